@@ -1,0 +1,31 @@
+"""synth: a sample-level GRU as generator, model and measure of raw audio.
+
+`synth.load("digits").generate(seconds=2, seed=1)` makes sound; the commands are `generate-audio` and `synth`. Importing this
+package loads neither NumPy nor torch: each name below is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from synth.errors import SynthError
+    from synth.sampler import Model, Score, Stream, load
+
+__version__ = "0.1.0"
+__all__ = ["Model", "Score", "Stream", "SynthError", "__version__", "load"]
+
+_HOMES = {"Model": "sampler", "Score": "sampler", "Stream": "sampler", "load": "sampler", "SynthError": "errors"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'synth' has no attribute {name!r}")
+    value = getattr(import_module(f"synth.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,8 @@
+"""`python -m synth` is the command `synth`."""
+
+import sys
+
+from synth.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

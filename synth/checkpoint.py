@@ -1,0 +1,162 @@
+"""Checkpoints: one .safetensors file with the integer network, its config and its card in the header, and a checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as from_bytes
+from safetensors.numpy import save as to_bytes
+
+from synth.config import ModelConfig
+from synth.engine.layout import check
+from synth.errors import CheckpointError, OutputError, UsageError
+
+FORMAT = "synth-checkpoint"
+VERSION = 1
+LARGEST_FILE, LARGEST_HEADER = 64 << 20, 1 << 20
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint. `info` is its card: corpus, licence, training, bits per sample. `sha256` is of the file."""
+
+    name: str
+    path: Path
+    config: ModelConfig
+    tensors: dict[str, NDArray[Any]]
+    info: dict[str, Any]
+    sha256: str
+
+
+def folder() -> Path:
+    """Where the checkpoints that come with the install lie."""
+    package = Path(__file__).parent
+    inside = package / "checkpoints"
+    return inside if inside.is_dir() else package.parent / "checkpoints"
+
+
+def _numbered() -> dict[str, list[tuple[int, Path]]]:
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for path in sorted(folder().glob(f"*{SUFFIX}")):
+        match = re.fullmatch(r"(.+)-(\d+)", path.stem)
+        if match:
+            found.setdefault(match[1], []).append((int(match[2]), path))
+    return found
+
+
+def names() -> list[str]:
+    """The bundled checkpoints, each with its number."""
+    return [path.stem for versions in _numbered().values() for _, path in sorted(versions)]
+
+
+def find(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a bundled name (without a number: the newest) or of a path; CheckpointError when there is none."""
+    text = os.fspath(name_or_path)
+    numbered = _numbered()
+    if text in numbered:
+        return max(numbered[text])[1]
+    if text in names():
+        return folder() / f"{text}{SUFFIX}"
+    path = Path(text)
+    if path.is_dir():
+        raise CheckpointError(f"{text}: is a folder; a checkpoint is one {SUFFIX} file (synth export makes it of a run)")
+    if path.exists():
+        return path
+    raise CheckpointError(f"{text}: no such checkpoint; bundled are {', '.join(names()) or 'none'}, or give a file")
+
+
+def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any]]) -> str:
+    total = hashlib.sha256("\0".join((FORMAT, version, config, info)).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        total.update(f"\0{name}\0{tensor.dtype.str}\0{tensor.shape}\0".encode())
+        total.update(np.ascontiguousarray(tensor).tobytes())
+    return total.hexdigest()
+
+
+def encode(config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any]) -> bytes:
+    """The bytes of a checkpoint file."""
+    check(config, tensors)
+    texts = str(VERSION), json.dumps(config.to_json()), json.dumps(info)
+    whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    meta = dict(zip(("version", "config", "info"), texts, strict=True))
+    return to_bytes(whole, {"format": FORMAT, **meta, "digest": _digest(*texts, whole)})
+
+
+def save(path: str | os.PathLike[str], config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any]) -> None:
+    """Write a checkpoint beside `path` and rename it into place; OutputError when that can't be done."""
+    place = Path(path)
+    data = encode(config, tensors, info)
+    beside = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, place)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise OutputError(f"{place}: can't be written ({error.strerror})") from None
+
+
+def load(name_or_path: str | os.PathLike[str]) -> Checkpoint:
+    """The checkpoint of a bundled name or a path; CheckpointError, with the file's name, when it can't be trusted."""
+    path = find(name_or_path)
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > LARGEST_FILE:
+                raise CheckpointError(f"{path}: {size} bytes; a checkpoint has at most {LARGEST_FILE}")
+            data = file.read(LARGEST_FILE)
+    except OSError as error:
+        raise CheckpointError(f"{path}: can't be read ({error.strerror})") from None
+    try:
+        config, tensors, info = decode(data)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    return Checkpoint(path.stem, path, config, tensors, info, hashlib.sha256(data).hexdigest())
+
+
+def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str, Any]]:
+    """Config, tensors and card from a checkpoint's bytes, all of them checked; CheckpointError says what is wrong."""
+    meta = _metadata(data)
+    if meta.get("format") != FORMAT:
+        raise CheckpointError("a safetensors file, but not a synth checkpoint")
+    if meta.get("version") != str(VERSION):
+        raise CheckpointError(f"format version {meta.get('version')}; this synth reads {VERSION}: install a newer one")
+    try:
+        tensors = from_bytes(data)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"damaged ({error})") from None
+    texts = [meta.get(key, "") for key in ("version", "config", "info")]
+    if _digest(*texts, tensors) != meta.get("digest"):
+        raise CheckpointError("damaged: its checksum does not fit its content")
+    try:
+        config, info = ModelConfig.from_json(json.loads(texts[1])), json.loads(texts[2])
+    except (ValueError, UsageError, RecursionError) as error:
+        raise CheckpointError(f"its config can't be used ({error})") from None
+    check(config, tensors)
+    return config, tensors, info if isinstance(info, dict) else {}
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The header's metadata, its length checked against the file before anything is made of it."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > min(LARGEST_HEADER, len(data) - 8):
+        raise CheckpointError("not a checkpoint, or cut short")
+    try:
+        header = json.loads(data[8 : 8 + length])
+        meta = header.get("__metadata__", {})
+        return {str(key): str(value) for key, value in meta.items()}
+    except (ValueError, AttributeError, RecursionError):
+        raise CheckpointError("not a checkpoint: its header is not JSON") from None

@@ -1,0 +1,161 @@
+"""The commands `generate-audio` and `synth`: exit codes, and all that is printed.
+
+Exit codes: 0 done, 1 runtime or data, 2 usage, 130 interrupted. stdout carries audio, JSON, or what `synth info`, `score` and
+`bench` were asked for; everything else goes to stderr. What a command does is in `generating` and `commands`, imported when
+it is called, inside of what turns errors and Ctrl-C into a line: `--help` loads no NumPy, and `generate-audio` no torch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from synth import options as opt
+from synth.errors import SynthError
+from synth.parsers import COMMANDS, generate_parser, synth_parser
+
+INTERRUPTED = 130
+
+
+def generate_audio(argv: Sequence[str] | None = None) -> int:
+    """The command `generate-audio`; its exit code."""
+    return _run("generate-audio", _generate, argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `synth`; its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = f"synth {arguments[0]}" if arguments and arguments[0] in COMMANDS else "synth"
+    return _run(name, _synth, arguments)
+
+
+def _run(name: str, body: Callable[[str, list[str]], int], argv: Sequence[str] | None) -> int:
+    """Runs `body`, with every way that it can end turned into a line on stderr and an exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments[: arguments.index("--") if "--" in arguments else len(arguments)]
+    try:
+        code = body(name, arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        _silence(sys.stdout)
+        _say(f"{name}: interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read has had enough
+        _silence(sys.stdout)
+        return 1
+    except Exception as error:
+        if debug:
+            import traceback
+
+            traceback.print_exc()
+        _complain(name, error)
+        _settle(sys.stdout)
+        return error.exit_code if isinstance(error, SynthError) else 1
+
+
+def _generate(name: str, argv: list[str]) -> int:
+    """Parses, generates, and reports: JSON on stdout (stderr when the audio goes there), lines for people on stderr."""
+    arguments = vars(generate_parser().parse_args(argv))
+    del arguments["debug"]
+    as_json = arguments.pop("json")
+    labels = opt.parse_labels(arguments.pop("label"))
+    from synth.generating import Request, generate
+
+    request = Request(**arguments, labels=labels)
+    report = generate(request, lambda samples: _progress(samples, request.quiet))
+    if as_json:
+        _print_json(report, sys.stderr if request.out == "-" else sys.stdout)
+    elif not request.quiet:
+        for file in report["files"]:
+            _say(f"{file['path']}: {report['seconds']:g} s at {report['sample_rate']} Hz, seed {file['seed']}")
+    return 0
+
+
+def _synth(name: str, argv: list[str]) -> int:
+    """Parses, calls the function of `commands` that has the subcommand's name, and prints what it reports."""
+    parser = synth_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.error(f"a command is missing: {', '.join(COMMANDS[:-1])} or {COMMANDS[-1]}")
+    from synth import commands
+
+    quiet = arguments.quiet
+    report = getattr(commands, arguments.command)(arguments, lambda samples: _progress(samples, quiet))
+    if report is None:
+        return 0
+    if report.data is not None:
+        if arguments.json:
+            _print_json(report.data, sys.stdout)
+        elif sys.stdout is not None:
+            print("\n".join(opt.one_line(line) for line in report.lines), flush=True)
+    for failure in report.failures:
+        _complain(name, failure)
+    return 1 if report.failures else 0
+
+
+@contextmanager
+def _progress(samples: int, quiet: bool) -> Iterator[Callable[[int], Any]]:
+    """A bar on stderr for as many samples, where there is a terminal; gives what moves it on."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=samples, unit=" samples", unit_scale=True, leave=False) as bar:
+        yield bar.update
+
+
+def _print_json(report: dict[str, Any], stream: TextIO | None) -> None:
+    import json
+
+    if stream is not None:
+        print(json.dumps(report), file=stream, flush=True)
+
+
+def _say(text: str) -> None:
+    """A line on stderr, if there is one."""
+    try:
+        if sys.stderr is not None:
+            print(opt.one_line(text), file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass
+
+
+def _complain(name: str, error: Exception) -> None:
+    _say(f"{name}: error: {_describe(error)}")
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, SynthError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'standard output'}: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
+
+
+def _settle(stream: TextIO | None) -> None:
+    """Lets out what a stream still holds, or drops it when it can't go out."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):
+        _silence(stream)
+
+
+def _silence(stream: TextIO | None) -> None:
+    """Drops what a stream still holds, so that nothing is complained about when the interpreter ends."""
+    if stream is None:
+        return
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+    except (OSError, ValueError):
+        pass

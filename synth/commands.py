@@ -1,0 +1,142 @@
+"""What the subcommands of `synth` do; each takes its parsed options and returns what is to be printed, if anything."""
+
+from __future__ import annotations
+
+import os
+import threading
+from argparse import Namespace
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from synth.errors import SynthError, UsageError
+from synth.extras import training_extra
+from synth.options import parse_labels
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], Any]]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """`data` for `--json` (None: nothing to report), `lines` for people, `failures` of single inputs."""
+
+    data: dict[str, Any] | None
+    lines: list[str]
+    failures: list[SynthError] = field(default_factory=list)
+
+
+def train(options: Namespace, progress: Progress) -> None:
+    """`synth train`: trains a network on folders of audio."""
+    if options.task != "generate":
+        raise UsageError(f"--task {options.task}: this version trains for generate only")
+    if not options.corpora and not options.resume:
+        raise UsageError("CORPUS: name at least one folder of audio")
+    with training_extra("synth train"):
+        from synth import train as training
+
+        training.train(
+            corpora=options.corpora,
+            run=options.out,
+            preset=options.preset,
+            rate=options.rate,
+            labels=options.labels,
+            split=options.split,
+            trim=options.trim,
+            steps=options.steps,
+            seed=options.seed,
+            resume=options.resume,
+            device=options.device,
+            threads=options.threads,
+            quiet=options.quiet,
+        )
+
+
+def export(options: Namespace, progress: Progress) -> None:
+    """`synth export`: makes an integer checkpoint of a run."""
+    if not options.out.endswith(".safetensors"):
+        raise UsageError(f"{options.out}: the name of a checkpoint ends in .safetensors")
+    from synth import places
+
+    places.check_outputs([options.out], [], options.force)
+    with training_extra("synth export"):
+        from synth import quantize
+
+        quantize.export(options.run, options.out, steps=options.steps, force=options.force, quiet=options.quiet)
+
+
+def score(options: Namespace, progress: Progress) -> Report:
+    """`synth score`: bits per sample of each file, goes on after a file that can't be read."""
+    from synth import audio, mulaw, parallel, places, sampler
+    from synth.config import Draw
+
+    labels = parse_labels(options.label)
+    several = next((key for key, value in labels.items() if not isinstance(value, str)), None)
+    if several:
+        raise UsageError(f"--label {several}: takes one value here, it holds for the whole file")
+    places.given_twice(options.audio)
+    model = sampler.load(options.checkpoint, options.engine)
+    model.plan(labels, None)
+    stop = threading.Event()
+
+    def one(path: str) -> dict[str, Any] | SynthError:
+        cost = samples = 0
+        try:
+            with audio.AudioReader(path, model.sample_rate) as reader:
+                stream = model.start(Draw(), seed=0, labels=labels)
+                for block in reader.blocks():
+                    if stop.is_set():
+                        raise parallel.Stopped
+                    cost += stream.force(mulaw.encode(block))
+                    samples += len(block)
+                    tick(len(block))
+        except SynthError as error:
+            return error
+        if not samples:
+            return SynthError(f"{path}: has no samples at {model.sample_rate} Hz")
+        return {"path": path, "samples": samples, "bits_per_sample": cost / 65536 / samples, "cost": cost}
+
+    with progress(0) as tick:
+        found = parallel.each(one, options.audio, options.threads or os.cpu_count() or 1, stop)
+    failures = [entry for entry in found if isinstance(entry, SynthError)]
+    files = [entry for entry in found if not isinstance(entry, SynthError)]
+    if not files:
+        return Report(None, [], failures)
+    cost, samples = sum(file.pop("cost") for file in files), sum(file["samples"] for file in files)
+    lines = [
+        f"{file['path']}: {file['bits_per_sample']:.4f} bits per sample, {file['samples']} samples" for file in files
+    ]
+    bits = cost / 65536 / samples
+    if len(files) > 1:
+        lines.append(f"all {len(files)} files: {bits:.4f} bits per sample, {samples} samples")
+    data = {
+        "files": files,
+        "samples": samples,
+        "bits_per_sample": bits,
+        "checkpoint": model.checkpoint.name,
+        "labels": labels,
+        "engine": model.engine.name,
+    }
+    return Report(data, lines, failures)
+
+
+def info(options: Namespace, progress: Progress) -> Report:
+    """`synth info`: all checkpoints, or one with its card and its sizes."""
+    from synth import information
+
+    if options.checkpoint is None:
+        return Report(*information.overview())
+    return Report(*information.details(options.checkpoint))
+
+
+def bench(options: Namespace, progress: Progress) -> Report:
+    """`synth bench`: samples a second of this machine."""
+    from synth import bench as measuring
+
+    data = measuring.run(options.checkpoint, options.threads, options.baseline)
+    width = max(len(result["name"]) for result in data["results"])
+    lines = [data["processor"]]
+    for result in data["results"]:
+        speed = f"{result['samples_per_second']:>12,.0f} samples/s, spread {100 * result['spread']:.1f} %"
+        lines.append(f"{result['name']:<{width}}  {speed}, {result['instruction_set']}")
+    return Report(data, lines)

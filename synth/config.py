@@ -1,0 +1,144 @@
+"""Frozen, validated options: what a network is, how it is trained, how samples are drawn from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from synth.errors import UsageError
+
+Labels = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def _check(ok: bool, message: str) -> None:
+    if not ok:
+        raise UsageError(message)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the two-tier network and of its linear predictor.
+
+    `hop`: samples a frame. `window`: past samples that the frame tier reads. `frame_units`, `sample_units`, `head_units`:
+    widths of the frame GRU, the sample GRU and the hidden layer before the tree. `order`, `decay`: length of the
+    least-squares predictor and its forgetting factor a sample. `labels`: keys with their known values.
+    """
+
+    sample_rate: int
+    hop: int = 16
+    window: int = 32
+    frame_units: int = 192
+    sample_units: int = 128
+    head_units: int = 64
+    order: int = 16
+    decay: float = 0.99
+    labels: Labels = ()
+
+    def __post_init__(self) -> None:
+        _check(1000 <= self.sample_rate <= 384000, f"sample rate {self.sample_rate}: must be 1000 to 384000")
+        _check(self.hop == 16, f"hop {self.hop}: must be 16")
+        for name, most in (("window", 256), ("frame_units", 1024), ("sample_units", 1024), ("head_units", 256)):
+            value = getattr(self, name)
+            _check(16 <= value <= most and value % 16 == 0, f"{name} {value}: must be a multiple of 16, 16 to {most}")
+        _check(self.order in (16, 32), f"order {self.order}: must be 16 or 32")
+        _check(0.9 <= self.decay < 1.0, f"decay {self.decay}: must be 0.9 to below 1")
+        _check(len(self.labels) <= 16, f"{len(self.labels)} label keys: at most 16")
+        for key, values in self.labels:
+            _check(0 < len(values) <= 4096, f"label {key}: must have 1 to 4096 values")
+            _check(len(set(values)) == len(values), f"label {key}: has a value twice")
+        _check(len({key for key, _ in self.labels}) == len(self.labels), "a label key stands twice")
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict that `json` can write and `from_json` reads back."""
+        return {**dataclasses.asdict(self), "labels": [[key, list(values)] for key, values in self.labels]}
+
+    @classmethod
+    def from_json(cls, data: Any) -> ModelConfig:
+        """The config in `data`; raises UsageError when a name, type or range is wrong."""
+        fields = {field.name: field.type for field in dataclasses.fields(cls)}
+        _check(isinstance(data, dict) and set(data) == set(fields), "network config: its names are not the known ones")
+        for name, kind in fields.items():
+            if kind == "int":
+                _check(type(data[name]) is int, f"network config: {name} must be an integer")
+        _check(type(data["decay"]) is float, "network config: decay must be a number")
+        try:
+            labels = tuple((str(key), tuple(str(value) for value in values)) for key, values in data["labels"])
+        except (TypeError, ValueError):
+            raise UsageError("network config: labels must be a list of [key, values]") from None
+        return cls(**{**data, "labels": labels})
+
+    def label_rows(self, labels: dict[str, str]) -> tuple[int, ...]:
+        """Table rows (0 none, 1 + index of the value) of `labels`, one a key; UsageError for what is not known."""
+        known = dict(self.labels)
+        for key, value in labels.items():
+            if key not in known:
+                have = ", ".join(known) if known else "none: this checkpoint was trained without labels"
+                raise UsageError(f"label key {key!r} is not known; known keys: {have}")
+            if value not in known[key]:
+                raise UsageError(f"label {key}={value} is not known; known values: {', '.join(known[key])}")
+        return tuple(values.index(labels[key]) + 1 if key in labels else 0 for key, values in self.labels)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How a sample is drawn, in integers. `inverse_temperature`: 4096 / temperature, 0 is greedy; `top_p` in 2^-32."""
+
+    inverse_temperature: int = 4096
+    top_k: int = 256
+    top_p: int = 1 << 32
+
+    @classmethod
+    def of(cls, temperature: float = 1.0, top_k: int = 256, top_p: float = 1.0) -> Draw:
+        """The same from what a person gives; UsageError when one is out of range.
+
+        The temperature divides the logit of each of the tree's binary decisions (0 takes the likelier branch at each);
+        top-k and top-p then choose among the 256 probabilities that the tempered tree multiplies out to.
+        """
+        _check(math.isfinite(temperature) and temperature >= 0, f"temperature {temperature}: must be 0 or more, finite")
+        _check(1 <= top_k <= 256, f"top-k {top_k}: must be 1 to 256")
+        _check(0 < top_p <= 1, f"top-p {top_p}: must be above 0, at most 1")
+        inverse = 0 if temperature == 0 else min(max(1, round(4096 / max(temperature, 1e-6))), 1 << 24)
+        return cls(inverse, int(top_k), max(1, int(top_p * 4294967296.0)))
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a run trains. `streams` of `span` samples a step, `windows` of `window` samples in each for the sample tier,
+    the first `warmup` of them without loss; `steps` in all, one cosine from `rate` down; every `every` steps a validation.
+    `fine_steps`: quantisation-aware steps of an export.
+    """
+
+    steps: int = 4000
+    streams: int = 32
+    span: int = 6144
+    windows: int = 4
+    window: int = 256
+    warmup: int = 32
+    rate: float = 3e-3
+    every: int = 250
+    fine_steps: int = 400
+    seed: int = 0
+    most_validation: int = 400_000
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "streams", "windows", "every"):
+            _check(1 <= getattr(self, name) <= 10_000_000, f"{name} {getattr(self, name)}: must be 1 or more")
+        _check(self.fine_steps >= 0, f"fine_steps {self.fine_steps}: must be 0 or more")
+        _check(self.span % 16 == 0 and self.window % 16 == 0 and self.warmup % 16 == 0, "spans must be multiples of 16")
+        _check(self.warmup < self.window <= self.span, "warmup must be below window, window at most span")
+        _check(0 < self.rate < 1, f"rate {self.rate}: must be above 0, below 1")
+
+
+PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
+    "digits": (ModelConfig(8000), TrainConfig()),
+    "piano": (
+        ModelConfig(16000, order=32, decay=0.998),
+        TrainConfig(span=16384, streams=12, windows=10, steps=4000),
+    ),
+    "tiny": (
+        ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),
+        TrainConfig(steps=400, span=4096, streams=16, every=100, fine_steps=80, most_validation=100_000),
+    ),
+}

@@ -1,0 +1,2 @@
+"""Engines."""
+from synth.engine.predictor import predict_codes as predict_codes

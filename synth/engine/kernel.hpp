@@ -1,0 +1,105 @@
+// Plain structs over raw buffers: the integer network, one stream's state, and the table of functions that every
+// instruction set gives. Nothing here knows Python. The arithmetic is that of reference.py, bit for bit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace synth {
+
+constexpr int kHop = 16;       // samples a frame
+constexpr int kMaxOrder = 32;  // longest predictor
+constexpr int kTile = 16;      // rows of a weight tile; 4 columns wide, 64 bytes
+constexpr int kPad = 32;       // every block of units is padded to a multiple of this
+constexpr int kLabels = 16;    // most label keys
+constexpr int kMaxUnits = 1024, kMaxHead = 256, kMaxWindow = 256;
+
+// A quantised matrix of `blocks` x `units` rows, packed for one instruction set: units in groups (16 or 32), the
+// blocks' tiles of a group interleaved by 4 columns. `start` (int32) holds the rounding term and what the bias of the
+// input takes away, in the order of the tiles; `scale` is [blocks][padded].
+struct Matrix {
+    const int8_t* weight;
+    const int32_t* start;
+    const int16_t* scale;
+    int blocks, units, padded, columns, shift;
+};
+
+struct PredictorWeights {
+    int order;
+    double start[kMaxOrder], powers[kHop];
+    double decay, prior, floor;
+};
+
+// The least-squares predictor's state. `history`: newest sample first from index kHop - phase, so that the history of
+// each sample of the frame is a view. `covariance` is [column][row]; only row >= column counts.
+struct alignas(64) Predictor {
+    double covariance[kMaxOrder * kMaxOrder];
+    double history[kMaxOrder + kHop];
+    double weights[kMaxOrder], correlation[kMaxOrder];
+    double gains[kHop];
+    double scale;
+};
+
+// All int16 vectors of gates are [3][padded units].
+struct Model {
+    int window, frame_units, frame_padded, sample_units, sample_padded, head_units, head_padded, labels;
+    Matrix frame_input, frame_recurrent, frame_output, sample_recurrent, head_dense;
+    const int16_t *frame_input_bias, *frame_recurrent_bias, *frame_output_bias, *sample_recurrent_bias;
+    const int16_t* frame_label[kLabels];
+    int label_values[kLabels];
+    const int16_t *sample_code, *sample_predicted, *sample_residual;  // [256][3][padded]
+    const int16_t* head_predicted;                                    // [256][padded]
+    // the tree in 17 tiles of 16 nodes: levels 0 to 3, then levels 4 to 7 below each of their 16 ends
+    const int8_t* tree_weight;
+    const int32_t* tree_start;
+    const int16_t *tree_scale, *tree_bias;
+    int tree_shift;
+    int16_t sigmoid[3][8], tanh[3][8];
+    const uint32_t *probability, *cost;  // [2048]
+    PredictorWeights predictor;
+};
+
+// One stream. `phase`: samples done of the current frame, 0 to kHop (kHop: the next sample starts a frame).
+// `window`: codes - 128, newest first from index kHop - phase.
+struct State {
+    uint64_t position;
+    uint32_t seed, stream;
+    int phase, residual;
+    int labels[kLabels];
+    int8_t* window;
+    int16_t *frame, *condition, *sample;
+    Predictor predictor;
+    int16_t* sample_product;  // derived: the recurrent product of `sample`
+};
+
+struct DrawOptions {
+    int64_t inverse_temperature;
+    int top_k;
+    uint64_t top_p;
+};
+
+// What one instruction set gives. `group`: units of a group of tiles; `biased`: products read the input + 128.
+struct Api {
+    const char* name;
+    int group;
+    bool biased;
+    void (*refresh)(const Model&, State&);  // computes what is derived
+    void (*generate)(const Model&, State&, uint8_t* codes, size_t count, const DrawOptions&);
+    void (*force)(const Model&, State&, const uint8_t* codes, uint32_t* costs, size_t count);
+    void (*distribution)(const Model&, State&, uint32_t* leaves);  // spoils the state: give it a copy
+    void (*predict_codes)(const PredictorWeights&, const uint8_t* codes, uint8_t* predicted, uint8_t* residual,
+                          size_t count);
+};
+
+// The code drawn from 256 leaf weights with top-k and top-p and one 32-bit random number.
+int draw_leaf(const uint32_t* leaves, const DrawOptions& draw, uint32_t random);
+
+void reset_predictor(const PredictorWeights& weights, Predictor& state);
+
+struct MulawTables {
+    int16_t decode[256];
+    uint8_t encode[65536];  // by sample + 32768
+};
+extern const MulawTables kMulaw;
+
+}  // namespace synth

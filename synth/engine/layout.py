@@ -1,0 +1,90 @@
+"""Names, types, shapes and ranges of the tensors that an integer network of a given config has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.config import ModelConfig
+from synth.errors import CheckpointError
+
+Tensors = dict[str, NDArray[Any]]
+
+
+def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """dtype and shape of every tensor."""
+    frame, sample, head, order = config.frame_units, config.sample_units, config.head_units, config.order
+    found: dict[str, tuple[str, tuple[int, ...]]] = {}
+
+    def linear(name: str, rows: int, columns: int) -> None:
+        found[f"{name}.weight"] = ("int8", (rows, columns))
+        found[f"{name}.scale"] = ("int16", (rows,))
+        found[f"{name}.shift"] = ("int32", (1,))
+
+    linear("frame.input", 3 * frame, config.window)
+    linear("frame.recurrent", 3 * frame, frame)
+    linear("frame.output", 3 * sample, frame)
+    linear("sample.recurrent", 3 * sample, sample)
+    linear("head.dense", head, sample)
+    linear("head.tree", 256, head)
+    found["frame.input.bias"] = ("int16", (3 * frame,))
+    found["frame.recurrent.bias"] = ("int16", (frame,))
+    found["frame.output.bias"] = ("int16", (3 * sample,))
+    found["sample.recurrent.bias"] = ("int16", (sample,))
+    found["head.tree.bias"] = ("int16", (256,))
+    for k, (_, values) in enumerate(config.labels):
+        found[f"frame.label.{k}"] = ("int16", (len(values) + 1, 3 * frame))
+    for name in ("code", "predicted", "residual"):
+        found[f"sample.{name}"] = ("int16", (256, 3 * sample))
+    found["head.predicted"] = ("int16", (256, head))
+    found["table.sigmoid"] = found["table.tanh"] = ("int16", (3, 8))
+    found["table.probability"] = found["table.cost"] = ("uint32", (2048,))
+    found["predictor.start"] = ("float64", (order,))
+    found["predictor.powers"] = ("float64", (config.hop,))
+    found["predictor.decay"] = ("float64", (1,))
+    found["predictor.ridge"] = ("float64", (2,))
+    return found
+
+
+def check(config: ModelConfig, tensors: Tensors) -> None:
+    """Raise CheckpointError, naming the tensor, when one is missing, unknown, or of another type, shape or range."""
+    wanted = layout(config)
+    for name in wanted.keys() - tensors.keys():
+        raise CheckpointError(f"tensor {name} is missing")
+    for name in tensors.keys() - wanted.keys():
+        raise CheckpointError(f"tensor {name} is not one that this network has")
+    for name, (kind, shape) in wanted.items():
+        tensor = tensors[name]
+        if tensor.dtype != np.dtype(kind) or tensor.shape != shape:
+            raise CheckpointError(f"tensor {name} is {tensor.dtype}{list(tensor.shape)}, must be {kind}{list(shape)}")
+        if kind == "float64" and not np.all(np.isfinite(tensor)):
+            raise CheckpointError(f"tensor {name} holds a number that is not finite")
+        if name.endswith(".weight") and tensor.min() < -127:
+            raise CheckpointError(f"tensor {name}: weights must be -127 to 127")
+        if name.endswith(".scale") and tensor.min() < 0:
+            raise CheckpointError(f"tensor {name}: scales must be 0 or more")
+        if name.endswith(".shift") and not 0 <= int(tensor[0]) <= 12:
+            raise CheckpointError(f"tensor {name}: the shift must be 0 to 12")
+    _check_tables(tensors)
+
+
+def _check_tables(tensors: Tensors) -> None:
+    within = np.arange(1024, dtype=np.int64)
+    for name, least, segment in (("table.sigmoid", 16384, 10), ("table.tanh", 0, 9)):
+        c = tensors[name].astype(np.int64)[:, :, None]
+        d = (within[: 1 << segment] << (15 - segment))[None]
+        inner = c[1] + ((d * c[2] + 16384) >> 15)
+        y = c[0] + ((d * inner + 16384) >> 15)
+        if inner.min() < -32768 or inner.max() > 32767 or y.min() < least or y.max() > 32767:
+            raise CheckpointError(f"tensor {name}: the curve leaves its range")
+    p = tensors["table.probability"].astype(np.int64)
+    if p.min() < 1 or np.any(p + p[::-1] != 1 << 32) or np.any(np.diff(p) < 0):
+        raise CheckpointError("tensor table.probability: must rise and be symmetric")
+    if tensors["table.cost"].max() > 1 << 22:
+        raise CheckpointError("tensor table.cost: a code length is too large")
+    start, ridge = tensors["predictor.start"], tensors["predictor.ridge"]
+    steps = np.concatenate([tensors["predictor.powers"], tensors["predictor.decay"]])
+    if np.abs(start).max() > 64 or ridge.min() <= 0 or ridge.max() > 1e9 or steps.min() <= 0 or steps.max() > 1:
+        raise CheckpointError("tensors predictor.*: a constant is out of range")

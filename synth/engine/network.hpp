@@ -1,0 +1,131 @@
+// Products with packed matrices, gates and the two recurrent layers, over the vectors of simd.hpp.
+#pragma once
+
+// Groups [first, last) of a packed matrix times x (8-bit) into out [blocks][padded].
+template <int kBlocks, int P>
+inline void multiply_blocks(const Matrix& matrix, const uint8_t* x, int16_t* out, int first, int last, bool backward) {
+    constexpr int kTiles = kBlocks * kGroup / kTile;
+    const size_t bytes = static_cast<size_t>(kTiles) * kTile * matrix.columns;
+    for (int i = first; i < last; ++i) {
+        const int group = backward ? last - 1 - (i - first) : i;
+        Sums sums[kTiles];
+        dot<kTiles, P>(matrix.weight + group * bytes, x, matrix.columns / 4, matrix.start + group * kTiles * kTile, sums);
+        for (int block = 0; block < kBlocks; ++block) {
+            const int place = block * matrix.padded + group * kGroup;
+            finish(sums + block * (kGroup / kTile), matrix.shift, matrix.scale + place, out + place);
+        }
+    }
+}
+
+inline int groups_of(const Matrix& matrix) { return (matrix.units + kGroup - 1) / kGroup; }
+
+inline void multiply(const Matrix& matrix, const uint8_t* x, int16_t* out) {
+    if (matrix.blocks == 3)
+        multiply_blocks<3, 2>(matrix, x, out, 0, groups_of(matrix), false);
+    else
+        multiply_blocks<1, 4>(matrix, x, out, 0, groups_of(matrix), false);
+}
+
+// A curve of 8 segments of 2^kSegment, quadratic in each: table[0] + d (table[1] + d table[2]).
+template <int kSegment>
+inline V curve(const int16_t (&table)[3][8], V x) {
+    const V size = vmagnitude(x, vset((8 << kSegment) - 1));
+    const Places places = vplaces(vsra<kSegment>(size));
+    const V within = vsll<15 - kSegment>(vand(size, vset((1 << kSegment) - 1)));
+    const V inner = vadd(vpick(table[1], places), vmulhrs(within, vpick(table[2], places)));
+    return vadd(vpick(table[0], places), vmulhrs(within, inner));
+}
+
+inline V sigmoid(const Model& model, V x) { return vflip(x, curve<10>(model.sigmoid, x), vset(-32768)); }
+inline V tanh(const Model& model, V x) { return vflip(x, curve<9>(model.tanh, x), vset(0)); }
+
+// One vector of units: gate inputs r, z, n, the recurrent product's r, z, n, the inner bias and the old state.
+inline V gates(const Model& model, V r, V z, V n, V product_r, V product_z, V product_n, V inner, V state) {
+    const V reset = sigmoid(model, vadds(r, product_r));
+    const V update = sigmoid(model, vadds(z, product_z));
+    const V candidate = tanh(model, vadds(n, vmulhrs(reset, vadds(product_n, inner))));
+    return vadds(vmulhrs(update, state), vmulhrs(vsub(vset(32767), update), candidate));
+}
+
+inline void store_state(int16_t* state, uint8_t* bytes, V now) {
+    vstore(state, now);
+    vbytes<kBiased>(bytes, vsra<8>(vadds(now, vset(128))));
+}
+
+inline void state_bytes(const int16_t* state, uint8_t* bytes, int units) {
+    for (int i = 0; i < units; i += kLanes) vbytes<kBiased>(bytes + i, vsra<8>(vadds(vload(state + i), vset(128))));
+}
+
+// Scratch of one call. Sizes are the largest that kernel.hpp's limits allow, plus a vector.
+struct Work {
+    alignas(64) int16_t input[3 * kMaxUnits + kPad], product[3 * kMaxUnits + kPad];
+    alignas(64) int16_t hidden[kMaxHead + kPad], logits[kTile + kPad];
+    alignas(64) uint8_t bytes[kMaxUnits + kPad], hidden_bytes[kMaxHead + kPad];
+    alignas(64) uint32_t random[8][kHop];
+    double parts[8];
+};
+
+// The frame tier: reads the last codes, moves `frame`, gives the next samples' `condition`.
+inline void frame_step(const Model& model, State& state, Work& work) {
+    const int padded = model.frame_padded, all = 3 * padded;
+    for (int i = 0; i < model.window; ++i)
+        work.bytes[i] = static_cast<uint8_t>(state.window[kHop + i] + (kBiased ? 128 : 0));
+    multiply(model.frame_input, work.bytes, work.input);
+    for (int i = 0; i < all; i += kLanes)
+        vstore(work.input + i, vadds(vload(work.input + i), vload(model.frame_input_bias + i)));
+    for (int key = 0; key < model.labels; ++key) {
+        const int16_t* row = model.frame_label[key] + static_cast<size_t>(state.labels[key]) * all;
+        for (int i = 0; i < all; i += kLanes) vstore(work.input + i, vadds(vload(work.input + i), vload(row + i)));
+    }
+    state_bytes(state.frame, work.bytes, model.frame_units);
+    multiply(model.frame_recurrent, work.bytes, work.product);
+    const int16_t *in = work.input, *product = work.product;
+    for (int i = 0; i < model.frame_units; i += kLanes)
+        store_state(state.frame + i, work.bytes + i,
+                    gates(model, vload(in + i), vload(in + padded + i), vload(in + 2 * padded + i), vload(product + i),
+                          vload(product + padded + i), vload(product + 2 * padded + i),
+                          vload(model.frame_recurrent_bias + i), vload(state.frame + i)));
+    multiply(model.frame_output, work.bytes, work.product);
+    for (int i = 0; i < 3 * model.sample_padded; i += kLanes)
+        vstore(state.condition + i, vadds(vload(work.product + i), vload(model.frame_output_bias + i)));
+}
+
+// The sample tier's gates; leaves its state in 8 bits in work.bytes.
+inline void sample_gates(const Model& model, State& state, Work& work, int last, int predicted) {
+    const int padded = model.sample_padded;
+    const int16_t *condition = state.condition, *product = state.sample_product;
+    const int16_t* a = model.sample_code + static_cast<size_t>(last) * 3 * padded;
+    const int16_t* b = model.sample_predicted + static_cast<size_t>(predicted) * 3 * padded;
+    const int16_t* c = model.sample_residual + static_cast<size_t>(state.residual) * 3 * padded;
+    const auto input = [=](int i) {
+        return vadds(vadds(vadds(vload(condition + i), vload(a + i)), vload(b + i)), vload(c + i));
+    };
+    for (int i = 0; i < model.sample_units; i += kLanes)
+        store_state(state.sample + i, work.bytes + i,
+                    gates(model, input(i), input(padded + i), input(2 * padded + i), vload(product + i),
+                          vload(product + padded + i), vload(product + 2 * padded + i),
+                          vload(model.sample_recurrent_bias + i), vload(state.sample + i)));
+}
+
+// The hidden layer of the head in 7 bits: work.hidden_bytes.
+inline void hidden_layer(const Model& model, Work& work, int predicted) {
+    multiply(model.head_dense, work.bytes, work.hidden);
+    const int16_t* row = model.head_predicted + static_cast<size_t>(predicted) * model.head_padded;
+    for (int i = 0; i < model.head_units; i += kLanes) {
+        const V sum = vmax(vadds(vload(work.hidden + i), vload(row + i)), vset(0));
+        vbytes<false>(work.hidden_bytes + i, vmin(vsra<5>(sum), vset(127)));
+    }
+}
+
+// Logits of one of the tree's 17 tiles into out[16].
+inline void tree_tile(const Model& model, const Work& work, int tile, int16_t* out) {
+    Sums sums[1];
+    const int columns = model.head_units, row = tile * kTile;
+    dot<1, 4>(model.tree_weight + static_cast<size_t>(row) * columns, work.hidden_bytes, columns / 4,
+              model.tree_start + row, sums);
+    finish_tile(sums, model.tree_shift, model.tree_scale + row, out);
+    for (int i = 0; i < kTile; ++i) {
+        const int sum = out[i] + model.tree_bias[row + i];
+        out[i] = static_cast<int16_t>(sum < -32768 ? -32768 : sum > 32767 ? 32767 : sum);
+    }
+}

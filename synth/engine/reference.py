@@ -1,0 +1,279 @@
+"""The integer engine as specified: NumPy, slow, readable, every rounding and saturation written out.
+
+Formats: gate inputs int16 with 10 fractional bits, states and gate outputs int16 with 15, logits int16 with 11,
+probabilities uint32 over 2^32, code lengths uint32 in 1/65536 bit. Values are held in int64 arrays between the
+saturations that the specification names. The C++ kernel must equal this bit for bit, states included.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth import mulaw
+from synth.config import Draw, ModelConfig
+from synth.engine.predictor import Predictor, PredictorTables
+from synth.engine.predictor import predict_codes as predict_all
+
+Ints = NDArray[np.int64]
+Tensors = dict[str, NDArray[Any]]
+
+
+def saturate(x: Ints) -> Ints:
+    """Clamp to 16 bits."""
+    return np.clip(x, -32768, 32767)
+
+
+def multiply(a: Ints, b: Ints) -> Ints:
+    """Product of two 16-bit numbers, the right one of 15 fractional bits, rounded half up."""
+    return (a * b + 16384) >> 15
+
+
+def eighth(h: Ints) -> Ints:
+    """A 16-bit state as the 8 bits that enter a product."""
+    return saturate(h + 128) >> 8
+
+
+class Linear:
+    """int8 weights (rows, columns), a shift for all and a 16-bit scale a row."""
+
+    def __init__(self, tensors: Tensors, name: str) -> None:
+        self.weight = tensors[f"{name}.weight"].astype(np.int64)
+        self.scale = tensors[f"{name}.scale"].astype(np.int64)
+        self.shift = int(tensors[f"{name}.shift"][0])
+
+    def __call__(self, x: Ints, rows: Any = slice(None)) -> Ints:
+        total = self.weight[rows] @ x
+        return multiply(saturate((total + ((1 << self.shift) >> 1)) >> self.shift), self.scale[rows])
+
+
+def piecewise(x: Ints, table: Ints, segment: int) -> tuple[Ints, Ints]:
+    """Quadratic of |x| in 8 segments of 2^segment; `table` (3, 8) constant, linear, quadratic. Returns it and the sign."""
+    size = np.minimum(np.abs(np.maximum(x, -32767)), (8 << segment) - 1)
+    place, within = size >> segment, (size & ((1 << segment) - 1)) << (15 - segment)
+    inner = table[1][place] + multiply(within, table[2][place])
+    return table[0][place] + multiply(within, inner), x >= 0
+
+
+class Gru:
+    """A gated recurrent unit; gate blocks stand in the order reset, update, candidate."""
+
+    def __init__(self, tensors: Tensors, name: str) -> None:
+        self.product = Linear(tensors, name)
+        self.inner = tensors[f"{name}.bias"].astype(np.int64)
+        self.curves = tensors["table.sigmoid"].astype(np.int64), tensors["table.tanh"].astype(np.int64)
+
+    def _sigmoid(self, x: Ints) -> Ints:
+        y, positive = piecewise(x, self.curves[0], 10)
+        return np.where(positive, y, 32768 - y)
+
+    def _tanh(self, x: Ints) -> Ints:
+        y, positive = piecewise(x, self.curves[1], 9)
+        return np.where(positive, y, -y)
+
+    def __call__(self, gates: Ints, state: Ints) -> Ints:
+        units = len(state)
+        product = self.product(eighth(state))
+        opened = self._sigmoid(saturate(gates[: 2 * units] + product[: 2 * units]))
+        reset, update = opened[:units], opened[units:]
+        inner = saturate(product[2 * units :] + self.inner)
+        new = self._tanh(saturate(gates[2 * units :] + multiply(reset, inner)))
+        return saturate(multiply(update, state) + multiply(32767 - update, new))
+
+
+def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> list[int]:
+    """Four uint32 of Philox 4x32-10 (Salmon et al., SC 2011)."""
+    a, b, c, d = counter
+    k0, k1 = key
+    for _ in range(10):
+        p, q = a * 0xD2511F53, c * 0xCD9E8D57
+        a, b, c, d = (q >> 32) ^ b ^ k0, q & 0xFFFFFFFF, (p >> 32) ^ d ^ k1, p & 0xFFFFFFFF
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return [a, b, c, d]
+
+
+def pick(weights: Ints, draw: Draw, word: int) -> int:
+    """A code drawn from 256 weights among the likeliest `top_k`, of those the fewest that hold `top_p` of the rest."""
+    order = np.lexsort((np.arange(256), -weights))[: draw.top_k]
+    running = [int(value) for value in np.cumsum(weights[order])]
+    keep = 1 + next((i for i, cum in enumerate(running) if (cum << 32) >= draw.top_p * running[-1]), len(running) - 1)
+    target = (word * running[keep - 1]) >> 32
+    return int(order[next((i for i, cum in enumerate(running[:keep]) if cum > target), keep - 1)])
+
+
+class ReferenceState:
+    """Everything that goes on from one sample to the next. `labels` takes effect at the next frame."""
+
+    def __init__(self, engine: ReferenceEngine, seed: int, stream: int) -> None:
+        config = engine.config
+        self.position, self.seed, self.stream = 0, seed, stream
+        self.labels: tuple[int, ...] = (0,) * len(config.labels)
+        self.codes = np.full(config.window, mulaw.SILENCE, np.int64)  # newest first
+        self.residual = mulaw.SILENCE
+        self.frame = np.zeros(config.frame_units, np.int64)
+        self.condition = np.zeros(3 * config.sample_units, np.int64)
+        self.sample = np.zeros(config.sample_units, np.int64)
+        self.predictor = Predictor(engine.predictor, 1)
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """The state as arrays; `restore` of either engine goes on from them."""
+        p = self.predictor
+        return {
+            "position": np.array([self.position], np.uint64),
+            "seed": np.array([self.seed, self.stream], np.uint32),
+            "labels": np.array(self.labels, np.int32),
+            "codes": self.codes.astype(np.uint8),
+            "residual": np.array([self.residual], np.uint8),
+            "frame": self.frame.astype(np.int16),
+            "condition": self.condition.astype(np.int16),
+            "sample": self.sample.astype(np.int16),
+            "history": p.history[0].copy(),
+            "weights": p.weights[0].copy(),
+            "covariance": p.covariance[0].copy(),
+            "correlation": p.correlation[0].copy(),
+            "scale": p.scale.copy(),
+            "rows": p.rows[0].copy(),
+            "targets": p.targets[0].copy(),
+            "gains": p.gains[0].copy(),
+        }
+
+    def load(self, saved: dict[str, NDArray[Any]]) -> None:
+        """Become what `save` gave."""
+        p = self.predictor
+        self.position, self.seed, self.stream = int(saved["position"][0]), *(int(v) for v in saved["seed"])
+        self.labels = tuple(int(row) for row in saved["labels"])
+        self.residual = int(saved["residual"][0])
+        for name in ("codes", "frame", "condition", "sample"):
+            setattr(self, name, saved[name].astype(np.int64))
+        for name in ("history", "weights", "covariance", "correlation", "rows", "targets", "gains"):
+            setattr(p, name, saved[name].astype(np.float64)[None].copy())
+        p.scale = saved["scale"].astype(np.float64).copy()
+
+
+class ReferenceEngine:
+    """The engine interface in NumPy: about a thousand samples a second."""
+
+    name = "reference"
+    instruction_set = "numpy"
+
+    def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
+        self.config, self.tensors = config, tensors
+        self.predictor = PredictorTables.of(tensors)
+        self._input, self._output = Linear(tensors, "frame.input"), Linear(tensors, "frame.output")
+        self._dense, self._tree = Linear(tensors, "head.dense"), Linear(tensors, "head.tree")
+        self._frame_gru, self._sample_gru = Gru(tensors, "frame.recurrent"), Gru(tensors, "sample.recurrent")
+        self._wide = {
+            name: tensors[name].astype(np.int64)
+            for name in ("frame.input.bias", "frame.output.bias", "head.predicted", "head.tree.bias")
+            + ("sample.code", "sample.predicted", "sample.residual", "table.probability", "table.cost")
+            + tuple(f"frame.label.{k}" for k in range(len(config.labels)))
+        }
+
+    def state(self, seed: int = 0, stream: int = 0) -> ReferenceState:
+        """A fresh stream's state."""
+        return ReferenceState(self, seed, stream)
+
+    def restore(self, saved: dict[str, NDArray[Any]]) -> ReferenceState:
+        """The state that `save` gave."""
+        state = ReferenceState(self, 0, 0)
+        state.load(saved)
+        return state
+
+    def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Predicted and residual codes, each (streams, time), along given codes (streams, time)."""
+        return predict_all(codes, self.tensors)
+
+    def _frame_step(self, s: ReferenceState) -> None:
+        if s.position:
+            s.predictor.update()
+        gates = saturate(self._input(s.codes - mulaw.SILENCE) + self._wide["frame.input.bias"])
+        for k, row in enumerate(s.labels):
+            gates = saturate(gates + self._wide[f"frame.label.{k}"][row])
+        s.frame = self._frame_gru(gates, s.frame)
+        s.condition = saturate(self._output(eighth(s.frame)) + self._wide["frame.output.bias"])
+
+    def _sample_step(self, s: ReferenceState) -> tuple[int, Ints]:
+        """Up to the hidden layer of the next sample: its predicted value and the layer (head units,)."""
+        if s.position % self.config.hop == 0:
+            self._frame_step(s)
+        guess = int(s.predictor.predict()[0])
+        predicted = int(mulaw.ENCODE[guess + 32768])
+        gates = saturate(s.condition + self._wide["sample.code"][s.codes[0]])
+        gates = saturate(gates + self._wide["sample.predicted"][predicted])
+        gates = saturate(gates + self._wide["sample.residual"][s.residual])
+        s.sample = self._sample_gru(gates, s.sample)
+        hidden = saturate(self._dense(eighth(s.sample)) + self._wide["head.predicted"][predicted])
+        return guess, np.minimum(np.maximum(hidden, 0) >> 5, 127)
+
+    def _logits(self, hidden: Ints, nodes: Any) -> Ints:
+        return saturate(self._tree(hidden, nodes) + self._wide["head.tree.bias"][nodes])
+
+    def _take(self, s: ReferenceState, guess: int, code: int) -> None:
+        """Move the state past the sample of `code`."""
+        sample = int(mulaw.DECODE[code])
+        error = sample - guess
+        s.predictor.push(s.position % self.config.hop, np.array([sample], np.int32), np.array([error], np.int32))
+        s.residual = int(mulaw.ENCODE[min(max(error, -32768), 32767) + 32768])
+        s.codes = np.concatenate([[code], s.codes[:-1]])
+        s.position += 1
+
+    def _leaves(self, hidden: Ints, inverse_temperature: int) -> Ints:
+        """Weights (256,) of all codes, uint32 products down the tree."""
+        logits = self._temper(self._logits(hidden, np.arange(256)), inverse_temperature)
+        right = self._wide["table.probability"][(logits >> 5) + 1024]
+        weights = np.array([0xFFFFFFFF], np.uint64)
+        for level in range(8):
+            node = np.arange(1 << level, 2 << level)
+            up = (weights * right[node].astype(np.uint64)) >> np.uint64(32)
+            weights = np.stack([weights - up, up], 1).ravel()
+        return weights.astype(np.int64)
+
+    @staticmethod
+    def _temper(logits: Ints, inverse_temperature: int) -> Ints:
+        return logits if inverse_temperature == 4096 else saturate((logits * inverse_temperature) >> 12)
+
+    def _draw(self, s: ReferenceState, hidden: Ints, draw: Draw) -> int:
+        low, high = s.position & 0xFFFFFFFF, s.position >> 32
+        words = philox((low, high, 0, 0), (s.seed, s.stream))
+        if draw.inverse_temperature and (draw.top_k < 256 or draw.top_p < 1 << 32):
+            return pick(self._leaves(hidden, draw.inverse_temperature), draw, words[0])
+        words += philox((low, high, 1, 0), (s.seed, s.stream))
+        node = 1
+        for level in range(8):
+            logit = self._logits(hidden, np.array([node]))
+            if draw.inverse_temperature == 0:
+                bit = int(logit[0] >= 0)
+            else:
+                tempered = self._temper(logit, draw.inverse_temperature)
+                bit = int(words[level] < self._wide["table.probability"][(tempered[0] >> 5) + 1024])
+            node = 2 * node + bit
+        return node - 256
+
+    def generate(self, state: ReferenceState, count: int, draw: Draw) -> NDArray[np.uint8]:
+        """Draw `count` codes and advance the state past them."""
+        out = np.empty(count, np.uint8)
+        for place in range(count):
+            guess, hidden = self._sample_step(state)
+            out[place] = self._draw(state, hidden, draw)
+            self._take(state, guess, int(out[place]))
+        return out
+
+    def force(self, state: ReferenceState, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+        """Advance the state past given codes (n,); returns the length of each in 1/65536 bit."""
+        out = np.empty(len(codes), np.uint32)
+        shifts = np.arange(8, 0, -1)
+        for place, code in enumerate(int(code) for code in codes):
+            guess, hidden = self._sample_step(state)
+            index = (self._logits(hidden, (code + 256) >> shifts) >> 5) + 1024
+            bits = (code >> (shifts - 1)) & 1
+            out[place] = self._wide["table.cost"][np.where(bits == 1, index, 2047 - index)].sum()
+            self._take(state, guess, code)
+        return out
+
+    def distribution(self, state: ReferenceState) -> NDArray[np.uint32]:
+        """Weights (256,) over 2^32 of the next code; the state stays as it is."""
+        peek = self.restore(state.save())
+        _, hidden = self._sample_step(peek)
+        return self._leaves(hidden, 4096).astype(np.uint32)

@@ -1,0 +1,25 @@
+// Chooses the vectors of the set that this file is compiled for. Each gives:
+//   Vd, kDoubles       doubles: dload, dstore, dset, dadd, dsub, dmul
+//   V, kLanes          int16: vload, vstore, vset; vadd, vsub (wrapping), vadds (saturating), vmulhrs = (a*b+16384)>>15,
+//                      vmax, vmin, vand, vsra<n>, vsll<n>
+//   vmagnitude(x, m)   min(|x|, m), where |-32768| counts as 32767 (m <= 32767)
+//   vflip(x, y, base)  y where x >= 0, elsewhere base - y
+//   Places, vplaces(s) the place in a table of 8 for each lane (0 to 7); vpick(table, places) looks it up
+//   vbytes<biased>     stores the lanes, which fit 8 bits, as bytes (+ 128 where biased)
+//   Sums               16 int32 sums, one a row of a tile; dot<T, P> multiplies T interleaved tiles (P: column groups
+//                      in flight); finish(sums, shift, scale, out): kGroup rows, shifted, saturated, scaled;
+//                      finish_tile: the same for one tile
+//   kGroup, kBiased    rows of a block in a group; whether products read the input + 128
+#pragma once
+
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#include "simd_avx512.hpp"
+#elif defined(__AVX2__)
+#include "simd_avx2.hpp"
+#elif defined(__SSE2__) && !defined(SYNTH_PLAIN)
+#include "simd_sse.hpp"
+#elif defined(__aarch64__) && !defined(SYNTH_PLAIN)
+#include "simd_neon.hpp"
+#else
+#include "simd_generic.hpp"
+#endif

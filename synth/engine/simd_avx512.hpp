@@ -1,0 +1,83 @@
+// 512-bit vectors of x86 (AVX-512 F, BW, VL and VNNI). See simd.hpp.
+#pragma once
+
+constexpr int kDoubles = 8;
+struct Vd { __m512d v; };
+inline Vd dload(const double* p) { return {_mm512_loadu_pd(p)}; }
+inline void dstore(double* p, Vd a) { _mm512_storeu_pd(p, a.v); }
+inline Vd dset(double x) { return {_mm512_set1_pd(x)}; }
+inline Vd dadd(Vd a, Vd b) { return {_mm512_add_pd(a.v, b.v)}; }
+inline Vd dsub(Vd a, Vd b) { return {_mm512_sub_pd(a.v, b.v)}; }
+inline Vd dmul(Vd a, Vd b) { return {_mm512_mul_pd(a.v, b.v)}; }
+
+constexpr int kLanes = 32;
+struct V { __m512i v; };
+inline V vload(const int16_t* p) { return {_mm512_loadu_si512(p)}; }
+inline void vstore(int16_t* p, V a) { _mm512_storeu_si512(p, a.v); }
+inline V vset(int x) { return {_mm512_set1_epi16(static_cast<short>(x))}; }
+inline V vadd(V a, V b) { return {_mm512_add_epi16(a.v, b.v)}; }
+inline V vsub(V a, V b) { return {_mm512_sub_epi16(a.v, b.v)}; }
+inline V vadds(V a, V b) { return {_mm512_adds_epi16(a.v, b.v)}; }
+inline V vmulhrs(V a, V b) { return {_mm512_mulhrs_epi16(a.v, b.v)}; }
+inline V vmax(V a, V b) { return {_mm512_max_epi16(a.v, b.v)}; }
+inline V vmin(V a, V b) { return {_mm512_min_epi16(a.v, b.v)}; }
+inline V vand(V a, V b) { return {_mm512_and_si512(a.v, b.v)}; }
+template <int n> inline V vsra(V a) { return {_mm512_srai_epi16(a.v, n)}; }
+template <int n> inline V vsll(V a) { return {_mm512_slli_epi16(a.v, n)}; }
+inline V vmagnitude(V x, V most) { return {_mm512_min_epu16(_mm512_abs_epi16(x.v), most.v)}; }
+inline V vflip(V x, V y, V base) { return {_mm512_mask_sub_epi16(y.v, _mm512_movepi16_mask(x.v), base.v, y.v)}; }
+
+using Places = V;
+inline Places vplaces(V s) {
+    return {_mm512_add_epi16(_mm512_mullo_epi16(s.v, _mm512_set1_epi16(0x0202)), _mm512_set1_epi16(0x0100))};
+}
+inline V vpick(const int16_t* table, Places places) {
+    const __m128i row = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+    return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(row), places.v)};
+}
+
+template <bool biased> inline void vbytes(uint8_t* p, V a) {
+    const __m256i bytes = _mm512_cvtepi16_epi8(a.v);
+    const __m256i out = biased ? _mm256_xor_si256(bytes, _mm256_set1_epi8(-128)) : bytes;
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), out);
+}
+
+constexpr int kGroup = 32;
+constexpr bool kBiased = true;
+struct Sums { __m512i v; };
+
+template <int T, int P>
+inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t* start, Sums* sums) {
+    __m512i s[P][T];
+    for (int i = 0; i < T; ++i) {
+        s[0][i] = _mm512_load_si512(start + i * 16);
+        for (int p = 1; p < P; ++p) s[p][i] = _mm512_setzero_si512();
+    }
+    for (int step = 0; step < steps; step += P, weight += P * T * 64) {
+#pragma GCC unroll 4
+        for (int p = 0; p < P; ++p) {
+            int32_t four;
+            __builtin_memcpy(&four, x + (step + p) * 4, 4);
+            const __m512i in = _mm512_set1_epi32(four);
+#pragma GCC unroll 8
+            for (int i = 0; i < T; ++i)
+                s[p][i] = _mm512_dpbusd_epi32(s[p][i], in, _mm512_load_si512(weight + (p * T + i) * 64));
+        }
+    }
+    for (int i = 0; i < T; ++i) {
+        for (int p = 1; p < P; ++p) s[0][i] = _mm512_add_epi32(s[0][i], s[p][i]);
+        sums[i].v = s[0][i];
+    }
+}
+
+inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
+    const __m128i count = _mm_cvtsi32_si128(shift);
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    const __m512i rows = _mm512_packs_epi32(_mm512_sra_epi32(sums[0].v, count), _mm512_sra_epi32(sums[1].v, count));
+    vstore(out, vmulhrs({_mm512_permutexvar_epi64(order, rows)}, vload(scale)));
+}
+inline void finish_tile(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
+    const __m256i rows = _mm512_cvtsepi32_epi16(_mm512_sra_epi32(sums->v, _mm_cvtsi32_si128(shift)));
+    const __m256i scales = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scale));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_mulhrs_epi16(rows, scales));
+}

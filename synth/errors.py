@@ -1,0 +1,39 @@
+"""The kinds of error that synth raises on purpose; each message is one line that names the file, option or value."""
+
+from __future__ import annotations
+
+
+class SynthError(Exception):
+    """Something is wrong with what was given; `exit_code` is what a command returns for it."""
+
+    exit_code = 1
+
+
+class UsageError(SynthError):
+    """An option or argument that can't be used as it was given."""
+
+    exit_code = 2
+
+
+class AudioError(SynthError):
+    """An audio file or array that can't be read or used."""
+
+
+class OutputError(SynthError):
+    """A place that can't be written to."""
+
+
+class CheckpointError(SynthError):
+    """A checkpoint that is missing, damaged, or not one of ours."""
+
+
+class CorpusError(SynthError):
+    """A training corpus that can't be used."""
+
+
+class RunError(SynthError):
+    """A training run that can't go on."""
+
+
+class EngineError(SynthError):
+    """An engine or instruction set that can't be used here."""

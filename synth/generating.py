@@ -1,0 +1,178 @@
+"""What `generate-audio` does: settles everything that can be settled, then draws streams into files and pipes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth import audio, mulaw, parallel, places, sampler, stream
+from synth.config import Draw
+from synth.errors import UsageError
+from synth.writer import AudioWriter, format_of
+
+if TYPE_CHECKING:
+    from synth.play import Player
+
+Tick = Callable[[int], Any]
+Progress = Callable[[int], AbstractContextManager[Tick]]
+
+_BLOCK = 1 << 14
+_SMALL_BLOCK = 1 << 9
+"""Samples between two looks at whether to stop: for the slow engine, and where somebody listens."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of the command, each in its own range; what they must agree on is checked by `generate`."""
+
+    out: str
+    checkpoint: str = "digits"
+    duration: float | None = None
+    samples: int | None = None
+    count: int = 1
+    temperature: float = 1.0
+    top_k: int = 256
+    top_p: float = 1.0
+    seed: int | None = None
+    prime: str | None = None
+    labels: Mapping[str, str | list[str]] | None = None
+    format: str | None = None
+    play: bool = False
+    plot: str | None = None
+    threads: int | None = None
+    engine: str = "auto"
+    force: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One file to make."""
+
+    path: str
+    seed: int
+    plot: str | None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all files of a run have in common."""
+
+    model: sampler.Model
+    draw: Draw
+    labels: Mapping[str, str | list[str]]
+    prime: NDArray[np.uint8] | None
+    samples: int
+    format: str
+    force: bool
+    tick: Tick
+    stop: threading.Event
+
+
+def generate(request: Request, progress: Progress) -> dict[str, Any]:
+    """Writes the files and returns what `--json` reports; `progress(samples)` gives a context whose value is called with
+    each number of samples that is done."""
+    form = format_of(request.out, request.format)
+    jobs = _jobs(request)
+    draw = Draw.of(request.temperature, request.top_k, request.top_p)
+    _check_places(request, jobs)
+    if request.plot:
+        from synth import plot
+
+        plot.require()
+    model = sampler.load(request.checkpoint, request.engine)
+    samples = sampler.sample_count(request.duration, request.samples, model.sample_rate)
+    labels = request.labels or {}
+    model.plan(labels, samples)
+    prime = mulaw.encode(audio.read(request.prime, model.sample_rate)[0]) if request.prime else None
+    threads = 1 if request.play else min(request.threads or os.cpu_count() or 1, len(jobs))
+    with progress(samples * len(jobs)) as tick:
+        work = _Work(model, draw, labels, prime, samples, form, request.force, tick, threading.Event())
+        began = time.perf_counter()
+        waited = _run(work, jobs, threads, request.play)
+        elapsed = time.perf_counter() - began - waited
+    speed = samples * len(jobs) / max(elapsed, 1e-9)
+    return {
+        "files": [{"path": job.path, "samples": samples, "seed": job.seed} for job in jobs],
+        "sample_rate": model.sample_rate,
+        "seconds": samples / model.sample_rate,
+        "checkpoint": model.checkpoint.name,
+        "checkpoint_sha256": model.checkpoint.sha256,
+        "labels": dict(labels),
+        "engine": model.engine.name,
+        "instruction_set": model.engine.instruction_set,
+        "threads": threads,
+        "samples_per_second": speed,
+        "real_time_factor": speed / model.sample_rate,
+    }
+
+
+def _jobs(request: Request) -> list[_Job]:
+    """The files with their seeds; UsageError when there are too many for the place or for the seeds."""
+    count = request.count
+    if count > 1 and request.out == places.STDOUT:
+        raise UsageError(f"--count {count}: several files don't go into one pipe; name a file")
+    most = stream.MOST_SEED - (count - 1)
+    seed = stream.draw_seed() % (most + 1) if request.seed is None else request.seed
+    if seed > most:
+        raise UsageError(f"--seed {seed} with --count {count}: the last seed would be above {stream.MOST_SEED}")
+    names = places.numbered(request.out, count)
+    plots = places.numbered(request.plot, count) if request.plot else [None] * count
+    return [_Job(name, seed + number, png) for number, (name, png) in enumerate(zip(names, plots, strict=True))]
+
+
+def _check_places(request: Request, jobs: list[_Job]) -> None:
+    if request.plot is not None and not request.plot.lower().endswith(".png"):
+        raise UsageError(f"--plot {request.plot}: must be the name of a .png file")
+    inputs = [request.prime, request.checkpoint if os.path.exists(request.checkpoint) else None]
+    places.check_outputs([name for job in jobs for name in (job.path, job.plot) if name], inputs, request.force)
+    if request.out == places.STDOUT and sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError("standard output is a terminal: pipe it into a program or name a file")
+
+
+def _run(work: _Work, jobs: list[_Job], threads: int, play: bool) -> float:
+    """Makes the files, on threads where there are several; seconds that were spent waiting for the sound device."""
+    if not play:
+        parallel.each(lambda job: _make(work, job), jobs, threads, work.stop)
+        return 0.0
+    from synth.play import Player
+
+    with Player(work.model.sample_rate) as player:
+        for job in jobs:
+            _make(work, job, player)
+    return player.seconds
+
+
+def _make(work: _Work, job: _Job, player: Player | None = None) -> None:
+    """One file, from its first sample to its place; nothing stays of it when it fails or is stopped."""
+    model, samples = work.model, work.samples
+    source = model.start(work.draw, seed=job.seed, labels=work.labels, prime=work.prime, samples=samples)
+    picture = None
+    if job.plot:
+        from synth.plot import Picture
+
+        picture = Picture(samples, model.sample_rate)
+    size = _BLOCK if model.engine.name == "native" and player is None else _SMALL_BLOCK
+    with AudioWriter(job.path, model.sample_rate, work.format, work.force, samples) as out:
+        for start in range(0, samples, size):
+            if work.stop.is_set():
+                raise parallel.Stopped
+            block = source.pcm(min(size, samples - start))
+            out.write(block)
+            if picture:
+                picture.add(block)
+            if player:
+                player.write(block)
+            work.tick(len(block))
+        if picture and job.plot:
+            title = f"{os.path.basename(job.path)}: {model.checkpoint.name}, seed {job.seed}"
+            places.write_whole(job.plot, picture.png(title))

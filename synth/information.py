@@ -1,0 +1,92 @@
+"""What `synth info` tells: the checkpoints that are here, what one of them is, and which engine runs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synth import checkpoint, engine
+from synth.errors import SynthError
+
+Told = tuple[dict[str, Any], list[str], list[SynthError]]
+
+
+def overview() -> Told:
+    """Every bundled checkpoint in a line; those that can't be loaded are told as failures."""
+    entries, failures = [], []
+    for name in checkpoint.names():
+        try:
+            entries.append(_summary(checkpoint.load(name)))
+        except SynthError as error:
+            failures.append(error)
+    rows = [["checkpoint", "rate", "bits/sample", "licence", "labels"]]
+    for entry in entries:
+        keys = ", ".join(f"{key} ({len(values)})" for key, values in entry["labels"].items())
+        bits = entry["bits_per_sample"]
+        shown = f"{bits:.3f}" if isinstance(bits, int | float) else "-"
+        rows.append([entry["name"], f"{entry['sample_rate']} Hz", shown, str(entry["licence"] or "-"), keys or "none"])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    running, shown_running = _running()
+    return {"checkpoints": entries, **running}, [*lines, *shown_running], failures
+
+
+def details(name: str) -> Told:
+    """One checkpoint: where it is, its network, its card, what a sample costs."""
+    loaded = checkpoint.load(name)
+    running, lines_running = _running()
+    sizes = {
+        "parameters": sum(int(tensor.size) for name, tensor in loaded.tensors.items() if not name.startswith("table.")),
+        "multiply_accumulates": _network_work(loaded),
+        "predictor_multiply_accumulates": _predictor_work(loaded),
+    }
+    config = loaded.config.to_json()
+    data = {**_summary(loaded), "path": str(loaded.path), "config": config, "info": loaded.info, **sizes, **running}
+    lines = [f"{loaded.name}: {loaded.path}", f"sha256: {loaded.sha256}"]
+    lines += [f"{key}: {value}" for key, value in config.items() if key != "labels"]
+    lines += [f"label {key}: {', '.join(values)}" for key, values in loaded.config.labels]
+    lines += [f"{key}: {_plain(value)}" for key, value in loaded.info.items()]
+    lines.append(f"parameters: {sizes['parameters']}")
+    network, predictor = sizes["multiply_accumulates"], sizes["predictor_multiply_accumulates"]
+    lines.append(f"multiply-accumulates a sample: {network:g} in the network, {predictor:g} in the predictor")
+    return data, [*lines, *lines_running], []
+
+
+def _summary(loaded: checkpoint.Checkpoint) -> dict[str, Any]:
+    return {
+        "name": loaded.name,
+        "sample_rate": loaded.config.sample_rate,
+        "labels": {key: list(values) for key, values in loaded.config.labels},
+        "licence": loaded.info.get("licence"),
+        "bits_per_sample": loaded.info.get("bits_per_sample"),
+        "sha256": loaded.sha256,
+    }
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(item) for item in value)
+    return str(value)
+
+
+def _network_work(loaded: checkpoint.Checkpoint) -> float:
+    """Products of weights that one sample takes: a frame's shared by its samples, 8 of the tree's 255 rows."""
+    shared = sum(int(loaded.tensors[f"frame.{name}.weight"].size) for name in ("input", "recurrent", "output"))
+    own = sum(int(loaded.tensors[f"{name}.weight"].size) for name in ("sample.recurrent", "head.dense"))
+    return shared / loaded.config.hop + own + 8 * loaded.config.head_units
+
+
+def _predictor_work(loaded: checkpoint.Checkpoint) -> float:
+    """Products of doubles a sample: predicting, and a frame's share of gathering and solving (half of a matrix each)."""
+    order, hop = loaded.config.order, loaded.config.hop
+    gather = hop * (order * (order + 1) // 2 + 2 * order)
+    solve = sum((order - 1 - j) * (order - j) // 2 for j in range(order)) + 2 * order * (order - 1)
+    return order + (gather + solve) / hop
+
+
+def _running() -> tuple[dict[str, Any], list[str]]:
+    """The engine in use and the instruction sets of this machine; EngineError when SYNTH_ISA asks for another."""
+    sets, chosen = engine.instruction_sets(), engine.chosen_set()
+    data = {"engine": "native" if sets else "reference", "instruction_set": chosen, "instruction_sets": sets}
+    return data, [f"engine: {data['engine']}, instruction set {chosen}; available: {', '.join(sets) or 'none'}"]

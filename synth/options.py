@@ -1,0 +1,74 @@
+"""What the commands' parsers share: errors of one line, numbers that are checked as they are read, labels."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from synth.errors import UsageError
+
+MOST_SEED = 2**32 - 1
+MOST_COUNT = 100000
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises UsageError with one line instead of printing its usage and leaving."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def integer(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A converter of option texts to integers in least..most."""
+    bounds = f"must be an integer, {least} or more" if most is None else f"must be an integer from {least} to {most}"
+
+    def convert(text: str) -> int:
+        if not _INTEGER.fullmatch(text) or int(text) < least or (most is not None and int(text) > most):
+            raise argparse.ArgumentTypeError(f"{text!r}: {bounds}")
+        return int(text)
+
+    return convert
+
+
+def real(least: float, most: float | None = None, *, open_least: bool = False) -> Callable[[str], float]:
+    """A converter of option texts to finite numbers in least..most, without `least` itself when `open_least`."""
+    bounds = f"must be a finite number {'above' if open_least else 'from'} {least:g}"
+    bounds += " on" if most is None and not open_least else "" if most is None else f" to {most:g}"
+
+    def convert(text: str) -> float:
+        value = float(text) if _NUMBER.fullmatch(text) else float("nan")
+        low = value > least if open_least else value >= least
+        if not (low and value <= (most if most is not None else 1.7e308)):
+            raise argparse.ArgumentTypeError(f"{text!r}: {bounds}")
+        return value
+
+    return convert
+
+
+def parse_labels(texts: Sequence[str]) -> dict[str, str | list[str]]:
+    """KEY=VALUE[,VALUE...] texts as `Model.generate` takes them: a value, or the list of several, for each key."""
+    labels: dict[str, str | list[str]] = {}
+    for text in texts:
+        key, equals, values = text.partition("=")
+        if not (key and equals and all(values.split(","))):
+            raise UsageError(f"--label {text!r}: must be KEY=VALUE or KEY=VALUE,VALUE,...")
+        if key in labels:
+            raise UsageError(
+                f"--label {text!r}: {key} is given twice; use {key}=VALUE,VALUE to change it along the output"
+            )
+        labels[key] = values.split(",") if "," in values else values
+    return labels
+
+
+def one_line(text: str) -> str:
+    """`text` with every character that would break a line or steer a terminal written as an escape."""
+    return "".join(
+        c if c.isprintable() or "\udc80" <= c <= "\udcff" else c.encode("unicode_escape").decode() for c in text
+    )

@@ -1,0 +1,36 @@
+"""The same work on several things at once, on threads: the kernel lets go of the interpreter while it runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Stopped(Exception):
+    """Raised by work that found `stop` set; the reason for stopping is what `each` raises."""
+
+
+def each(work: Callable[[Item], Result], items: Sequence[Item], threads: int, stop: threading.Event) -> list[Result]:
+    """`work` of every item, in the order of the items, on up to `threads` threads.
+
+    At the first failure, and at Ctrl-C, `stop` is set for `work` to look at, what hasn't begun is given up, what has is
+    waited for, and the failure is raised.
+    """
+    if threads == 1 or len(items) < 2:
+        return [work(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
+    with ThreadPoolExecutor(min(threads, len(items))) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [future.result() for future in futures]

@@ -1,0 +1,175 @@
+"""The options of `generate-audio` and of the subcommands of `synth`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synth import options as opt
+
+COMMANDS = ("train", "export", "info", "score", "bench")
+
+
+def generate_parser() -> opt.Parser:
+    """The options of `generate-audio`."""
+    parser = opt.Parser(
+        prog="generate-audio",
+        description="Makes sound, sample by sample, with a trained recurrent network, and writes it to a file or a pipe.",
+        epilog="The same checkpoint, seed and options give the same samples on every machine.",
+    )
+    add = parser.add_argument
+    add("out", nargs="?", default="out.wav", metavar="OUT", help="file to write, or - for stdout (default: out.wav)")
+    _add_checkpoint(parser)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "-d", "--duration", type=opt.real(0, open_least=True), metavar="SECONDS", help="length (default: 2)"
+    )
+    length.add_argument("--samples", type=opt.integer(1), metavar="N", help="length in samples")
+    add(
+        "-n",
+        "--count",
+        type=opt.integer(1, opt.MOST_COUNT),
+        default=1,
+        metavar="COUNT",
+        help="files to write: OUT-1, OUT-2, ...; file i is what seed SEED+i-1 alone gives",
+    )
+    add(
+        "-t",
+        "--temperature",
+        type=opt.real(0),
+        default=1.0,
+        metavar="T",
+        help="1 is the model's own distribution, less is calmer, 0 takes the likelier branch at every bit (default: 1)",
+    )
+    add("--top-k", type=opt.integer(1, 256), default=256, metavar="K", help="draw among the K most probable codes")
+    add(
+        "--top-p",
+        type=opt.real(0, 1, open_least=True),
+        default=1.0,
+        metavar="P",
+        help="draw among the fewest most probable codes that together have probability P",
+    )
+    add(
+        "-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: drawn, printed)"
+    )
+    add("--prime", metavar="AUDIO", help="sound to go on from; it is not part of the output")
+    _add_label(parser, "; several values take equal parts of the output")
+    add(
+        "--format",
+        choices=("wav", "flac", "ogg", "raw"),
+        help="format (default: what the suffix of OUT says; wav for -)",
+    )
+    add("--play", action="store_true", help="play what is made while it is made")
+    add("--plot", metavar="PNG", help="draw waveform and spectrogram")
+    _add_engine(parser)
+    add("-f", "--force", action="store_true", help="replace files that exist")
+    _add_common(parser)
+    add("--version", action="version", version=_version("generate-audio"))
+    return parser
+
+
+def synth_parser() -> opt.Parser:
+    """The subcommands of `synth` and their options."""
+    parser = opt.Parser(prog="synth", description="Trains, measures and shows the networks of generate-audio.")
+    parser.add_argument("--version", action="version", version=_version("synth"))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=opt.Parser)
+    for add in (_train_parser, _export_parser, _info_parser, _score_parser, _bench_parser):
+        add(commands)
+    return parser
+
+
+def _train_parser(commands: Any) -> None:
+    text = "trains a network on folders of audio"
+    parser = commands.add_parser("train", help=text, description=f"synth train {text}.")
+    add = parser.add_argument
+    add("corpora", nargs="*", metavar="CORPUS", help="folder or file of audio, of any rate and channel count")
+    add("-o", "--out", required=True, metavar="RUN", help="folder of the run: made, or gone on with by --resume")
+    add("--preset", choices=("digits", "piano", "tiny"), help="sizes and schedule (default: digits)")
+    add("--rate", type=opt.integer(1000, 384000), metavar="HZ", help="sample rate (default: the preset's)")
+    add(
+        "--labels", metavar="PATTERN|CSV", help='labels from file names, like "{digit}_{speaker}_{take}", or from a CSV'
+    )
+    add("--split", metavar="RULE|CSV", help="which files are for training, validation and test")
+    add("--trim", action="store_true", help="cut silence off the ends of every file")
+    add("--steps", type=opt.integer(1, 10**9), metavar="N", help="steps to train in all (default: the preset's)")
+    add("-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: 0)")
+    add("--resume", action="store_true", help="go on with a run that was stopped")
+    add("--task", choices=("generate", "classify"), default="generate", help="what to train for (default: generate)")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: auto)")
+    add("--threads", type=opt.integer(1, 4096), metavar="N", help="CPU threads (default: all cores)")
+    _add_common(parser, as_json=False)
+
+
+def _export_parser(commands: Any) -> None:
+    text = "makes an integer checkpoint of a run"
+    parser = commands.add_parser("export", help=text, description=f"synth export {text}.")
+    parser.add_argument("run", metavar="RUN", help="folder that synth train wrote")
+    parser.add_argument("out", metavar="OUT.safetensors", help="checkpoint to write")
+    parser.add_argument(
+        "--steps", type=opt.integer(0, 10**6), metavar="N", help="steps of quantisation-aware fine-tuning"
+    )
+    parser.add_argument("-f", "--force", action="store_true", help="replace a file that exists")
+    _add_common(parser, as_json=False)
+
+
+def _info_parser(commands: Any) -> None:
+    text = "shows the checkpoints, or one of them"
+    parser = commands.add_parser("info", help=text, description=f"synth info {text}.")
+    parser.add_argument("checkpoint", nargs="?", metavar="CHECKPOINT", help="name or path (default: list them all)")
+    _add_common(parser)
+
+
+def _score_parser(commands: Any) -> None:
+    text = "gives bits per sample of recordings under a model"
+    parser = commands.add_parser("score", help=text, description=f"synth score {text}.")
+    parser.add_argument("audio", nargs="+", metavar="AUDIO", help="sound files, scored one by one from a fresh state")
+    _add_checkpoint(parser)
+    _add_label(parser, "; several values take equal parts of each file")
+    _add_engine(parser)
+    _add_common(parser)
+
+
+def _bench_parser(commands: Any) -> None:
+    text = "measures samples a second on this machine"
+    parser = commands.add_parser("bench", help=text, description=f"synth bench {text}.")
+    _add_checkpoint(parser)
+    parser.add_argument("--baseline", choices=("torch",), help="measure the same network stepped in PyTorch too")
+    parser.add_argument("--threads", type=opt.integer(1, 4096), metavar="N", help="threads (default: all cores)")
+    _add_common(parser)
+
+
+def _add_checkpoint(parser: opt.Parser) -> None:
+    parser.add_argument(
+        "-c", "--checkpoint", default="digits", metavar="NAME|PATH", help="checkpoint (default: digits)"
+    )
+
+
+def _add_label(parser: opt.Parser, several: str) -> None:
+    parser.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE[,VALUE...]",
+        help=f"what the sound is to be, for a checkpoint that knows labels{several}",
+    )
+
+
+def _add_engine(parser: opt.Parser) -> None:
+    parser.add_argument(
+        "--threads", type=opt.integer(1), metavar="N", help="threads for several files (default: all cores)"
+    )
+    parser.add_argument(
+        "--engine", choices=("auto", "native", "reference"), default="auto", help="all give the same samples"
+    )
+
+
+def _add_common(parser: opt.Parser, as_json: bool = True) -> None:
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress and no notes")
+    if as_json:
+        parser.add_argument("--json", action="store_true", help="report as JSON")
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+
+
+def _version(name: str) -> str:
+    from synth import __version__
+
+    return f"{name} {__version__}"

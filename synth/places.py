@@ -1,0 +1,73 @@
+"""Where a command writes: the names of several files, and what is refused before any work is done."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+
+from synth.errors import OutputError, UsageError
+from synth.writer import check_output
+
+STDOUT = "-"
+
+
+def numbered(path: str, count: int) -> list[str]:
+    """`path` itself for one file, else x-1.wav, x-2.wav, ... with as many digits as the last one needs."""
+    if count == 1:
+        return [path]
+    stem, suffix = os.path.splitext(path)
+    digits = len(str(count))
+    return [f"{stem}-{number:0{digits}d}{suffix}" for number in range(1, count + 1)]
+
+
+def identity(path: str) -> tuple[object, ...]:
+    """Equal for two names of one file, whether it exists or not."""
+    try:
+        found = os.stat(path)
+        return (found.st_dev, found.st_ino)
+    except (OSError, ValueError):
+        return (os.path.realpath(path),) if "\0" not in path else (path,)
+
+
+def check_outputs(outputs: Iterable[str], inputs: Iterable[str | None], force: bool) -> None:
+    """OutputError when one of `outputs` can't be made, UsageError when it is an input or there twice; "-" is passed over."""
+    given = {identity(path): path for path in inputs if path is not None}
+    seen: set[tuple[object, ...]] = set()
+    for path in outputs:
+        if path == STDOUT:
+            continue
+        if not path or "\0" in path:
+            raise UsageError(f"output {path!r}: is not a file name")
+        name = identity(path)
+        if name in given:
+            raise UsageError(f"{path}: is the input {given[name]} too; nothing is written over what is read")
+        if name in seen:
+            raise UsageError(f"{path}: is an output twice")
+        seen.add(name)
+        check_output(path, force)
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Makes or replaces `path`, which has its old content or the new one at any moment; OutputError when it can't."""
+    place = os.path.realpath(path) if os.path.islink(path) else path
+    beside = os.path.join(os.path.dirname(place), f".synth-{uuid.uuid4().hex[:16]}.part")
+    try:
+        with open(beside, "xb") as file:
+            file.write(data)
+        os.replace(beside, place)
+    except OSError as error:
+        raise OutputError(f"{path}: can't be written ({error.strerror or error})") from None
+    finally:
+        with suppress(OSError):
+            os.unlink(beside)
+
+
+def given_twice(paths: Iterable[str]) -> None:
+    """UsageError when two of the inputs are one file."""
+    seen: set[tuple[object, ...]] = set()
+    for path in paths:
+        if identity(path) in seen:
+            raise UsageError(f"{path}: is given twice")
+        seen.add(identity(path))

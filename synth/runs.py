@@ -1,0 +1,100 @@
+"""The folder of a training run: its lock, its options, its state. Everything is written beside its place and renamed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from synth.errors import RunError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that a reader, or a crash at any moment, sees the old file or the new one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise RunError(f"{path}: can't be written ({error.strerror})") from None
+
+
+class RunFolder:
+    """`with RunFolder(path) as run:` makes the folder if needed and holds its lock (flock), so that one process trains."""
+
+    def __init__(self, path: str | Path, lock: bool = True) -> None:
+        self.path = Path(path)
+        self.locks = lock
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> RunFolder:
+        if not self.locks:
+            return self
+        try:
+            self.path.mkdir(exist_ok=True)
+            self._lock = open(self.path / "lock", "w")
+        except OSError as error:
+            raise RunError(f"{self.path}: can't be used as a run folder ({error.strerror})") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise RunError(f"{self.path}: another process is training in this folder") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock:
+            self._lock.close()
+
+    @property
+    def started(self) -> bool:
+        """Whether a run has been begun here."""
+        return (self.path / "run.json").exists()
+
+    def write_options(self, options: dict[str, Any]) -> None:
+        """Keep the run's options (run.json)."""
+        write_whole(self.path / "run.json", (json.dumps(options, indent=1) + "\n").encode())
+
+    def options(self) -> dict[str, Any]:
+        """The run's options; RunError when this folder holds no run."""
+        try:
+            return dict(json.loads((self.path / "run.json").read_text()))
+        except FileNotFoundError:
+            raise RunError(f"{self.path}: no run in this folder (run.json is missing)") from None
+        except (ValueError, OSError, TypeError):
+            raise RunError(f"{self.path / 'run.json'}: can't be read as a run's options") from None
+
+    def save(self, name: str, arrays: Arrays, info: dict[str, Any]) -> None:
+        """Write `name`.safetensors: arrays and a JSON `info`."""
+        contiguous = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+        write_whole(self.path / f"{name}.safetensors", to_bytes(contiguous, {"info": json.dumps(info)}))
+
+    def load(self, name: str) -> tuple[Arrays, dict[str, Any]]:
+        """What `save` wrote; RunError when it is missing or damaged."""
+        path = self.path / f"{name}.safetensors"
+        try:
+            with safe_open(path, "numpy") as file:
+                info = json.loads((file.metadata() or {})["info"])
+                return {key: file.get_tensor(key) for key in file.keys()}, info  # noqa: SIM118
+        except FileNotFoundError:
+            raise RunError(f"{path}: missing; this run saved no state yet, start it again without --resume") from None
+        except (SafetensorError, KeyError, ValueError, OSError):
+            raise RunError(f"{path}: damaged; can't go on from it") from None
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append a line to log.jsonl."""
+        with open(self.path / "log.jsonl", "a") as file:
+            file.write(json.dumps(record) + "\n")

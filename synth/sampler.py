@@ -1,0 +1,212 @@
+"""Sampling: a loaded checkpoint as a model that generates, streams and scores.
+
+A stream (`stream`) is the primitive; `Model.generate` and `Model.score` are a few lines on top of it.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth import audio, checkpoint, engine, mulaw
+from synth.config import Draw
+from synth.errors import AudioError, UsageError
+from synth.stream import Changes, Stream, check_seed, draw_seed
+from synth.writer import MAX_WAV_SAMPLES
+
+Labels = Mapping[str, str | Sequence[str]]
+Prime = tuple[NDArray[Any], int]
+
+SECONDS = 2.0
+"""Length of what is generated when none is asked for."""
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a model makes of a recording: its length in samples at the model's rate, and the mean code length of one."""
+
+    samples: int
+    bits_per_sample: float
+
+
+def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto") -> Model:
+    """The model of a checkpoint: a name that `synth info` lists, or the path of a `.safetensors` file.
+
+    `engine` is "auto" (the native one where it was built), "native" or "reference"; all give the same samples. Raises
+    CheckpointError for a file that is missing, damaged or not ours, EngineError for an engine that isn't here.
+    """
+    return Model(checkpoint.load(os.fspath(name_or_path)), engine)
+
+
+def sample_count(seconds: float | None, samples: int | None, rate: int) -> int:
+    """Samples at `rate` of the one that is given (2 seconds when none is); UsageError when that is out of range."""
+    if seconds is not None and samples is not None:
+        raise UsageError("give seconds or samples, not both")
+    if samples is None:
+        seconds = SECONDS if seconds is None else float(seconds)
+        if not (math.isfinite(seconds) and seconds > 0):
+            raise UsageError(f"duration {seconds:g}: must be above 0 and finite")
+        if seconds * rate > MAX_WAV_SAMPLES:
+            raise UsageError(
+                f"duration {seconds:g}: at most {MAX_WAV_SAMPLES // rate} seconds at {rate} Hz fit into a WAV file"
+            )
+        count = round(seconds * rate)
+        if not count:
+            raise UsageError(f"duration {seconds:g}: is less than one sample at {rate} Hz")
+        return count
+    count = operator.index(samples)
+    if not 1 <= count <= MAX_WAV_SAMPLES:
+        raise UsageError(f"samples {count}: must be 1 to {MAX_WAV_SAMPLES}, what a WAV file can hold")
+    return count
+
+
+class Model:
+    """A loaded checkpoint with the engine that runs it; `load` makes one. May be shared by threads, a `Stream` may not."""
+
+    def __init__(self, loaded: checkpoint.Checkpoint, engine_name: str = "auto") -> None:
+        self.checkpoint = loaded
+        self.engine = engine.create(loaded.config, loaded.tensors, engine_name)
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of all that this model makes and hears."""
+        return self.checkpoint.config.sample_rate
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """The label keys that this model knows, each with its values."""
+        return dict(self.checkpoint.config.labels)
+
+    def generate(
+        self,
+        seconds: float | None = None,
+        samples: int | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int = 256,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        labels: Labels | None = None,
+        prime: Prime | None = None,
+    ) -> NDArray[np.float32]:
+        """Sound: float32 (samples,) at `sample_rate`, 16-bit values / 32768. 2 seconds when no length is given.
+
+        `temperature` 0 takes the likelier branch of the tree at every bit, 1 is the model's own distribution; `top_k` and
+        `top_p` then cut that distribution. `seed` is drawn when it is None. `labels` gives each key a value, or a list of
+        values that take equal parts of the output. `prime` is (wave, rate): sound of any rate, shape (frames,) or (frames,
+        channels), that the output goes on from; it isn't part of the output. Raises UsageError for what is out of range,
+        AudioError for a prime that isn't sound.
+        """
+        count = sample_count(seconds, samples, self.sample_rate)
+        draw = Draw.of(temperature, top_k, top_p)
+        stream = self.start(draw, seed=seed, labels=labels, prime=self._codes(prime), samples=count)
+        wave = np.empty(count, np.float32)
+        for start in range(0, count, _BLOCK):
+            wave[start : start + _BLOCK] = stream.read(min(_BLOCK, count - start))
+        return wave
+
+    def stream(
+        self,
+        block: int = 1024,
+        *,
+        temperature: float = 1.0,
+        top_k: int = 256,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        prime: Prime | None = None,
+    ) -> Stream:
+        """Endless sound in blocks of `block` samples; the options are those of `generate`.
+
+        The samples don't depend on `block`. A key takes one label here, since a stream has no end to divide by: set
+        `stream.labels` when the next one is to begin.
+        """
+        if operator.index(block) < 1:
+            raise UsageError(f"block {block}: must be 1 or more")
+        draw = Draw.of(temperature, top_k, top_p)
+        stream = self.start(draw, seed=seed, labels=labels, prime=self._codes(prime))
+        stream.block = operator.index(block)
+        return stream
+
+    def restore(self, saved: bytes) -> Stream:
+        """The stream that `Stream.save` saved, to go on where it was; CheckpointError when it isn't this model's."""
+        return Stream.restored(self.checkpoint, self.engine, saved)
+
+    def score(self, wave: NDArray[Any], rate: int, labels: Labels | None = None) -> Score:
+        """Bits per sample of a recording under the model, its first sample included, state fresh at its start.
+
+        `wave`: (frames,) or (frames, channels) at `rate` samples a second, mixed down and resampled to the model's rate
+        where it has to be. `labels` as in `generate`. Code lengths are added up in integers: the same on every machine.
+        Raises AudioError when there is no sample or one isn't finite.
+        """
+        return self.score_samples(audio.from_array(wave, rate, self.sample_rate), labels)
+
+    def score_samples(self, samples: NDArray[np.int16], labels: Labels | None = None) -> Score:
+        """`score` of int16 samples (n,) that are at the model's rate already."""
+        if not len(samples):
+            raise AudioError("has no samples to score")
+        cost = self.start(Draw(), seed=0, labels=labels, samples=len(samples)).force(mulaw.encode(samples))
+        return Score(len(samples), cost / 65536 / len(samples))
+
+    def distribution(self, stream: Stream) -> NDArray[np.float64]:
+        """Probabilities of the 256 mu-law codes of a stream's next sample at temperature 1: float64 (256,)."""
+        return stream.distribution()
+
+    def start(
+        self,
+        draw: Draw,
+        *,
+        seed: int | None = None,
+        labels: Labels | None = None,
+        prime: NDArray[np.uint8] | None = None,
+        samples: int | None = None,
+    ) -> Stream:
+        """A stream of which `samples` will be asked (None: no end), after the codes `prime` under its first labels."""
+        plan = self.plan(labels or {}, samples)
+        state = self.engine.state(seed=draw_seed() if seed is None else check_seed(seed), stream=0)
+        stream = Stream(self.checkpoint, self.engine, state, draw)
+        stream.begin(plan, prime)
+        return stream
+
+    def plan(self, labels: Labels, samples: int | None) -> Changes:
+        """Which table rows are in force from which sample on, the first from 0; UsageError for labels it can't follow.
+
+        Of K values for a key, value k begins at sample round(k * samples / K), and takes effect with the next frame.
+        """
+        lists = {key: list(value) if isinstance(value, list | tuple) else [value] for key, value in labels.items()}
+        for key, values in lists.items():
+            if not values or not all(isinstance(value, str) for value in values):
+                raise UsageError(f"label {key}: must be a text or a list of texts, not {labels[key]!r}")
+            if len(values) > 1 and samples is None:
+                raise UsageError(f"label {key}: a stream takes one value; set the stream's labels when the next begins")
+            if samples is not None and len(values) > 1 and len(values) * self.checkpoint.config.hop > samples:
+                raise UsageError(f"label {key}: {len(values)} values don't fit into {samples} samples")
+            for value in values:
+                self.checkpoint.config.label_rows({key: value})
+        length = samples or 0
+        begins = {key: [_part(k, len(values), length) for k in range(len(values))] for key, values in lists.items()}
+        plan = []
+        for at in sorted({0, *(begin for key in begins for begin in begins[key])}):
+            now = {key: lists[key][sum(begin <= at for begin in begins[key]) - 1] for key in lists}
+            plan.append((at, self.checkpoint.config.label_rows(now)))
+        return plan
+
+    def _codes(self, prime: Prime | None) -> NDArray[np.uint8] | None:
+        if prime is None:
+            return None
+        wave, rate = prime
+        return mulaw.encode(audio.from_array(wave, rate, self.sample_rate))
+
+
+def _part(index: int, parts: int, length: int) -> int:
+    """Where part `index` of `parts` equal parts of `length` begins, rounded to the nearest, halves up."""
+    return (2 * index * length + parts) // (2 * parts)
+

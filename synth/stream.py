@@ -1,0 +1,173 @@
+"""A stream of samples: the state of an engine, how samples are drawn, and when labels change.
+
+What a stream gives depends on the checkpoint, the seed and the options alone. The random numbers of a sample are a function
+of the seed and of the sample's index, counted from the first sample that the engine saw, so a prime of N samples moves it
+by N. Labels change at positions that are known beforehand. Block sizes, threads and pauses change nothing.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth import mulaw
+from synth.checkpoint import Checkpoint
+from synth.config import Draw
+from synth.errors import CheckpointError, EngineError, UsageError
+
+MOST_SEED = 2**32 - 1
+_BLOCK = 1 << 16
+_FLOAT = mulaw.DECODE.astype(np.float32) / np.float32(32768)
+Changes = list[tuple[int, tuple[int, ...]]]
+"""From which sample on which rows of the label tables are in force."""
+
+
+def draw_seed() -> int:
+    """A seed from the operating system's random numbers, 0 to 4294967295."""
+    return int.from_bytes(os.urandom(4), "little")
+
+
+def check_seed(seed: int) -> int:
+    """`seed` as an int; UsageError when it isn't 0 to 4294967295."""
+    try:
+        value = operator.index(seed)
+    except TypeError:
+        raise UsageError(f"seed {seed!r}: must be an integer") from None
+    if not 0 <= value <= MOST_SEED:
+        raise UsageError(f"seed {value}: must be 0 to {MOST_SEED}")
+    return value
+
+
+class Stream:
+    """Endless sound, drawn a block at a time: iterate for blocks of float32, or `read` any number of samples.
+
+    Made by `Model.stream` and `Model.restore`. `seed` is the seed in use, also when it was drawn.
+    """
+
+    def __init__(self, loaded: Checkpoint, engine: Any, state: Any, draw: Draw, block: int = 1024) -> None:
+        self.checkpoint = loaded
+        self.engine = engine
+        self.seed: int = state.seed
+        self.block = block
+        self._state = state
+        self._draw = draw
+        self._changes: Changes = []
+        self._origin = 0
+
+    def begin(self, plan: Changes, prime: NDArray[np.uint8] | None) -> None:
+        """Takes the codes `prime` under the first labels of `plan`, whose positions count from the prime's end."""
+        self._state.labels = plan[0][1]
+        if prime is not None:
+            self.force(prime)
+        self._origin = int(self._state.position)
+        hop = self.checkpoint.config.hop
+        self._changes = [(-(-(self._origin + at) // hop) * hop, rows) for at, rows in plan[1:]]
+
+    @property
+    def position(self) -> int:
+        """Samples drawn so far (a prime isn't counted)."""
+        return int(self._state.position) - self._origin
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels in force. Setting them takes effect with the next frame (16 samples) and ends what was planned."""
+        rows = self._due()
+        keys = self.checkpoint.config.labels
+        return {key: values[row - 1] for (key, values), row in zip(keys, rows, strict=True) if row}
+
+    @labels.setter
+    def labels(self, labels: Mapping[str, str]) -> None:
+        rows = self.checkpoint.config.label_rows(dict(labels))
+        self._changes = []
+        self._state.labels = rows
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        return self
+
+    def __next__(self) -> NDArray[np.float32]:
+        return self.read(self.block)
+
+    def read(self, count: int) -> NDArray[np.float32]:
+        """The next `count` samples: float32 (count,), 16-bit values / 32768."""
+        return _FLOAT[self.codes(count)]
+
+    def pcm(self, count: int) -> NDArray[np.int16]:
+        """The next `count` samples: int16 (count,)."""
+        return mulaw.DECODE[self.codes(count)]
+
+    def codes(self, count: int) -> NDArray[np.uint8]:
+        """The next `count` samples as mu-law codes: uint8 (count,)."""
+        codes = np.empty(count, np.uint8)
+        for start, stop in self._spans(count):
+            codes[start:stop] = self.engine.generate(self._state, stop - start, self._draw)
+        return codes
+
+    def force(self, codes: NDArray[np.uint8]) -> int:
+        """Takes `codes` (uint8) as the next samples; what they cost under the model, in 1/65536 bit."""
+        total = 0
+        for start, stop in self._spans(len(codes)):
+            total += int(self.engine.force(self._state, codes[start:stop]).sum(dtype=np.uint64))
+        return total
+
+    def distribution(self) -> NDArray[np.float64]:
+        """Probabilities of the 256 codes of the next sample at temperature 1: float64 (256,)."""
+        self._due()
+        return np.asarray(self.engine.distribution(self._state), np.float64) / 2.0**32
+
+    def save(self) -> bytes:
+        """Everything that `Model.restore` needs to go on exactly here, also in the middle of a frame."""
+        from safetensors.numpy import save
+
+        keys = len(self.checkpoint.config.labels)
+        changes = np.array([[at, *rows] for at, rows in self._changes], np.int64).reshape(-1, 1 + keys)
+        draw = [self._draw.inverse_temperature, self._draw.top_k, self._draw.top_p]
+        own = {
+            "stream.checkpoint": np.frombuffer(bytes.fromhex(self.checkpoint.sha256), np.uint8),
+            "stream.changes": changes,
+            "stream.draw": np.array(draw, np.int64),
+            "stream.numbers": np.array([self._origin, self.block], np.int64),
+        }
+        arrays = {**own, **{f"state.{name}": value for name, value in self._state.save().items()}}
+        return save({name: np.ascontiguousarray(value) for name, value in arrays.items()})
+
+    @classmethod
+    def restored(cls, loaded: Checkpoint, engine: Any, saved: bytes) -> Stream:
+        """The stream that `save` saved; CheckpointError when `saved` is damaged or of another checkpoint."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            arrays = load(bytes(saved))
+            own = {name: arrays.pop(f"stream.{name}") for name in ("checkpoint", "changes", "draw", "numbers")}
+            if own["checkpoint"].tobytes().hex() != loaded.sha256:
+                raise CheckpointError(f"saved stream: is of another checkpoint than {loaded.name}")
+            state = engine.restore({name.removeprefix("state."): value for name, value in arrays.items()})
+            stream = cls(loaded, engine, state, Draw(*(int(value) for value in own["draw"])))
+            stream._changes = [(int(at), tuple(int(row) for row in rows)) for at, *rows in own["changes"]]
+            stream._origin, stream.block = (int(value) for value in own["numbers"])
+            return stream
+        except (SafetensorError, EngineError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"saved stream: is damaged or not one of ours ({error})") from None
+
+    def _due(self) -> tuple[int, ...]:
+        """Puts label changes whose time has come into force; the rows in force now."""
+        while self._changes and self._changes[0][0] <= self._state.position:
+            self._state.labels = self._changes.pop(0)[1]
+        return tuple(self._state.labels)
+
+    def _spans(self, count: int) -> Iterator[tuple[int, int]]:
+        """Cuts the next `count` samples where labels change and where the kernel's blocks end: (start, stop) pairs."""
+        if count < 0:
+            raise UsageError(f"samples {count}: must be 0 or more")
+        start = 0
+        while start < count:
+            self._due()
+            room = self._changes[0][0] - self._state.position if self._changes else count
+            stop = min(count, start + min(room, _BLOCK))
+            yield start, stop
+            start = stop
