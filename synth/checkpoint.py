@@ -18,7 +18,8 @@ from safetensors.numpy import save as to_bytes
 
 from synth.config import ModelConfig
 from synth.engine.layout import check
-from synth.errors import CheckpointError, OutputError, UsageError
+from synth.errors import CheckpointError, UsageError
+from synth.places import write_whole
 
 FORMAT = "synth-checkpoint"
 VERSION = 1
@@ -93,20 +94,11 @@ def encode(config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str
     return to_bytes(whole, {"format": FORMAT, **meta, "digest": _digest(*texts, whole)})
 
 
-def save(path: str | os.PathLike[str], config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any]) -> None:
+def save(
+    path: str | os.PathLike[str], config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any]
+) -> None:
     """Write a checkpoint beside `path` and rename it into place; OutputError when that can't be done."""
-    place = Path(path)
-    data = encode(config, tensors, info)
-    beside = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, place)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise OutputError(f"{place}: can't be written ({error.strerror})") from None
+    write_whole(path, encode(config, tensors, info))
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Checkpoint:

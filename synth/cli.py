@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -36,6 +37,7 @@ def _run(name: str, body: Callable[[str, list[str]], int], argv: Sequence[str] |
     """Runs `body`, with every way that it can end turned into a line on stderr and an exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments[: arguments.index("--") if "--" in arguments else len(arguments)]
+    warnings.showwarning = lambda message, *_, **__: _say(f"{name}: warning: {message}")
     try:
         code = body(name, arguments)
         if sys.stdout is not None:

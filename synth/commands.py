@@ -60,9 +60,9 @@ def export(options: Namespace, progress: Progress) -> None:
 
     places.check_outputs([options.out], [], options.force)
     with training_extra("synth export"):
-        from synth import quantize
+        from synth import export as exporting
 
-        quantize.export(options.run, options.out, steps=options.steps, force=options.force, quiet=options.quiet)
+        exporting.export(options.run, options.out, steps=options.steps, force=options.force, quiet=options.quiet)
 
 
 def score(options: Namespace, progress: Progress) -> Report:

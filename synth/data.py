@@ -37,7 +37,7 @@ class Batches:
 
     A file is drawn with a probability in proportion to max(its length, span / 2): evenly for short files, by length for
     long ones. A gap has the labels of the file just ended (the first gap those of the first file). Of files longer than
-    2 spans three in four streams are a crop that starts anywhere, without a gap; there the loss starts after 0.25 s.
+    2 spans three in four streams (fewer, down to none, of files down to one span) are a crop that starts anywhere, without a gap; there the loss starts after 0.25 s.
     All labels of a file and its gap are dropped with probability `label_drop[0]`, else each with `label_drop[1]`.
     `gain_db`: each file is scaled by a random gain of up to this many decibels, either way.
     """
@@ -94,7 +94,7 @@ class Batches:
             entry = self._file(draw)
             labels[-(-at // self.hop) :] = self._rows(draw, entry)
             start = 0
-            if at == 0 and entry.length > 2 * self.span and draw.random() < CROP:
+            if at == 0 and draw.random() < CROP * min(1.0, max(0.0, entry.length / self.span - 1)):
                 start = int(draw.integers(0, entry.length - self.span // 2, endpoint=True))
                 first = self._settle
             elif at == 0:

@@ -87,6 +87,10 @@ def _predictor_work(loaded: checkpoint.Checkpoint) -> float:
 
 def _running() -> tuple[dict[str, Any], list[str]]:
     """The engine in use and the instruction sets of this machine; EngineError when SYNTH_ISA asks for another."""
-    sets, chosen = engine.instruction_sets(), engine.chosen_set()
+    sets, chosen = engine.instruction_sets(), "numpy"
+    if sets:
+        from synth.engine import native
+
+        chosen = native.chosen_set()
     data = {"engine": "native" if sets else "reference", "instruction_set": chosen, "instruction_sets": sets}
     return data, [f"engine: {data['engine']}, instruction set {chosen}; available: {', '.join(sets) or 'none'}"]

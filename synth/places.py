@@ -49,13 +49,15 @@ def check_outputs(outputs: Iterable[str], inputs: Iterable[str | None], force: b
         check_output(path, force)
 
 
-def write_whole(path: str, data: bytes) -> None:
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """Makes or replaces `path`, which has its old content or the new one at any moment; OutputError when it can't."""
-    place = os.path.realpath(path) if os.path.islink(path) else path
+    place = os.path.realpath(path) if os.path.islink(path) else os.fspath(path)
     beside = os.path.join(os.path.dirname(place), f".synth-{uuid.uuid4().hex[:16]}.part")
     try:
         with open(beside, "xb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(beside, place)
     except OSError as error:
         raise OutputError(f"{path}: can't be written ({error.strerror or error})") from None

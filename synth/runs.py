@@ -14,28 +14,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from synth.errors import RunError
+from synth.places import write_whole
 
 Arrays = dict[str, NDArray[Any]]
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader, or a crash at any moment, sees the old file or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise RunError(f"{path}: can't be written ({error.strerror})") from None
 
 
 class RunFolder:
     """`with RunFolder(path) as run:` makes the folder if needed and holds its lock (flock), so that one process trains."""
 
-    def __init__(self, path: str | Path, lock: bool = True) -> None:
+    def __init__(self, path: str | os.PathLike[str], lock: bool = True) -> None:
         self.path = Path(path)
         self.locks = lock
         self._lock: IO[str] | None = None
@@ -98,3 +85,22 @@ class RunFolder:
         """Append a line to log.jsonl."""
         with open(self.path / "log.jsonl", "a") as file:
             file.write(json.dumps(record) + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """What was logged so far; a line that a crash cut short is left out."""
+        try:
+            lines = (self.path / "log.jsonl").read_text().splitlines()
+        except OSError:
+            return []
+        found = []
+        for line in lines:
+            try:
+                found.append(dict(json.loads(line)))
+            except ValueError:
+                continue
+        return found
+
+    def trim_log(self, step: int) -> None:
+        """Forget records after `step`: a resumed run makes them again."""
+        kept = [json.dumps(record) + "\n" for record in self.records() if record["step"] <= step]
+        write_whole(self.path / "log.jsonl", "".join(kept).encode())

@@ -89,24 +89,24 @@ class Splitter:
 
     def assign(self, items: Sequence[Item]) -> list[str]:
         """The split of each item."""
-        if not self.given:
-            result = ["validation" if _hash(i.name) < _SHARE else "train" for i in items]
-            result = ["test" if _SHARE <= _hash(i.name) < 2 * _SHARE else s for i, s in zip(items, result, strict=True)]
-            if "train" not in result:
-                result = ["train"] * len(items)
-        else:
+        hashes = [_hash(item.name) for item in items]
+        if self.given:
             for text, (_, _, fits) in self._terms.items():
                 if not any(fits(item) for item in items):
                     raise CorpusError(f"split rule: {text!r} fits no file")
             result = [self._given(item) for item in items]
-            named = {split for split, _, _ in self._terms.values()} | set((self._list or {}).values())
-            if "validation" in named:
+            if "validation" in {split for split, _, _ in self._terms.values()} | set((self._list or {}).values()):
                 return result
-            pairs = zip(items, result, strict=True)
-            result = ["validation" if s == "train" and _hash(i.name) < _SHARE else s for i, s in pairs]
-        trained = [n for n, split in enumerate(result) if split == "train"]
-        if "validation" not in result and len(trained) > 1:
-            result[min(trained, key=lambda n: _hash(items[n].name))] = "validation"
+        else:
+            result = ["test" if _SHARE <= value < 2 * _SHARE else "train" for value in hashes]
+            if result.count("train") < 2:
+                result = ["train"] * len(items)
+        rest = [number for number, split in enumerate(result) if split == "train"]
+        chosen = [number for number in rest if hashes[number] < _SHARE]
+        if len(rest) > 1 and len(chosen) in (0, len(rest)):
+            chosen = [min(rest, key=lambda number: hashes[number])]
+        for number in chosen if len(rest) > 1 else ():
+            result[number] = "validation"
         return result
 
     def _given(self, item: Item) -> str:

@@ -7,6 +7,7 @@ by N. Labels change at positions that are known beforehand. Block sizes, threads
 
 from __future__ import annotations
 
+import hashlib
 import operator
 import os
 from collections.abc import Iterator, Mapping
@@ -133,7 +134,8 @@ class Stream:
             "stream.numbers": np.array([self._origin, self.block], np.int64),
         }
         arrays = {**own, **{f"state.{name}": value for name, value in self._state.save().items()}}
-        return save({name: np.ascontiguousarray(value) for name, value in arrays.items()})
+        data = save({name: np.ascontiguousarray(value) for name, value in arrays.items()})
+        return hashlib.sha256(data).digest() + data
 
     @classmethod
     def restored(cls, loaded: Checkpoint, engine: Any, saved: bytes) -> Stream:
@@ -141,8 +143,11 @@ class Stream:
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
+        digest, data = bytes(saved[:32]), bytes(saved[32:])
+        if hashlib.sha256(data).digest() != digest:
+            raise CheckpointError("saved stream: is damaged or not one of ours")
         try:
-            arrays = load(bytes(saved))
+            arrays = load(data)
             own = {name: arrays.pop(f"stream.{name}") for name in ("checkpoint", "changes", "draw", "numbers")}
             if own["checkpoint"].tobytes().hex() != loaded.sha256:
                 raise CheckpointError(f"saved stream: is of another checkpoint than {loaded.name}")
@@ -152,7 +157,7 @@ class Stream:
             stream._origin, stream.block = (int(value) for value in own["numbers"])
             return stream
         except (SafetensorError, EngineError, KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"saved stream: is damaged or not one of ours ({error})") from None
+            raise CheckpointError(f"saved stream: is not one of ours ({error})") from None
 
     def _due(self) -> tuple[int, ...]:
         """Puts label changes whose time has come into force; the rows in force now."""

@@ -1,170 +1,239 @@
-"""The training loop: the frame tier over whole streams, the sample tier on random windows of them."""
+"""A training run from its options to its last step: folder, corpus, loop, validation, logs, stopping and going on."""
 
 from __future__ import annotations
 
-import ctypes
+import dataclasses
+import json
 import math
+import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
-from torch import Tensor
+from tqdm import tqdm
 
-from synth.config import ModelConfig, TrainConfig
-from synth.data import Batch, Batches, Row
-from synth.errors import RunError
-from synth.model import TREE_LIMIT, Network
-from synth.predicting import predict_codes
+from synth import corpus as corpora_module
+from synth import engine
+from synth.config import PRESETS, Draw, ModelConfig, TrainConfig
+from synth.corpus import Corpus
+from synth.data import Batches, Row, validation_rows
+from synth.errors import RunError, UsageError
+from synth.learn import Learner, learn, measure, steady_memory
+from synth.mulaw import decode
+from synth.predicting import fit_start, predict_codes, predictor_tensors
+from synth.quantize import quantize
+from synth.runs import RunFolder
+from synth.writer import AudioWriter
 
-BETAS, EPSILON, DECAY, CLIP = (0.9, 0.98), 1e-8, 0.01, 1.0
-
-
-@dataclass
-class Learner:
-    """A network with the moments of its optimiser (AdamW, arXiv 1711.05101) and the count of steps done."""
-
-    network: Network
-    optimiser: torch.optim.AdamW
-    step: int = 0
-
-    @classmethod
-    def of(cls, config: ModelConfig, seed: int, device: torch.device) -> Learner:
-        """A new one; the same seed gives the same weights."""
-        torch.manual_seed(seed)
-        network = Network(config).to(device)
-        # foreach=False: one order of operations, whatever the number of tensors
-        optimiser = torch.optim.AdamW(network.parameters(), betas=BETAS, eps=EPSILON, weight_decay=DECAY, foreach=False)
-        return cls(network, optimiser)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Weights and moments, for `load`."""
-        found = {f"weight.{k}": v.detach().cpu().numpy().copy() for k, v in self.network.named_parameters()}
-        for name, parameter in self.network.named_parameters():
-            state = self.optimiser.state.get(parameter, {})
-            for moment in ("exp_avg", "exp_avg_sq"):
-                if moment in state:
-                    found[f"{moment}.{name}"] = state[moment].cpu().numpy().copy()
-        return found
-
-    def load(self, arrays: dict[str, NDArray[Any]], step: int) -> None:
-        """Go on from what `arrays` gave after `step` steps."""
-        for name, parameter in self.network.named_parameters():
-            if f"weight.{name}" not in arrays or arrays[f"weight.{name}"].shape != tuple(parameter.shape):
-                raise RunError(f"the run's state has no {name} of this network's shape; it was made by other options")
-            parameter.data.copy_(torch.from_numpy(arrays[f"weight.{name}"]))
-            if f"exp_avg.{name}" in arrays:
-                self.optimiser.state[parameter] = {
-                    "step": torch.tensor(float(step)),
-                    "exp_avg": torch.from_numpy(arrays[f"exp_avg.{name}"]).to(parameter.device),
-                    "exp_avg_sq": torch.from_numpy(arrays[f"exp_avg_sq.{name}"]).to(parameter.device),
-                }
-        self.step = step
+Say = Callable[[str], None]
+AUDITION_SECONDS = 2
+SAVE_SECONDS = 60.0
 
 
-def steady_memory() -> None:
-    """Keep freed memory in the process: large tensors come and go every step, and page faults cost a quarter of it."""
-    torch.set_flush_denormal(True)  # small gradients far back in time made the recurrent products five times slower
+def train(
+    corpora: Sequence[str | os.PathLike[str]],
+    run: str | os.PathLike[str],
+    preset: str | None = None,
+    rate: int | None = None,
+    labels: str | None = None,
+    split: str | None = None,
+    trim: bool = False,
+    steps: int | None = None,
+    seed: int | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+    quiet: bool = False,
+    until: int | None = None,
+    say: Say = lambda text: None,
+) -> None:
+    """Train on `corpora` in the folder `run`, or go on there with `resume`; `until` stops earlier, as Ctrl-C would.
+
+    Raises CorpusError when there is nothing to train on, RunError when the folder can't be used, holds another run, or
+    the loss is not finite, KeyboardInterrupt after Ctrl-C, the state being saved.
+    """
+    steady_memory()
+    if threads:
+        torch.set_num_threads(threads)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch sees no GPU here")
+    boss = Accelerator(cpu=device == "cpu" or not torch.cuda.is_available())
+    given = {
+        "corpora": [os.path.abspath(path) for path in corpora] or None,
+        "preset": preset,
+        "rate": rate,
+        "labels": labels,
+        "split": split,
+        "trim": trim or None,
+        "steps": steps,
+        "seed": seed,
+    }
+    with RunFolder(run, lock=boss.is_main_process) as folder:
+        if boss.is_main_process:
+            if folder.started and not resume:
+                raise RunError(f"{folder.path}: holds a run already; give --resume to go on, or another folder")
+            if not folder.started:
+                if not corpora:
+                    raise RunError(f"{folder.path}: no run in this folder to resume")
+                _begin(folder, given, say, quiet)
+        boss.wait_for_everyone()
+        options = folder.options()
+        for key, value in given.items():
+            if value is not None and value != options["given"].get(key):
+                was = options["given"].get(key)
+                raise RunError(f"{folder.path}: this run was made with {key} {was!r}, not {value!r}; leave it out")
+        Run(folder, options, boss, quiet, say).go(until)
+
+
+def _begin(folder: RunFolder, given: dict[str, Any], say: Say, quiet: bool) -> None:
+    """Build the corpus's cache and write the options of a new run."""
+    model, config = PRESETS[given["preset"] or "digits"]
+    model = dataclasses.replace(model, sample_rate=given["rate"] or model.sample_rate)
+    config = dataclasses.replace(config, steps=given["steps"] or config.steps, seed=given["seed"] or 0)
+    with tqdm(desc="reading", unit="file", disable=True if quiet else None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        corpus = corpora_module.build(
+            given["corpora"],
+            folder.path / "cache",
+            model.sample_rate,
+            given["labels"],
+            bool(given["trim"]),
+            given["split"],
+            progress=progress,
+            exclude=[folder.path],
+        )
+    for path, reason in corpus.skipped:
+        say(f"skipped {path}: {reason}")
+    model = dataclasses.replace(model, labels=corpus.labels)
+    start = fit_start(corpus, model.order)
+    folder.write_options(
+        {
+            "version": 1,
+            "given": given,
+            "model": model.to_json(),
+            "train": dataclasses.asdict(config),
+            "start": start.tolist(),
+        }
+    )
+
+
+def configs(options: dict[str, Any]) -> tuple[ModelConfig, TrainConfig, dict[str, NDArray[Any]]]:
+    """Network, schedule and predictor constants of a run's options; RunError when they can't be read."""
     try:
-        libc = ctypes.CDLL(None)
-        for option, value in ((-1, 2**31 - 1), (-2, 2**28), (-4, 0)):  # trim threshold, top pad, no mmap (glibc)
-            libc.mallopt(option, value)
-    except (OSError, AttributeError):
-        pass
+        model = ModelConfig.from_json(options["model"])
+        config = TrainConfig(**options["train"])
+        return model, config, predictor_tensors(model, np.array(options["start"], np.float64))
+    except (KeyError, TypeError, ValueError, UsageError) as error:
+        raise RunError(f"run.json: not the options of a run of this version ({error})") from None
 
 
-def rate_at(config: TrainConfig, step: int) -> float:
-    """Learning rate: 100 steps of warm-up, then half a cosine down to a hundredth."""
-    warm = min(1.0, (step + 1) / 100)
-    return config.rate * warm * (0.505 + 0.495 * math.cos(math.pi * step / config.steps))
+class Run:
+    """A run under way."""
 
+    def __init__(self, folder: RunFolder, options: dict[str, Any], boss: Accelerator, quiet: bool, say: Say) -> None:
+        self.folder, self.boss, self.quiet, self.say = folder, boss, quiet, say
+        self.model, self.config, self.tensors = configs(options)
+        self.corpus: Corpus = corpora_module.open_cache(folder.path / "cache")
+        c = self.config
+        self.batches = Batches(self.corpus, "train", c.streams, c.span, c.windows, c.window, self.model.hop, c.seed)
+        self.rows: list[Row] = validation_rows(self.corpus, "validation", c.most_validation)
+        self.learner = Learner.of(self.model, c.seed, boss.device)
+        self.best = math.inf
+        self.recent: list[float] = []
+        if (folder.path / "last.safetensors").exists():
+            arrays, info = folder.load("last")
+            self.learner.load(arrays, int(info["step"]))
+            self.best, self.recent = float(info["best"]), [float(bits) for bits in info["recent"]]
+            folder.trim_log(self.learner.step)
 
-def batch_loss(network: Network, batch: Batch, inputs: NDArray[np.uint8], warmup: int, window: int) -> Tensor:
-    """Mean bits a sample over the windows of a batch; `inputs` (streams, span, 2) predicted and residual codes."""
-    device, hop = network.frame_bias.device, network.config.hop
-    codes = torch.from_numpy(batch.codes).to(device).long()
-    condition, _ = network.frames(codes, torch.from_numpy(batch.labels).to(device), network.start(len(codes)))
-    starts = torch.from_numpy(batch.windows).to(device).flatten()
-    streams = torch.arange(len(codes), device=device).repeat_interleave(batch.windows.shape[1])
-    places = starts + torch.arange(window, device=device)[:, None]  # (window, rows)
-    padded = torch.cat([network.start(len(codes)).codes[:, :1], codes], 1)
-    given = torch.from_numpy(inputs).to(device).long()[streams, places]
-    rows = torch.cat([padded[streams, places][:, :, None], given], 2)
-    frames = starts // hop + torch.arange(window // hop, device=device)[:, None]
-    zeros = network.frame_bias.new_zeros(len(streams), network.config.sample_units)
-    logits, _ = network.samples(rows, condition[frames, streams], zeros)
-    settled = torch.arange(window, device=device)[:, None] >= torch.where(starts == 0, 0, warmup)
-    counted = settled & (places >= torch.from_numpy(batch.first).to(device)[streams])
-    bits = network.bits(logits, codes[streams, places])
-    return (bits * counted).sum() / counted.sum().clamp_min(1)
+    def go(self, until: int | None) -> None:
+        """Train to the end, or to step `until`, or to the first Ctrl-C (then KeyboardInterrupt)."""
+        last = min(self.config.steps, until or self.config.steps)
+        saved = time.monotonic()
+        hidden = True if self.quiet or not self.boss.is_main_process else None
+        with (
+            interruptible() as stopped,
+            tqdm(total=self.config.steps, initial=self.learner.step, unit="step", disable=hidden) as bar,
+        ):
+            while self.learner.step < last:
+                bits = self._step()
+                bar.update()
+                bar.set_postfix_str(f"{bits:.3f} bits")
+                if self.learner.step % self.config.every == 0 or self.learner.step == self.config.steps:
+                    self._validate(bar.write if hidden is None and not bar.disable else self.say)
+                    saved = time.monotonic()
+                elif stopped() or self.learner.step == last or time.monotonic() - saved > SAVE_SECONDS:
+                    self._save()
+                    saved = time.monotonic()
+                if stopped():
+                    raise KeyboardInterrupt
 
+    def _step(self) -> float:
+        batch = self.batches.batch(self.learner.step, self.boss.process_index, self.boss.num_processes)
+        inputs = np.stack(predict_codes(batch.codes, self.tensors), 2)
+        bits = learn(self.learner, self.config, batch, inputs, self.boss)
+        self.recent = [*self.recent[-99:], bits]
+        return bits
 
-def learn(learner: Learner, config: TrainConfig, batch: Batch, inputs: NDArray[np.uint8], boss: Accelerator) -> float:
-    """One step; returns its mean bits a sample over all processes. RunError when that is not a number."""
-    network, optimiser = learner.network, learner.optimiser
-    for group in optimiser.param_groups:
-        group["lr"] = rate_at(config, learner.step)
-    optimiser.zero_grad(set_to_none=False)
-    loss = batch_loss(network, batch, inputs, config.warmup, config.window)
-    loss.backward()  # type: ignore[no-untyped-call]
-    parameters = [p for p in network.parameters() if p.grad is not None]
-    mean = loss.detach()
-    if boss.num_processes > 1:
-        flat = torch.cat([p.grad.flatten() for p in parameters] + [mean[None]])  # type: ignore[union-attr]
-        flat = boss.reduce(flat, "mean")
-        for p, grad in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
-            p.grad = grad.view_as(p).clone()
-        mean = flat[-1]
-    norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-    if not math.isfinite(float(mean)) or not math.isfinite(float(norm)):
-        raise RunError(f"step {learner.step}: the loss is not finite ({float(mean)}); the last good state is kept")
-    optimiser.step()
-    with torch.no_grad():
-        network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
-    learner.step += 1
-    return float(mean)
+    def _save(self) -> None:
+        if self.boss.is_main_process:
+            info = {"step": self.learner.step, "best": self.best, "recent": self.recent}
+            self.folder.save("last", self.learner.arrays(), info)
 
+    def _validate(self, say: Say) -> None:
+        """Measure, log, save, and let the network be heard."""
+        if self.boss.is_main_process:
+            network, step = self.learner.network, self.learner.step
+            record: dict[str, Any] = {"step": step, "train": round(float(np.mean(self.recent)), 5)}
+            if self.rows:
+                record["validation"] = round(measure(network, self.rows, self.tensors), 5)
+                if self.model.labels:
+                    record["validation_labels"] = round(measure(network, self.rows, self.tensors, True), 5)
+            # labels and none are shown side by side: a frame tier that ignores its labels shows here
+            say("  ".join(f"{key} {value}" for key, value in record.items()) + "  (bits per sample)")
+            if record.get("validation", record["train"]) < self.best:
+                self.best = record.get("validation", record["train"])
+                weights = {k: v for k, v in self.learner.arrays().items() if k.startswith("weight.")}
+                self.folder.save("best", weights, {"step": step, "validation": self.best})
+            self.folder.log(record)
+            self._save()
+            self._show(record, self._audition(step))
+        self.boss.wait_for_everyone()
 
-@torch.inference_mode()
-def measure(network: Network, rows: list[Row], tensors: dict[str, NDArray[Any]], labels: bool = False) -> float:
-    """Bits a sample of files (from `validation_rows`), each from a fresh state, all samples counted."""
-    total, count, hop = 0.0, 0, network.config.hop
-    device = network.frame_bias.device
-    ordered = sorted(rows, key=lambda row: len(row[0]))
-    for at in range(0, len(ordered), 64):
-        group = ordered[at : at + 64]
-        longest = -(-max(len(codes) for codes, _ in group) // hop) * hop
-        codes = np.full((len(group), longest), 128, np.uint8)
-        known = np.zeros((len(group), longest // hop, len(network.config.labels)), np.int64)
-        for place, (row, label) in enumerate(group):
-            codes[place, : len(row)] = row
-            if labels:
-                known[place] = label
-        given = np.stack(predict_codes(codes, tensors), 2)
-        inside = torch.arange(longest) < torch.tensor([len(row) for row, _ in group])[:, None]
-        state = network.start(len(group))
-        for start in range(0, longest, 4096):  # memory stays bounded for long files
-            part = slice(start, min(start + 4096, longest))
-            bits, state = network(
-                torch.from_numpy(codes[:, part]).to(device).long(),
-                torch.from_numpy(given[:, part]).to(device).long(),
-                torch.from_numpy(known[:, part.start // hop : part.stop // hop]).to(device),
-                state,
-            )
-            total += float((bits.double() * inside[:, part].to(device)).sum())
-        count += int(inside.sum())
-    return total / max(1, count)
+    def _audition(self, step: int) -> NDArray[np.int16]:
+        """Two seconds from silence by the integer engine, also as audition-STEP.wav."""
+        player = engine.create(self.model, quantize(self.learner.network, self.tensors))
+        seconds = AUDITION_SECONDS if player.name == "native" else 0.1
+        codes = player.generate(player.state(self.config.seed), round(seconds * self.model.sample_rate), Draw())
+        wave = decode(codes)
+        with AudioWriter(self.folder.path / f"audition-{step}.wav", self.model.sample_rate, force=True) as out:
+            out.write(wave)
+        return wave
+
+    def _show(self, record: dict[str, Any], wave: NDArray[np.int16]) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        with SummaryWriter(str(self.folder.path / "tensorboard")) as board:  # type: ignore[no-untyped-call]
+            for key, value in record.items():
+                if key != "step":
+                    board.add_scalar(f"bits/{key}", value, record["step"])  # type: ignore[no-untyped-call]
+            sound = torch.from_numpy(wave.astype(np.float32) / 32768)[None]
+            board.add_audio("audition", sound, record["step"], self.model.sample_rate)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Within it the first Ctrl-C (or SIGTERM) only makes the yielded function return True; the second one interrupts."""
+    """Within it the first Ctrl-C or SIGTERM only makes the yielded function return True; the second one interrupts."""
     seen: list[int] = []
 
     def note(number: int, _: object) -> None:
@@ -181,22 +250,3 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def run_steps(
-    learner: Learner,
-    config: TrainConfig,
-    batches: Batches,
-    tensors: dict[str, NDArray[Any]],
-    boss: Accelerator,
-    after: Callable[[int, float, float], bool],
-) -> None:
-    """Train until `config.steps`, or until `after(step, bits, seconds)` returns True."""
-    steady_memory()
-    while learner.step < config.steps:
-        began = time.monotonic()
-        batch = batches.batch(learner.step, boss.process_index, boss.num_processes)
-        inputs = np.stack(predict_codes(batch.codes, tensors), 2)
-        bits = learn(learner, config, batch, inputs, boss)
-        if after(learner.step, bits, time.monotonic() - began):
-            return

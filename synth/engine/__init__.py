@@ -1,2 +1,104 @@
-"""Engines."""
-from synth.engine.predictor import predict_codes as predict_codes
+"""The integer engines and the choice between them; both give the same bits."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.config import Draw, ModelConfig
+from synth.errors import EngineError
+
+
+class State(Protocol):
+    """One stream. `labels`: a row for each key, effective from the next frame; `position`: samples done."""
+
+    labels: Any
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def stream(self) -> int: ...
+    def save(self) -> dict[str, NDArray[Any]]: ...
+
+
+class Engine(Protocol):
+    """What both engines can do; reference.py says exactly what comes out."""
+
+    name: str
+    instruction_set: str
+
+    def state(self, seed: int = 0, stream: int = 0) -> Any: ...
+    def restore(self, saved: dict[str, NDArray[Any]]) -> Any: ...
+    def generate(self, state: Any, count: int, draw: Draw) -> NDArray[np.uint8]: ...
+    def force(self, state: Any, codes: NDArray[np.uint8]) -> NDArray[np.uint32]: ...
+    def distribution(self, state: Any) -> NDArray[np.uint32]: ...
+    def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]: ...
+
+
+ADVICE = "install a C++ compiler and the Python headers, then install synth again"
+
+
+def has_native() -> bool:
+    """Whether the compiled engine was built for this Python."""
+    try:
+        import synth.engine._kernel  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+@functools.cache
+def _warn_slow() -> None:
+    warnings.warn(f"the native engine is not built, the slow reference engine runs: {ADVICE}", stacklevel=4)
+
+
+def instruction_sets() -> list[str]:
+    """Instruction sets that the native engine can run here, slowest first; none where it is not built."""
+    if not has_native():
+        return []
+    from synth.engine import native
+
+    return native.instruction_sets()
+
+
+def create(config: ModelConfig, tensors: dict[str, NDArray[Any]], prefer: str = "auto") -> Engine:
+    """An engine for a checkpoint: "native", "reference", or "auto", the native one where it is built.
+
+    Raises EngineError where "native" was asked for and is not built, or SYNTH_ISA names a set that the machine lacks;
+    CheckpointError for tensors that do not fit the config.
+    """
+    if prefer not in ("auto", "native", "reference"):
+        raise EngineError(f"engine {prefer}: must be auto, native or reference")
+    if prefer == "native" and not has_native():
+        raise EngineError(f"engine native: it is not built; {ADVICE}")
+    if prefer != "reference" and has_native():
+        from synth.engine.native import NativeEngine
+
+        return NativeEngine(config, tensors)
+    if prefer == "auto":
+        _warn_slow()
+    from synth.engine.checks import check_tensors
+    from synth.engine.reference import ReferenceEngine
+
+    check_tensors(config, tensors)
+    return ReferenceEngine(config, tensors)
+
+
+def predict_codes(
+    codes: NDArray[np.uint8], tensors: dict[str, NDArray[Any]]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Predicted and residual codes (uint8 [S, T] each) along rows of codes (uint8 [S, T]), by the fastest way here."""
+    if has_native():
+        from synth.engine import native
+
+        return native.predict_codes(codes, tensors)
+    _warn_slow()
+    from synth.engine import predictor
+
+    return predictor.predict_codes(codes, tensors)

@@ -1,60 +1,33 @@
-// The Python face of the kernel: checks sizes, gives up the interpreter's lock, calls the set that was chosen.
+// The Python face of the kernel: checks types and sizes, gives up the interpreter's lock, calls the set that was chosen.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <initializer_list>
 #include <stdexcept>
 
 #include "dispatch.hpp"
+#include "engine.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace {
 
-using Codes = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using CodesOut = nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Doubles = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Codes = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using CodeRows = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using CodeRowsOut = nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+void need(bool good, const std::string& message) {
+    if (!good) throw std::invalid_argument(message);
+}
 
 const synth::Api& find_set(const std::string& name) {
     for (const synth::Api* set : synth::instruction_sets())
         if (name == set->name) return *set;
-    throw std::invalid_argument("no instruction set " + name);
-}
-
-void need(bool good, const char* what) {
-    if (!good) throw std::invalid_argument(what);
-}
-
-synth::PredictorWeights predictor_weights(const Doubles& start, const Doubles& powers, const Doubles& decay,
-                                          const Doubles& ridge) {
-    const size_t order = start.shape(0);
-    need(order == 16 || order == 32, "predictor.start: must have 16 or 32 values");
-    need(powers.shape(0) == synth::kHop, "predictor.powers: must have 16 values");
-    need(decay.shape(0) == 1 && ridge.shape(0) == 2, "predictor.decay, predictor.ridge: must have 1 and 2 values");
-    synth::PredictorWeights weights{};
-    weights.order = static_cast<int>(order);
-    for (size_t i = 0; i < order; ++i) weights.start[i] = start(i);
-    for (int i = 0; i < synth::kHop; ++i) weights.powers[i] = powers(i);
-    weights.decay = decay(0);
-    weights.prior = ridge(0);
-    weights.floor = ridge(1);
-    return weights;
-}
-
-void predict_codes(const std::string& set, const Doubles& start, const Doubles& powers, const Doubles& decay,
-                   const Doubles& ridge, const Codes& codes, const CodesOut& predicted, const CodesOut& residual) {
-    const synth::Api& api = find_set(set);
-    const synth::PredictorWeights weights = predictor_weights(start, powers, decay, ridge);
-    const size_t rows = codes.shape(0), count = codes.shape(1);
-    for (const CodesOut* out : {&predicted, &residual})
-        need(out->shape(0) == rows && out->shape(1) == count, "predict_codes: arrays differ in shape");
-    const uint8_t* in = codes.data();
-    uint8_t *first = predicted.data(), *second = residual.data();
-    const nb::gil_scoped_release release;
-    for (size_t row = 0; row < rows; ++row)
-        api.predict_codes(weights, in + row * count, first + row * count, second + row * count, count);
+    throw std::invalid_argument("instruction set " + name + ": this machine or build lacks it");
 }
 
 std::vector<std::string> instruction_sets() {
@@ -63,10 +36,217 @@ std::vector<std::string> instruction_sets() {
     return names;
 }
 
+// The array `name` of a dict, which must have this type and shape (-1: any length).
+template <class T>
+nb::ndarray<const T, nb::c_contig, nb::device::cpu> array(const nb::dict& from, const std::string& name,
+                                                          std::initializer_list<int64_t> shape) {
+    using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
+    need(from.contains(name.c_str()), name + ": missing");
+    Array found;
+    need(nb::try_cast<Array>(from[name.c_str()], found, false), name + ": wrong type, or not contiguous");
+    bool good = found.ndim() == shape.size();
+    size_t axis = 0;
+    for (const int64_t length : shape) {
+        good = good && (length < 0 || found.shape(axis) == static_cast<size_t>(length));
+        ++axis;
+    }
+    need(good, name + ": wrong shape");
+    return found;
+}
+
+template <class T>
+const T* data(const nb::dict& from, const std::string& name, std::initializer_list<int64_t> shape) {
+    return array<T>(from, name, shape).data();
+}
+
+synth::LinearTensors linear(const nb::dict& from, const std::string& name, int rows, int columns) {
+    const int shift = *data<int32_t>(from, name + ".shift", {1});
+    need(shift >= 0 && shift <= 12, name + ".shift: must be 0 to 12");
+    const int8_t* weight = data<int8_t>(from, name + ".weight", {rows, columns});
+    const int16_t* scale = data<int16_t>(from, name + ".scale", {rows});
+    for (size_t i = 0; i < static_cast<size_t>(rows) * columns; ++i)
+        need(weight[i] != -128, name + ".weight: must be -127 to 127");
+    for (int i = 0; i < rows; ++i) need(scale[i] >= 0, name + ".scale: must be 0 or more");
+    return {weight, scale, shift};
+}
+
+synth::PredictorWeights predictor(const nb::dict& from) {
+    const auto start = array<double>(from, "predictor.start", {-1});
+    const size_t order = start.shape(0);
+    need(order == 16 || order == 32, "predictor.start: wrong shape");
+    const double* powers = data<double>(from, "predictor.powers", {synth::kHop});
+    const double* ridge = data<double>(from, "predictor.ridge", {2});
+    synth::PredictorWeights weights{};
+    weights.order = static_cast<int>(order);
+    for (size_t i = 0; i < order; ++i) weights.start[i] = start.data()[i];
+    for (int i = 0; i < synth::kHop; ++i) weights.powers[i] = powers[i];
+    weights.decay = *data<double>(from, "predictor.decay", {1});
+    weights.prior = ridge[0];
+    weights.floor = ridge[1];
+    return weights;
+}
+
+synth::Sizes check_sizes(int window, int frame, int sample, int head, const std::vector<int>& label_values) {
+    const auto fits = [](int value, int most) { return value >= 16 && value <= most && value % 16 == 0; };
+    need(fits(window, synth::kMaxWindow) && fits(frame, synth::kMaxUnits) && fits(sample, synth::kMaxUnits) &&
+             fits(head, synth::kMaxHead) && label_values.size() <= synth::kLabels,
+         "network: sizes out of range");
+    synth::Sizes sizes{window, frame, sample, head, static_cast<int>(label_values.size()), {}};
+    for (size_t key = 0; key < label_values.size(); ++key) {
+        need(label_values[key] > 0 && label_values[key] <= 4096, "network: label values out of range");
+        sizes.label_values[key] = label_values[key];
+    }
+    return sizes;
+}
+
+std::shared_ptr<synth::Network> make_network(const std::string& set, int window, int frame, int sample, int head,
+                                             const std::vector<int>& label_values, const nb::dict& from) {
+    const synth::Sizes sizes = check_sizes(window, frame, sample, head, label_values);
+    synth::Tensors t{};
+    t.frame_input = linear(from, "frame.input", 3 * frame, window);
+    t.frame_recurrent = linear(from, "frame.recurrent", 3 * frame, frame);
+    t.frame_output = linear(from, "frame.output", 3 * sample, frame);
+    t.sample_recurrent = linear(from, "sample.recurrent", 3 * sample, sample);
+    t.head_dense = linear(from, "head.dense", head, sample);
+    t.head_tree = linear(from, "head.tree", 256, head);
+    t.frame_input_bias = data<int16_t>(from, "frame.input.bias", {3 * frame});
+    t.frame_recurrent_bias = data<int16_t>(from, "frame.recurrent.bias", {frame});
+    t.frame_output_bias = data<int16_t>(from, "frame.output.bias", {3 * sample});
+    t.sample_recurrent_bias = data<int16_t>(from, "sample.recurrent.bias", {sample});
+    for (int key = 0; key < sizes.labels; ++key)
+        t.frame_label[key] =
+            data<int16_t>(from, "frame.label." + std::to_string(key), {sizes.label_values[key] + 1, 3 * frame});
+    t.sample_code = data<int16_t>(from, "sample.code", {256, 3 * sample});
+    t.sample_predicted = data<int16_t>(from, "sample.predicted", {256, 3 * sample});
+    t.sample_residual = data<int16_t>(from, "sample.residual", {256, 3 * sample});
+    t.head_predicted = data<int16_t>(from, "head.predicted", {256, head});
+    t.head_tree_bias = data<int16_t>(from, "head.tree.bias", {256});
+    t.sigmoid = data<int16_t>(from, "table.sigmoid", {3, 8});
+    t.tanh = data<int16_t>(from, "table.tanh", {3, 8});
+    t.probability = data<uint32_t>(from, "table.probability", {2048});
+    t.cost = data<uint32_t>(from, "table.cost", {2048});
+    t.predictor = predictor(from);
+    return std::make_shared<synth::Network>(find_set(set), sizes, t);
+}
+
+// A one-dimensional array that owns its values; [n / columns, columns] where columns is not 0.
+template <class T>
+nb::object to_array(const std::vector<T>& values, size_t columns) {
+    T* owned = new T[values.size() + 1];
+    std::copy(values.begin(), values.end(), owned);
+    const nb::capsule owner(owned, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    const size_t shape[2] = {columns ? values.size() / columns : values.size(), columns};
+    return nb::cast(nb::ndarray<nb::numpy, T>(owned, columns ? 2 : 1, shape, owner));
+}
+
+nb::dict save(const synth::Stream& stream) {
+    synth::SavedState saved = stream.save();
+    nb::dict out;
+    saved.each(stream.network->model.predictor.order,
+               [&](const char* name, auto& values, int columns) { out[name] = to_array(values, columns); });
+    return out;
+}
+
+void check_labels(const synth::Network& network, const std::vector<int>& rows) {
+    need(static_cast<int>(rows.size()) == network.model.labels, "labels: one row for each key");
+    for (size_t key = 0; key < rows.size(); ++key)
+        need(rows[key] >= 0 && rows[key] <= network.model.label_values[key], "labels: no such row");
+}
+
+std::shared_ptr<synth::Stream> restore(const std::shared_ptr<synth::Network>& network, const nb::dict& from) {
+    auto stream = std::make_shared<synth::Stream>(network, 0, 0);
+    synth::SavedState saved = stream->save();  // for its sizes
+    saved.each(network->model.predictor.order, [&](const char* name, auto& values, int columns) {
+        using T = std::decay_t<decltype(values[0])>;
+        const int64_t length = static_cast<int64_t>(values.size());
+        const T* found = columns ? data<T>(from, name, {length / columns, columns}) : data<T>(from, name, {length});
+        values.assign(found, found + length);
+    });
+    check_labels(*network, {saved.labels.begin(), saved.labels.end()});
+    stream->restore(saved);
+    return stream;
+}
+
+nb::object generate(synth::Stream& stream, size_t count, int64_t inverse_temperature, int top_k, uint64_t top_p) {
+    need(inverse_temperature >= 0 && inverse_temperature <= (int64_t{1} << 24) && top_k >= 1 && top_k <= 256 &&
+             top_p >= 1 && top_p <= (uint64_t{1} << 32),
+         "draw: out of range");
+    std::vector<uint8_t> codes(count);
+    {
+        const nb::gil_scoped_release release;
+        const std::lock_guard<std::mutex> guard(stream.mutex);
+        const synth::Network& network = *stream.network;
+        network.api.generate(network.model, stream.state, codes.data(), count, {inverse_temperature, top_k, top_p});
+    }
+    return to_array(codes, 0);
+}
+
+nb::object force(synth::Stream& stream, const Codes& codes) {
+    std::vector<uint32_t> costs(codes.shape(0));
+    {
+        const nb::gil_scoped_release release;
+        const std::lock_guard<std::mutex> guard(stream.mutex);
+        const synth::Network& network = *stream.network;
+        network.api.force(network.model, stream.state, codes.data(), costs.data(), costs.size());
+    }
+    return to_array(costs, 0);
+}
+
+nb::object distribution(const synth::Stream& stream) {
+    std::vector<uint32_t> leaves(256);
+    synth::Stream peek(stream);
+    peek.network->api.distribution(peek.network->model, peek.state, leaves.data());
+    return to_array(leaves, 0);
+}
+
+void predict_codes(const std::string& set, const nb::dict& tensors, const CodeRows& codes, const CodeRowsOut& predicted,
+                   const CodeRowsOut& residual) {
+    const synth::Api& api = find_set(set);
+    const synth::PredictorWeights weights = predictor(tensors);
+    const size_t rows = codes.shape(0), count = codes.shape(1);
+    for (const CodeRowsOut* out : {&predicted, &residual})
+        need(out->shape(0) == rows && out->shape(1) == count, "predict_codes: arrays differ in shape");
+    const uint8_t* in = codes.data();
+    uint8_t *first = predicted.data(), *second = residual.data();
+    const nb::gil_scoped_release release;
+    for (size_t row = 0; row < rows; ++row)
+        api.predict_codes(weights, in + row * count, first + row * count, second + row * count, count);
+}
+
+std::vector<int> labels(const synth::Stream& stream) {
+    const std::lock_guard<std::mutex> guard(stream.mutex);
+    return {stream.state.labels, stream.state.labels + stream.network->model.labels};
+}
+
+void set_labels(synth::Stream& stream, const std::vector<int>& rows) {
+    check_labels(*stream.network, rows);
+    const std::lock_guard<std::mutex> guard(stream.mutex);
+    std::copy(rows.begin(), rows.end(), stream.state.labels);
+}
+
 }  // namespace
 
 NB_MODULE(_kernel, m) {
+    nb::class_<synth::Network>(m, "Network").def_prop_ro("instruction_set", [](const synth::Network& network) {
+        return std::string(network.api.name);
+    });
+    nb::class_<synth::Stream>(m, "Stream")
+        .def("__init__",
+             [](synth::Stream* place, std::shared_ptr<synth::Network> network, uint32_t seed, uint32_t stream) {
+                 new (place) synth::Stream(std::move(network), seed, stream);
+             })
+        .def_prop_ro("position", [](const synth::Stream& stream) { return stream.state.position; })
+        .def_prop_ro("seed", [](const synth::Stream& stream) { return stream.state.seed; })
+        .def_prop_ro("stream", [](const synth::Stream& stream) { return stream.state.stream; })
+        .def_prop_rw("labels", &labels, &set_labels)
+        .def("copy", [](const synth::Stream& stream) { return std::make_shared<synth::Stream>(stream); })
+        .def("save", &save)
+        .def("generate", &generate)
+        .def("force", &force)
+        .def("distribution", &distribution);
+    m.def("network", &make_network, "set"_a, "window"_a, "frame_units"_a, "sample_units"_a, "head_units"_a,
+          "label_values"_a, "tensors"_a);
+    m.def("restore", &restore);
     m.def("instruction_sets", &instruction_sets);
-    m.def("predict_codes", &predict_codes, "set"_a, "start"_a, "powers"_a, "decay"_a, "ridge"_a, "codes"_a,
-          "predicted"_a, "residual"_a);
+    m.def("predict_codes", &predict_codes);
 }

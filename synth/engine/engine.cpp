@@ -1,7 +1,22 @@
-// What every instruction set shares: fresh states, and the draw from 256 leaf weights.
-#include "kernel.hpp"
+// Packing of a checkpoint's tensors for one instruction set, and states: fresh, copied, saved, restored.
+#include "engine.hpp"
+
+#include <algorithm>
+#include <cstring>
 
 namespace synth {
+namespace {
+
+int padded(int units) { return (units + kPad - 1) / kPad * kPad; }
+
+}  // namespace
+
+void* Arena::bytes(size_t size) {
+    constexpr size_t kAlign = 64, kBehind = 64;
+    pieces_.push_back(std::make_unique<unsigned char[]>(size + kBehind + kAlign));
+    const auto address = reinterpret_cast<uintptr_t>(pieces_.back().get());
+    return pieces_.back().get() + (kAlign - address % kAlign) % kAlign;
+}
 
 void reset_predictor(const PredictorWeights& weights, Predictor& state) {
     state = Predictor{};
@@ -11,6 +26,191 @@ void reset_predictor(const PredictorWeights& weights, Predictor& state) {
         state.correlation[i] = weights.prior * weights.start[i];
     }
     state.scale = 16.0;
+}
+
+template <class T>
+const T* Network::copy(const T* from, size_t count) {
+    T* to = arena_.take<T>(count);
+    std::copy(from, from + count, to);
+    return to;
+}
+
+// [rows][units] with every row padded.
+const int16_t* Network::spread(const int16_t* from, size_t rows, int units) {
+    const size_t wide = static_cast<size_t>(padded(units));
+    int16_t* to = arena_.take<int16_t>(rows * wide);
+    for (size_t row = 0; row < rows; ++row) std::copy(from + row * units, from + (row + 1) * units, to + row * wide);
+    return to;
+}
+
+Matrix Network::pack(const LinearTensors& from, int blocks, int units, int columns) {
+    const int group = api.group, groups = (units + group - 1) / group, wide = padded(units);
+    int8_t* weight = arena_.take<int8_t>(static_cast<size_t>(groups) * blocks * group * columns);
+    int32_t* start = arena_.take<int32_t>(static_cast<size_t>(groups) * blocks * group);
+    int8_t* tile = weight;
+    for (int g = 0; g < groups; ++g)
+        for (int column = 0; column < columns; column += 4)
+            for (int block = 0; block < blocks; ++block)
+                for (int row = 0; row < group; ++row, tile += 4) {
+                    const int unit = g * group + row;
+                    if (unit >= units) continue;
+                    std::memcpy(tile, from.weight + (static_cast<size_t>(block) * units + unit) * columns + column, 4);
+                }
+    for (int g = 0; g < groups; ++g)
+        for (int block = 0; block < blocks; ++block)
+            for (int row = 0; row < group && g * group + row < units; ++row) {
+                const size_t source = static_cast<size_t>(block) * units + g * group + row;
+                int32_t sum = 0;
+                for (int c = 0; c < columns && api.biased; ++c) sum += from.weight[source * columns + c];
+                start[(g * blocks + block) * group + row] = ((1 << from.shift) >> 1) - 128 * sum;
+            }
+    return {weight, start, spread(from.scale, blocks, units), blocks, units, wide, columns, from.shift};
+}
+
+// 17 tiles of 16 rows, the first row of each unused; see Model.
+void Network::pack_tree(const Tensors& tensors) {
+    const LinearTensors& from = tensors.head_tree;
+    const int columns = model.head_units;
+    int8_t* weight = arena_.take<int8_t>(static_cast<size_t>(17) * kTile * columns);
+    int32_t* start = arena_.take<int32_t>(17 * kTile);
+    int16_t *scale = arena_.take<int16_t>(17 * kTile), *bias = arena_.take<int16_t>(17 * kTile);
+    for (int tile = 0; tile < 17; ++tile)
+        for (int row = 1; row < kTile; ++row) {
+            int level = 0;
+            while ((row >> level) > 1) ++level;
+            const int top = tile == 0 ? 1 : 15 + tile;
+            const int node = (top << level) + row - (1 << level), place = tile * kTile + row;
+            start[place] = (1 << from.shift) >> 1;
+            scale[place] = from.scale[node];
+            bias[place] = tensors.head_tree_bias[node];
+            for (int c = 0; c < columns; c += 4)
+                std::memcpy(weight + (tile * columns + c) * kTile + row * 4, from.weight + node * columns + c, 4);
+        }
+    model.tree_weight = weight, model.tree_start = start, model.tree_scale = scale, model.tree_bias = bias;
+    model.tree_shift = from.shift;
+}
+
+Network::Network(const Api& set, const Sizes& sizes, const Tensors& tensors) : api(set) {
+    const int frame = sizes.frame_units, sample = sizes.sample_units, head = sizes.head_units;
+    model.window = sizes.window, model.labels = sizes.labels;
+    model.frame_units = frame, model.frame_padded = padded(frame);
+    model.sample_units = sample, model.sample_padded = padded(sample);
+    model.head_units = head, model.head_padded = padded(head);
+    model.sample_recurrent = pack(tensors.sample_recurrent, 3, sample, sample);
+    model.head_dense = pack(tensors.head_dense, 1, head, sample);
+    pack_tree(tensors);
+    model.frame_input = pack(tensors.frame_input, 3, frame, sizes.window);
+    model.frame_recurrent = pack(tensors.frame_recurrent, 3, frame, frame);
+    model.frame_output = pack(tensors.frame_output, 3, sample, frame);
+    model.frame_input_bias = spread(tensors.frame_input_bias, 3, frame);
+    model.frame_recurrent_bias = spread(tensors.frame_recurrent_bias, 1, frame);
+    model.frame_output_bias = spread(tensors.frame_output_bias, 3, sample);
+    model.sample_recurrent_bias = spread(tensors.sample_recurrent_bias, 1, sample);
+    for (int key = 0; key < sizes.labels; ++key) {
+        model.label_values[key] = sizes.label_values[key];
+        const size_t rows = 3 * (static_cast<size_t>(sizes.label_values[key]) + 1);
+        model.frame_label[key] = spread(tensors.frame_label[key], rows, frame);
+    }
+    model.sample_code = spread(tensors.sample_code, 3 * 256, sample);
+    model.sample_predicted = spread(tensors.sample_predicted, 3 * 256, sample);
+    model.sample_residual = spread(tensors.sample_residual, 3 * 256, sample);
+    model.head_predicted = spread(tensors.head_predicted, 256, head);
+    std::copy(tensors.sigmoid, tensors.sigmoid + 24, &model.sigmoid[0][0]);
+    std::copy(tensors.tanh, tensors.tanh + 24, &model.tanh[0][0]);
+    model.probability = copy(tensors.probability, 2048);
+    model.cost = copy(tensors.cost, 2048);
+    model.predictor = tensors.predictor;
+}
+
+void Stream::allocate() {
+    const Model& model = network->model;
+    state.window = arena_.take<int8_t>(model.window + kHop);
+    state.frame = arena_.take<int16_t>(model.frame_padded);
+    state.condition = arena_.take<int16_t>(3 * model.sample_padded);
+    state.sample = arena_.take<int16_t>(model.sample_padded);
+    state.sample_product = arena_.take<int16_t>(3 * model.sample_padded);
+}
+
+Stream::Stream(std::shared_ptr<const Network> of, uint32_t seed, uint32_t stream) : network(std::move(of)) {
+    allocate();
+    state.seed = seed, state.stream = stream, state.residual = 128;
+    reset_predictor(network->model.predictor, state.predictor);
+    network->api.refresh(network->model, state);
+}
+
+Stream::Stream(const Stream& other) : network(other.network) {
+    const std::lock_guard<std::mutex> guard(other.mutex);
+    state = other.state;
+    allocate();
+    const Model& model = network->model;
+    const State& from = other.state;
+    std::copy(from.window, from.window + model.window + kHop, state.window);
+    std::copy(from.frame, from.frame + model.frame_padded, state.frame);
+    std::copy(from.condition, from.condition + 3 * model.sample_padded, state.condition);
+    std::copy(from.sample, from.sample + model.sample_padded, state.sample);
+    std::copy(from.sample_product, from.sample_product + 3 * model.sample_padded, state.sample_product);
+}
+
+SavedState Stream::save() const {
+    const std::lock_guard<std::mutex> guard(mutex);
+    const Model& model = network->model;
+    const Predictor& p = state.predictor;
+    const int order = model.predictor.order, phase = state.phase, units = model.sample_units;
+    SavedState to;
+    to.position = {state.position};
+    to.seed = {state.seed, state.stream};
+    to.labels.assign(state.labels, state.labels + model.labels);
+    for (int i = 0; i < model.window; ++i)
+        to.codes.push_back(static_cast<uint8_t>(state.window[kHop - phase + i] + 128));
+    to.residual = {static_cast<uint8_t>(state.residual)};
+    to.frame.assign(state.frame, state.frame + model.frame_units);
+    for (int block = 0; block < 3; ++block) {
+        const int16_t* from = state.condition + block * model.sample_padded;
+        to.condition.insert(to.condition.end(), from, from + units);
+    }
+    to.sample.assign(state.sample, state.sample + units);
+    to.history.assign(p.history + kHop - phase, p.history + kHop - phase + order);
+    to.weights.assign(p.weights, p.weights + order);
+    for (int i = 0; i < order; ++i)
+        for (int j = 0; j < order; ++j)
+            to.covariance.push_back(p.covariance[std::min(i, j) * order + std::max(i, j)]);
+    to.correlation.assign(p.correlation, p.correlation + order);
+    to.scale = {p.scale};
+    to.rows.assign(static_cast<size_t>(kHop) * order, 0.0), to.targets.assign(kHop, 0.0), to.gains.assign(kHop, 0.0);
+    for (int k = 0; k < phase; ++k) {
+        std::copy(p.history + kHop - k, p.history + kHop - k + order, to.rows.begin() + k * order);
+        to.targets[k] = p.history[kHop - 1 - k];
+        to.gains[k] = p.gains[k];
+    }
+    return to;
+}
+
+void Stream::restore(const SavedState& from) {
+    const std::lock_guard<std::mutex> guard(mutex);
+    const Model& model = network->model;
+    Predictor& p = state.predictor;
+    const int order = model.predictor.order, units = model.sample_units;
+    state.position = from.position[0];
+    state.seed = from.seed[0], state.stream = from.seed[1];
+    state.phase = state.position == 0 ? 0 : static_cast<int>((state.position - 1) % kHop) + 1;
+    std::copy(from.labels.begin(), from.labels.end(), state.labels);
+    for (int i = 0; i < model.window; ++i)
+        state.window[kHop - state.phase + i] = static_cast<int8_t>(from.codes[i] - 128);
+    state.residual = from.residual[0];
+    std::copy(from.frame.begin(), from.frame.end(), state.frame);
+    for (int block = 0; block < 3; ++block)
+        std::copy_n(from.condition.begin() + block * units, units, state.condition + block * model.sample_padded);
+    std::copy(from.sample.begin(), from.sample.end(), state.sample);
+    p = Predictor{};
+    if (state.phase > 0) std::copy_n(from.rows.begin(), order, p.history + kHop);
+    std::copy_n(from.history.begin(), order, p.history + kHop - state.phase);
+    std::copy(from.weights.begin(), from.weights.end(), p.weights);
+    for (int i = 0; i < order; ++i)
+        for (int j = 0; j < order; ++j) p.covariance[j * order + i] = from.covariance[i * order + j];
+    std::copy(from.correlation.begin(), from.correlation.end(), p.correlation);
+    p.scale = from.scale[0];
+    std::copy(from.gains.begin(), from.gains.end(), p.gains);
+    network->api.refresh(model, state);
 }
 
 }  // namespace synth

@@ -1,0 +1,111 @@
+"""A float run to an integer checkpoint: quantisation-aware fine-tuning on the run's own cache, quantisation, measuring."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from synth import checkpoint, engine
+from synth.config import TrainConfig
+from synth.corpus import Corpus, open_cache
+from synth.data import Batches, Row, validation_rows
+from synth.errors import OutputError, RunError
+from synth.learn import Learner, learn, measure, steady_memory
+from synth.predicting import predict_codes
+from synth.quantize import quantize
+from synth.runs import RunFolder
+from synth.train import configs
+
+FINE_RATE = 0.1  # of the run's learning rate
+REFERENCE_SAMPLES = 20_000  # what is measured where only the slow engine runs
+
+
+def export(
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    steps: int | None = None,
+    card: dict[str, str] | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Write the checkpoint `out` from the best weights of `run`, after `steps` of fine-tuning; returns its card.
+
+    Bits per sample are measured with the integer engine on the run's validation and test files, and stand in the card
+    beside the float network's. `card` adds facts (corpus, licence, ...). Raises RunError, CorpusError, OutputError.
+    """
+    if Path(out).exists() and not force:
+        raise OutputError(f"{out}: exists already; give -f to replace it")
+    steady_memory()
+    folder = RunFolder(run)
+    options = folder.options()
+    model, config, constants = configs(options)
+    corpus = open_cache(folder.path / "cache")
+    best = "best" if (folder.path / "best.safetensors").exists() else "last"
+    arrays, info = folder.load(best)
+    learner = Learner.of(model, config.seed, torch.device("cpu"))
+    learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
+    fine = config.fine_steps if steps is None else steps
+    rows = validation_rows(corpus, "validation", config.most_validation)
+    before = measure(learner.network, rows, constants) if rows else None
+    learner.network.quantised = True
+    gentle = dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE)
+    _fine_tune(learner, gentle, fine, corpus, constants, quiet)
+    tensors = quantize(learner.network, constants)
+    facts: dict[str, Any] = {
+        **(card or {}),
+        "files": len(corpus.split("train")),
+        "seconds_of_audio": round(corpus.size("train") / corpus.rate),
+        "steps": int(info["step"]),
+        "fine_steps": fine,
+        "samples_seen": int(info["step"]) * config.streams * config.windows * (config.window - config.warmup),
+        "given": {key: value for key, value in options["given"].items() if key != "corpora"},
+        "bits_per_sample": {},
+    }
+    if before is not None:
+        facts["bits_per_sample"]["validation, float"] = round(before, 4)
+    player = engine.create(model, tensors)
+    for split in ("validation", "test"):
+        files = validation_rows(corpus, split, None if player.name == "native" else REFERENCE_SAMPLES)
+        for name, labelled in ((split, False), (f"{split}, labels", True)):
+            if files and (model.labels or not labelled):
+                facts["bits_per_sample"][name] = round(integer_bits(player, files, labelled), 4)
+    for name, bits in facts["bits_per_sample"].items():
+        say(f"{name}: {bits} bits per sample")
+    checkpoint.save(out, model, tensors, facts)
+    return facts
+
+
+def _fine_tune(
+    learner: Learner, config: TrainConfig, steps: int, corpus: Corpus, constants: dict[str, NDArray[Any]], quiet: bool
+) -> None:
+    boss = Accelerator(cpu=True)
+    c = config
+    # seed + 1: other batches than the run saw
+    batches = Batches(corpus, "train", c.streams, c.span, c.windows, c.window, 16, c.seed + 1)
+    for step in tqdm(range(steps), desc="fine-tuning", unit="step", disable=True if quiet else None):
+        batch = batches.batch(step)
+        learn(learner, config, batch, np.stack(predict_codes(batch.codes, constants), 2), boss)
+
+
+def integer_bits(player: Any, rows: list[Row], labelled: bool) -> float:
+    """Bits a sample of files by the integer engine, each from a fresh state, all samples counted."""
+    total = count = 0
+    for codes, label in rows:
+        state = player.state()
+        if labelled:
+            state.labels = label
+        total += int(player.force(state, codes).astype(np.uint64).sum())
+        count += len(codes)
+    if not count:
+        raise RunError("no samples to measure")
+    return total / 65536 / count

@@ -1,0 +1,158 @@
+"""One step of training: the frame tier over whole streams, the sample tier on random windows of them. Measuring too."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from synth.config import ModelConfig, TrainConfig
+from synth.data import Batch, Row
+from synth.errors import RunError
+from synth.model import TREE_LIMIT, Network
+from synth.predicting import predict_codes
+
+BETAS, EPSILON, DECAY, CLIP = (0.9, 0.98), 1e-8, 0.01, 1.0
+
+
+@dataclass
+class Learner:
+    """A network with the moments of its optimiser (AdamW, arXiv 1711.05101) and the count of steps done."""
+
+    network: Network
+    optimiser: torch.optim.AdamW
+    step: int = 0
+
+    @classmethod
+    def of(cls, config: ModelConfig, seed: int, device: torch.device) -> Learner:
+        """A new one; the same seed gives the same weights."""
+        torch.manual_seed(seed)
+        network = Network(config).to(device)
+        # foreach=False: one order of operations, whatever the number of tensors
+        optimiser = torch.optim.AdamW(network.parameters(), betas=BETAS, eps=EPSILON, weight_decay=DECAY, foreach=False)
+        return cls(network, optimiser)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Weights and moments, for `load`."""
+        found = {f"weight.{k}": v.detach().cpu().numpy().copy() for k, v in self.network.named_parameters()}
+        for name, parameter in self.network.named_parameters():
+            state = self.optimiser.state.get(parameter, {})
+            for moment in ("exp_avg", "exp_avg_sq"):
+                if moment in state:
+                    found[f"{moment}.{name}"] = state[moment].cpu().numpy().copy()
+        return found
+
+    def load(self, arrays: dict[str, NDArray[Any]], step: int) -> None:
+        """Go on from what `arrays` gave after `step` steps."""
+        for name, parameter in self.network.named_parameters():
+            if f"weight.{name}" not in arrays or arrays[f"weight.{name}"].shape != tuple(parameter.shape):
+                raise RunError(f"the run's state has no {name} of this network's shape; it was made by other options")
+            parameter.data.copy_(torch.from_numpy(arrays[f"weight.{name}"]))
+            if f"exp_avg.{name}" in arrays:
+                self.optimiser.state[parameter] = {
+                    "step": torch.tensor(float(step)),
+                    "exp_avg": torch.from_numpy(arrays[f"exp_avg.{name}"]).to(parameter.device),
+                    "exp_avg_sq": torch.from_numpy(arrays[f"exp_avg_sq.{name}"]).to(parameter.device),
+                }
+        self.step = step
+
+
+def steady_memory() -> None:
+    """Keep freed memory in the process: large tensors come and go every step, and page faults cost a quarter of it."""
+    torch.set_flush_denormal(True)  # small gradients far back in time made the recurrent products five times slower
+    try:
+        libc = ctypes.CDLL(None)
+        for option, value in ((-1, 2**31 - 1), (-2, 2**28), (-4, 0)):  # trim threshold, top pad, no mmap (glibc)
+            libc.mallopt(option, value)
+    except (OSError, AttributeError):
+        pass
+
+
+def rate_at(config: TrainConfig, step: int) -> float:
+    """Learning rate: 100 steps of warm-up, then half a cosine down to a hundredth."""
+    warm = min(1.0, (step + 1) / 100)
+    return config.rate * warm * (0.505 + 0.495 * math.cos(math.pi * step / config.steps))
+
+
+def batch_loss(network: Network, batch: Batch, inputs: NDArray[np.uint8], warmup: int, window: int) -> Tensor:
+    """Mean bits a sample over the windows of a batch; `inputs` (streams, span, 2) predicted and residual codes."""
+    device, hop = network.frame_bias.device, network.config.hop
+    codes = torch.from_numpy(batch.codes).to(device).long()
+    condition, _ = network.frames(codes, torch.from_numpy(batch.labels).to(device), network.start(len(codes)))
+    starts = torch.from_numpy(batch.windows).to(device).flatten()
+    streams = torch.arange(len(codes), device=device).repeat_interleave(batch.windows.shape[1])
+    places = starts + torch.arange(window, device=device)[:, None]  # (window, rows)
+    padded = torch.cat([network.start(len(codes)).codes[:, :1], codes], 1)
+    given = torch.from_numpy(inputs).to(device).long()[streams, places]
+    rows = torch.cat([padded[streams, places][:, :, None], given], 2)
+    frames = starts // hop + torch.arange(window // hop, device=device)[:, None]
+    zeros = network.frame_bias.new_zeros(len(streams), network.config.sample_units)
+    logits, _ = network.samples(rows, condition[frames, streams], zeros)
+    settled = torch.arange(window, device=device)[:, None] >= torch.where(starts == 0, 0, warmup)
+    counted = settled & (places >= torch.from_numpy(batch.first).to(device)[streams])
+    bits = network.bits(logits, codes[streams, places])
+    return (bits * counted).sum() / counted.sum().clamp_min(1)
+
+
+def learn(learner: Learner, config: TrainConfig, batch: Batch, inputs: NDArray[np.uint8], boss: Accelerator) -> float:
+    """One step; returns its mean bits a sample over all processes. RunError when that is not a number."""
+    network, optimiser = learner.network, learner.optimiser
+    for group in optimiser.param_groups:
+        group["lr"] = rate_at(config, learner.step)
+    optimiser.zero_grad(set_to_none=False)
+    loss = batch_loss(network, batch, inputs, config.warmup, config.window)
+    loss.backward()  # type: ignore[no-untyped-call]
+    parameters = [p for p in network.parameters() if p.grad is not None]
+    mean = loss.detach()
+    if boss.num_processes > 1:
+        flat = torch.cat([p.grad.flatten() for p in parameters] + [mean[None]])  # type: ignore[union-attr]
+        flat = boss.reduce(flat, "mean")
+        for p, grad in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
+            p.grad = grad.view_as(p).clone()
+        mean = flat[-1]
+    norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+    if not math.isfinite(float(mean)) or not math.isfinite(float(norm)):
+        raise RunError(f"step {learner.step}: the loss is not finite ({float(mean)}); the last good state is kept")
+    optimiser.step()
+    with torch.no_grad():
+        network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
+    learner.step += 1
+    return float(mean)
+
+
+@torch.inference_mode()
+def measure(network: Network, rows: list[Row], tensors: dict[str, NDArray[Any]], labels: bool = False) -> float:
+    """Bits a sample of files (from `validation_rows`), each from a fresh state, all samples counted."""
+    total, count, hop = 0.0, 0, network.config.hop
+    device = network.frame_bias.device
+    ordered = sorted(rows, key=lambda row: len(row[0]))
+    for at in range(0, len(ordered), 64):
+        group = ordered[at : at + 64]
+        longest = -(-max(len(codes) for codes, _ in group) // hop) * hop
+        codes = np.full((len(group), longest), 128, np.uint8)
+        known = np.zeros((len(group), longest // hop, len(network.config.labels)), np.int64)
+        for place, (row, label) in enumerate(group):
+            codes[place, : len(row)] = row
+            if labels:
+                known[place] = label
+        given = np.stack(predict_codes(codes, tensors), 2)
+        inside = torch.arange(longest) < torch.tensor([len(row) for row, _ in group])[:, None]
+        state = network.start(len(group))
+        for start in range(0, longest, 4096):  # memory stays bounded for long files
+            part = slice(start, min(start + 4096, longest))
+            bits, state = network(
+                torch.from_numpy(codes[:, part]).to(device).long(),
+                torch.from_numpy(given[:, part]).to(device).long(),
+                torch.from_numpy(known[:, part.start // hop : part.stop // hop]).to(device),
+                state,
+            )
+            total += float((bits.double() * inside[:, part].to(device)).sum())
+        count += int(inside.sum())
+    return total / max(1, count)

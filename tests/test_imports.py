@@ -1,0 +1,136 @@
+"""Imports run one way, and generating loads neither torch nor what it has no need of."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tools import tiny_checkpoint
+
+import synth
+
+PACKAGE = Path(synth.__file__).parent
+HEAVY = {"torch", "torchaudio", "accelerate", "tensorboard"}
+"""Imported inside of functions, or by the modules of training alone."""
+OUTER = {"__init__", "__main__", "cli", "commands", "bench", "information", "generating", "parsers"}
+"""What only commands may import: nothing below knows of them."""
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its name without `synth.`; a package is its `__init__`."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(tree: ast.AST, names: set[str]) -> set[str]:
+    """Modules of synth, and packages from elsewhere, that the statements of `tree` import."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = node.module.removeprefix("synth").removeprefix(".")
+            for alias in node.names:
+                below = f"{inner}.{alias.name}".removeprefix(".")
+                found.add(f"synth.{below}" if node.module.startswith("synth") and below in names else node.module)
+    return {name.removeprefix("synth.") if name.startswith("synth.") else name.partition(".")[0] for name in found}
+
+
+def when_loaded(path: Path) -> ast.Module:
+    """A module without the bodies of its functions and without what only type checkers read."""
+    tree = ast.parse(path.read_text())
+
+    class Strip(ast.NodeTransformer):
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+            return ast.Pass()
+
+        def visit_If(self, node: ast.If) -> ast.AST:
+            return ast.Pass() if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+
+    stripped = Strip().visit(tree)
+    assert isinstance(stripped, ast.Module)
+    return stripped
+
+
+@functools.cache
+def graph() -> dict[str, set[str]]:
+    paths = modules()
+    names = set(paths)
+    return {name: imported(when_loaded(path), names) & names - {name} for name, path in paths.items()}
+
+
+def test_imports_have_no_circle() -> None:
+    left = {name: set(needs) for name, needs in graph().items()}
+    while left:
+        free = {name for name, needs in left.items() if not needs & left.keys()}
+        assert free, f"these import each other: {sorted(left)}"
+        left = {name: needs for name, needs in left.items() if name not in free}
+
+
+@pytest.mark.parametrize(
+    ("layer", "below"),
+    [
+        ("errors", set()),
+        ("mulaw", set()),
+        ("config", {"errors"}),
+        ("audio", {"errors", "config", "mulaw", "writer"}),
+        ("writer", {"errors", "config", "mulaw"}),
+    ],
+)
+def test_the_first_layers_know_only_what_is_below(layer: str, below: set[str]) -> None:
+    assert graph()[layer] <= below
+
+
+def test_nothing_below_the_commands_knows_of_them() -> None:
+    for name, needs in graph().items():
+        if name not in OUTER:
+            assert not needs & OUTER, name
+    middle = {"checkpoint", "engine", "stream"}
+    for name in ("checkpoint", "stream"):
+        assert "sampler" not in graph()[name]
+    assert graph()["sampler"] >= middle
+    for name in modules():
+        if name == "engine" or name.startswith("engine."):
+            assert not graph()[name] & {"checkpoint", "stream", "sampler", "train", "model", "quantize", "audio"}, name
+
+
+def test_only_cli_prints() -> None:
+    for name, path in modules().items():
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        if any(isinstance(func, ast.Name) and func.id == "print" for func in calls):
+            assert name == "cli"
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level packages, and modules of synth, that are loaded after `code` in a new interpreter."""
+    tail = "\nimport sys; print('\\n' + ' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code + tail], capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_importing_synth_loads_nothing() -> None:
+    assert not loaded_by("import synth, synth.cli") & (HEAVY | {"numpy", "soundfile", "soxr", "tqdm", "safetensors"})
+
+
+def test_generating_loads_no_torch_and_no_progress_bar(tmp_path: Path) -> None:
+    arguments = ["-c", tiny_checkpoint(), str(tmp_path / "x.wav"), "-s", "1"]
+    loaded = loaded_by(f"from synth.cli import generate_audio\nassert generate_audio({arguments!r}) == 0")
+    assert "numpy" in loaded and (tmp_path / "x.wav").exists()
+    assert not loaded & (HEAVY | {"tqdm", "matplotlib", "sounddevice", "concurrent.futures"})
+
+
+def test_scoring_loads_no_torch(tmp_path: Path) -> None:
+    code = (
+        "import numpy, soundfile\nfrom synth.cli import main\n"
+        f"soundfile.write({str(tmp_path / 'x.wav')!r}, numpy.zeros(100, numpy.int16), 8000)\n"
+        f"assert main(['score', {str(tmp_path / 'x.wav')!r}, '-c', {tiny_checkpoint()!r}]) == 0\n"
+        f"assert main(['info', {tiny_checkpoint()!r}]) == 0"
+    )
+    assert not loaded_by(code) & HEAVY

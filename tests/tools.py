@@ -1,0 +1,62 @@
+"""What the tests of commands share: a small checkpoint of random weights, and commands in processes of their own."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import networks
+import numpy as np
+
+from synth import checkpoint
+from synth.config import ModelConfig
+
+LABELS = (("digit", tuple("0123456789")), ("speaker", ("anna", "bert")))
+TINY = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
+_COMMANDS = {"generate-audio": "generate_audio", "synth": "main"}
+
+
+@functools.cache
+def tiny_checkpoint(seed: int = 1) -> str:
+    """The path of a checkpoint of random weights that knows the labels digit and speaker; removed when the tests end."""
+    path = Path(_folder().name) / f"tiny-{seed}.safetensors"
+    tensors = networks.random_tensors(TINY, seed)
+    tensors["head.tree.bias"][1:] = np.random.default_rng(seed).normal(0, 2500, 255)  # far from even
+    checkpoint.save(path, TINY, tensors, {"licence": "none", "corpus": "noise"})
+    return str(path)
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
+
+
+def command(name: str, *arguments: object) -> list[str]:
+    """What to start for the command `name`, in this interpreter."""
+    code = f"import sys; from synth.cli import {_COMMANDS[name]} as run; sys.exit(run())"
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
+def run(name: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """A command's exit code, stdout and stderr (bytes), after at most a minute."""
+    environment = {**os.environ, **options.pop("env", {})}
+    return subprocess.run(command(name, *arguments), capture_output=True, timeout=60, env=environment, **options)
+
+
+def generate(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """`generate-audio` with the small checkpoint."""
+    return run("generate-audio", "-c", tiny_checkpoint(), *arguments, **options)
+
+
+def error_line(done: subprocess.CompletedProcess[bytes], code: int, name: str = "generate-audio") -> str:
+    """The one line on stderr of a command that failed with `code` and wrote nothing to stdout."""
+    text = done.stderr.decode()
+    assert done.returncode == code, f"exit code {done.returncode}: {text}"
+    assert done.stdout == b""
+    assert text.count("\n") == 1 and text.startswith(f"{name}: error: "), text
+    return text
