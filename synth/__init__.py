@@ -1,7 +1,7 @@
 """synth: a sample-level GRU as generator, model and measure of raw audio.
 
-`synth.load("digits").generate(seconds=2, seed=1)` makes sound; the commands are `generate-audio` and `synth`. Importing this
-package loads neither NumPy nor torch: each name below is imported when it is first used.
+`synth.load("digits").generate(seconds=2, seed=1)` makes sound; the commands are `generate-audio` and `synth`.
+Importing this package loads neither NumPy nor torch: each name below is imported when it is first used.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ _TORCH_SAMPLES = 1500
 def run(name: str, threads: int | None, baseline: str | None) -> dict[str, Any]:
     """What `synth bench --json` reports: the median speed of each thing, and its spread, (most - least) / median."""
     loaded = checkpoint.load(name)
+    torch = _baseline() if baseline else None
     cores = threads or os.cpu_count() or 1
     results = [_engine(loaded, "one stream, one thread", 1)]
     if results[0]["engine"] == "native":
@@ -33,8 +34,9 @@ def run(name: str, threads: int | None, baseline: str | None) -> dict[str, Any]:
             with _forced(instruction_set):
                 results.append(_engine(loaded, f"one stream, {instruction_set}", 1))
         results.append(_engine(loaded, "reference engine", 1, "reference"))
-    if baseline == "torch":
-        results.append(_torch(loaded))
+    if torch:
+        speeds = [torch(loaded, _TORCH_SAMPLES) for _ in range(3)]
+        results.append(_result("PyTorch, one sample at a time, one thread", speeds, 1, "torch", "torch"))
         ratio = results[0]["samples_per_second"] / results[-1]["samples_per_second"]
         results[-1]["name"] += f" (the engine's one stream is {ratio:.0f} times as fast)"
     return {"results": results, "processor": processor()}
@@ -52,33 +54,26 @@ def _engine(loaded: checkpoint.Checkpoint, name: str, streams: int, kind: str = 
     return _result(name, speeds, streams, model.engine.instruction_set, model.engine.name)
 
 
-def _torch(loaded: checkpoint.Checkpoint) -> dict[str, Any]:
+def _baseline() -> Callable[[checkpoint.Checkpoint, int], float]:
+    """What steps the same network in PyTorch and gives samples a second; SynthError where there is no torch."""
     with training_extra("--baseline torch"):
         from synth import baseline
 
-        speeds = [baseline.samples_per_second(loaded, _TORCH_SAMPLES) for _ in range(3)]
-    return _result("PyTorch, one sample at a time, one thread", speeds, 1, "torch", "torch")
+        return baseline.samples_per_second
 
 
 def _measure(draw: Callable[[int], int]) -> list[float]:
     """Samples a second, several times, of `draw(count)`, which returns how many samples it made."""
     count = _LEAST
-    while True:
-        elapsed = _timed(lambda: draw(count))[1]
-        if elapsed >= _SECONDS / 4:
-            break
+    while (elapsed := _timed(draw, count)[1]) < _SECONDS / 4:
         count *= 2
     count = max(_LEAST, int(count * _SECONDS / elapsed))
-    speeds = []
-    for _ in range(_REPEATS):
-        made, elapsed = _timed(lambda: draw(count))
-        speeds.append(made / elapsed)
-    return speeds
+    return [made / elapsed for made, elapsed in (_timed(draw, count) for _ in range(_REPEATS))]
 
 
-def _timed(action: Callable[[], int]) -> tuple[int, float]:
+def _timed(draw: Callable[[int], int], count: int) -> tuple[int, float]:
     began = time.perf_counter()
-    made = action()
+    made = draw(count)
     return made, max(time.perf_counter() - began, 1e-9)
 
 

@@ -1,8 +1,8 @@
 """The commands `generate-audio` and `synth`: exit codes, and all that is printed.
 
-Exit codes: 0 done, 1 runtime or data, 2 usage, 130 interrupted. stdout carries audio, JSON, or what `synth info`, `score` and
-`bench` were asked for; everything else goes to stderr. What a command does is in `generating` and `commands`, imported when
-it is called, inside of what turns errors and Ctrl-C into a line: `--help` loads no NumPy, and `generate-audio` no torch.
+Exit codes: 0 done, 1 runtime or data, 2 usage, 130 interrupted. stdout carries audio, JSON, or what `synth info`,
+`score` and `bench` were asked for; everything else goes to stderr. What a command does is in `generating` and `commands`,
+which are imported inside of what turns errors and Ctrl-C into a line: `--help` loads no NumPy, `generate-audio` no torch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from synth.parsers import COMMANDS, generate_parser, synth_parser
 INTERRUPTED = 130
 
 
-def generate_audio(argv: Sequence[str] | None = None) -> int:
+def generate_audio_main(argv: Sequence[str] | None = None) -> int:
     """The command `generate-audio`; its exit code."""
     return _run("generate-audio", _generate, argv)
 
@@ -87,7 +87,10 @@ def _synth(name: str, argv: list[str]) -> int:
     from synth import commands
 
     quiet = arguments.quiet
-    report = getattr(commands, arguments.command)(arguments, lambda samples: _progress(samples, quiet))
+    console = commands.Console(
+        lambda samples: _progress(samples, quiet), lambda text: None if quiet else _say(f"{name}: {text}")
+    )
+    report = getattr(commands, arguments.command)(arguments, console)
     if report is None:
         return 0
     if report.data is not None:

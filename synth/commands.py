@@ -14,7 +14,13 @@ from synth.errors import SynthError, UsageError
 from synth.extras import training_extra
 from synth.options import parse_labels
 
-Progress = Callable[[int], AbstractContextManager[Callable[[int], Any]]]
+
+@dataclass(frozen=True)
+class Console:
+    """What a command may show while it runs: `progress(samples)` as for `generate`, and `say`, for a note to people."""
+
+    progress: Callable[[int], AbstractContextManager[Callable[[int], Any]]]
+    say: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Report:
     failures: list[SynthError] = field(default_factory=list)
 
 
-def train(options: Namespace, progress: Progress) -> None:
+def train(options: Namespace, console: Console) -> None:
     """`synth train`: trains a network on folders of audio."""
     if options.task != "generate":
         raise UsageError(f"--task {options.task}: this version trains for generate only")
@@ -49,23 +55,28 @@ def train(options: Namespace, progress: Progress) -> None:
             device=options.device,
             threads=options.threads,
             quiet=options.quiet,
+            say=console.say,
         )
 
 
-def export(options: Namespace, progress: Progress) -> None:
+def export(options: Namespace, console: Console) -> None:
     """`synth export`: makes an integer checkpoint of a run."""
     if not options.out.endswith(".safetensors"):
         raise UsageError(f"{options.out}: the name of a checkpoint ends in .safetensors")
+    card = dict(fact.partition("=")[::2] for fact in options.card)
+    if "" in card or not all(card.values()):
+        raise UsageError("--card: must be KEY=TEXT")
     from synth import places
 
     places.check_outputs([options.out], [], options.force)
     with training_extra("synth export"):
         from synth import export as exporting
 
-        exporting.export(options.run, options.out, steps=options.steps, force=options.force, quiet=options.quiet)
+        run, out = options.run, options.out
+        exporting.export(run, out, options.steps, card, options.force, options.quiet, say=console.say)
 
 
-def score(options: Namespace, progress: Progress) -> Report:
+def score(options: Namespace, console: Console) -> Report:
     """`synth score`: bits per sample of each file, goes on after a file that can't be read."""
     from synth import audio, mulaw, parallel, places, sampler
     from synth.config import Draw
@@ -96,7 +107,7 @@ def score(options: Namespace, progress: Progress) -> Report:
             return SynthError(f"{path}: has no samples at {model.sample_rate} Hz")
         return {"path": path, "samples": samples, "bits_per_sample": cost / 65536 / samples, "cost": cost}
 
-    with progress(0) as tick:
+    with console.progress(0) as tick:
         found = parallel.each(one, options.audio, options.threads or os.cpu_count() or 1, stop)
     failures = [entry for entry in found if isinstance(entry, SynthError)]
     files = [entry for entry in found if not isinstance(entry, SynthError)]
@@ -120,7 +131,7 @@ def score(options: Namespace, progress: Progress) -> Report:
     return Report(data, lines, failures)
 
 
-def info(options: Namespace, progress: Progress) -> Report:
+def info(options: Namespace, console: Console) -> Report:
     """`synth info`: all checkpoints, or one with its card and its sizes."""
     from synth import information
 
@@ -129,7 +140,7 @@ def info(options: Namespace, progress: Progress) -> Report:
     return Report(*information.details(options.checkpoint))
 
 
-def bench(options: Namespace, progress: Progress) -> Report:
+def bench(options: Namespace, console: Console) -> Report:
     """`synth bench`: samples a second of this machine."""
     from synth import bench as measuring
 

@@ -15,7 +15,7 @@ GAP_SECONDS = (0.02, 0.2)
 GAP_SIGMA = 12.0  # the loudest noise of a gap, in 16-bit steps
 SETTLE_SECONDS = 0.25  # no loss at the front of a crop: the network does not know what was before it
 CROP = 0.75  # of the streams of long files
-AT_START = 1 / 16  # of the windows of streams that start in silence
+AT_START = 1 / 5  # of the windows of streams that start in silence
 DROP_ALL, DROP_ONE = 0.3, 0.1
 
 

@@ -79,8 +79,10 @@ class _Work:
 
 
 def generate(request: Request, progress: Progress) -> dict[str, Any]:
-    """Writes the files and returns what `--json` reports; `progress(samples)` gives a context whose value is called with
-    each number of samples that is done."""
+    """Writes the files and returns what `--json` reports.
+
+    `progress(samples)` gives a context whose value is called with each number of samples that is done.
+    """
     form = format_of(request.out, request.format)
     jobs = _jobs(request)
     draw = Draw.of(request.temperature, request.top_k, request.top_p)

@@ -18,11 +18,10 @@ def overview() -> Told:
             entries.append(_summary(checkpoint.load(name)))
         except SynthError as error:
             failures.append(error)
-    rows = [["checkpoint", "rate", "bits/sample", "licence", "labels"]]
+    rows = [["checkpoint", "rate", "bits a sample", "licence", "labels"]]
     for entry in entries:
         keys = ", ".join(f"{key} ({len(values)})" for key, values in entry["labels"].items())
-        bits = entry["bits_per_sample"]
-        shown = f"{bits:.3f}" if isinstance(bits, int | float) else "-"
+        shown = _plain(_main_bits(entry["bits_per_sample"]) or "-")
         rows.append([entry["name"], f"{entry['sample_rate']} Hz", shown, str(entry["licence"] or "-"), keys or "none"])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -62,6 +61,13 @@ def _summary(loaded: checkpoint.Checkpoint) -> dict[str, Any]:
     }
 
 
+def _main_bits(bits: Any) -> Any:
+    """Of the card's several figures the one that models are compared by."""
+    return (
+        next((bits[name] for name in ("test", "validation") if name in bits), None) if isinstance(bits, dict) else bits
+    )
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
@@ -78,7 +84,7 @@ def _network_work(loaded: checkpoint.Checkpoint) -> float:
 
 
 def _predictor_work(loaded: checkpoint.Checkpoint) -> float:
-    """Products of doubles a sample: predicting, and a frame's share of gathering and solving (half of a matrix each)."""
+    """Products of doubles a sample: predicting, and a share of a frame's gathering and solving (half a matrix each)."""
     order, hop = loaded.config.order, loaded.config.hop
     gather = hop * (order * (order + 1) // 2 + 2 * order)
     solve = sum((order - 1 - j) * (order - j) // 2 for j in range(order)) + 2 * order * (order - 1)

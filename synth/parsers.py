@@ -13,7 +13,7 @@ def generate_parser() -> opt.Parser:
     """The options of `generate-audio`."""
     parser = opt.Parser(
         prog="generate-audio",
-        description="Makes sound, sample by sample, with a trained recurrent network, and writes it to a file or a pipe.",
+        description="Makes sound, sample by sample, with a trained recurrent network, for a file or a pipe.",
         epilog="The same checkpoint, seed and options give the same samples on every machine.",
     )
     add = parser.add_argument
@@ -106,6 +106,9 @@ def _export_parser(commands: Any) -> None:
     parser.add_argument("out", metavar="OUT.safetensors", help="checkpoint to write")
     parser.add_argument(
         "--steps", type=opt.integer(0, 10**6), metavar="N", help="steps of quantisation-aware fine-tuning"
+    )
+    parser.add_argument(
+        "--card", action="append", default=[], metavar="KEY=TEXT", help="a fact for the model card, like licence=CC0"
     )
     parser.add_argument("-f", "--force", action="store_true", help="replace a file that exists")
     _add_common(parser, as_json=False)

@@ -32,7 +32,7 @@ def identity(path: str) -> tuple[object, ...]:
 
 
 def check_outputs(outputs: Iterable[str], inputs: Iterable[str | None], force: bool) -> None:
-    """OutputError when one of `outputs` can't be made, UsageError when it is an input or there twice; "-" is passed over."""
+    """OutputError when one of `outputs` can't be made, UsageError when it is an input or there twice; "-" passes."""
     given = {identity(path): path for path in inputs if path is not None}
     seen: set[tuple[object, ...]] = set()
     for path in outputs:

@@ -1,7 +1,7 @@
 """Waveform and spectrogram of what is generated, as a PNG; memory doesn't grow with the length.
 
-`Picture` takes the samples block by block as they are made: each of its columns keeps the least and the greatest sample of
-its stretch and one Hann-windowed spectrum. Needs matplotlib: the extra `plot`.
+`Picture` takes the samples block by block as they are made: each of its columns keeps the least and the greatest sample
+of its stretch and one Hann-windowed spectrum. Needs matplotlib: the extra `plot`.
 """
 
 from __future__ import annotations

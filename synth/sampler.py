@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +70,7 @@ def sample_count(seconds: float | None, samples: int | None, rate: int) -> int:
 
 
 class Model:
-    """A loaded checkpoint with the engine that runs it; `load` makes one. May be shared by threads, a `Stream` may not."""
+    """A loaded checkpoint with the engine that runs it; `load` makes one. Threads may share it, but not a `Stream`."""
 
     def __init__(self, loaded: checkpoint.Checkpoint, engine_name: str = "auto") -> None:
         self.checkpoint = loaded
@@ -99,11 +100,13 @@ class Model:
     ) -> NDArray[np.float32]:
         """Sound: float32 (samples,) at `sample_rate`, 16-bit values / 32768. 2 seconds when no length is given.
 
-        `temperature` 0 takes the likelier branch of the tree at every bit, 1 is the model's own distribution; `top_k` and
-        `top_p` then cut that distribution. `seed` is drawn when it is None. `labels` gives each key a value, or a list of
-        values that take equal parts of the output. `prime` is (wave, rate): sound of any rate, shape (frames,) or (frames,
-        channels), that the output goes on from; it isn't part of the output. Raises UsageError for what is out of range,
-        AudioError for a prime that isn't sound.
+        `temperature` divides the logit of each of the tree's eight binary decisions: 1 is the model's own distribution,
+        0 takes the likelier branch each time. `top_k` and `top_p` then cut the 256 probabilities that this tempered
+        tree multiplies out to: the `top_k` greatest stay, and of these the fewest that have `top_p` of their sum.
+        `seed` is drawn when it is None. `labels` gives each key a value, or a list of values that take equal parts of
+        the output. `prime` is (wave, rate): sound of any rate, shape (frames,) or (frames, channels), that the output
+        goes on from; it isn't part of the output. Raises UsageError for what is out of range, AudioError for a prime
+        that isn't sound.
         """
         count = sample_count(seconds, samples, self.sample_rate)
         draw = Draw.of(temperature, top_k, top_p)
@@ -181,10 +184,13 @@ class Model:
 
         Of K values for a key, value k begins at sample round(k * samples / K), and takes effect with the next frame.
         """
-        lists = {key: list(value) if isinstance(value, list | tuple) else [value] for key, value in labels.items()}
+        lists: dict[str, list[str]] = {}
+        for key, value in labels.items():
+            values = [value] if isinstance(value, str) else list(value) if isinstance(value, Sequence) else []
+            if not values or not all(isinstance(each, str) for each in values):
+                raise UsageError(f"label {key}: must be a text or a list of texts, not {value!r}")
+            lists[key] = values
         for key, values in lists.items():
-            if not values or not all(isinstance(value, str) for value in values):
-                raise UsageError(f"label {key}: must be a text or a list of texts, not {labels[key]!r}")
             if len(values) > 1 and samples is None:
                 raise UsageError(f"label {key}: a stream takes one value; set the stream's labels when the next begins")
             if samples is not None and len(values) > 1 and len(values) * self.checkpoint.config.hop > samples:
@@ -195,7 +201,7 @@ class Model:
         begins = {key: [_part(k, len(values), length) for k in range(len(values))] for key, values in lists.items()}
         plan = []
         for at in sorted({0, *(begin for key in begins for begin in begins[key])}):
-            now = {key: lists[key][sum(begin <= at for begin in begins[key]) - 1] for key in lists}
+            now = {key: lists[key][bisect_right(begins[key], at) - 1] for key in lists}
             plan.append((at, self.checkpoint.config.label_rows(now)))
         return plan
 
@@ -209,4 +215,3 @@ class Model:
 def _part(index: int, parts: int, length: int) -> int:
     """Where part `index` of `parts` equal parts of `length` begins, rounded to the nearest, halves up."""
     return (2 * index * length + parts) // (2 * parts)
-

@@ -1,8 +1,8 @@
 """A stream of samples: the state of an engine, how samples are drawn, and when labels change.
 
-What a stream gives depends on the checkpoint, the seed and the options alone. The random numbers of a sample are a function
-of the seed and of the sample's index, counted from the first sample that the engine saw, so a prime of N samples moves it
-by N. Labels change at positions that are known beforehand. Block sizes, threads and pauses change nothing.
+What a stream gives depends on the checkpoint, the seed and the options alone. The random numbers of a sample are a
+function of the seed and of the sample's index, counted from the first sample that the engine saw, so a prime of N
+samples moves it by N. Labels change at positions that are known beforehand. Block sizes, threads and pauses change nothing.
 """
 
 from __future__ import annotations

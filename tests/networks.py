@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.config import ModelConfig
-from synth.engine.checks import expected
+from synth.engine.layout import layout
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -57,7 +57,7 @@ def random_tensors(config: ModelConfig, seed: int, wild: bool = False) -> Tensor
     """Every tensor of a network of this config. `wild`: values over their whole ranges, so that much saturates."""
     random = np.random.default_rng(seed)
     tensors: Tensors = {**_tables(), **_predictor(config)}
-    for name, (kind, shape) in expected(config).items():
+    for name, (kind, shape) in layout(config).items():
         if name in tensors:
             continue
         if kind == "int8":

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tools import TINY, command, generate, run, tiny_checkpoint
 
 import synth
-from synth import cli, parsers, places
+from synth import cli, engine, parsers, places
 
 KEYS = [
     "files",
@@ -45,7 +45,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def call(*arguments: object) -> int:
     """`generate-audio` in this process."""
-    return cli.generate_audio(["-c", tiny_checkpoint(), *map(str, arguments)])
+    return cli.generate_audio_main(["-c", tiny_checkpoint(), *map(str, arguments)])
 
 
 def samples(path: str) -> NDArray[np.int16]:
@@ -72,7 +72,9 @@ def test_defaults_write_two_seconds_to_out_wav_and_print_the_seed() -> None:
 def test_wav_is_the_canonical_header_and_the_samples() -> None:
     assert call("x.wav", "-d", "0.5", "-s", "3", "-q") == 0
     data = Path("x.wav").read_bytes()
-    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 8036, b"WAVE", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", 8000)
+    head = struct.pack(
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", 8036, b"WAVE", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", 8000
+    )
     assert data == head + made(seconds=0.5, seed=3).astype("<i2").tobytes()
 
 
@@ -242,7 +244,11 @@ def test_json_of_a_pipe_goes_to_stderr() -> None:
 
 
 def test_reference_engine_makes_the_same_file() -> None:
-    assert call("a.wav", "--samples", 200, "-s", 1) == call("b.wav", "--samples", 200, "-s", 1, "--engine", "reference") == 0
+    assert (
+        call("a.wav", "--samples", 200, "-s", 1)
+        == call("b.wav", "--samples", 200, "-s", 1, "--engine", "reference")
+        == 0
+    )
     assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
 
 
@@ -250,9 +256,12 @@ def test_reference_engine_makes_the_same_file() -> None:
 
 
 def test_progress_is_shown_on_a_terminal_only() -> None:
+    import fcntl
     import pty
+    import termios
 
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
     arguments = command("generate-audio", "-c", tiny_checkpoint(), "x.wav", "-s", "1")
     process = subprocess.Popen(arguments, stderr=theirs, stdout=subprocess.DEVNULL)
     os.close(theirs)
@@ -392,6 +401,7 @@ def test_help_and_version_need_no_numpy() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not engine.has_native(), reason="takes the native engine")
 def test_an_hour_into_a_pipe_stays_small() -> None:
     reader = "import sys\nn = 0\nwhile b := sys.stdin.buffer.read(1 << 16): n += len(b)\nprint(n)"
     maker = command("generate-audio", "-c", tiny_checkpoint(), "-", "-d", "3600", "-q")

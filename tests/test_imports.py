@@ -108,6 +108,13 @@ def test_only_cli_prints() -> None:
             assert name == "cli"
 
 
+def test_one_version() -> None:
+    project = PACKAGE.parent / "pyproject.toml"
+    if not project.exists():
+        pytest.skip("not in a source tree")
+    assert f'\nversion = "{synth.__version__}"\n' in project.read_text()
+
+
 def loaded_by(code: str) -> set[str]:
     """Top-level packages, and modules of synth, that are loaded after `code` in a new interpreter."""
     tail = "\nimport sys; print('\\n' + ' '.join(sys.modules))"
@@ -121,7 +128,7 @@ def test_importing_synth_loads_nothing() -> None:
 
 def test_generating_loads_no_torch_and_no_progress_bar(tmp_path: Path) -> None:
     arguments = ["-c", tiny_checkpoint(), str(tmp_path / "x.wav"), "-s", "1"]
-    loaded = loaded_by(f"from synth.cli import generate_audio\nassert generate_audio({arguments!r}) == 0")
+    loaded = loaded_by(f"from synth.cli import generate_audio_main\nassert generate_audio_main({arguments!r}) == 0")
     assert "numpy" in loaded and (tmp_path / "x.wav").exists()
     assert not loaded & (HEAVY | {"tqdm", "matplotlib", "sounddevice", "concurrent.futures"})
 

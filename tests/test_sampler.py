@@ -257,9 +257,7 @@ def test_labels_set_in_a_frame_begin_with_the_next(model: Model) -> None:
     first, second = early.read(20), late.read(32)
     early.labels = late.labels = {"digit": "5", "speaker": "anna"}
     assert early.labels == {"digit": "5", "speaker": "anna"}
-    np.testing.assert_array_equal(
-        np.concatenate([first, early.read(80)]), np.concatenate([second, late.read(68)])
-    )
+    np.testing.assert_array_equal(np.concatenate([first, early.read(80)]), np.concatenate([second, late.read(68)]))
 
 
 def test_a_stream_takes_one_label_a_key(model: Model) -> None:

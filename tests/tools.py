@@ -18,12 +18,12 @@ from synth.config import ModelConfig
 
 LABELS = (("digit", tuple("0123456789")), ("speaker", ("anna", "bert")))
 TINY = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
-_COMMANDS = {"generate-audio": "generate_audio", "synth": "main"}
+_COMMANDS = {"generate-audio": "generate_audio_main", "synth": "main"}
 
 
 @functools.cache
 def tiny_checkpoint(seed: int = 1) -> str:
-    """The path of a checkpoint of random weights that knows the labels digit and speaker; removed when the tests end."""
+    """The path of a checkpoint of random weights with the labels digit and speaker; removed when the tests end."""
     path = Path(_folder().name) / f"tiny-{seed}.safetensors"
     tensors = networks.random_tensors(TINY, seed)
     tensors["head.tree.bias"][1:] = np.random.default_rng(seed).normal(0, 2500, 255)  # far from even

@@ -83,10 +83,10 @@ def create(config: ModelConfig, tensors: dict[str, NDArray[Any]], prefer: str = 
         return NativeEngine(config, tensors)
     if prefer == "auto":
         _warn_slow()
-    from synth.engine.checks import check_tensors
+    from synth.engine.layout import check
     from synth.engine.reference import ReferenceEngine
 
-    check_tensors(config, tensors)
+    check(config, tensors)
     return ReferenceEngine(config, tensors)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synth.config import Draw, ModelConfig
 from synth.engine import _kernel
-from synth.engine.checks import check_tensors
+from synth.engine.layout import check
 from synth.errors import CheckpointError, EngineError
 
 Tensors = dict[str, NDArray[Any]]
@@ -98,7 +98,7 @@ class NativeEngine:
     name = "native"
 
     def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
-        check_tensors(config, tensors)
+        check(config, tensors)
         self.config = config
         self.instruction_set = chosen_set()
         self._constants = {name: tensors[name] for name in tensors if name.startswith("predictor.")}

@@ -1,0 +1,34 @@
+"""Every file in samples/ is made again, byte for byte, by the command that stands beside it."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "samples"
+TEXT = (FOLDER / "README.md").read_text()
+COMMANDS = re.findall(r"^generate-audio .*$", TEXT, re.MULTILINE)
+
+
+def test_every_sample_has_a_command() -> None:
+    made = {shlex.split(command)[1] for command in COMMANDS}
+    assert made == {path.name for path in FOLDER.glob("*.wav")}
+    assert made
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_sample_is_made_again(command: str, tmp_path: Path) -> None:
+    words = shlex.split(command)
+    name, options = words[1], words[2:]
+    if "--prime" in options:
+        place = options.index("--prime") + 1
+        options[place] = str(FOLDER / options[place])
+    if "--plot" in options:  # the picture depends on the installed matplotlib
+        place = options.index("--plot")
+        del options[place : place + 2]
+    program = "import sys; from synth.cli import generate_audio_main as main; sys.exit(main())"
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / name), *options], check=True, capture_output=True)
+    assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
