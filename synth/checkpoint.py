@@ -69,9 +69,9 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     if text in names():
         return folder() / f"{text}{SUFFIX}"
     path = Path(text)
-    if path.is_dir():
+    if os.path.isdir(text):  # unlike Path's own, False for a name that no file can have
         raise CheckpointError(f"{text}: is a folder; a checkpoint is one {SUFFIX} file (synth export makes it of a run)")
-    if path.exists():
+    if os.path.exists(text):
         return path
     raise CheckpointError(f"{text}: no such checkpoint; bundled are {', '.join(names()) or 'none'}, or give a file")
 

@@ -1,17 +1,19 @@
 """The commands `generate-audio` and `synth`: exit codes, and all that is printed.
 
 Exit codes: 0 done, 1 runtime or data, 2 usage, 130 interrupted. stdout carries audio, JSON, or what `synth info`,
-`score` and `bench` were asked for; everything else goes to stderr. What a command does is in `generating` and `commands`,
-which are imported inside of what turns errors and Ctrl-C into a line: `--help` loads no NumPy, `generate-audio` no torch.
+`score` and `bench` were asked for; everything else goes to stderr. What a command does is in `generating` and
+`commands`, which are imported inside of what turns errors and Ctrl-C into a line: `--help` loads no NumPy,
+`generate-audio` no torch.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from synth import options as opt
@@ -19,6 +21,10 @@ from synth.errors import SynthError
 from synth.parsers import COMMANDS, generate_parser, synth_parser
 
 INTERRUPTED = 130
+
+
+class _Terminated(BaseException):
+    """The process was told to end, by the signal in `args`: what is half written is to be removed first."""
 
 
 def generate_audio_main(argv: Sequence[str] | None = None) -> int:
@@ -37,16 +43,20 @@ def _run(name: str, body: Callable[[str, list[str]], int], argv: Sequence[str] |
     """Runs `body`, with every way that it can end turned into a line on stderr and an exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments[: arguments.index("--") if "--" in arguments else len(arguments)]
-    warnings.showwarning = lambda message, *_, **__: _say(f"{name}: warning: {message}")
     try:
-        code = body(name, arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        return code
+        with _terminable(), warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: _say(f"{name}: warning: {message}")
+            code = body(name, arguments)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return code
     except KeyboardInterrupt:
         _silence(sys.stdout)
         _say(f"{name}: interrupted")
         return INTERRUPTED
+    except _Terminated as ended:
+        _silence(sys.stdout)
+        return 128 + ended.args[0]
     except BrokenPipeError:  # whoever read has had enough
         _silence(sys.stdout)
         return 1
@@ -58,6 +68,26 @@ def _run(name: str, body: Callable[[str, list[str]], int], argv: Sequence[str] |
         _complain(name, error)
         _settle(sys.stdout)
         return error.exit_code if isinstance(error, SynthError) else 1
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Within it SIGTERM, and SIGHUP where it isn't ignored, raise _Terminated."""
+
+    def end(number: int, _: object) -> None:
+        raise _Terminated(number)
+
+    before = {}
+    for word in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, word, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            with suppress(ValueError):  # not in the main thread: signals stay as they are
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _generate(name: str, argv: list[str]) -> int:
@@ -104,8 +134,8 @@ def _synth(name: str, argv: list[str]) -> int:
 
 
 @contextmanager
-def _progress(samples: int, quiet: bool) -> Iterator[Callable[[int], Any]]:
-    """A bar on stderr for as many samples, where there is a terminal; gives what moves it on."""
+def _progress(samples: int | None, quiet: bool) -> Iterator[Callable[[int], Any]]:
+    """A bar on stderr for as many samples (None: nobody knows), on a terminal; gives what moves it on."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda done: None
         return

@@ -14,12 +14,15 @@ from synth.errors import SynthError, UsageError
 from synth.extras import training_extra
 from synth.options import parse_labels
 
+_BLOCK = 1 << 12
+"""Samples of a file between two looks at whether to stop."""
+
 
 @dataclass(frozen=True)
 class Console:
     """What a command may show while it runs: `progress(samples)` as for `generate`, and `say`, for a note to people."""
 
-    progress: Callable[[int], AbstractContextManager[Callable[[int], Any]]]
+    progress: Callable[[int | None], AbstractContextManager[Callable[[int], Any]]]
     say: Callable[[str], None]
 
 
@@ -95,7 +98,7 @@ def score(options: Namespace, console: Console) -> Report:
         try:
             with audio.AudioReader(path, model.sample_rate) as reader:
                 stream = model.start(Draw(), seed=0, labels=labels)
-                for block in reader.blocks():
+                for block in reader.blocks(_BLOCK):
                     if stop.is_set():
                         raise parallel.Stopped
                     cost += stream.force(mulaw.encode(block))
@@ -107,7 +110,7 @@ def score(options: Namespace, console: Console) -> Report:
             return SynthError(f"{path}: has no samples at {model.sample_rate} Hz")
         return {"path": path, "samples": samples, "bits_per_sample": cost / 65536 / samples, "cost": cost}
 
-    with console.progress(0) as tick:
+    with console.progress(None) as tick:
         found = parallel.each(one, options.audio, options.threads or os.cpu_count() or 1, stop)
     failures = [entry for entry in found if isinstance(entry, SynthError)]
     files = [entry for entry in found if not isinstance(entry, SynthError)]

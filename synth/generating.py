@@ -11,9 +11,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from synth import audio, mulaw, parallel, places, sampler, stream
 from synth.config import Draw
 from synth.errors import UsageError
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
     from synth.play import Player
 
 Tick = Callable[[int], Any]
-Progress = Callable[[int], AbstractContextManager[Tick]]
+Progress = Callable[[int | None], AbstractContextManager[Tick]]
 
 _BLOCK = 1 << 14
 _SMALL_BLOCK = 1 << 9
@@ -65,12 +62,10 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Work:
-    """What all files of a run have in common."""
+    """What all files of a run have in common. `source`: a stream at the first sample to make, to be forked."""
 
     model: sampler.Model
-    draw: Draw
-    labels: Mapping[str, str | list[str]]
-    prime: NDArray[np.uint8] | None
+    source: stream.Stream
     samples: int
     format: str
     force: bool
@@ -94,11 +89,11 @@ def generate(request: Request, progress: Progress) -> dict[str, Any]:
     model = sampler.load(request.checkpoint, request.engine)
     samples = sampler.sample_count(request.duration, request.samples, model.sample_rate)
     labels = request.labels or {}
-    model.plan(labels, samples)
     prime = mulaw.encode(audio.read(request.prime, model.sample_rate)[0]) if request.prime else None
+    source = model.start(draw, seed=jobs[0].seed, labels=labels, prime=prime, samples=samples)
     threads = 1 if request.play else min(request.threads or os.cpu_count() or 1, len(jobs))
     with progress(samples * len(jobs)) as tick:
-        work = _Work(model, draw, labels, prime, samples, form, request.force, tick, threading.Event())
+        work = _Work(model, source, samples, form, request.force, tick, threading.Event())
         began = time.perf_counter()
         waited = _run(work, jobs, threads, request.play)
         elapsed = time.perf_counter() - began - waited
@@ -157,7 +152,7 @@ def _run(work: _Work, jobs: list[_Job], threads: int, play: bool) -> float:
 def _make(work: _Work, job: _Job, player: Player | None = None) -> None:
     """One file, from its first sample to its place; nothing stays of it when it fails or is stopped."""
     model, samples = work.model, work.samples
-    source = model.start(work.draw, seed=job.seed, labels=work.labels, prime=work.prime, samples=samples)
+    source = work.source.fork(job.seed)
     picture = None
     if job.plot:
         from synth.plot import Picture

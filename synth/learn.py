@@ -58,8 +58,8 @@ class Learner:
             if f"exp_avg.{name}" in arrays:
                 self.optimiser.state[parameter] = {
                     "step": torch.tensor(float(step)),
-                    "exp_avg": torch.from_numpy(arrays[f"exp_avg.{name}"]).to(parameter.device),
-                    "exp_avg_sq": torch.from_numpy(arrays[f"exp_avg_sq.{name}"]).to(parameter.device),
+                    "exp_avg": torch.tensor(arrays[f"exp_avg.{name}"], device=parameter.device),
+                    "exp_avg_sq": torch.tensor(arrays[f"exp_avg_sq.{name}"], device=parameter.device),
                 }
         self.step = step
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from synth.model import ROW_FLOOR, Network
 
 Array = NDArray[Any]
-GATE, STATE, HIDDEN, LOGIT = 1024, 128, 32, 2048  # units of 1.0 in gate inputs, 8-bit states, hidden layer, logits
+GATE, STATE, HIDDEN, LOGIT = 1024, 128, 32, 512  # units of 1.0 in gate inputs, 8-bit states, hidden layer, logits
 
 
 def fixed(values: Array, unit: int) -> Array:

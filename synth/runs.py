@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,12 +27,15 @@ class RunFolder:
         self.path = Path(path)
         self.locks = lock
         self._lock: IO[str] | None = None
+        self._made = False
 
     def __enter__(self) -> RunFolder:
         if not self.locks:
             return self
         try:
-            self.path.mkdir(exist_ok=True)
+            with suppress(FileExistsError):
+                self.path.mkdir()
+                self._made = True
             self._lock = open(self.path / "lock", "w")
         except OSError as error:
             raise RunError(f"{self.path}: can't be used as a run folder ({error.strerror})") from None
@@ -43,8 +47,15 @@ class RunFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._lock:
-            self._lock.close()
+        if not self._lock:
+            return
+        if self._made and not self.started:  # nothing was begun here: leave nothing behind
+            with suppress(OSError):
+                (self.path / "lock").unlink()
+                (self.path / "cache").rmdir()
+            with suppress(OSError):
+                self.path.rmdir()
+        self._lock.close()
 
     @property
     def started(self) -> bool:
@@ -102,5 +113,5 @@ class RunFolder:
 
     def trim_log(self, step: int) -> None:
         """Forget records after `step`: a resumed run makes them again."""
-        kept = [json.dumps(record) + "\n" for record in self.records() if record["step"] <= step]
+        kept = [json.dumps(record) + "\n" for record in self.records() if record.get("step", 0) <= step]
         write_whole(self.path / "log.jsonl", "".join(kept).encode())

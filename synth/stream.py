@@ -2,7 +2,8 @@
 
 What a stream gives depends on the checkpoint, the seed and the options alone. The random numbers of a sample are a
 function of the seed and of the sample's index, counted from the first sample that the engine saw, so a prime of N
-samples moves it by N. Labels change at positions that are known beforehand. Block sizes, threads and pauses change nothing.
+samples moves it by N. Labels change at positions that are known beforehand. Block sizes, threads and pauses change
+nothing.
 """
 
 from __future__ import annotations
@@ -119,6 +120,17 @@ class Stream:
         """Probabilities of the 256 codes of the next sample at temperature 1: float64 (256,)."""
         self._due()
         return np.asarray(self.engine.distribution(self._state), np.float64) / 2.0**32
+
+    def fork(self, seed: int) -> Stream:
+        """A stream that goes on from here with the draws of another seed, as if it had had that seed from the start.
+
+        Only where nothing was drawn before, that is at the end of a prime, is it what that seed alone gives.
+        """
+        saved = self._state.save()
+        state = self.engine.restore({**saved, "seed": np.array([check_seed(seed), saved["seed"][1]], np.uint32)})
+        other = Stream(self.checkpoint, self.engine, state, self._draw, self.block)
+        other._changes, other._origin = list(self._changes), self._origin
+        return other
 
     def save(self) -> bytes:
         """Everything that `Model.restore` needs to go on exactly here, also in the middle of a frame."""

@@ -32,6 +32,8 @@ from synth.runs import RunFolder
 from synth.writer import AudioWriter
 
 Say = Callable[[str], None]
+DEFAULT_PRESET = "digits"
+VERSION = 1
 AUDITION_SECONDS = 2
 SAVE_SECONDS = 60.0
 
@@ -84,16 +86,28 @@ def train(
                 _begin(folder, given, say, quiet)
         boss.wait_for_everyone()
         options = folder.options()
+        made = _made_with(options)
         for key, value in given.items():
-            if value is not None and value != options["given"].get(key):
-                was = options["given"].get(key)
-                raise RunError(f"{folder.path}: this run was made with {key} {was!r}, not {value!r}; leave it out")
+            if value is not None and value != made[key]:
+                raise RunError(f"{folder.path}: this run was made with {key} {made[key]!r}, not {value!r}; leave it out")
         Run(folder, options, boss, quiet, say).go(until)
+
+
+def _made_with(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that a run was made with, defaults included, under the names that `train` was given them."""
+    model, config, _ = configs(options)
+    given = options["given"]
+    preset = given.get("preset") or DEFAULT_PRESET
+    known = {"preset": preset, "rate": model.sample_rate, "steps": config.steps, "seed": config.seed}
+    return {**{key: given.get(key) for key in ("corpora", "labels", "split", "trim")}, **known}
 
 
 def _begin(folder: RunFolder, given: dict[str, Any], say: Say, quiet: bool) -> None:
     """Build the corpus's cache and write the options of a new run."""
-    model, config = PRESETS[given["preset"] or "digits"]
+    preset = given["preset"] or DEFAULT_PRESET
+    if preset not in PRESETS:
+        raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)}")
+    model, config = PRESETS[preset]
     model = dataclasses.replace(model, sample_rate=given["rate"] or model.sample_rate)
     config = dataclasses.replace(config, steps=given["steps"] or config.steps, seed=given["seed"] or 0)
     with tqdm(desc="reading", unit="file", disable=True if quiet else None) as bar:
@@ -118,7 +132,7 @@ def _begin(folder: RunFolder, given: dict[str, Any], say: Say, quiet: bool) -> N
     start = fit_start(corpus, model.order)
     folder.write_options(
         {
-            "version": 1,
+            "version": VERSION,
             "given": given,
             "model": model.to_json(),
             "train": dataclasses.asdict(config),
@@ -130,9 +144,14 @@ def _begin(folder: RunFolder, given: dict[str, Any], say: Say, quiet: bool) -> N
 def configs(options: dict[str, Any]) -> tuple[ModelConfig, TrainConfig, dict[str, NDArray[Any]]]:
     """Network, schedule and predictor constants of a run's options; RunError when they can't be read."""
     try:
+        if options["version"] != VERSION:
+            raise RunError(f"run.json: of version {options['version']}; this synth goes on with {VERSION}")
         model = ModelConfig.from_json(options["model"])
         config = TrainConfig(**options["train"])
-        return model, config, predictor_tensors(model, np.array(options["start"], np.float64))
+        start = np.array(options["start"], np.float64)
+        if start.shape != (model.order,) or not isinstance(options["given"], dict):
+            raise ValueError("its start weights or options are not whole")
+        return model, config, predictor_tensors(model, start)
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise RunError(f"run.json: not the options of a run of this version ({error})") from None
 
@@ -154,7 +173,8 @@ class Run:
             arrays, info = folder.load("last")
             self.learner.load(arrays, int(info["step"]))
             self.best, self.recent = float(info["best"]), [float(bits) for bits in info["recent"]]
-            folder.trim_log(self.learner.step)
+        if boss.is_main_process:
+            folder.trim_log(self.learner.step)  # records of steps whose state was not saved any more
 
     def go(self, until: int | None) -> None:
         """Train to the end, or to step `until`, or to the first Ctrl-C (then KeyboardInterrupt)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -206,6 +207,9 @@ def test_disk_is_full() -> None:
     for name in ("x.wav", "x.flac", "x.raw"):
         done = generate(name, "-d", 60, preexec_fn=small)
         assert f"{name}: " in error_line(done, 1)
+        assert os.listdir() == []
+    if importlib.util.find_spec("matplotlib"):
+        assert "x.png: can't be written" in error_line(generate("--plot", "x.png", preexec_fn=small), 1)
         assert os.listdir() == []
 
 

@@ -207,6 +207,15 @@ def test_ctrl_c_leaves_no_file(options: list[str], tmp_path: Path) -> None:
     assert os.listdir() == []
 
 
+@pytest.mark.parametrize("options", [["x.wav"], ["x.flac", "-n", "4"]])
+def test_a_process_that_is_told_to_end_leaves_no_file(options: list[str], tmp_path: Path) -> None:
+    process = subprocess.Popen(command("generate-audio", "-c", tiny_checkpoint(), "-d", "100000", *options))
+    wait_for_parts(tmp_path)
+    process.terminate()
+    assert process.wait(20) == 128 + signal.SIGTERM
+    assert os.listdir() == []
+
+
 def wait_for_parts(folder: Path) -> None:
     """Returns when a file is being written, under whatever name."""
     until = time.monotonic() + 20
@@ -250,6 +259,15 @@ def test_reference_engine_makes_the_same_file() -> None:
         == 0
     )
     assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
+
+
+def test_without_the_native_engine_there_is_one_line_of_warning() -> None:
+    code = "import sys; sys.modules['synth.engine._kernel'] = None\nfrom synth.cli import generate_audio_main as run; run()"
+    arguments = ["-c", tiny_checkpoint(), "a.wav", "-n", "2", "--samples", "100", "-s", "1", "-q"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, timeout=60)
+    text = done.stderr.decode()
+    assert text.startswith("generate-audio: warning: the native engine is not built") and text.count("\n") == 1
+    np.testing.assert_array_equal(samples("a-2.wav"), made(samples=100, seed=2))
 
 
 # ---- progress, plot, play

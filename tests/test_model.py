@@ -103,21 +103,24 @@ def test_path_bits_are_the_multiplied_out_probabilities_and_these_sum_to_one(net
     np.testing.assert_allclose(bits.detach().numpy(), [-math.log2(leaf) for leaf in leaves], rtol=1e-9)
 
 
-def test_code_tables_and_labels_enter_by_their_own_rows(network: Network) -> None:
+def test_the_sample_tier_reads_three_codes_and_its_frames_condition(network: Network) -> None:
     codes, given, labels = inputs()
-    before, _ = network(codes, given, labels, network.start(BATCH))
-    for part in range(3):
-        with torch.no_grad():
-            network.tables[256 * part : 256 * (part + 1)] += 1
-            after, _ = network(codes, given, labels, network.start(BATCH))
-            network.tables[256 * part : 256 * (part + 1)] -= 1
-        assert not torch.allclose(after, before)
-    used = torch.zeros(256, dtype=torch.bool)
-    used[codes[:, :-1].flatten()] = used[128] = True
-    with torch.no_grad():
-        network.tables[:256][~used] += 5  # rows of codes that were not there before any sample
-    after, _ = network(codes, given, labels, network.start(BATCH))
-    assert torch.equal(after, before)
+    units = CONFIG.sample_units
+    got, _ = network(codes, given, labels, network.start(BATCH))
+    condition, _ = network.frames(codes, labels, network.start(BATCH))
+    cell = torch.nn.GRUCell(3 * units, units)
+    cell.weight_ih.data, cell.bias_ih.data = torch.eye(3 * units), torch.zeros(3 * units)
+    cell.weight_hh.data = network.sample_recurrent.data
+    cell.bias_hh.data = torch.cat([torch.zeros(2 * units), network.sample_inner.data])
+    state = torch.zeros(BATCH, units)
+    for t in range(TIME):
+        previous = codes[:, t - 1] if t else torch.full((BATCH,), 128)
+        predicted, residual = given[:, t].unbind(1)
+        tables = network.tables[previous] + network.tables[256 + predicted] + network.tables[512 + residual]
+        state = cell(condition[t // HOP] + tables, state)
+        hidden = (state @ network.dense.t() + network.dense_table[predicted]).clamp(0, HIDDEN_LIMIT)
+        logits = hidden @ network.tree.t() + network.tree_bias
+        torch.testing.assert_close(got[:, t], network.bits(logits, codes[:, t]), rtol=0, atol=1e-4)
 
 
 # rounding as the integer engine

@@ -290,6 +290,16 @@ def test_saving_changes_nothing(model: Model) -> None:
     np.testing.assert_array_equal(np.concatenate(parts), model.generate(samples=185, seed=1))
 
 
+def test_forks_are_what_their_seed_gives(model: Model) -> None:
+    options: dict[str, Any] = {"labels": {"digit": ["3", "1"]}, "samples": 300, "prime": np.full(37, 140, np.uint8)}
+    source = model.start(Draw(), seed=1, **options)
+    for seed in (5, 1, 4294967295):
+        fork = source.fork(seed)
+        assert fork.seed == seed
+        np.testing.assert_array_equal(fork.codes(300), model.start(Draw(), seed=seed, **options).codes(300))
+    assert source.position == 0
+
+
 def test_a_stream_of_another_checkpoint_is_refused(model: Model) -> None:
     with pytest.raises(CheckpointError, match="another checkpoint"):
         synth.load(tiny_checkpoint(2)).restore(model.stream().save())

@@ -57,7 +57,7 @@ int step(const Model& model, State& state, Work& work, Choice& choice) {
     const int groups = groups_of(recurrent), third = (groups + 2) / 3;
     const auto part = [&](int first, int last) {
         multiply_blocks<3, 2>(recurrent, work.bytes, state.sample_product, first < groups ? first : groups,
-                              last < groups ? last : groups, false);
+                              last < groups ? last : groups, (state.position & 1) != 0);
     };
     part(0, third);
     tree_tile(model, work, 0, work.logits);

@@ -1,13 +1,16 @@
 // Products with packed matrices, gates and the two recurrent layers, over the vectors of simd.hpp.
 #pragma once
 
-// Groups [first, last) of a packed matrix times x (8-bit) into out [blocks][padded].
+inline int groups_of(const Matrix& matrix) { return (matrix.units + kGroup - 1) / kGroup; }
+
+// Groups [first, last) of a packed matrix times x (8-bit) into out [blocks][padded]; `backward` counts the groups from
+// the last one (a product whose direction changes every time finds half of its weights still in the nearest cache).
 template <int kBlocks, int P>
 inline void multiply_blocks(const Matrix& matrix, const uint8_t* x, int16_t* out, int first, int last, bool backward) {
     constexpr int kTiles = kBlocks * kGroup / kTile;
     const size_t bytes = static_cast<size_t>(kTiles) * kTile * matrix.columns;
     for (int i = first; i < last; ++i) {
-        const int group = backward ? last - 1 - (i - first) : i;
+        const int group = backward ? groups_of(matrix) - 1 - i : i;
         Sums sums[kTiles];
         dot<kTiles, P>(matrix.weight + group * bytes, x, matrix.columns / 4, matrix.start + group * kTiles * kTile, sums);
         for (int block = 0; block < kBlocks; ++block) {
@@ -16,8 +19,6 @@ inline void multiply_blocks(const Matrix& matrix, const uint8_t* x, int16_t* out
         }
     }
 }
-
-inline int groups_of(const Matrix& matrix) { return (matrix.units + kGroup - 1) / kGroup; }
 
 inline void multiply(const Matrix& matrix, const uint8_t* x, int16_t* out) {
     if (matrix.blocks == 3)

@@ -37,6 +37,11 @@ inline int temper(int logit, int64_t inverse_temperature) {
     return static_cast<int>(value < -32768 ? -32768 : value > 32767 ? 32767 : value);
 }
 
+// Where a logit (9 fractional bits) stands in the table of probabilities: steps of 1/64, from -16 to 16.
+inline int place_of(int logit) {
+    return ((logit < -8192 ? -8192 : logit > 8191 ? 8191 : logit) >> 3) + 1024;
+}
+
 // Four levels of the tree from a tile's logits: the node within the tile, 16 to 31, less 16.
 struct Drawer {
     static constexpr bool kLeaves = false;
@@ -53,7 +58,7 @@ struct Drawer {
             if (inverse_temperature == 0) {
                 bit = logit >= 0;
             } else {
-                const int index = (temper(logit, inverse_temperature) >> 5) + 1024;
+                const int index = place_of(temper(logit, inverse_temperature));
                 bit = work.random[stage * 4 + level][column] < model.probability[index];
             }
             node = 2 * node + bit;
@@ -72,7 +77,7 @@ struct Follower {
     int walk(const int16_t* logits, int stage) {
         const int four = stage == 0 ? code >> 4 : code & 15;
         for (int level = 0; level < 4; ++level) {
-            const int index = (logits[(16 + four) >> (4 - level)] >> 5) + 1024;
+            const int index = place_of(logits[(16 + four) >> (4 - level)]);
             cost += model.cost[(four >> (3 - level)) & 1 ? index : 2047 - index];
         }
         return four;
@@ -93,7 +98,7 @@ inline void all_leaves(const Model& model, const Work& work, int64_t inverse_tem
             tile = 1 + (node >> level) - 16;
             within = (1 << level) + (node & ((1 << level) - 1));
         }
-        const int index = (temper(logits[tile][within], inverse_temperature) >> 5) + 1024;
+        const int index = place_of(temper(logits[tile][within], inverse_temperature));
         const uint32_t right = static_cast<uint32_t>((static_cast<uint64_t>(weights[node]) * model.probability[index]) >> 32);
         weights[2 * node] = weights[node] - right;
         weights[2 * node + 1] = right;

@@ -1,6 +1,6 @@
 """The integer engine as specified: NumPy, slow, readable, every rounding and saturation written out.
 
-Formats: gate inputs int16 with 10 fractional bits, states and gate outputs int16 with 15, logits int16 with 11,
+Formats: gate inputs int16 with 10 fractional bits, states and gate outputs int16 with 15, logits int16 with 9,
 probabilities uint32 over 2^32, code lengths uint32 in 1/65536 bit. Values are held in int64 arrays between the
 saturations that the specification names. The C++ kernel must equal this bit for bit, states included.
 """
@@ -81,6 +81,11 @@ class Gru:
         inner = saturate(product[2 * units :] + self.inner)
         new = self._tanh(saturate(gates[2 * units :] + multiply(reset, inner)))
         return saturate(multiply(update, state) + multiply(32767 - update, new))
+
+
+def place_of(logits: Ints) -> Ints:
+    """Where logits stand in the table of probabilities: steps of 1/64, from -16 to 16."""
+    return (np.clip(logits, -8192, 8191) >> 3) + 1024
 
 
 def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> list[int]:
@@ -222,7 +227,7 @@ class ReferenceEngine:
     def _leaves(self, hidden: Ints, inverse_temperature: int) -> Ints:
         """Weights (256,) of all codes, uint32 products down the tree."""
         logits = self._temper(self._logits(hidden, np.arange(256)), inverse_temperature)
-        right = self._wide["table.probability"][(logits >> 5) + 1024]
+        right = self._wide["table.probability"][place_of(logits)]
         weights = np.array([0xFFFFFFFF], np.uint64)
         for level in range(8):
             node = np.arange(1 << level, 2 << level)
@@ -247,7 +252,7 @@ class ReferenceEngine:
                 bit = int(logit[0] >= 0)
             else:
                 tempered = self._temper(logit, draw.inverse_temperature)
-                bit = int(words[level] < self._wide["table.probability"][(tempered[0] >> 5) + 1024])
+                bit = int(words[level] < self._wide["table.probability"][place_of(tempered[0])])
             node = 2 * node + bit
         return node - 256
 
@@ -266,7 +271,7 @@ class ReferenceEngine:
         shifts = np.arange(8, 0, -1)
         for place, code in enumerate(int(code) for code in codes):
             guess, hidden = self._sample_step(state)
-            index = (self._logits(hidden, (code + 256) >> shifts) >> 5) + 1024
+            index = place_of(self._logits(hidden, (code + 256) >> shifts))
             bits = (code >> (shifts - 1)) & 1
             out[place] = self._wide["table.cost"][np.where(bits == 1, index, 2047 - index)].sum()
             self._take(state, guess, code)
