@@ -37,8 +37,6 @@ def run(name: str, threads: int | None, baseline: str | None) -> dict[str, Any]:
     if torch:
         speeds = [torch(loaded, _TORCH_SAMPLES) for _ in range(3)]
         results.append(_result("PyTorch, one sample at a time, one thread", speeds, 1, "torch", "torch"))
-        ratio = results[0]["samples_per_second"] / results[-1]["samples_per_second"]
-        results[-1]["name"] += f" (the engine's one stream is {ratio:.0f} times as fast)"
     return {"results": results, "processor": processor()}
 
 

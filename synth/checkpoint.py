@@ -1,4 +1,4 @@
-"""Checkpoints: one .safetensors file with the integer network, its config and its card in the header, and a checksum."""
+"""Checkpoints: one .safetensors file with the integer network; config, card and a checksum are in its header."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         return folder() / f"{text}{SUFFIX}"
     path = Path(text)
     if os.path.isdir(text):  # unlike Path's own, False for a name that no file can have
-        raise CheckpointError(f"{text}: is a folder; a checkpoint is one {SUFFIX} file (synth export makes it of a run)")
+        raise CheckpointError(f"{text}: is a folder; a checkpoint is one {SUFFIX} file, synth export makes one of a run")
     if os.path.exists(text):
         return path
     raise CheckpointError(f"{text}: no such checkpoint; bundled are {', '.join(names()) or 'none'}, or give a file")
@@ -91,7 +91,12 @@ def encode(config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str
     texts = str(VERSION), json.dumps(config.to_json()), json.dumps(info)
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     meta = dict(zip(("version", "config", "info"), texts, strict=True))
-    return to_bytes(whole, {"format": FORMAT, **meta, "digest": _digest(*texts, whole)})
+    data = to_bytes(whole, {"format": FORMAT, **meta, "digest": _digest(*texts, whole)})
+    length = int.from_bytes(data[:8], "little")
+    # the library writes the header's names in any order: sorted, the same content makes the same file
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
 def save(
@@ -125,20 +130,26 @@ def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str,
     if meta.get("format") != FORMAT:
         raise CheckpointError("a safetensors file, but not a synth checkpoint")
     if meta.get("version") != str(VERSION):
-        raise CheckpointError(f"format version {meta.get('version')}; this synth reads {VERSION}: install a newer one")
+        version = _short(meta.get("version"))
+        raise CheckpointError(f"format version {version}; this synth reads {VERSION}: install a newer one")
     try:
         tensors = from_bytes(data)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"damaged ({error})") from None
-    texts = [meta.get(key, "") for key in ("version", "config", "info")]
-    if _digest(*texts, tensors) != meta.get("digest"):
+        raise CheckpointError(f"damaged ({_short(error)})") from None
+    config_text, info_text = meta.get("config", ""), meta.get("info", "")
+    if _digest(str(VERSION), config_text, info_text, tensors) != meta.get("digest"):
         raise CheckpointError("damaged: its checksum does not fit its content")
     try:
-        config, info = ModelConfig.from_json(json.loads(texts[1])), json.loads(texts[2])
+        config, info = ModelConfig.from_json(json.loads(config_text)), json.loads(info_text)
     except (ValueError, UsageError, RecursionError) as error:
-        raise CheckpointError(f"its config can't be used ({error})") from None
+        raise CheckpointError(f"its config can't be used ({_short(error)})") from None
     check(config, tensors)
     return config, tensors, info if isinstance(info, dict) else {}
+
+
+def _short(text: object) -> str:
+    """One line, not too long, of what a stranger's file may have put into a message."""
+    return " ".join(str(text).split())[:200]
 
 
 def _metadata(data: bytes) -> dict[str, str]:

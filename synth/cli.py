@@ -127,7 +127,7 @@ def _synth(name: str, argv: list[str]) -> int:
         if arguments.json:
             _print_json(report.data, sys.stdout)
         elif sys.stdout is not None:
-            print("\n".join(opt.one_line(line) for line in report.lines), flush=True)
+            _print_text("\n".join(opt.one_line(line) for line in report.lines), sys.stdout)
     for failure in report.failures:
         _complain(name, failure)
     return 1 if report.failures else 0
@@ -150,6 +150,12 @@ def _print_json(report: dict[str, Any], stream: TextIO | None) -> None:
 
     if stream is not None:
         print(json.dumps(report), file=stream, flush=True)
+
+
+def _print_text(text: str, stream: TextIO) -> None:
+    """A text, with escapes for what the stream's encoding doesn't have."""
+    coding = stream.encoding or "utf-8"
+    print(text.encode(coding, "backslashreplace").decode(coding), file=stream, flush=True)
 
 
 def _say(text: str) -> None:

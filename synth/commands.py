@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,9 +12,6 @@ from typing import Any
 from synth.errors import SynthError, UsageError
 from synth.extras import training_extra
 from synth.options import parse_labels
-
-_BLOCK = 1 << 12
-"""Samples of a file between two looks at whether to stop."""
 
 
 @dataclass(frozen=True)
@@ -81,54 +77,33 @@ def export(options: Namespace, console: Console) -> None:
 
 def score(options: Namespace, console: Console) -> Report:
     """`synth score`: bits per sample of each file, goes on after a file that can't be read."""
-    from synth import audio, mulaw, parallel, places, sampler
-    from synth.config import Draw
+    from synth import places, sampler, scoring
 
     labels = parse_labels(options.label)
-    several = next((key for key, value in labels.items() if not isinstance(value, str)), None)
-    if several:
-        raise UsageError(f"--label {several}: takes one value here, it holds for the whole file")
+    single = {key: value for key, value in labels.items() if isinstance(value, str)}
+    for key in labels.keys() - single.keys():
+        raise UsageError(f"--label {key}: takes one value here, it holds for the whole file")
     places.given_twice(options.audio)
     model = sampler.load(options.checkpoint, options.engine)
-    model.plan(labels, None)
-    stop = threading.Event()
-
-    def one(path: str) -> dict[str, Any] | SynthError:
-        cost = samples = 0
-        try:
-            with audio.AudioReader(path, model.sample_rate) as reader:
-                stream = model.start(Draw(), seed=0, labels=labels)
-                for block in reader.blocks(_BLOCK):
-                    if stop.is_set():
-                        raise parallel.Stopped
-                    cost += stream.force(mulaw.encode(block))
-                    samples += len(block)
-                    tick(len(block))
-        except SynthError as error:
-            return error
-        if not samples:
-            return SynthError(f"{path}: has no samples at {model.sample_rate} Hz")
-        return {"path": path, "samples": samples, "bits_per_sample": cost / 65536 / samples, "cost": cost}
-
+    model.plan(single, None)
     with console.progress(None) as tick:
-        found = parallel.each(one, options.audio, options.threads or os.cpu_count() or 1, stop)
+        found = scoring.score_files(model, options.audio, single, options.threads or os.cpu_count() or 1, tick)
     failures = [entry for entry in found if isinstance(entry, SynthError)]
     files = [entry for entry in found if not isinstance(entry, SynthError)]
     if not files:
         return Report(None, [], failures)
-    cost, samples = sum(file.pop("cost") for file in files), sum(file["samples"] for file in files)
-    lines = [
-        f"{file['path']}: {file['bits_per_sample']:.4f} bits per sample, {file['samples']} samples" for file in files
-    ]
-    bits = cost / 65536 / samples
+    lines = [f"{file.path}: {file.bits_per_sample:.4f} bits per sample, {file.samples} samples" for file in files]
+    whole = scoring.FileScore("", sum(file.samples for file in files), sum(file.cost for file in files))
     if len(files) > 1:
-        lines.append(f"all {len(files)} files: {bits:.4f} bits per sample, {samples} samples")
+        lines.append(f"all {len(files)} files: {whole.bits_per_sample:.4f} bits per sample, {whole.samples} samples")
     data = {
-        "files": files,
-        "samples": samples,
-        "bits_per_sample": bits,
+        "files": [
+            {"path": file.path, "samples": file.samples, "bits_per_sample": file.bits_per_sample} for file in files
+        ],
+        "samples": whole.samples,
+        "bits_per_sample": whole.bits_per_sample,
         "checkpoint": model.checkpoint.name,
-        "labels": labels,
+        "labels": single,
         "engine": model.engine.name,
     }
     return Report(data, lines, failures)
@@ -153,4 +128,7 @@ def bench(options: Namespace, console: Console) -> Report:
     for result in data["results"]:
         speed = f"{result['samples_per_second']:>12,.0f} samples/s, spread {100 * result['spread']:.1f} %"
         lines.append(f"{result['name']:<{width}}  {speed}, {result['instruction_set']}")
+    if options.baseline:
+        first, last = (data["results"][at]["samples_per_second"] for at in (0, -1))
+        lines.append(f"one stream is {first / last:.0f} times as fast as {data['results'][-1]['name']}")
     return Report(data, lines)

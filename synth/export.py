@@ -1,11 +1,10 @@
-"""A float run to an integer checkpoint: quantisation-aware fine-tuning on the run's own cache, quantisation, measuring."""
+"""A float run to an integer checkpoint: fine-tuning on the run's own cache, quantisation, measuring."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,13 @@ from synth import checkpoint, engine
 from synth.config import TrainConfig
 from synth.corpus import Corpus, open_cache
 from synth.data import Batches, Row, validation_rows
-from synth.errors import OutputError, RunError
+from synth.errors import RunError
 from synth.learn import Learner, learn, measure, steady_memory
 from synth.predicting import predict_codes
 from synth.quantize import quantize
 from synth.runs import RunFolder
 from synth.train import configs
+from synth.writer import check_output
 
 FINE_RATE = 0.1  # of the run's learning rate
 REFERENCE_SAMPLES = 20_000  # what is measured where only the slow engine runs
@@ -43,8 +43,7 @@ def export(
     Bits per sample are measured with the integer engine on the run's validation and test files, and stand in the card
     beside the float network's. `card` adds facts (corpus, licence, ...). Raises RunError, CorpusError, OutputError.
     """
-    if Path(out).exists() and not force:
-        raise OutputError(f"{out}: exists already; give -f to replace it")
+    check_output(out, force)
     steady_memory()
     folder = RunFolder(run)
     options = folder.options()

@@ -56,11 +56,11 @@ class Learner:
                 raise RunError(f"the run's state has no {name} of this network's shape; it was made by other options")
             parameter.data.copy_(torch.from_numpy(arrays[f"weight.{name}"]))
             if f"exp_avg.{name}" in arrays:
-                self.optimiser.state[parameter] = {
-                    "step": torch.tensor(float(step)),
-                    "exp_avg": torch.tensor(arrays[f"exp_avg.{name}"], device=parameter.device),
-                    "exp_avg_sq": torch.tensor(arrays[f"exp_avg_sq.{name}"], device=parameter.device),
+                moments = {
+                    moment: torch.tensor(arrays[f"{moment}.{name}"], device=parameter.device).view_as(parameter)
+                    for moment in ("exp_avg", "exp_avg_sq")
                 }
+                self.optimiser.state[parameter] = {"step": torch.tensor(float(step)), **moments}
         self.step = step
 
 
@@ -108,7 +108,7 @@ def learn(learner: Learner, config: TrainConfig, batch: Batch, inputs: NDArray[n
         group["lr"] = rate_at(config, learner.step)
     optimiser.zero_grad(set_to_none=False)
     loss = batch_loss(network, batch, inputs, config.warmup, config.window)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     parameters = [p for p in network.parameters() if p.grad is not None]
     mean = loss.detach()
     if boss.num_processes > 1:

@@ -32,25 +32,7 @@ def generate_parser() -> opt.Parser:
         metavar="COUNT",
         help="files to write: OUT-1, OUT-2, ...; file i is what seed SEED+i-1 alone gives",
     )
-    add(
-        "-t",
-        "--temperature",
-        type=opt.real(0),
-        default=1.0,
-        metavar="T",
-        help="1 is the model's own distribution, less is calmer, 0 takes the likelier branch at every bit (default: 1)",
-    )
-    add("--top-k", type=opt.integer(1, 256), default=256, metavar="K", help="draw among the K most probable codes")
-    add(
-        "--top-p",
-        type=opt.real(0, 1, open_least=True),
-        default=1.0,
-        metavar="P",
-        help="draw among the fewest most probable codes that together have probability P",
-    )
-    add(
-        "-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: drawn, printed)"
-    )
+    _add_drawing(parser)
     add("--prime", metavar="AUDIO", help="sound to go on from; it is not part of the output")
     _add_label(parser, "; several values take equal parts of the output")
     add(
@@ -126,7 +108,7 @@ def _score_parser(commands: Any) -> None:
     parser = commands.add_parser("score", help=text, description=f"synth score {text}.")
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="sound files, scored one by one from a fresh state")
     _add_checkpoint(parser)
-    _add_label(parser, "; several values take equal parts of each file")
+    _add_label(parser)
     _add_engine(parser)
     _add_common(parser)
 
@@ -146,12 +128,35 @@ def _add_checkpoint(parser: opt.Parser) -> None:
     )
 
 
-def _add_label(parser: opt.Parser, several: str) -> None:
+def _add_drawing(parser: opt.Parser) -> None:
+    add = parser.add_argument
+    add(
+        "-t",
+        "--temperature",
+        type=opt.real(0),
+        default=1.0,
+        metavar="T",
+        help="1 is the model's own distribution, less is calmer, 0 takes the likelier branch at every bit (default: 1)",
+    )
+    add("--top-k", type=opt.integer(1, 256), default=256, metavar="K", help="draw among the K most probable codes")
+    add(
+        "--top-p",
+        type=opt.real(0, 1, open_least=True),
+        default=1.0,
+        metavar="P",
+        help="draw among the fewest most probable codes that together have probability P",
+    )
+    add(
+        "-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: drawn, printed)"
+    )
+
+
+def _add_label(parser: opt.Parser, several: str = "") -> None:
     parser.add_argument(
         "--label",
         action="append",
         default=[],
-        metavar="KEY=VALUE[,VALUE...]",
+        metavar="KEY=VALUE[,VALUE...]" if several else "KEY=VALUE",
         help=f"what the sound is to be, for a checkpoint that knows labels{several}",
     )
 

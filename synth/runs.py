@@ -1,4 +1,4 @@
-"""The folder of a training run: its lock, its options, its state. Everything is written beside its place and renamed."""
+"""The folder of a training run: its lock, options, state. Everything is written beside its place and renamed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class RunFolder:
-    """`with RunFolder(path) as run:` makes the folder if needed and holds its lock (flock), so that one process trains."""
+    """`with RunFolder(path) as run:` makes the folder if needed and holds its lock (flock): one process trains.
+
+    A folder that was made for a run that could not begin goes again.
+    """
 
     def __init__(self, path: str | os.PathLike[str], lock: bool = True) -> None:
         self.path = Path(path)
@@ -49,7 +52,7 @@ class RunFolder:
     def __exit__(self, *_: object) -> None:
         if not self._lock:
             return
-        if self._made and not self.started:  # nothing was begun here: leave nothing behind
+        if self._made and not self.started:
             with suppress(OSError):
                 (self.path / "lock").unlink()
                 (self.path / "cache").rmdir()

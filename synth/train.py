@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 import signal
@@ -89,7 +88,8 @@ def train(
         made = _made_with(options)
         for key, value in given.items():
             if value is not None and value != made[key]:
-                raise RunError(f"{folder.path}: this run was made with {key} {made[key]!r}, not {value!r}; leave it out")
+                what = f"this run was made with {key} {made[key]!r}, not {value!r}; leave it out"
+                raise RunError(f"{folder.path}: {what}")
         Run(folder, options, boss, quiet, say).go(until)
 
 
@@ -171,8 +171,11 @@ class Run:
         self.recent: list[float] = []
         if (folder.path / "last.safetensors").exists():
             arrays, info = folder.load("last")
-            self.learner.load(arrays, int(info["step"]))
-            self.best, self.recent = float(info["best"]), [float(bits) for bits in info["recent"]]
+            try:
+                self.learner.load(arrays, int(info["step"]))
+                self.best, self.recent = float(info["best"]), [float(bits) for bits in info["recent"]]
+            except (KeyError, TypeError, ValueError, RuntimeError):
+                raise RunError(f"{folder.path / 'last.safetensors'}: not a state of this version") from None
         if boss.is_main_process:
             folder.trim_log(self.learner.step)  # records of steps whose state was not saved any more
 
@@ -243,12 +246,12 @@ class Run:
     def _show(self, record: dict[str, Any], wave: NDArray[np.int16]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        with SummaryWriter(str(self.folder.path / "tensorboard")) as board:  # type: ignore[no-untyped-call]
+        with SummaryWriter(str(self.folder.path / "tensorboard")) as board:
             for key, value in record.items():
                 if key != "step":
-                    board.add_scalar(f"bits/{key}", value, record["step"])  # type: ignore[no-untyped-call]
+                    board.add_scalar(f"bits/{key}", value, record["step"])
             sound = torch.from_numpy(wave.astype(np.float32) / 32768)[None]
-            board.add_audio("audition", sound, record["step"], self.model.sample_rate)  # type: ignore[no-untyped-call]
+            board.add_audio("audition", sound, record["step"], self.model.sample_rate)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`generate-audio` and the other commands on good input: files, pipes, names, seeds, JSON."""
+"""`generate-audio` on good input: files, pipes, names, seeds, JSON, and when it is interrupted."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from tools import TINY, command, generate, run, tiny_checkpoint
+from tools import call, command, generate, made, samples, tiny_checkpoint
 
 import synth
-from synth import cli, engine, parsers, places
+from synth import engine, places
 
 KEYS = [
     "files",
@@ -41,21 +41,6 @@ KEYS = [
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def call(*arguments: object) -> int:
-    """`generate-audio` in this process."""
-    return cli.generate_audio_main(["-c", tiny_checkpoint(), *map(str, arguments)])
-
-
-def samples(path: str) -> NDArray[np.int16]:
-    with wave.open(path) as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
-        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
-
-
-def made(**options: Any) -> NDArray[np.int16]:
-    return (synth.load(tiny_checkpoint()).generate(**options) * 32768).astype(np.int16)
 
 
 # ---- files
@@ -187,6 +172,20 @@ def test_a_closed_pipe_ends_quietly() -> None:
         assert process.stderr.read() == b""
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not engine.has_native(), reason="takes the native engine")
+def test_an_hour_into_a_pipe_stays_small() -> None:
+    reader = "import sys\nn = 0\nwhile b := sys.stdin.buffer.read(1 << 16): n += len(b)\nprint(n)"
+    maker = command("generate-audio", "-c", tiny_checkpoint(), "-", "-d", "3600", "-q")
+    with subprocess.Popen(maker, stdout=subprocess.PIPE) as source:
+        done = subprocess.run([sys.executable, "-c", reader], stdin=source.stdout, stdout=subprocess.PIPE, check=True)
+        _, status, usage = os.wait4(source.pid, 0)
+        source.returncode = os.waitstatus_to_exitcode(status)
+    assert source.returncode == 0
+    assert int(done.stdout) == 44 + 2 * 8000 * 3600
+    assert usage.ru_maxrss < 200 * 1024
+
+
 # ---- Ctrl-C
 
 
@@ -262,171 +261,10 @@ def test_reference_engine_makes_the_same_file() -> None:
 
 
 def test_without_the_native_engine_there_is_one_line_of_warning() -> None:
-    code = "import sys; sys.modules['synth.engine._kernel'] = None\nfrom synth.cli import generate_audio_main as run; run()"
+    missing = "import sys; sys.modules['synth.engine._kernel'] = None"
+    code = f"{missing}\nfrom synth.cli import generate_audio_main as run; run()"
     arguments = ["-c", tiny_checkpoint(), "a.wav", "-n", "2", "--samples", "100", "-s", "1", "-q"]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, timeout=60)
     text = done.stderr.decode()
     assert text.startswith("generate-audio: warning: the native engine is not built") and text.count("\n") == 1
     np.testing.assert_array_equal(samples("a-2.wav"), made(samples=100, seed=2))
-
-
-# ---- progress, plot, play
-
-
-def test_progress_is_shown_on_a_terminal_only() -> None:
-    import fcntl
-    import pty
-    import termios
-
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
-    arguments = command("generate-audio", "-c", tiny_checkpoint(), "x.wav", "-s", "1")
-    process = subprocess.Popen(arguments, stderr=theirs, stdout=subprocess.DEVNULL)
-    os.close(theirs)
-    shown = b""
-    try:
-        while block := os.read(ours, 4096):
-            shown += block
-    except OSError:  # the terminal is gone
-        pass
-    assert process.wait() == 0
-    os.close(ours)
-    assert b"samples/s" in shown and b"x.wav: 2 s at 8000 Hz, seed 1" in shown
-
-
-@pytest.mark.parametrize("length", [1, 50, 4000, 80000])
-def test_plot_draws_a_png(length: int) -> None:
-    pytest.importorskip("matplotlib")
-    assert call("x$1_.wav", "--plot", "x.png", "--samples", length, "-s", 1) == 0
-    assert Path("x.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    assert sorted(os.listdir()) == ["x$1_.wav", "x.png"]
-
-
-def test_plots_of_several_files_are_numbered() -> None:
-    pytest.importorskip("matplotlib")
-    assert call("x.wav", "-n", 2, "--plot", "y.png", "--samples", 800, "-s", 1) == 0
-    assert sorted(os.listdir()) == ["x-1.wav", "x-2.wav", "y-1.png", "y-2.png"]
-
-
-def test_a_picture_does_not_depend_on_blocks() -> None:
-    pytest.importorskip("matplotlib")
-    from synth.plot import Picture
-
-    sound = (8000 * np.sin(2 * np.pi * 1000 / 8000 * np.arange(9000))).astype(np.int16)
-    whole, parts = Picture(9000, 8000), Picture(9000, 8000)
-    whole.add(sound)
-    for start in range(0, 9000, 77):
-        parts.add(sound[start : start + 77])
-    assert whole.png("a") == parts.png("a")
-    peak = whole._spectra[500].argmax() * 8000 / whole._size
-    assert peak == pytest.approx(1000, abs=40)
-    assert whole._spectra[500].max() == pytest.approx(20 * np.log10(8000 / 32768), abs=1)
-
-
-class FakeDevice:
-    """Stands in for sounddevice, as a module and as its stream."""
-
-    PortAudioError = RuntimeError
-    heard = b""
-
-    def __init__(self, **options: Any) -> None:
-        assert options == {"samplerate": 8000, "channels": 1, "dtype": "int16"}
-        FakeDevice.heard = b""
-
-    def write(self, data: bytes) -> None:
-        FakeDevice.heard += data
-
-    def start(self) -> None: ...
-
-    stop = abort = close = start
-
-
-def test_play_plays_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FakeDevice, "RawOutputStream", FakeDevice, raising=False)
-    monkeypatch.setitem(sys.modules, "sounddevice", FakeDevice)
-    assert call("x.wav", "-n", 2, "--play", "--samples", 3000, "-s", 1) == 0
-    assert FakeDevice.heard == samples("x-1.wav").tobytes() + samples("x-2.wav").tobytes()
-
-
-# ---- the other commands
-
-
-def test_score_weighs_files_by_their_samples() -> None:
-    for name, count in (("a.wav", 500), ("b.flac", 2000)):
-        assert call(name, "--samples", count, "-s", count, "-t", 0.5, "-q") == 0
-    done = run("synth", "score", "-c", tiny_checkpoint(), "a.wav", "b.flac", "--json", "--label", "digit=2")
-    assert done.returncode == 0 and done.stderr == b""
-    report = json.loads(done.stdout)
-    assert list(report) == ["files", "samples", "bits_per_sample", "checkpoint", "labels", "engine"]
-    a, b = report["files"]
-    assert (a["path"], a["samples"], b["path"], b["samples"]) == ("a.wav", 500, "b.flac", 2000)
-    assert report["bits_per_sample"] == pytest.approx((a["bits_per_sample"] + 4 * b["bits_per_sample"]) / 5)
-    model = synth.load(tiny_checkpoint())
-    assert model.score(*soundfile.read("a.wav", dtype="int16"), {"digit": "2"}).bits_per_sample == a["bits_per_sample"]
-
-
-def test_score_goes_on_after_a_bad_file() -> None:
-    assert call("a.wav", "--samples", 500, "-q") == 0
-    Path("b.wav").write_text("no sound")
-    done = run("synth", "score", "-c", tiny_checkpoint(), "b.wav", "a.wav", "missing.wav")
-    assert done.returncode == 1
-    assert done.stdout.startswith(b"a.wav: ")
-    lines = done.stderr.decode().splitlines()
-    assert [line.split(": ")[:3] for line in lines] == [
-        ["synth score", "error", "b.wav"],
-        ["synth score", "error", "missing.wav"],
-    ]
-
-
-def test_info_shows_a_checkpoint() -> None:
-    done = run("synth", "info", tiny_checkpoint(), "--json")
-    report = json.loads(done.stdout)
-    assert report["config"]["sample_rate"] == 8000 and report["labels"]["speaker"] == ["anna", "bert"]
-    hop, wide = TINY.hop, 16
-    frame = 3 * wide * (TINY.window + wide + wide) / hop
-    assert report["multiply_accumulates"] == frame + 3 * wide * wide + wide * wide + 8 * wide
-    assert report["parameters"] > 5000 and report["instruction_set"]
-    text = run("synth", "info", tiny_checkpoint()).stdout.decode()
-    for words in ("sample_rate: 8000", "licence: none", "label speaker: anna, bert", "instruction set", "parameters: "):
-        assert words in text
-
-
-def test_info_lists_checkpoints_and_instruction_sets() -> None:
-    done = run("synth", "info", "--json")
-    assert done.returncode == 0
-    report = json.loads(done.stdout)
-    assert {"checkpoints", "engine", "instruction_set", "instruction_sets"} <= set(report)
-    assert b"instruction set" in run("synth", "info").stdout
-
-
-@pytest.mark.slow
-def test_bench_measures_every_instruction_set() -> None:
-    done = run("synth", "bench", "-c", tiny_checkpoint(), "--json", "--threads", 2)
-    report = json.loads(done.stdout)
-    assert report["processor"]
-    keys = {"name", "samples_per_second", "spread", "streams", "threads", "instruction_set", "engine"}
-    assert all(set(result) == keys for result in report["results"])
-    assert report["results"][0]["streams"] == 1
-
-
-def test_help_and_version_need_no_numpy() -> None:
-    for name in ("generate-audio", "synth"):
-        done = run(name, "--version")
-        assert done.stdout.decode() == f"{name} {synth.__version__}\n"
-    assert b"--temperature" in run("generate-audio", "--help").stdout
-    for sub in parsers.COMMANDS:
-        assert run("synth", sub, "--help").stdout.startswith(b"usage: synth " + sub.encode())
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not engine.has_native(), reason="takes the native engine")
-def test_an_hour_into_a_pipe_stays_small() -> None:
-    reader = "import sys\nn = 0\nwhile b := sys.stdin.buffer.read(1 << 16): n += len(b)\nprint(n)"
-    maker = command("generate-audio", "-c", tiny_checkpoint(), "-", "-d", "3600", "-q")
-    with subprocess.Popen(maker, stdout=subprocess.PIPE) as source:
-        done = subprocess.run([sys.executable, "-c", reader], stdin=source.stdout, stdout=subprocess.PIPE, check=True)
-        _, status, usage = os.wait4(source.pid, 0)
-        source.returncode = os.waitstatus_to_exitcode(status)
-    assert source.returncode == 0
-    assert int(done.stdout) == 44 + 2 * 8000 * 3600
-    assert usage.ru_maxrss < 200 * 1024

@@ -16,7 +16,7 @@ import synth
 PACKAGE = Path(synth.__file__).parent
 HEAVY = {"torch", "torchaudio", "accelerate", "tensorboard"}
 """Imported inside of functions, or by the modules of training alone."""
-OUTER = {"__init__", "__main__", "cli", "commands", "bench", "information", "generating", "parsers"}
+OUTER = {"__init__", "__main__", "cli", "commands", "bench", "information", "generating", "parsers", "scoring"}
 """What only commands may import: nothing below knows of them."""
 
 

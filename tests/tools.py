@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 import tempfile
+import wave
 from pathlib import Path
 from typing import Any
 
 import networks
 import numpy as np
+from numpy.typing import NDArray
 
-from synth import checkpoint
+import synth
+from synth import checkpoint, cli
 from synth.config import ModelConfig
 
 LABELS = (("digit", tuple("0123456789")), ("speaker", ("anna", "bert")))
@@ -26,7 +29,8 @@ def tiny_checkpoint(seed: int = 1) -> str:
     """The path of a checkpoint of random weights with the labels digit and speaker; removed when the tests end."""
     path = Path(_folder().name) / f"tiny-{seed}.safetensors"
     tensors = networks.random_tensors(TINY, seed)
-    tensors["head.tree.bias"][1:] = np.random.default_rng(seed).normal(0, 2500, 255)  # far from even
+    tensors["head.tree.shift"][:], tensors["head.tree.scale"][1:] = 5, 16384  # no branch is certain, ...
+    tensors["head.tree.bias"][1:] = np.random.default_rng(seed).normal(0, 1500, 255)  # ... but most are uneven
     checkpoint.save(path, TINY, tensors, {"licence": "none", "corpus": "noise"})
     return str(path)
 
@@ -60,3 +64,20 @@ def error_line(done: subprocess.CompletedProcess[bytes], code: int, name: str = 
     assert done.stdout == b""
     assert text.count("\n") == 1 and text.startswith(f"{name}: error: "), text
     return text
+
+
+def call(*arguments: object) -> int:
+    """`generate-audio` in this process."""
+    return cli.generate_audio_main(["-c", tiny_checkpoint(), *map(str, arguments)])
+
+
+def samples(path: str) -> NDArray[np.int16]:
+    """The samples (n,) of a WAV file of one channel at 8 kHz."""
+    with wave.open(path) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+def made(**options: Any) -> NDArray[np.int16]:
+    """What the small model generates, as 16-bit samples."""
+    return (synth.load(tiny_checkpoint()).generate(**options) * 32768).astype(np.int16)

@@ -44,7 +44,7 @@ const int16_t* Network::spread(const int16_t* from, size_t rows, int units) {
 }
 
 Matrix Network::pack(const LinearTensors& from, int blocks, int units, int columns) {
-    const int group = api.group, groups = (units + group - 1) / group, wide = padded(units);
+    const int group = blocks == 1 ? api.wide : kTile, groups = (units + group - 1) / group, wide = padded(units);
     int8_t* weight = arena_.take<int8_t>(static_cast<size_t>(groups) * blocks * group * columns);
     int32_t* start = arena_.take<int32_t>(static_cast<size_t>(groups) * blocks * group);
     int8_t* tile = weight;

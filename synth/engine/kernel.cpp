@@ -19,54 +19,79 @@ namespace {
 #include "predictor.hpp"
 #include "random.hpp"
 
-// Everything up to the next sample's code: the frame's start where one is due, the prediction, the sample tier.
+// The prediction of the next sample from the state's present weights and history.
 template <int N>
-int begin_sample(const Model& model, State& state, Work& work) {
-    if (state.phase == 0 || state.phase == kHop) {
-        if (state.phase == kHop) {
-            predictor_update<N>(model.predictor, state.predictor);
-            for (int i = model.window - 1; i >= 0; --i) state.window[kHop + i] = state.window[i];
-            state.phase = 0;
-        }
-        frame_step(model, state, work);
-    }
+inline void predict(const State& state, Work& work) {
     const double* history = state.predictor.history + kHop - state.phase;
     predict_parts<N>(state.predictor.weights, history, work.parts);
-    const int guess = predict_newest<N>(state.predictor.weights[0], history[0], work.parts);
-    sample_gates(model, state, work, state.window[kHop - state.phase] + 128, encode(guess));
-    hidden_layer(model, work, encode(guess));
-    return guess;
+    work.guess = predict_newest<N>(state.predictor.weights[0], history[0], work.parts);
+    work.predicted = encode(work.guess);
 }
 
-// Moves the state past the sample of `code`.
-inline void end_sample(const Model& model, State& state, int guess, int code) {
-    const int sample = kMulaw.decode[code];
-    predictor_push(model.predictor, state.predictor, state.phase, sample, sample - guess);
-    state.residual = encode(saturate16(sample - guess));
+inline bool frame_due(const State& state) { return state.phase == 0 || state.phase == kHop; }
+
+// A frame's start, where one is due: the predictor and the frame tier move.
+template <int N>
+void start_frame(const Model& model, State& state, Work& work) {
+    if (state.phase == kHop) {
+        predictor_update<N>(model.predictor, state.predictor);
+        for (int i = model.window - 1; i >= 0; --i) state.window[kHop + i] = state.window[i];
+        state.phase = 0;
+    }
+    frame_step(model, state, work);
+    predict<N>(state, work);
+}
+
+// Brings `work` to the state that a step expects.
+template <int N>
+void enter(const State& state, Work& work) {
+    if (!frame_due(state)) predict<N>(state, work);
+}
+
+// The sample tier and the head's hidden layer of the next sample.
+template <int N>
+inline void begin_sample(const Model& model, State& state, Work& work) {
+    if (frame_due(state)) start_frame<N>(model, state, work);
+    sample_gates(model, state, work, state.window[kHop - state.phase] + 128, work.predicted);
+    hidden_layer(model, work, work.predicted);
+}
+
+// Moves the state past the sample of `code`, and predicts the next one if it is of the same frame.
+template <int N>
+inline void end_sample(const Model& model, State& state, Work& work, int code) {
+    const int sample = kMulaw.decode[code], error = sample - work.guess;
+    predictor_push(model.predictor, state.predictor, state.phase, sample, error);
+    state.residual = encode(saturate16(error));
     state.window[kHop - 1 - state.phase] = static_cast<int8_t>(code - 128);
     ++state.phase;
     ++state.position;
+    if (state.phase == kHop) return;
+    predict<N>(state, work);
+    prefetch_rows(model, code, work.predicted, state.residual);
 }
 
-// One sample, its code chosen by `choice` from two tiles of the tree; the recurrent product for the next sample, which
-// does not depend on the code, is computed in between to hide the latency of the choice.
+// One sample, its code chosen by `choice` from two tiles of the tree. The recurrent product for the next sample
+// and the prediction of that sample are computed in between, where they hide the latency of the choice.
 template <int N, class Choice>
 int step(const Model& model, State& state, Work& work, Choice& choice) {
-    const int guess = begin_sample<N>(model, state, work);
+    begin_sample<N>(model, state, work);
     const Matrix& recurrent = model.sample_recurrent;
-    const int groups = groups_of(recurrent), third = (groups + 2) / 3;
-    const auto part = [&](int first, int last) {
-        multiply_blocks<3, 2>(recurrent, work.bytes, state.sample_product, first < groups ? first : groups,
-                              last < groups ? last : groups, (state.position & 1) != 0);
+    const int groups = groups_of(recurrent, kTile);
+    const bool backward = (state.position & 1) != 0;
+    const auto part = [&](int sixth) {
+        multiply_gates(recurrent, work.bytes, state.sample_product, groups * sixth / 6, groups * (sixth + 1) / 6, backward);
     };
-    part(0, third);
+    part(0);
     tree_tile(model, work, 0, work.logits);
+    part(1);
     const int high = choice.walk(work.logits, 0);
-    part(third, 2 * third);
+    part(2);
     tree_tile(model, work, 1 + high, work.logits);
+    part(3);
     const int code = high * 16 + choice.walk(work.logits, 1);
-    part(2 * third, groups);
-    end_sample(model, state, guess, code);
+    part(4);
+    end_sample<N>(model, state, work, code);
+    part(5);
     return code;
 }
 
@@ -74,6 +99,7 @@ template <int N>
 void generate_some(const Model& model, State& state, uint8_t* codes, size_t count, const DrawOptions& draw) {
     Work work;
     const bool leaves = draw.inverse_temperature != 0 && (draw.top_k < 256 || draw.top_p < (uint64_t{1} << 32));
+    enter<N>(state, work);
     frame_random(state, work.random);
     for (size_t i = 0; i < count; ++i) {
         const int column = static_cast<int>(state.position % kHop);
@@ -83,18 +109,19 @@ void generate_some(const Model& model, State& state, uint8_t* codes, size_t coun
             codes[i] = static_cast<uint8_t>(step<N>(model, state, work, drawer));
             continue;
         }
-        const int guess = begin_sample<N>(model, state, work);
+        begin_sample<N>(model, state, work);
         uint32_t weights[256];
         all_leaves(model, work, draw.inverse_temperature, weights);
         codes[i] = static_cast<uint8_t>(draw_leaf(weights, draw, work.random[0][column]));
-        multiply(model.sample_recurrent, work.bytes, state.sample_product);
-        end_sample(model, state, guess, codes[i]);
+        multiply_gates(model.sample_recurrent, work.bytes, state.sample_product);
+        end_sample<N>(model, state, work, codes[i]);
     }
 }
 
 template <int N>
 void force_some(const Model& model, State& state, const uint8_t* codes, uint32_t* costs, size_t count) {
     Work work;
+    enter<N>(state, work);
     for (size_t i = 0; i < count; ++i) {
         Follower follower{model, codes[i], 0};
         step<N>(model, state, work, follower);
@@ -121,17 +148,20 @@ void force(const Model& model, State& state, const uint8_t* codes, uint32_t* cos
 void distribution(const Model& model, State& state, uint32_t* leaves) {
     const FloatMode mode;
     Work work;
-    if (model.predictor.order == 32)
+    if (model.predictor.order == 32) {
+        enter<32>(state, work);
         begin_sample<32>(model, state, work);
-    else
+    } else {
+        enter<16>(state, work);
         begin_sample<16>(model, state, work);
+    }
     all_leaves(model, work, 4096, leaves);
 }
 
 void refresh(const Model& model, State& state) {
     Work work;
     state_bytes(state.sample, work.bytes, model.sample_units);
-    multiply(model.sample_recurrent, work.bytes, state.sample_product);
+    multiply_gates(model.sample_recurrent, work.bytes, state.sample_product);
 }
 
 void predict_codes(const PredictorWeights& constants, const uint8_t* codes, uint8_t* predicted, uint8_t* residual,
@@ -151,7 +181,7 @@ void predict_codes(const PredictorWeights& constants, const uint8_t* codes, uint
 #define SYNTH_NAME(set) SYNTH_TEXT(set)
 
 extern const Api SYNTH_API(SYNTH_SET);
-const Api SYNTH_API(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), kGroup, kBiased,      refresh,
+const Api SYNTH_API(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), kWide, kBiased,      refresh,
                                   generate,              force,  distribution, predict_codes};
 
 }  // namespace synth

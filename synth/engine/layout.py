@@ -54,7 +54,7 @@ def check(config: ModelConfig, tensors: Tensors) -> None:
     for name in wanted.keys() - tensors.keys():
         raise CheckpointError(f"tensor {name} is missing")
     for name in tensors.keys() - wanted.keys():
-        raise CheckpointError(f"tensor {name} is not one that this network has")
+        raise CheckpointError(f"tensor {name[:60]!r} is not one that this network has")
     for name, (kind, shape) in wanted.items():
         tensor = tensors[name]
         if tensor.dtype != np.dtype(kind) or tensor.shape != shape:

@@ -1,30 +1,40 @@
 // Products with packed matrices, gates and the two recurrent layers, over the vectors of simd.hpp.
 #pragma once
 
-inline int groups_of(const Matrix& matrix) { return (matrix.units + kGroup - 1) / kGroup; }
+inline int groups_of(const Matrix& matrix, int group) { return (matrix.units + group - 1) / group; }
 
-// Groups [first, last) of a packed matrix times x (8-bit) into out [blocks][padded]; `backward` counts the groups from
-// the last one (a product whose direction changes every time finds half of its weights still in the nearest cache).
-template <int kBlocks, int P>
-inline void multiply_blocks(const Matrix& matrix, const uint8_t* x, int16_t* out, int first, int last, bool backward) {
-    constexpr int kTiles = kBlocks * kGroup / kTile;
-    const size_t bytes = static_cast<size_t>(kTiles) * kTile * matrix.columns;
+// Groups [first, last) of a packed matrix of three blocks (gates r, z, n) times x (8-bit) into out [3][padded];
+// `backward` counts the groups from the last one (a product whose direction changes every time finds a part of its
+// weights still in the nearest cache).
+inline void multiply_gates(const Matrix& matrix, const uint8_t* x, int16_t* out, int first, int last, bool backward) {
+    const size_t bytes = static_cast<size_t>(3 * kTile) * matrix.columns;
     for (int i = first; i < last; ++i) {
-        const int group = backward ? groups_of(matrix) - 1 - i : i;
-        Sums sums[kTiles];
-        dot<kTiles, P>(matrix.weight + group * bytes, x, matrix.columns / 4, matrix.start + group * kTiles * kTile, sums);
-        for (int block = 0; block < kBlocks; ++block) {
-            const int place = block * matrix.padded + group * kGroup;
-            finish(sums + block * (kGroup / kTile), matrix.shift, matrix.scale + place, out + place);
+        const int group = backward ? groups_of(matrix, kTile) - 1 - i : i;
+        Sums sums[3];
+        dot<3, kPhases>(matrix.weight + group * bytes, x, matrix.columns / 4, matrix.start + group * 3 * kTile, sums);
+        for (int block = 0; block < 3; ++block) {
+            const int place = block * matrix.padded + group * kTile;
+            finish(sums[block], matrix.shift, matrix.scale + place, out + place);
         }
     }
 }
 
+inline void multiply_gates(const Matrix& matrix, const uint8_t* x, int16_t* out) {
+    multiply_gates(matrix, x, out, 0, groups_of(matrix, kTile), false);
+}
+
+// A whole matrix of one block.
 inline void multiply(const Matrix& matrix, const uint8_t* x, int16_t* out) {
-    if (matrix.blocks == 3)
-        multiply_blocks<3, 2>(matrix, x, out, 0, groups_of(matrix), false);
-    else
-        multiply_blocks<1, 4>(matrix, x, out, 0, groups_of(matrix), false);
+    constexpr int kTiles = kWide / kTile;
+    const size_t bytes = static_cast<size_t>(kWide) * matrix.columns;
+    for (int group = 0; group < groups_of(matrix, kWide); ++group) {
+        Sums sums[kTiles];
+        dot<kTiles, 4>(matrix.weight + group * bytes, x, matrix.columns / 4, matrix.start + group * kWide, sums);
+        for (int tile = 0; tile < kTiles; ++tile) {
+            const int place = group * kWide + tile * kTile;
+            finish(sums[tile], matrix.shift, matrix.scale + place, out + place);
+        }
+    }
 }
 
 // A curve of 8 segments of 2^kSegment, quadratic in each: table[0] + d (table[1] + d table[2]).
@@ -64,6 +74,7 @@ struct Work {
     alignas(64) uint8_t bytes[kMaxUnits + kPad], hidden_bytes[kMaxHead + kPad];
     alignas(64) uint32_t random[8][kHop];
     double parts[8];
+    int guess, predicted;  // the next sample as predicted, and its code
 };
 
 // The frame tier: reads the last codes, moves `frame`, gives the next samples' `condition`.
@@ -71,7 +82,7 @@ inline void frame_step(const Model& model, State& state, Work& work) {
     const int padded = model.frame_padded, all = 3 * padded;
     for (int i = 0; i < model.window; ++i)
         work.bytes[i] = static_cast<uint8_t>(state.window[kHop + i] + (kBiased ? 128 : 0));
-    multiply(model.frame_input, work.bytes, work.input);
+    multiply_gates(model.frame_input, work.bytes, work.input);
     for (int i = 0; i < all; i += kLanes)
         vstore(work.input + i, vadds(vload(work.input + i), vload(model.frame_input_bias + i)));
     for (int key = 0; key < model.labels; ++key) {
@@ -79,16 +90,31 @@ inline void frame_step(const Model& model, State& state, Work& work) {
         for (int i = 0; i < all; i += kLanes) vstore(work.input + i, vadds(vload(work.input + i), vload(row + i)));
     }
     state_bytes(state.frame, work.bytes, model.frame_units);
-    multiply(model.frame_recurrent, work.bytes, work.product);
+    multiply_gates(model.frame_recurrent, work.bytes, work.product);
     const int16_t *in = work.input, *product = work.product;
     for (int i = 0; i < model.frame_units; i += kLanes)
         store_state(state.frame + i, work.bytes + i,
                     gates(model, vload(in + i), vload(in + padded + i), vload(in + 2 * padded + i), vload(product + i),
                           vload(product + padded + i), vload(product + 2 * padded + i),
                           vload(model.frame_recurrent_bias + i), vload(state.frame + i)));
-    multiply(model.frame_output, work.bytes, work.product);
+    multiply_gates(model.frame_output, work.bytes, work.product);
     for (int i = 0; i < 3 * model.sample_padded; i += kLanes)
         vstore(state.condition + i, vadds(vload(work.product + i), vload(model.frame_output_bias + i)));
+}
+
+inline void prefetch(const void* address) {
+#if defined(__GNUC__)
+    __builtin_prefetch(address);
+#endif
+}
+
+// Starts to load the rows of the sample tier's tables that the next sample will read.
+inline void prefetch_rows(const Model& model, int last, int predicted, int residual) {
+    const size_t row = static_cast<size_t>(3) * model.sample_padded;
+    const int16_t* rows[3] = {model.sample_code + last * row, model.sample_predicted + predicted * row,
+                              model.sample_residual + residual * row};
+    for (const int16_t* from : rows)
+        for (size_t i = 0; i < row; i += 32) prefetch(from + i);
 }
 
 // The sample tier's gates; leaves its state in 8 bits in work.bytes.
@@ -124,9 +150,6 @@ inline void tree_tile(const Model& model, const Work& work, int tile, int16_t* o
     const int columns = model.head_units, row = tile * kTile;
     dot<1, 4>(model.tree_weight + static_cast<size_t>(row) * columns, work.hidden_bytes, columns / 4,
               model.tree_start + row, sums);
-    finish_tile(sums, model.tree_shift, model.tree_scale + row, out);
-    for (int i = 0; i < kTile; ++i) {
-        const int sum = out[i] + model.tree_bias[row + i];
-        out[i] = static_cast<int16_t>(sum < -32768 ? -32768 : sum > 32767 ? 32767 : sum);
-    }
+    finish(sums[0], model.tree_shift, model.tree_scale + row, out);
+    for (int i = 0; i < kTile; i += kLanes) vstore(out + i, vadds(vload(out + i), vload(model.tree_bias + row + i)));
 }

@@ -7,9 +7,9 @@
 //   Places, vplaces(s) the place in a table of 8 for each lane (0 to 7); vpick(table, places) looks it up
 //   vbytes<biased>     stores the lanes, which fit 8 bits, as bytes (+ 128 where biased)
 //   Sums               16 int32 sums, one a row of a tile; dot<T, P> multiplies T interleaved tiles (P: column groups
-//                      in flight); finish(sums, shift, scale, out): kGroup rows, shifted, saturated, scaled;
-//                      finish_tile: the same for one tile
-//   kGroup, kBiased    rows of a block in a group; whether products read the input + 128
+//                      in flight); finish(sums, shift, scale, out): 16 rows, shifted, saturated, scaled
+//   kWide, kPhases     rows of a group of a matrix of one block; P for those of three
+//   kBiased            whether products read the input + 128
 #pragma once
 
 #if defined(__AVX512VNNI__) && defined(__AVX512BW__) && defined(__AVX512VL__)

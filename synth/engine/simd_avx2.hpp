@@ -43,7 +43,7 @@ template <bool biased> inline void vbytes(uint8_t* p, V a) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(lanes));
 }
 
-constexpr int kGroup = 16;
+constexpr int kWide = 16, kPhases = 1;
 constexpr bool kBiased = false;
 struct Sums { __m256i v[2]; };
 
@@ -67,11 +67,8 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t
     for (int i = 0; i < T; ++i) sums[i] = s[i];
 }
 
-inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
+inline void finish(const Sums& sums, int shift, const int16_t* scale, int16_t* out) {
     const __m128i count = _mm_cvtsi32_si128(shift);
-    const __m256i rows = _mm256_packs_epi32(_mm256_sra_epi32(sums->v[0], count), _mm256_sra_epi32(sums->v[1], count));
+    const __m256i rows = _mm256_packs_epi32(_mm256_sra_epi32(sums.v[0], count), _mm256_sra_epi32(sums.v[1], count));
     vstore(out, vmulhrs({_mm256_permute4x64_epi64(rows, 0xd8)}, vload(scale)));
-}
-inline void finish_tile(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
-    finish(sums, shift, scale, out);
 }

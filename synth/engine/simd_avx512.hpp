@@ -42,7 +42,7 @@ template <bool biased> inline void vbytes(uint8_t* p, V a) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), out);
 }
 
-constexpr int kGroup = 32;
+constexpr int kWide = 32, kPhases = 4;
 constexpr bool kBiased = true;
 struct Sums { __m512i v; };
 
@@ -70,14 +70,8 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t
     }
 }
 
-inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
-    const __m128i count = _mm_cvtsi32_si128(shift);
-    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
-    const __m512i rows = _mm512_packs_epi32(_mm512_sra_epi32(sums[0].v, count), _mm512_sra_epi32(sums[1].v, count));
-    vstore(out, vmulhrs({_mm512_permutexvar_epi64(order, rows)}, vload(scale)));
-}
-inline void finish_tile(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
-    const __m256i rows = _mm512_cvtsepi32_epi16(_mm512_sra_epi32(sums->v, _mm_cvtsi32_si128(shift)));
+inline void finish(const Sums& sums, int shift, const int16_t* scale, int16_t* out) {
+    const __m256i rows = _mm512_cvtsepi32_epi16(_mm512_sra_epi32(sums.v, _mm_cvtsi32_si128(shift)));
     const __m256i scales = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scale));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_mulhrs_epi16(rows, scales));
 }

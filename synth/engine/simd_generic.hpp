@@ -39,7 +39,7 @@ inline V vpick(const int16_t* table, Places places) { return {table[places.v]}; 
 
 template <bool biased> inline void vbytes(uint8_t* p, V a) { *p = static_cast<uint8_t>(a.v); }
 
-constexpr int kGroup = 16;
+constexpr int kWide = 16, kPhases = 1;
 constexpr bool kBiased = false;
 struct Sums { int32_t v[16]; };
 
@@ -54,9 +54,6 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t
                     sums[tile].v[row] += weight[row * 4 + c] * static_cast<int8_t>(x[step * 4 + c]);
 }
 
-inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
-    for (int row = 0; row < 16; ++row) out[row] = mulhrs(clamp16(sums->v[row] >> shift), scale[row]);
-}
-inline void finish_tile(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
-    finish(sums, shift, scale, out);
+inline void finish(const Sums& sums, int shift, const int16_t* scale, int16_t* out) {
+    for (int row = 0; row < 16; ++row) out[row] = mulhrs(clamp16(sums.v[row] >> shift), scale[row]);
 }

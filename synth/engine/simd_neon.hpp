@@ -37,7 +37,7 @@ inline V vpick(const int16_t* table, Places places) {
 
 template <bool biased> inline void vbytes(uint8_t* p, V a) { vst1_u8(p, vreinterpret_u8_s8(vmovn_s16(a.v))); }
 
-constexpr int kGroup = 16;
+constexpr int kWide = 16, kPhases = 1;
 constexpr bool kBiased = false;
 struct Sums { int32x4_t v[4]; };
 
@@ -60,14 +60,11 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t
     for (int i = 0; i < T; ++i) sums[i] = s[i];
 }
 
-inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
+inline void finish(const Sums& sums, int shift, const int16_t* scale, int16_t* out) {
     const int32x4_t count = vdupq_n_s32(-shift);
     for (int i = 0; i < 2; ++i) {
-        const int16x4_t low = vqmovn_s32(vshlq_s32(sums->v[i * 2], count));
-        const int16x4_t high = vqmovn_s32(vshlq_s32(sums->v[i * 2 + 1], count));
+        const int16x4_t low = vqmovn_s32(vshlq_s32(sums.v[i * 2], count));
+        const int16x4_t high = vqmovn_s32(vshlq_s32(sums.v[i * 2 + 1], count));
         vstore(out + i * 8, vmulhrs({vcombine_s16(low, high)}, vload(scale + i * 8)));
     }
-}
-inline void finish_tile(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
-    finish(sums, shift, scale, out);
 }

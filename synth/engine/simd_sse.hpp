@@ -67,7 +67,7 @@ template <bool biased> inline void vbytes(uint8_t* p, V a) {
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(a.v, a.v));
 }
 
-constexpr int kGroup = 16;
+constexpr int kWide = 16, kPhases = 1;
 constexpr bool kBiased = false;
 struct Sums { __m128i v[4]; };
 
@@ -102,13 +102,10 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t
     for (int i = 0; i < T; ++i) sums[i] = s[i];
 }
 
-inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
+inline void finish(const Sums& sums, int shift, const int16_t* scale, int16_t* out) {
     const __m128i count = _mm_cvtsi32_si128(shift);
     for (int i = 0; i < 2; ++i) {
-        const V rows = {_mm_packs_epi32(_mm_sra_epi32(sums->v[i * 2], count), _mm_sra_epi32(sums->v[i * 2 + 1], count))};
+        const V rows = {_mm_packs_epi32(_mm_sra_epi32(sums.v[i * 2], count), _mm_sra_epi32(sums.v[i * 2 + 1], count))};
         vstore(out + i * 8, vmulhrs(rows, vload(scale + i * 8)));
     }
-}
-inline void finish_tile(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
-    finish(sums, shift, scale, out);
 }
