@@ -70,7 +70,9 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         return folder() / f"{text}{SUFFIX}"
     path = Path(text)
     if os.path.isdir(text):  # unlike Path's own, False for a name that no file can have
-        raise CheckpointError(f"{text}: is a folder; a checkpoint is one {SUFFIX} file, synth export makes one of a run")
+        raise CheckpointError(
+            f"{text}: is a folder; a checkpoint is one {SUFFIX} file, synth export makes one of a run"
+        )
     if os.path.exists(text):
         return path
     raise CheckpointError(f"{text}: no such checkpoint; bundled are {', '.join(names()) or 'none'}, or give a file")

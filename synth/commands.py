@@ -86,8 +86,11 @@ def score(options: Namespace, console: Console) -> Report:
     places.given_twice(options.audio)
     model = sampler.load(options.checkpoint, options.engine)
     model.plan(single, None)
+    if options.labels and single:
+        raise UsageError("--label and --labels: give one of them")
+    by_name = scoring.labels_by_name(options.labels, model) if options.labels else lambda path: single
     with console.progress(None) as tick:
-        found = scoring.score_files(model, options.audio, single, options.threads or os.cpu_count() or 1, tick)
+        found = scoring.score_files(model, options.audio, by_name, options.threads or os.cpu_count() or 1, tick)
     failures = [entry for entry in found if isinstance(entry, SynthError)]
     files = [entry for entry in found if not isinstance(entry, SynthError)]
     if not files:
@@ -103,7 +106,7 @@ def score(options: Namespace, console: Console) -> Report:
         "samples": whole.samples,
         "bits_per_sample": whole.bits_per_sample,
         "checkpoint": model.checkpoint.name,
-        "labels": single,
+        "labels": {"by name": options.labels} if options.labels else single,
         "engine": model.engine.name,
     }
     return Report(data, lines, failures)

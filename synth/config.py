@@ -21,8 +21,8 @@ def _check(ok: bool, message: str) -> None:
 class ModelConfig:
     """Sizes of the two-tier network and of its linear predictor.
 
-    `hop`: samples a frame. `window`: past samples that the frame tier reads. `frame_units`, `sample_units`, `head_units`:
-    widths of the frame GRU, the sample GRU and the hidden layer before the tree. `order`, `decay`: length of the
+    `hop`: samples a frame. `window`: past samples that the frame tier reads. `frame_units`, `sample_units`,
+    `head_units`: widths of the frame GRU, the sample GRU and the hidden layer before the tree. `order`, `decay`: length of the
     least-squares predictor and its forgetting factor a sample. `labels`: keys with their known values.
     """
 
@@ -106,7 +106,7 @@ class Draw:
 @dataclass(frozen=True)
 class TrainConfig:
     """How a run trains. `streams` of `span` samples a step, `windows` of `window` samples in each for the sample tier,
-    the first `warmup` of them without loss; `steps` in all, one cosine from `rate` down; every `every` steps a validation.
+    the first `warmup` of them without loss; `steps` in all, one cosine from `rate` down; a validation every `every`.
     `fine_steps`: quantisation-aware steps of an export.
     """
 

@@ -37,7 +37,8 @@ class Batches:
 
     A file is drawn with a probability in proportion to max(its length, span / 2): evenly for short files, by length for
     long ones. A gap has the labels of the file just ended (the first gap those of the first file). Of files longer than
-    2 spans three in four streams (fewer, down to none, of files down to one span) are a crop that starts anywhere, without a gap; there the loss starts after 0.25 s.
+    2 spans three in four streams (fewer, down to none, of files down to one span) are a crop that starts anywhere,
+    without a gap; there the loss starts after 0.25 s.
     All labels of a file and its gap are dropped with probability `label_drop[0]`, else each with `label_drop[1]`.
     `gain_db`: each file is scaled by a random gain of up to this many decibels, either way.
     """

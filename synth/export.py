@@ -40,8 +40,9 @@ def export(
 ) -> dict[str, Any]:
     """Write the checkpoint `out` from the best weights of `run`, after `steps` of fine-tuning; returns its card.
 
-    Bits per sample are measured with the integer engine on the run's validation and test files, and stand in the card
-    beside the float network's. `card` adds facts (corpus, licence, ...). Raises RunError, CorpusError, OutputError.
+    Bits per sample are measured with the integer engine on the run's validation and test files; `float_and_integer` in
+    the card compares it with the float network, before the fine-tuning, on the same files (at most the run's
+    `most_validation` samples). `card` adds facts (corpus, licence, ...). Raises RunError, CorpusError, OutputError.
     """
     check_output(out, force)
     steady_memory()
@@ -54,12 +55,13 @@ def export(
     learner = Learner.of(model, config.seed, torch.device("cpu"))
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
     fine = config.fine_steps if steps is None else steps
-    rows = validation_rows(corpus, "validation", config.most_validation)
-    before = measure(learner.network, rows, constants) if rows else None
+    same = {split: validation_rows(corpus, split, config.most_validation) for split in ("validation", "test")}
+    floats = {split: measure(learner.network, rows, constants) for split, rows in same.items() if rows}
     learner.network.quantised = True
     gentle = dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE)
     _fine_tune(learner, gentle, fine, corpus, constants, quiet)
     tensors = quantize(learner.network, constants)
+    player = engine.create(model, tensors)
     facts: dict[str, Any] = {
         **(card or {}),
         "files": len(corpus.split("train")),
@@ -68,20 +70,29 @@ def export(
         "fine_steps": fine,
         "samples_seen": int(info["step"]) * config.streams * config.windows * (config.window - config.warmup),
         "given": {key: value for key, value in options["given"].items() if key != "corpora"},
-        "bits_per_sample": {},
+        "bits_per_sample": _bits(player, corpus),
+        "float_and_integer": {
+            split: [round(bits, 4), round(integer_bits(player, same[split], False), 4)]
+            for split, bits in floats.items()
+        },
     }
-    if before is not None:
-        facts["bits_per_sample"]["validation, float"] = round(before, 4)
-    player = engine.create(model, tensors)
-    for split in ("validation", "test"):
-        files = validation_rows(corpus, split, None if player.name == "native" else REFERENCE_SAMPLES)
-        for name, labelled in ((split, False), (f"{split}, labels", True)):
-            if files and (model.labels or not labelled):
-                facts["bits_per_sample"][name] = round(integer_bits(player, files, labelled), 4)
     for name, bits in facts["bits_per_sample"].items():
         say(f"{name}: {bits} bits per sample")
+    for split, (before, after) in facts["float_and_integer"].items():
+        say(f"{split}: float network {before}, integer engine {after} on the same files")
     checkpoint.save(out, model, tensors, facts)
     return facts
+
+
+def _bits(player: Any, corpus: Corpus) -> dict[str, float]:
+    """Bits a sample of the validation and test files by the integer engine, without labels and with."""
+    found = {}
+    for split in ("validation", "test"):
+        rows = validation_rows(corpus, split, None if player.name == "native" else REFERENCE_SAMPLES)
+        for name, labelled in ((split, False), (f"{split}, labels", True)):
+            if rows and (corpus.labels or not labelled):
+                found[name] = round(integer_bits(player, rows, labelled), 4)
+    return found
 
 
 def _fine_tune(

@@ -1,4 +1,4 @@
-"""A gated recurrent layer with its gradient written out: one matrix product a step, all weight gradients in one at the end."""
+"""A gated recurrent layer with its gradient written out: one product a step, all weight gradients in one at the end."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Gru(torch.autograd.Function):
 
     `apply(gates, state, weight, bias, eighth)`: `gates` (time, batch, 3 units) are the inputs to the gates, biases
     included; `state` (batch, units); `weight` (3 units, units); `bias` (units,) stands inside the reset gate's product.
-    With `eighth` the product sees the state rounded to 8 bits (the gradient passes straight through). Returns the states
-    (time, batch, units).
+    With `eighth` the product sees the state rounded to 8 bits (the gradient passes straight through). Returns the
+    states (time, batch, units).
     """
 
     @staticmethod

@@ -102,7 +102,10 @@ def batch_loss(network: Network, batch: Batch, inputs: NDArray[np.uint8], warmup
 
 
 def learn(learner: Learner, config: TrainConfig, batch: Batch, inputs: NDArray[np.uint8], boss: Accelerator) -> float:
-    """One step; returns its mean bits a sample over all processes. RunError when that is not a number."""
+    """One step; returns its mean bits a sample over all processes. RunError when that is not a number.
+
+    Several processes each bring their share of the batch; their gradients are averaged, so all take the same step.
+    """
     network, optimiser = learner.network, learner.optimiser
     for group in optimiser.param_groups:
         group["lr"] = rate_at(config, learner.step)

@@ -34,7 +34,7 @@ def rounded(weight: Tensor) -> Tensor:
 
 @dataclass
 class State:
-    """What goes on from one call to the next: frame and sample GRU states (batch, units), the last codes (batch, window)."""
+    """What goes on from call to call: frame and sample GRU states (batch, units), the last codes (batch, window)."""
 
     frame: Tensor
     sample: Tensor

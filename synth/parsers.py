@@ -109,6 +109,11 @@ def _score_parser(commands: Any) -> None:
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="sound files, scored one by one from a fresh state")
     _add_checkpoint(parser)
     _add_label(parser)
+    parser.add_argument(
+        "--labels",
+        metavar="PATTERN|CSV",
+        help='the labels of each file, from its name, like "{digit}_{speaker}_{take}", or from a CSV',
+    )
     _add_engine(parser)
     _add_common(parser)
 

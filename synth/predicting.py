@@ -41,4 +41,4 @@ def fit_start(corpus: Corpus, order: int, most: int = 400) -> NDArray[np.float64
         covariance += weight * (past.T @ past)
         correlation += weight * (past.T @ sound[order:])
     covariance += np.eye(order) * (1e-4 * np.trace(covariance) / order + 1e-9)
-    return np.linalg.solve(covariance, correlation)
+    return np.asarray(np.linalg.solve(covariance, correlation), np.float64)

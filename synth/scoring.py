@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from synth import audio, mulaw, parallel
 from synth.config import Draw
-from synth.errors import AudioError, SynthError
+from synth.errors import AudioError, SynthError, UsageError
+from synth.labelling import Labeller
 from synth.sampler import Model
 
 _BLOCK = 1 << 12
@@ -30,8 +32,25 @@ class FileScore:
         return self.cost / 65536 / self.samples
 
 
+LabelsOf = Callable[[str], Mapping[str, str]]
+
+
+def labels_by_name(rule: str, model: Model) -> LabelsOf:
+    """What gives a path its labels by a pattern or a CSV, as in training, of the keys that the model knows."""
+    labeller = Labeller(rule)
+    known = {key for key, _ in model.checkpoint.config.labels}
+    if not known.intersection(labeller.chosen):
+        raise UsageError(f"--labels {rule}: has none of the checkpoint's keys: {', '.join(sorted(known)) or 'none'}")
+
+    def labels(path: str) -> Mapping[str, str]:
+        values = labeller.values(Path(path), Path(path).name)
+        return {key: value for key, value in values.items() if key in known and value}
+
+    return labels
+
+
 def score_files(
-    model: Model, paths: Sequence[str], labels: Mapping[str, str], threads: int, tick: Callable[[int], Any]
+    model: Model, paths: Sequence[str], labels: LabelsOf, threads: int, tick: Callable[[int], Any]
 ) -> list[FileScore | SynthError]:
     """The score of every file from a fresh state, or why it has none; `tick` is called with samples that are done."""
     stop = threading.Event()
@@ -40,7 +59,7 @@ def score_files(
         cost = samples = 0
         try:
             with audio.AudioReader(path, model.sample_rate) as reader:
-                stream = model.start(Draw(), seed=0, labels=labels)
+                stream = model.start(Draw(), seed=0, labels=labels(path))
                 for block in reader.blocks(_BLOCK):
                     if stop.is_set():
                         raise parallel.Stopped

@@ -192,14 +192,21 @@ class Run:
                 bits = self._step()
                 bar.update()
                 bar.set_postfix_str(f"{bits:.3f} bits")
+                stop = self._any(stopped())
                 if self.learner.step % self.config.every == 0 or self.learner.step == self.config.steps:
                     self._validate(bar.write if hidden is None and not bar.disable else self.say)
                     saved = time.monotonic()
-                elif stopped() or self.learner.step == last or time.monotonic() - saved > SAVE_SECONDS:
+                elif stop or self.learner.step == last or time.monotonic() - saved > SAVE_SECONDS:
                     self._save()
                     saved = time.monotonic()
-                if stopped():
+                if stop:
                     raise KeyboardInterrupt
+
+    def _any(self, stop: bool) -> bool:
+        """Whether any of the processes is to stop: they stop after the same step."""
+        if self.boss.num_processes == 1:
+            return stop
+        return bool(self.boss.reduce(torch.tensor(float(stop), device=self.boss.device), "sum") > 0)
 
     def _step(self) -> float:
         batch = self.batches.batch(self.learner.step, self.boss.process_index, self.boss.num_processes)

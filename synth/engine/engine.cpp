@@ -43,8 +43,8 @@ const int16_t* Network::spread(const int16_t* from, size_t rows, int units) {
     return to;
 }
 
-Matrix Network::pack(const LinearTensors& from, int blocks, int units, int columns) {
-    const int group = blocks == 1 ? api.wide : kTile, groups = (units + group - 1) / group, wide = padded(units);
+Matrix Network::pack(const LinearTensors& from, int blocks, int tiles, int units, int columns) {
+    const int group = tiles * kTile, groups = (units + group - 1) / group, wide = padded(units);
     int8_t* weight = arena_.take<int8_t>(static_cast<size_t>(groups) * blocks * group * columns);
     int32_t* start = arena_.take<int32_t>(static_cast<size_t>(groups) * blocks * group);
     int8_t* tile = weight;
@@ -64,7 +64,7 @@ Matrix Network::pack(const LinearTensors& from, int blocks, int units, int colum
                 for (int c = 0; c < columns && api.biased; ++c) sum += from.weight[source * columns + c];
                 start[(g * blocks + block) * group + row] = ((1 << from.shift) >> 1) - 128 * sum;
             }
-    return {weight, start, spread(from.scale, blocks, units), blocks, units, wide, columns, from.shift};
+    return {weight, start, spread(from.scale, blocks, units), blocks, tiles, units, wide, columns, from.shift};
 }
 
 // 17 tiles of 16 rows, the first row of each unused; see Model.
@@ -92,16 +92,19 @@ void Network::pack_tree(const Tensors& tensors) {
 
 Network::Network(const Api& set, const Sizes& sizes, const Tensors& tensors) : api(set) {
     const int frame = sizes.frame_units, sample = sizes.sample_units, head = sizes.head_units;
+    const int gate = set.gate_tiles;
+    int together = set.head_tiles;
+    while (head / kTile % together != 0) together /= 2;
     model.window = sizes.window, model.labels = sizes.labels;
     model.frame_units = frame, model.frame_padded = padded(frame);
     model.sample_units = sample, model.sample_padded = padded(sample);
     model.head_units = head, model.head_padded = padded(head);
-    model.sample_recurrent = pack(tensors.sample_recurrent, 3, sample, sample);
-    model.head_dense = pack(tensors.head_dense, 1, head, sample);
+    model.sample_recurrent = pack(tensors.sample_recurrent, 3, gate, sample, sample);
+    model.head_dense = pack(tensors.head_dense, 1, together, head, sample);
     pack_tree(tensors);
-    model.frame_input = pack(tensors.frame_input, 3, frame, sizes.window);
-    model.frame_recurrent = pack(tensors.frame_recurrent, 3, frame, frame);
-    model.frame_output = pack(tensors.frame_output, 3, sample, frame);
+    model.frame_input = pack(tensors.frame_input, 3, gate, frame, sizes.window);
+    model.frame_recurrent = pack(tensors.frame_recurrent, 3, gate, frame, frame);
+    model.frame_output = pack(tensors.frame_output, 3, gate, sample, frame);
     model.frame_input_bias = spread(tensors.frame_input_bias, 3, frame);
     model.frame_recurrent_bias = spread(tensors.frame_recurrent_bias, 1, frame);
     model.frame_output_bias = spread(tensors.frame_output_bias, 3, sample);

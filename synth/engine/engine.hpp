@@ -54,7 +54,7 @@ class Network {
     Model model{};
 
    private:
-    Matrix pack(const LinearTensors& from, int blocks, int units, int columns);
+    Matrix pack(const LinearTensors& from, int blocks, int tiles, int units, int columns);
     void pack_tree(const Tensors& tensors);
     const int16_t* spread(const int16_t* from, size_t rows, int units);
     template <class T>

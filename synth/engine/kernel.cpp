@@ -76,7 +76,7 @@ template <int N, class Choice>
 int step(const Model& model, State& state, Work& work, Choice& choice) {
     begin_sample<N>(model, state, work);
     const Matrix& recurrent = model.sample_recurrent;
-    const int groups = groups_of(recurrent, kTile);
+    const int groups = groups_of(recurrent);
     const bool backward = (state.position & 1) != 0;
     const auto part = [&](int sixth) {
         multiply_gates(recurrent, work.bytes, state.sample_product, groups * sixth / 6, groups * (sixth + 1) / 6, backward);
@@ -181,7 +181,7 @@ void predict_codes(const PredictorWeights& constants, const uint8_t* codes, uint
 #define SYNTH_NAME(set) SYNTH_TEXT(set)
 
 extern const Api SYNTH_API(SYNTH_SET);
-const Api SYNTH_API(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), kWide, kBiased,      refresh,
+const Api SYNTH_API(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), kGateTiles, kHeadTiles, kBiased,      refresh,
                                   generate,              force,  distribution, predict_codes};
 
 }  // namespace synth

@@ -14,14 +14,14 @@ constexpr int kPad = 32;       // every block of units is padded to a multiple o
 constexpr int kLabels = 16;    // most label keys
 constexpr int kMaxUnits = 1024, kMaxHead = 256, kMaxWindow = 256;
 
-// A quantised matrix of `blocks` x `units` rows, packed for one instruction set: units in groups (16, or 32 where a matrix has one block), the
+// A quantised matrix of `blocks` x `units` rows, packed for one instruction set: units in groups of `tiles` tiles, the
 // blocks' tiles of a group interleaved by 4 columns. `start` (int32) holds the rounding term and what the bias of the
 // input takes away, in the order of the tiles; `scale` is [blocks][padded].
 struct Matrix {
     const int8_t* weight;
     const int32_t* start;
     const int16_t* scale;
-    int blocks, units, padded, columns, shift;
+    int blocks, tiles, units, padded, columns, shift;
 };
 
 struct PredictorWeights {
@@ -78,11 +78,11 @@ struct DrawOptions {
     uint64_t top_p;
 };
 
-// What one instruction set gives. `wide`: units of a group of a matrix of one block (of three: 16); `biased`: products
-// read the input + 128.
+// What one instruction set gives. `gate_tiles`: tiles of a block in a group of a matrix of three blocks; `head_tiles`: most
+// tiles in a group of the head's hidden layer; `biased`: products read the input + 128.
 struct Api {
     const char* name;
-    int wide;
+    int gate_tiles, head_tiles;
     bool biased;
     void (*refresh)(const Model&, State&);  // computes what is derived
     void (*generate)(const Model&, State&, uint8_t* codes, size_t count, const DrawOptions&);

@@ -1,40 +1,48 @@
 // Products with packed matrices, gates and the two recurrent layers, over the vectors of simd.hpp.
 #pragma once
 
-inline int groups_of(const Matrix& matrix, int group) { return (matrix.units + group - 1) / group; }
+inline int groups_of(const Matrix& matrix) {
+    const int group = matrix.tiles * kTile;
+    return (matrix.units + group - 1) / group;
+}
 
 // Groups [first, last) of a packed matrix of three blocks (gates r, z, n) times x (8-bit) into out [3][padded];
 // `backward` counts the groups from the last one (a product whose direction changes every time finds a part of its
 // weights still in the nearest cache).
 inline void multiply_gates(const Matrix& matrix, const uint8_t* x, int16_t* out, int first, int last, bool backward) {
-    const size_t bytes = static_cast<size_t>(3 * kTile) * matrix.columns;
+    constexpr int kTiles = 3 * kGateTiles, kUnits = kGateTiles * kTile;
+    const size_t bytes = static_cast<size_t>(kTiles * kTile) * matrix.columns;
     for (int i = first; i < last; ++i) {
-        const int group = backward ? groups_of(matrix, kTile) - 1 - i : i;
-        Sums sums[3];
-        dot<3, kPhases>(matrix.weight + group * bytes, x, matrix.columns / 4, matrix.start + group * 3 * kTile, sums);
+        const int group = backward ? groups_of(matrix) - 1 - i : i;
+        Sums sums[kTiles];
+        clear_sums(sums, matrix.start + group * kTiles * kTile, kTiles);
+        dot<kTiles, kGatePhases>(matrix.weight + group * bytes, x, matrix.columns / 4, sums);
         for (int block = 0; block < 3; ++block) {
-            const int place = block * matrix.padded + group * kTile;
-            finish(sums[block], matrix.shift, matrix.scale + place, out + place);
+            const int place = block * matrix.padded + group * kUnits;
+            finish<kGateTiles>(sums + block * kGateTiles, matrix.shift, matrix.scale + place, out + place);
         }
     }
 }
 
 inline void multiply_gates(const Matrix& matrix, const uint8_t* x, int16_t* out) {
-    multiply_gates(matrix, x, out, 0, groups_of(matrix, kTile), false);
+    multiply_gates(matrix, x, out, 0, groups_of(matrix), false);
 }
 
-// A whole matrix of one block.
-inline void multiply(const Matrix& matrix, const uint8_t* x, int16_t* out) {
-    constexpr int kTiles = kWide / kTile;
-    const size_t bytes = static_cast<size_t>(kWide) * matrix.columns;
-    for (int group = 0; group < groups_of(matrix, kWide); ++group) {
-        Sums sums[kTiles];
-        dot<kTiles, 4>(matrix.weight + group * bytes, x, matrix.columns / 4, matrix.start + group * kWide, sums);
-        for (int tile = 0; tile < kTiles; ++tile) {
-            const int place = group * kWide + tile * kTile;
-            finish(sums[tile], matrix.shift, matrix.scale + place, out + place);
-        }
-    }
+// Adds columns [from, to) of the head's layer times x to its sums.
+template <int T>
+inline void add_columns(const Matrix& matrix, const uint8_t* x, int from, int to, Sums* sums) {
+    const size_t bytes = static_cast<size_t>(T * kTile);
+    for (int group = 0; group < groups_of(matrix); ++group)
+        dot<T, 2>(matrix.weight + (group * matrix.columns + from) * bytes, x + from, (to - from) / 4, sums + group * T);
+}
+
+inline void add_columns(const Matrix& matrix, const uint8_t* x, int from, int to, Sums* sums) {
+    if (matrix.tiles == 4)
+        add_columns<4>(matrix, x, from, to, sums);
+    else if (matrix.tiles == 2)
+        add_columns<2>(matrix, x, from, to, sums);
+    else
+        add_columns<1>(matrix, x, from, to, sums);
 }
 
 // A curve of 8 segments of 2^kSegment, quadratic in each: table[0] + d (table[1] + d table[2]).
@@ -67,12 +75,16 @@ inline void state_bytes(const int16_t* state, uint8_t* bytes, int units) {
     for (int i = 0; i < units; i += kLanes) vbytes<kBiased>(bytes + i, vsra<8>(vadds(vload(state + i), vset(128))));
 }
 
+// Units whose gates are computed between two pieces of the head's hidden layer.
+constexpr int kStride = kLanes < 16 ? 16 : kLanes;
+
 // Scratch of one call. Sizes are the largest that kernel.hpp's limits allow, plus a vector.
 struct Work {
     alignas(64) int16_t input[3 * kMaxUnits + kPad], product[3 * kMaxUnits + kPad];
     alignas(64) int16_t hidden[kMaxHead + kPad], logits[kTile + kPad];
     alignas(64) uint8_t bytes[kMaxUnits + kPad], hidden_bytes[kMaxHead + kPad];
     alignas(64) uint32_t random[8][kHop];
+    Sums sums[kMaxHead / kTile];  // of the head's hidden layer
     double parts[8];
     int guess, predicted;  // the next sample as predicted, and its code
 };
@@ -117,7 +129,9 @@ inline void prefetch_rows(const Model& model, int last, int predicted, int resid
         for (size_t i = 0; i < row; i += 32) prefetch(from + i);
 }
 
-// The sample tier's gates; leaves its state in 8 bits in work.bytes.
+// The sample tier's gates, and meanwhile the products of the head's hidden layer with what is ready of the new state;
+// leaves the state in 8 bits in work.bytes.
+
 inline void sample_gates(const Model& model, State& state, Work& work, int last, int predicted) {
     const int padded = model.sample_padded;
     const int16_t *condition = state.condition, *product = state.sample_product;
@@ -127,16 +141,26 @@ inline void sample_gates(const Model& model, State& state, Work& work, int last,
     const auto input = [=](int i) {
         return vadds(vadds(vadds(vload(condition + i), vload(a + i)), vload(b + i)), vload(c + i));
     };
-    for (int i = 0; i < model.sample_units; i += kLanes)
+    const Matrix& dense = model.head_dense;
+    clear_sums(work.sums, dense.start, dense.units / kTile);
+    for (int i = 0; i < model.sample_units; i += kLanes) {
         store_state(state.sample + i, work.bytes + i,
                     gates(model, input(i), input(padded + i), input(2 * padded + i), vload(product + i),
                           vload(product + padded + i), vload(product + 2 * padded + i),
                           vload(model.sample_recurrent_bias + i), vload(state.sample + i)));
+        if ((i + kLanes) % kStride == 0 || i + kLanes >= model.sample_units) {
+            const int from = i / kStride * kStride;
+            const int to = i + kLanes < model.sample_units ? i + kLanes : model.sample_units;
+            add_columns(dense, work.bytes, from, to, work.sums);
+        }
+    }
 }
 
 // The hidden layer of the head in 7 bits: work.hidden_bytes.
 inline void hidden_layer(const Model& model, Work& work, int predicted) {
-    multiply(model.head_dense, work.bytes, work.hidden);
+    const Matrix& dense = model.head_dense;
+    for (int tile = 0; tile < dense.units / kTile; ++tile)
+        finish<1>(work.sums + tile, dense.shift, dense.scale + tile * kTile, work.hidden + tile * kTile);
     const int16_t* row = model.head_predicted + static_cast<size_t>(predicted) * model.head_padded;
     for (int i = 0; i < model.head_units; i += kLanes) {
         const V sum = vmax(vadds(vload(work.hidden + i), vload(row + i)), vset(0));
@@ -148,8 +172,8 @@ inline void hidden_layer(const Model& model, Work& work, int predicted) {
 inline void tree_tile(const Model& model, const Work& work, int tile, int16_t* out) {
     Sums sums[1];
     const int columns = model.head_units, row = tile * kTile;
-    dot<1, 4>(model.tree_weight + static_cast<size_t>(row) * columns, work.hidden_bytes, columns / 4,
-              model.tree_start + row, sums);
-    finish(sums[0], model.tree_shift, model.tree_scale + row, out);
+    clear_sums(sums, model.tree_start + row, 1);
+    dot<1, 4>(model.tree_weight + static_cast<size_t>(row) * columns, work.hidden_bytes, columns / 4, sums);
+    finish<1>(sums, model.tree_shift, model.tree_scale + row, out);
     for (int i = 0; i < kTile; i += kLanes) vstore(out + i, vadds(vload(out + i), vload(model.tree_bias + row + i)));
 }

@@ -1,8 +1,8 @@
 """The least-squares linear predictor, as specified: doubles, every line elementwise, in this order.
 
 Exponentially weighted recursive least squares (Haykin, Adaptive Filter Theory), the covariance brought up to date and
-the normal equations solved once a frame by LDL^T. Only + - * / floor and comparisons occur, so the result is the same on
-every IEEE-754 machine. All arrays have a leading axis of streams.
+the normal equations solved once a frame by LDL^T. Only + - * / floor and comparisons occur, so the result is the same
+on every IEEE-754 machine. All arrays have a leading axis of streams.
 """
 
 from __future__ import annotations
@@ -109,9 +109,7 @@ class Predictor:
         self.weights = np.where(sound, y, self.tables.start)
 
 
-def predict_codes(
-    codes: NDArray[np.uint8], tensors: dict[str, NDArray]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def predict_codes(codes: NDArray[np.uint8], tensors: dict[str, NDArray]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Predicted and residual codes (streams, time) that the sample tier reads, given all codes (streams, time)."""
     predictor = Predictor(PredictorTables.of(tensors), codes.shape[0])
     hop = len(predictor.tables.powers)

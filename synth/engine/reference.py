@@ -49,8 +49,8 @@ class Linear:
         return multiply(saturate((total + ((1 << self.shift) >> 1)) >> self.shift), self.scale[rows])
 
 
-def piecewise(x: Ints, table: Ints, segment: int) -> tuple[Ints, Ints]:
-    """Quadratic of |x| in 8 segments of 2^segment; `table` (3, 8) constant, linear, quadratic. Returns it and the sign."""
+def piecewise(x: Ints, table: Ints, segment: int) -> tuple[Ints, NDArray[np.bool_]]:
+    """Quadratic of |x| in 8 segments of 2^segment, and x >= 0; `table` (3, 8): constant, linear, quadratic terms."""
     size = np.minimum(np.abs(np.maximum(x, -32767)), (8 << segment) - 1)
     place, within = size >> segment, (size & ((1 << segment) - 1)) << (15 - segment)
     inner = table[1][place] + multiply(within, table[2][place])

@@ -6,9 +6,10 @@
 //   vflip(x, y, base)  y where x >= 0, elsewhere base - y
 //   Places, vplaces(s) the place in a table of 8 for each lane (0 to 7); vpick(table, places) looks it up
 //   vbytes<biased>     stores the lanes, which fit 8 bits, as bytes (+ 128 where biased)
-//   Sums               16 int32 sums, one a row of a tile; dot<T, P> multiplies T interleaved tiles (P: column groups
-//                      in flight); finish(sums, shift, scale, out): 16 rows, shifted, saturated, scaled
-//   kWide, kPhases     rows of a group of a matrix of one block; P for those of three
+//   Sums               16 int32 sums, one a row of a tile: clear_sums; dot<T, P> adds the products of T interleaved tiles
+//                      (P column groups in flight); finish<T>: T tiles, shifted, saturated, scaled
+//   kGateTiles, kGatePhases, kHeadTiles   tiles of a block in a group of the gates' matrices, P for them; most tiles in a
+//                      group of the head's hidden layer
 //   kBiased            whether products read the input + 128
 #pragma once
 

@@ -43,17 +43,21 @@ template <bool biased> inline void vbytes(uint8_t* p, V a) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(lanes));
 }
 
-constexpr int kWide = 16, kPhases = 1;
+constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 4;
 constexpr bool kBiased = false;
 struct Sums { __m256i v[2]; };
 
+inline void clear_sums(Sums* sums, const int32_t* start, int count) {
+    for (int i = 0; i < count * 2; ++i)
+        sums[i / 2].v[i % 2] = _mm256_load_si256(reinterpret_cast<const __m256i*>(start) + i);
+}
+
 template <int T, int P>
-inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t* start, Sums* sums) {
+inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
     const __m256i* w = reinterpret_cast<const __m256i*>(weight);
     const __m256i ones = _mm256_set1_epi16(1);
     Sums s[T];
-#pragma GCC unroll 12
-    for (int i = 0; i < T * 2; ++i) s[i / 2].v[i % 2] = _mm256_load_si256(reinterpret_cast<const __m256i*>(start) + i);
+    for (int i = 0; i < T; ++i) s[i] = sums[i];
     for (int step = 0; step < steps; ++step, w += T * 2) {
         int32_t four;
         __builtin_memcpy(&four, x + step * 4, 4);
@@ -67,8 +71,10 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t
     for (int i = 0; i < T; ++i) sums[i] = s[i];
 }
 
-inline void finish(const Sums& sums, int shift, const int16_t* scale, int16_t* out) {
+template <int T>
+inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
+    static_assert(T == 1, "one tile at a time");
     const __m128i count = _mm_cvtsi32_si128(shift);
-    const __m256i rows = _mm256_packs_epi32(_mm256_sra_epi32(sums.v[0], count), _mm256_sra_epi32(sums.v[1], count));
+    const __m256i rows = _mm256_packs_epi32(_mm256_sra_epi32(sums->v[0], count), _mm256_sra_epi32(sums->v[1], count));
     vstore(out, vmulhrs({_mm256_permute4x64_epi64(rows, 0xd8)}, vload(scale)));
 }

@@ -42,15 +42,19 @@ template <bool biased> inline void vbytes(uint8_t* p, V a) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), out);
 }
 
-constexpr int kWide = 32, kPhases = 4;
+constexpr int kGateTiles = 2, kGatePhases = 2, kHeadTiles = 4;
 constexpr bool kBiased = true;
 struct Sums { __m512i v; };
 
+inline void clear_sums(Sums* sums, const int32_t* start, int count) {
+    for (int i = 0; i < count; ++i) sums[i].v = _mm512_load_si512(start + i * 16);
+}
+
 template <int T, int P>
-inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t* start, Sums* sums) {
+inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
     __m512i s[P][T];
     for (int i = 0; i < T; ++i) {
-        s[0][i] = _mm512_load_si512(start + i * 16);
+        s[0][i] = sums[i].v;
         for (int p = 1; p < P; ++p) s[p][i] = _mm512_setzero_si512();
     }
     for (int step = 0; step < steps; step += P, weight += P * T * 64) {
@@ -70,8 +74,19 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t
     }
 }
 
-inline void finish(const Sums& sums, int shift, const int16_t* scale, int16_t* out) {
-    const __m256i rows = _mm512_cvtsepi32_epi16(_mm512_sra_epi32(sums.v, _mm_cvtsi32_si128(shift)));
-    const __m256i scales = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scale));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_mulhrs_epi16(rows, scales));
+template <int T>
+inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
+    const __m128i count = _mm_cvtsi32_si128(shift);
+    if (T == 1) {
+        const __m256i rows = _mm512_cvtsepi32_epi16(_mm512_sra_epi32(sums->v, count));
+        const __m256i scales = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scale));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_mulhrs_epi16(rows, scales));
+        return;
+    }
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    for (int i = 0; i + 1 < T; i += 2) {
+        const __m512i low = _mm512_sra_epi32(sums[i].v, count), high = _mm512_sra_epi32(sums[i + 1].v, count);
+        const V rows = {_mm512_permutexvar_epi64(order, _mm512_packs_epi32(low, high))};
+        vstore(out + i * 16, vmulhrs(rows, vload(scale + i * 16)));
+    }
 }

@@ -39,14 +39,16 @@ inline V vpick(const int16_t* table, Places places) { return {table[places.v]}; 
 
 template <bool biased> inline void vbytes(uint8_t* p, V a) { *p = static_cast<uint8_t>(a.v); }
 
-constexpr int kWide = 16, kPhases = 1;
+constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 1;
 constexpr bool kBiased = false;
 struct Sums { int32_t v[16]; };
 
+inline void clear_sums(Sums* sums, const int32_t* start, int count) {
+    for (int i = 0; i < count * 16; ++i) sums[i / 16].v[i % 16] = start[i];
+}
+
 template <int T, int P>
-inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t* start, Sums* sums) {
-    for (int tile = 0; tile < T; ++tile)
-        for (int row = 0; row < 16; ++row) sums[tile].v[row] = start[tile * 16 + row];
+inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
     for (int step = 0; step < steps; ++step)
         for (int tile = 0; tile < T; ++tile, weight += 64)
             for (int row = 0; row < 16; ++row)
@@ -54,6 +56,8 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t
                     sums[tile].v[row] += weight[row * 4 + c] * static_cast<int8_t>(x[step * 4 + c]);
 }
 
-inline void finish(const Sums& sums, int shift, const int16_t* scale, int16_t* out) {
-    for (int row = 0; row < 16; ++row) out[row] = mulhrs(clamp16(sums.v[row] >> shift), scale[row]);
+template <int T>
+inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
+    static_assert(T == 1, "one tile at a time");
+    for (int row = 0; row < 16; ++row) out[row] = mulhrs(clamp16(sums->v[row] >> shift), scale[row]);
 }

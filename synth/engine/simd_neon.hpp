@@ -37,15 +37,18 @@ inline V vpick(const int16_t* table, Places places) {
 
 template <bool biased> inline void vbytes(uint8_t* p, V a) { vst1_u8(p, vreinterpret_u8_s8(vmovn_s16(a.v))); }
 
-constexpr int kWide = 16, kPhases = 1;
+constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 4;
 constexpr bool kBiased = false;
 struct Sums { int32x4_t v[4]; };
 
+inline void clear_sums(Sums* sums, const int32_t* start, int count) {
+    for (int i = 0; i < count * 4; ++i) sums[i / 4].v[i % 4] = vld1q_s32(start + i * 4);
+}
+
 template <int T, int P>
-inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t* start, Sums* sums) {
+inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
     Sums s[T];
-#pragma GCC unroll 12
-    for (int i = 0; i < T * 4; ++i) s[i / 4].v[i % 4] = vld1q_s32(start + i * 4);
+    for (int i = 0; i < T; ++i) s[i] = sums[i];
     for (int step = 0; step < steps; ++step, weight += T * 64) {
         int32_t four;
         __builtin_memcpy(&four, x + step * 4, 4);
@@ -60,11 +63,13 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t
     for (int i = 0; i < T; ++i) sums[i] = s[i];
 }
 
-inline void finish(const Sums& sums, int shift, const int16_t* scale, int16_t* out) {
+template <int T>
+inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
+    static_assert(T == 1, "one tile at a time");
     const int32x4_t count = vdupq_n_s32(-shift);
     for (int i = 0; i < 2; ++i) {
-        const int16x4_t low = vqmovn_s32(vshlq_s32(sums.v[i * 2], count));
-        const int16x4_t high = vqmovn_s32(vshlq_s32(sums.v[i * 2 + 1], count));
+        const int16x4_t low = vqmovn_s32(vshlq_s32(sums->v[i * 2], count));
+        const int16x4_t high = vqmovn_s32(vshlq_s32(sums->v[i * 2 + 1], count));
         vstore(out + i * 8, vmulhrs({vcombine_s16(low, high)}, vload(scale + i * 8)));
     }
 }

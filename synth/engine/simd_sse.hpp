@@ -67,16 +67,20 @@ template <bool biased> inline void vbytes(uint8_t* p, V a) {
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(a.v, a.v));
 }
 
-constexpr int kWide = 16, kPhases = 1;
+constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 2;
 constexpr bool kBiased = false;
 struct Sums { __m128i v[4]; };
 
+inline void clear_sums(Sums* sums, const int32_t* start, int count) {
+    for (int i = 0; i < count * 4; ++i)
+        sums[i / 4].v[i % 4] = _mm_load_si128(reinterpret_cast<const __m128i*>(start) + i);
+}
+
 template <int T, int P>
-inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t* start, Sums* sums) {
+inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
     const __m128i* w = reinterpret_cast<const __m128i*>(weight);
     Sums s[T];
-#pragma GCC unroll 12
-    for (int i = 0; i < T * 4; ++i) s[i / 4].v[i % 4] = _mm_load_si128(reinterpret_cast<const __m128i*>(start) + i);
+    for (int i = 0; i < T; ++i) s[i] = sums[i];
     for (int step = 0; step < steps; ++step, w += T * 4) {
         int32_t four;
         __builtin_memcpy(&four, x + step * 4, 4);
@@ -102,10 +106,12 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, const int32_t
     for (int i = 0; i < T; ++i) sums[i] = s[i];
 }
 
-inline void finish(const Sums& sums, int shift, const int16_t* scale, int16_t* out) {
+template <int T>
+inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
+    static_assert(T == 1, "one tile at a time");
     const __m128i count = _mm_cvtsi32_si128(shift);
     for (int i = 0; i < 2; ++i) {
-        const V rows = {_mm_packs_epi32(_mm_sra_epi32(sums.v[i * 2], count), _mm_sra_epi32(sums.v[i * 2 + 1], count))};
+        const V rows = {_mm_packs_epi32(_mm_sra_epi32(sums->v[i * 2], count), _mm_sra_epi32(sums->v[i * 2 + 1], count))};
         vstore(out + i * 8, vmulhrs(rows, vload(scale + i * 8)));
     }
 }
