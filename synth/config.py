@@ -22,8 +22,8 @@ class ModelConfig:
     """Sizes of the two-tier network and of its linear predictor.
 
     `hop`: samples a frame. `window`: past samples that the frame tier reads. `frame_units`, `sample_units`,
-    `head_units`: widths of the frame GRU, the sample GRU and the hidden layer before the tree. `order`, `decay`: length of the
-    least-squares predictor and its forgetting factor a sample. `labels`: keys with their known values.
+    `head_units`: widths of the frame GRU, the sample GRU and the hidden layer before the tree. `order`, `decay`: length
+    of the least-squares predictor and its forgetting factor a sample. `labels`: keys with their known values.
     """
 
     sample_rate: int

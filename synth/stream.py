@@ -2,8 +2,9 @@
 
 What a stream gives depends on the checkpoint, the seed and the options alone. The random numbers of a sample are a
 function of the seed and of the sample's index, counted from the first sample that the engine saw, so a prime of N
-samples moves it by N. Labels change at positions that are known beforehand. Block sizes, threads and pauses change
-nothing.
+samples moves it by N. In the first 10 ms, counted likewise, only the likeliest codes that hold 90 % are drawn: a stream
+out of silence begins quietly, and a single unlikely sample there would start a sound. Labels change at positions that
+are known beforehand. Block sizes, threads and pauses change nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import operator
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from synth.config import Draw
 from synth.errors import CheckpointError, EngineError, UsageError
 
 MOST_SEED = 2**32 - 1
+OPENING_TOP_P = int(0.9 * 2**32)
 _BLOCK = 1 << 16
 _FLOAT = mulaw.DECODE.astype(np.float32) / np.float32(32768)
 Changes = list[tuple[int, tuple[int, ...]]]
@@ -60,6 +63,8 @@ class Stream:
         self._draw = draw
         self._changes: Changes = []
         self._origin = 0
+        config = loaded.config
+        self._opening = -(-config.sample_rate // (100 * config.hop)) * config.hop  # 10 ms, in whole frames
 
     def begin(self, plan: Changes, prime: NDArray[np.uint8] | None) -> None:
         """Takes the codes `prime` under the first labels of `plan`, whose positions count from the prime's end."""
@@ -105,8 +110,13 @@ class Stream:
     def codes(self, count: int) -> NDArray[np.uint8]:
         """The next `count` samples as mu-law codes: uint8 (count,)."""
         codes = np.empty(count, np.uint8)
+        careful = replace(self._draw, top_p=min(self._draw.top_p, OPENING_TOP_P))
         for start, stop in self._spans(count):
-            codes[start:stop] = self.engine.generate(self._state, stop - start, self._draw)
+            middle = min(stop, max(start, start + self._opening - self._state.position))
+            if middle > start:
+                codes[start:middle] = self.engine.generate(self._state, middle - start, careful)
+            if stop > middle:
+                codes[middle:stop] = self.engine.generate(self._state, stop - middle, self._draw)
         return codes
 
     def force(self, codes: NDArray[np.uint8]) -> int:

@@ -160,6 +160,8 @@ def test_ctrl_c_saves_exits_130_and_resume_ends_alike(sounds_folder: Path, whole
     options = ["--preset", "tiny", "--labels", small.PATTERN, "--threads", 1]
     with child(sounds_folder, "-o", run, *options) as process:
         wait_for(run / "last.safetensors", process)
+        with pytest.raises(RunError, match="another process is training"):
+            go_on(run)
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=60)
     assert process.returncode == 130, error.decode()

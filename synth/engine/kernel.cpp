@@ -78,20 +78,17 @@ int step(const Model& model, State& state, Work& work, Choice& choice) {
     const Matrix& recurrent = model.sample_recurrent;
     const int groups = groups_of(recurrent);
     const bool backward = (state.position & 1) != 0;
-    const auto part = [&](int sixth) {
-        multiply_gates(recurrent, work.bytes, state.sample_product, groups * sixth / 6, groups * (sixth + 1) / 6, backward);
+    const auto part = [&](int from, int to) {
+        multiply_gates(recurrent, work.bytes, state.sample_product, groups * from / 4, groups * to / 4, backward);
     };
-    part(0);
+    part(0, 1);
     tree_tile(model, work, 0, work.logits);
-    part(1);
     const int high = choice.walk(work.logits, 0);
-    part(2);
+    part(1, 2);
     tree_tile(model, work, 1 + high, work.logits);
-    part(3);
     const int code = high * 16 + choice.walk(work.logits, 1);
-    part(4);
     end_sample<N>(model, state, work, code);
-    part(5);
+    part(2, 4);
     return code;
 }
 

@@ -141,26 +141,29 @@ inline void sample_gates(const Model& model, State& state, Work& work, int last,
     const auto input = [=](int i) {
         return vadds(vadds(vadds(vload(condition + i), vload(a + i)), vload(b + i)), vload(c + i));
     };
-    const Matrix& dense = model.head_dense;
-    clear_sums(work.sums, dense.start, dense.units / kTile);
     for (int i = 0; i < model.sample_units; i += kLanes) {
         store_state(state.sample + i, work.bytes + i,
                     gates(model, input(i), input(padded + i), input(2 * padded + i), vload(product + i),
                           vload(product + padded + i), vload(product + 2 * padded + i),
                           vload(model.sample_recurrent_bias + i), vload(state.sample + i)));
-        if ((i + kLanes) % kStride == 0 || i + kLanes >= model.sample_units) {
-            const int from = i / kStride * kStride;
-            const int to = i + kLanes < model.sample_units ? i + kLanes : model.sample_units;
-            add_columns(dense, work.bytes, from, to, work.sums);
-        }
     }
+}
+
+template <int T>
+inline void finish_hidden(const Matrix& dense, Work& work) {
+    for (int tile = 0; tile < dense.units / kTile; tile += T)
+        finish<T>(work.sums + tile, dense.shift, dense.scale + tile * kTile, work.hidden + tile * kTile);
 }
 
 // The hidden layer of the head in 7 bits: work.hidden_bytes.
 inline void hidden_layer(const Model& model, Work& work, int predicted) {
     const Matrix& dense = model.head_dense;
-    for (int tile = 0; tile < dense.units / kTile; ++tile)
-        finish<1>(work.sums + tile, dense.shift, dense.scale + tile * kTile, work.hidden + tile * kTile);
+    clear_sums(work.sums, dense.start, dense.units / kTile);
+    add_columns(dense, work.bytes, 0, dense.columns, work.sums);
+    if (dense.tiles % kGateTiles == 0)
+        finish_hidden<kGateTiles>(dense, work);
+    else
+        finish_hidden<1>(dense, work);
     const int16_t* row = model.head_predicted + static_cast<size_t>(predicted) * model.head_padded;
     for (int i = 0; i < model.head_units; i += kLanes) {
         const V sum = vmax(vadds(vload(work.hidden + i), vload(row + i)), vset(0));
@@ -174,6 +177,5 @@ inline void tree_tile(const Model& model, const Work& work, int tile, int16_t* o
     const int columns = model.head_units, row = tile * kTile;
     clear_sums(sums, model.tree_start + row, 1);
     dot<1, 4>(model.tree_weight + static_cast<size_t>(row) * columns, work.hidden_bytes, columns / 4, sums);
-    finish<1>(sums, model.tree_shift, model.tree_scale + row, out);
-    for (int i = 0; i < kTile; i += kLanes) vstore(out + i, vadds(vload(out + i), vload(model.tree_bias + row + i)));
+    finish_logits(sums[0], model.tree_shift, model.tree_scale + row, model.tree_bias + row, out);
 }

@@ -31,54 +31,63 @@ inline void frame_random(const State& state, uint32_t (&random)[8][kHop]) {
         for (int j = 0; j < 4; ++j) random[i / kHop * 4 + j][i % kHop] = word[j][i];
 }
 
-inline int temper(int logit, int64_t inverse_temperature) {
-    if (inverse_temperature == 4096) return logit;
-    const int64_t value = (logit * inverse_temperature) >> 12;
-    return static_cast<int>(value < -32768 ? -32768 : value > 32767 ? 32767 : value);
+// Places of 16 logits (9 fractional bits) in the table of probabilities: steps of 1/64, from -16 to 16.
+inline void find_places(const int16_t* logits, int16_t* places) {
+    for (int i = 0; i < kTile; ++i) {
+        const int16_t low = logits[i] < -8192 ? int16_t{-8192} : logits[i];
+        const int16_t clamped = low > 8191 ? int16_t{8191} : low;
+        places[i] = static_cast<int16_t>((clamped >> 3) + 1024);
+    }
 }
 
-// Where a logit (9 fractional bits) stands in the table of probabilities: steps of 1/64, from -16 to 16.
-inline int place_of(int logit) {
-    return ((logit < -8192 ? -8192 : logit > 8191 ? 8191 : logit) >> 3) + 1024;
+// The same after division by the temperature.
+inline void find_places(const int16_t* logits, int64_t inverse_temperature, int16_t* places) {
+    alignas(64) int16_t tempered[kTile];
+    for (int i = 0; i < kTile; ++i) {
+        const int64_t value = (logits[i] * inverse_temperature) >> 12;
+        tempered[i] = static_cast<int16_t>(value < -32768 ? -32768 : value > 32767 ? 32767 : value);
+    }
+    find_places(inverse_temperature == 4096 ? logits : tempered, places);
 }
 
 // Four levels of the tree from a tile's logits: the node within the tile, 16 to 31, less 16.
 struct Drawer {
-    static constexpr bool kLeaves = false;
     const Model& model;
     const Work& work;
     int64_t inverse_temperature;
     int column;
 
     int walk(const int16_t* logits, int stage) const {
-        int node = 1;
-        for (int level = 0; level < 4; ++level) {
-            const int logit = logits[node];
-            int bit;
-            if (inverse_temperature == 0) {
-                bit = logit >= 0;
-            } else {
-                const int index = place_of(temper(logit, inverse_temperature));
-                bit = work.random[stage * 4 + level][column] < model.probability[index];
-            }
-            node = 2 * node + bit;
+        alignas(64) int16_t places[kTile];
+        if (inverse_temperature == 4096)
+            find_places(logits, places);
+        else
+            find_places(logits, inverse_temperature, places);
+        unsigned node = 1;
+        if (inverse_temperature == 0) {
+            for (int level = 0; level < 4; ++level) node = 2 * node + (logits[node] >= 0 ? 1 : 0);
+        } else {
+            const uint32_t(*random)[kHop] = work.random + stage * 4;
+            for (int level = 0; level < 4; ++level)
+                node = 2 * node + (random[level][column] < model.probability[places[node]] ? 1 : 0);
         }
-        return node - 16;
+        return static_cast<int>(node) - 16;
     }
 };
 
 // The same where the code is known: follows it and adds up what its bits cost.
 struct Follower {
-    static constexpr bool kLeaves = false;
     const Model& model;
     int code;
     uint32_t cost;
 
     int walk(const int16_t* logits, int stage) {
+        alignas(64) int16_t places[kTile];
+        find_places(logits, places);
         const int four = stage == 0 ? code >> 4 : code & 15;
         for (int level = 0; level < 4; ++level) {
-            const int index = place_of(logits[(16 + four) >> (4 - level)]);
-            cost += model.cost[(four >> (3 - level)) & 1 ? index : 2047 - index];
+            const int place = places[(16 + four) >> (4 - level)];
+            cost += model.cost[(four >> (3 - level)) & 1 ? place : 2047 - place];
         }
         return four;
     }
@@ -86,8 +95,11 @@ struct Follower {
 
 // Weights of all 256 codes: uint32 products down the tree.
 inline void all_leaves(const Model& model, const Work& work, int64_t inverse_temperature, uint32_t* leaves) {
-    alignas(64) int16_t logits[17][kTile + kPad];
-    for (int tile = 0; tile < 17; ++tile) tree_tile(model, work, tile, logits[tile]);
+    alignas(64) int16_t logits[17][kTile], places[17][kTile];
+    for (int tile = 0; tile < 17; ++tile) {
+        tree_tile(model, work, tile, logits[tile]);
+        find_places(logits[tile], inverse_temperature, places[tile]);
+    }
     uint32_t weights[512];
     weights[1] = 0xFFFFFFFFu;
     for (int node = 1; node < 256; ++node) {
@@ -98,8 +110,8 @@ inline void all_leaves(const Model& model, const Work& work, int64_t inverse_tem
             tile = 1 + (node >> level) - 16;
             within = (1 << level) + (node & ((1 << level) - 1));
         }
-        const int index = place_of(temper(logits[tile][within], inverse_temperature));
-        const uint32_t right = static_cast<uint32_t>((static_cast<uint64_t>(weights[node]) * model.probability[index]) >> 32);
+        const uint64_t share = model.probability[places[tile][within]];
+        const uint32_t right = static_cast<uint32_t>((weights[node] * share) >> 32);
         weights[2 * node] = weights[node] - right;
         weights[2 * node + 1] = right;
     }

@@ -7,7 +7,8 @@
 //   Places, vplaces(s) the place in a table of 8 for each lane (0 to 7); vpick(table, places) looks it up
 //   vbytes<biased>     stores the lanes, which fit 8 bits, as bytes (+ 128 where biased)
 //   Sums               16 int32 sums, one a row of a tile: clear_sums; dot<T, P> adds the products of T interleaved tiles
-//                      (P column groups in flight); finish<T>: T tiles, shifted, saturated, scaled
+//                      (P column groups in flight); finish<T>: T tiles (1 or kGateTiles), shifted,
+//                      saturated, scaled; finish_logits: one tile, and a bias added
 //   kGateTiles, kGatePhases, kHeadTiles   tiles of a block in a group of the gates' matrices, P for them; most tiles in a
 //                      group of the head's hidden layer
 //   kBiased            whether products read the input + 128

@@ -71,10 +71,14 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
     for (int i = 0; i < T; ++i) sums[i] = s[i];
 }
 
-template <int T>
+template <int T>  // 1
 inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
-    static_assert(T == 1, "one tile at a time");
     const __m128i count = _mm_cvtsi32_si128(shift);
     const __m256i rows = _mm256_packs_epi32(_mm256_sra_epi32(sums->v[0], count), _mm256_sra_epi32(sums->v[1], count));
     vstore(out, vmulhrs({_mm256_permute4x64_epi64(rows, 0xd8)}, vload(scale)));
+}
+
+inline void finish_logits(const Sums& sums, int shift, const int16_t* scale, const int16_t* bias, int16_t* out) {
+    finish<1>(&sums, shift, scale, out);
+    for (int i = 0; i < 16; i += kLanes) vstore(out + i, vadds(vload(out + i), vload(bias + i)));
 }

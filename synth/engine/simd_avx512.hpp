@@ -50,6 +50,16 @@ inline void clear_sums(Sums* sums, const int32_t* start, int count) {
     for (int i = 0; i < count; ++i) sums[i].v = _mm512_load_si512(start + i * 16);
 }
 
+// sums + products of 4 unsigned bytes of x with 4 signed ones of the weights, a row. In assembly: from the intrinsic
+// function GCC 12 makes a copy of every sum in every step.
+inline void multiply_add(__m512i& sums, __m512i x, const int8_t* weight) {
+#if defined(__GNUC__)
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x), "m"(*reinterpret_cast<const __m512i*>(weight)));
+#else
+    sums = _mm512_dpbusd_epi32(sums, x, _mm512_load_si512(weight));
+#endif
+}
+
 template <int T, int P>
 inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
     __m512i s[P][T];
@@ -64,8 +74,7 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
             __builtin_memcpy(&four, x + (step + p) * 4, 4);
             const __m512i in = _mm512_set1_epi32(four);
 #pragma GCC unroll 8
-            for (int i = 0; i < T; ++i)
-                s[p][i] = _mm512_dpbusd_epi32(s[p][i], in, _mm512_load_si512(weight + (p * T + i) * 64));
+            for (int i = 0; i < T; ++i) multiply_add(s[p][i], in, weight + (p * T + i) * 64);
         }
     }
     for (int i = 0; i < T; ++i) {
@@ -74,19 +83,25 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
     }
 }
 
+inline __m256i finish_one(const Sums& sums, int shift, const int16_t* scale) {
+    const __m256i rows = _mm512_cvtsepi32_epi16(_mm512_sra_epi32(sums.v, _mm_cvtsi32_si128(shift)));
+    return _mm256_mulhrs_epi16(rows, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scale)));
+}
+
 template <int T>
 inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
     const __m128i count = _mm_cvtsi32_si128(shift);
-    if (T == 1) {
-        const __m256i rows = _mm512_cvtsepi32_epi16(_mm512_sra_epi32(sums->v, count));
-        const __m256i scales = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scale));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_mulhrs_epi16(rows, scales));
-        return;
-    }
     const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
     for (int i = 0; i + 1 < T; i += 2) {
         const __m512i low = _mm512_sra_epi32(sums[i].v, count), high = _mm512_sra_epi32(sums[i + 1].v, count);
         const V rows = {_mm512_permutexvar_epi64(order, _mm512_packs_epi32(low, high))};
         vstore(out + i * 16, vmulhrs(rows, vload(scale + i * 16)));
     }
+    if (T == 1) _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), finish_one(*sums, shift, scale));
+}
+
+inline void finish_logits(const Sums& sums, int shift, const int16_t* scale, const int16_t* bias, int16_t* out) {
+    const __m256i add = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias));
+    const __m256i logits = _mm256_adds_epi16(finish_one(sums, shift, scale), add);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), logits);
 }

@@ -56,8 +56,12 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
                     sums[tile].v[row] += weight[row * 4 + c] * static_cast<int8_t>(x[step * 4 + c]);
 }
 
-template <int T>
+template <int T>  // 1
 inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
-    static_assert(T == 1, "one tile at a time");
     for (int row = 0; row < 16; ++row) out[row] = mulhrs(clamp16(sums->v[row] >> shift), scale[row]);
+}
+
+inline void finish_logits(const Sums& sums, int shift, const int16_t* scale, const int16_t* bias, int16_t* out) {
+    finish<1>(&sums, shift, scale, out);
+    for (int i = 0; i < 16; i += kLanes) vstore(out + i, vadds(vload(out + i), vload(bias + i)));
 }

@@ -63,13 +63,17 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
     for (int i = 0; i < T; ++i) sums[i] = s[i];
 }
 
-template <int T>
+template <int T>  // 1
 inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
-    static_assert(T == 1, "one tile at a time");
     const int32x4_t count = vdupq_n_s32(-shift);
     for (int i = 0; i < 2; ++i) {
         const int16x4_t low = vqmovn_s32(vshlq_s32(sums->v[i * 2], count));
         const int16x4_t high = vqmovn_s32(vshlq_s32(sums->v[i * 2 + 1], count));
         vstore(out + i * 8, vmulhrs({vcombine_s16(low, high)}, vload(scale + i * 8)));
     }
+}
+
+inline void finish_logits(const Sums& sums, int shift, const int16_t* scale, const int16_t* bias, int16_t* out) {
+    finish<1>(&sums, shift, scale, out);
+    for (int i = 0; i < 16; i += kLanes) vstore(out + i, vadds(vload(out + i), vload(bias + i)));
 }

@@ -106,12 +106,16 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
     for (int i = 0; i < T; ++i) sums[i] = s[i];
 }
 
-template <int T>
+template <int T>  // 1
 inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* out) {
-    static_assert(T == 1, "one tile at a time");
     const __m128i count = _mm_cvtsi32_si128(shift);
     for (int i = 0; i < 2; ++i) {
         const V rows = {_mm_packs_epi32(_mm_sra_epi32(sums->v[i * 2], count), _mm_sra_epi32(sums->v[i * 2 + 1], count))};
         vstore(out + i * 8, vmulhrs(rows, vload(scale + i * 8)));
     }
+}
+
+inline void finish_logits(const Sums& sums, int shift, const int16_t* scale, const int16_t* bias, int16_t* out) {
+    finish<1>(&sums, shift, scale, out);
+    for (int i = 0; i < 16; i += kLanes) vstore(out + i, vadds(vload(out + i), vload(bias + i)));
 }
