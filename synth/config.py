@@ -132,10 +132,10 @@ class TrainConfig:
 
 
 PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
-    "digits": (ModelConfig(8000), TrainConfig(steps=4400)),
+    "digits": (ModelConfig(8000), TrainConfig(steps=3600, every=400)),
     "piano": (
         ModelConfig(16000, frame_units=256, order=32, decay=0.998),
-        TrainConfig(span=16384, streams=12, windows=10, steps=3000, every=300),
+        TrainConfig(span=16384, streams=12, windows=10, steps=1800, every=300),
     ),
     "tiny": (
         ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),

@@ -18,7 +18,7 @@ from synth.config import TrainConfig
 from synth.corpus import Corpus, open_cache
 from synth.data import Batches, Row, validation_rows
 from synth.errors import RunError
-from synth.learn import Learner, learn, measure, steady_memory
+from synth.learn import Learner, denormals_flushed, learn, measure, steady_memory
 from synth.predicting import predict_codes
 from synth.quantize import quantize
 from synth.runs import RunFolder
@@ -56,10 +56,11 @@ def export(
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
     fine = config.fine_steps if steps is None else steps
     same = {split: validation_rows(corpus, split, config.most_validation) for split in ("validation", "test")}
-    floats = {split: measure(learner.network, rows, constants) for split, rows in same.items() if rows}
-    learner.network.quantised = True
     gentle = dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE)
-    _fine_tune(learner, gentle, fine, corpus, constants, quiet)
+    with denormals_flushed():
+        floats = {split: measure(learner.network, rows, constants) for split, rows in same.items() if rows}
+        learner.network.quantised = True
+        _fine_tune(learner, gentle, fine, corpus, constants, quiet)
     tensors = quantize(learner.network, constants)
     player = engine.create(model, tensors)
     facts: dict[str, Any] = {

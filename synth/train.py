@@ -23,7 +23,7 @@ from synth.config import PRESETS, Draw, ModelConfig, TrainConfig
 from synth.corpus import Corpus
 from synth.data import Batches, Row, validation_rows
 from synth.errors import RunError, UsageError
-from synth.learn import Learner, learn, measure, steady_memory
+from synth.learn import Learner, denormals_flushed, learn, measure, steady_memory
 from synth.mulaw import decode
 from synth.predicting import fit_start, predict_codes, predictor_tensors
 from synth.quantize import quantize
@@ -90,7 +90,8 @@ def train(
             if value is not None and value != made[key]:
                 what = f"this run was made with {key} {made[key]!r}, not {value!r}; leave it out"
                 raise RunError(f"{folder.path}: {what}")
-        Run(folder, options, boss, quiet, say).go(until)
+        with denormals_flushed():
+            Run(folder, options, boss, quiet, say).go(until)
 
 
 def _made_with(options: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from synth.config import ModelConfig, TrainConfig  # noqa: E402
 from synth.corpus import Corpus, Entry  # noqa: E402
 from synth.data import Batch, Batches, Row, validation_rows  # noqa: E402
 from synth.errors import RunError  # noqa: E402
-from synth.learn import Learner, batch_loss, learn, measure, rate_at  # noqa: E402
+from synth.learn import Learner, batch_loss, denormals_flushed, learn, measure, rate_at  # noqa: E402
 from synth.model import TREE_LIMIT, Network  # noqa: E402
 from synth.predicting import fit_start, predict_codes, predictor_tensors  # noqa: E402
 
@@ -154,6 +155,18 @@ def test_the_rate_warms_up_and_falls_to_a_hundredth() -> None:
     assert rates[0] == pytest.approx(0.0001) and max(rates) == pytest.approx(0.01, rel=0.03)
     assert rates.index(max(rates)) in range(95, 105) and rates[-1] == pytest.approx(0.0001, rel=0.01)
     assert all(a >= b for a, b in zip(rates[100:-1], rates[101:], strict=True))
+
+
+def test_denormals_are_flushed_within_training_alone() -> None:
+    tiny = np.float64(sys.float_info.min)
+    assert tiny / 2 > 0
+    with pytest.raises(RunError), denormals_flushed():
+        assert tiny / 2 == 0 and float(torch.tensor([1e-38]) * 0.1) == 0
+        with denormals_flushed():
+            pass
+        assert tiny / 2 == 0
+        raise RunError("x")
+    assert tiny / 2 > 0
 
 
 # what counts
