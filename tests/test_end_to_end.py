@@ -79,7 +79,7 @@ def test_a_folder_of_tones_becomes_a_checkpoint_that_sounds(run: Path, tones: Pa
     command("generate-audio", tmp_path / "b.wav", "-c", out, "-d", 1, "-s", 3, *labels)
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
     scored = json.loads(command("synth", "score", *sorted(tones.iterdir())[:4], "-c", out, "--json").stdout)
-    assert scored["bits_per_sample"] < np.mean(bits[:5]) - 1
+    assert scored["bits_per_sample"] < 7.8  # 8 is what knowing nothing costs
 
 
 def test_two_processes_at_half_the_batch_follow_one(run: Path, tones: Path, tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def test_outside_the_main_thread_signals_stay_as_they_are() -> None:
     assert seen == [False]
 
 
-@pytest.mark.parametrize("name", ["log", "save last", "save best", "show"])
+@pytest.mark.parametrize("name", ["before log", "after log", "save last", "save best", "show"])
 def test_a_crash_inside_a_validation_is_made_good(
     name: str, sounds_folder: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +236,9 @@ def test_a_crash_inside_a_validation_is_made_good(
             raise Crash
         save(folder, which, *given)
 
-    if name == "log":  # logged, but the state of that step was never saved
+    if name == "before log":
+        monkeypatch.setattr(RunFolder, "log", crash)
+    elif name == "after log":  # logged, but the state of that step was never saved
         monkeypatch.setattr(RunFolder, "log", crash_after_log)
     elif name == "show":
         monkeypatch.setattr(Run, "_show", crash)
@@ -247,6 +249,20 @@ def test_a_crash_inside_a_validation_is_made_good(
     monkeypatch.undo()
     go_on(run)
     small.same(whole, run)
+
+
+@pytest.mark.parametrize("stop", [None, 5])
+def test_a_worse_validation_does_not_take_the_place_of_the_best(
+    stop: int | None, sounds_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = iter([5.0, 5.1, 6.0, 4.0])  # without labels, with; the one without decides
+    monkeypatch.setattr(training, "measure", lambda *given: next(measured))
+    run = tmp_path / "run"
+    begin(sounds_folder, run, until=stop)
+    go_on(run)
+    assert [record["validation"] for record in small.records(run)] == [5.0, 6.0]
+    assert small.state(run)[1]["best"] == 5.0
+    assert small.state(run, "best")[1] == {"step": 4, "validation": 5.0}
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf])

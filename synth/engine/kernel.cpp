@@ -9,6 +9,12 @@
 #include <arm_neon.h>
 #endif
 
+#if defined(__GNUC__)
+#define SYNTH_APART __attribute__((noinline))
+#else
+#define SYNTH_APART
+#endif
+
 namespace synth {
 namespace {
 
@@ -82,11 +88,11 @@ int step(const Model& model, State& state, Work& work, Choice& choice) {
         multiply_gates(recurrent, work.bytes, state.sample_product, groups * from / 4, groups * to / 4, backward);
     };
     part(0, 1);
-    tree_tile(model, work, 0, work.logits);
-    const int high = choice.walk(work.logits, 0);
+    tree_tile(model, work, 0, work.tile);
+    const int high = choice.walk(work.tile, 0);
     part(1, 2);
-    tree_tile(model, work, 1 + high, work.logits);
-    const int code = high * 16 + choice.walk(work.logits, 1);
+    tree_tile(model, work, 1 + high, work.tile);
+    const int code = high * 16 + choice.walk(work.tile, 1);
     end_sample<N>(model, state, work, code);
     part(2, 4);
     return code;

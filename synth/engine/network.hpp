@@ -78,10 +78,15 @@ inline void state_bytes(const int16_t* state, uint8_t* bytes, int units) {
 // Units whose gates are computed between two pieces of the head's hidden layer.
 constexpr int kStride = kLanes < 16 ? 16 : kLanes;
 
+struct alignas(64) TileLogits {
+    int16_t logits[kTile], places[kTile];
+};
+
 // Scratch of one call. Sizes are the largest that kernel.hpp's limits allow, plus a vector.
 struct Work {
     alignas(64) int16_t input[3 * kMaxUnits + kPad], product[3 * kMaxUnits + kPad];
-    alignas(64) int16_t hidden[kMaxHead + kPad], logits[kTile + kPad];
+    alignas(64) int16_t hidden[kMaxHead + kPad];
+    TileLogits tile;
     alignas(64) uint8_t bytes[kMaxUnits + kPad], hidden_bytes[kMaxHead + kPad];
     alignas(64) uint32_t random[8][kHop];
     Sums sums[kMaxHead / kTile];  // of the head's hidden layer
@@ -171,11 +176,12 @@ inline void hidden_layer(const Model& model, Work& work, int predicted) {
     }
 }
 
-// Logits of one of the tree's 17 tiles into out[16].
-inline void tree_tile(const Model& model, const Work& work, int tile, int16_t* out) {
+// Logits of one of the tree's 17 tiles, and their places in the table of probabilities.
+inline void tree_tile(const Model& model, const Work& work, int tile, TileLogits& out) {
     Sums sums[1];
     const int columns = model.head_units, row = tile * kTile;
     clear_sums(sums, model.tree_start + row, 1);
     dot<1, 4>(model.tree_weight + static_cast<size_t>(row) * columns, work.hidden_bytes, columns / 4, sums);
-    finish_logits(sums[0], model.tree_shift, model.tree_scale + row, model.tree_bias + row, out);
+    finish_logits(sums[0], model.tree_shift, model.tree_scale + row, model.tree_bias + row, out.logits,
+                  out.places);
 }

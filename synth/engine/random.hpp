@@ -31,23 +31,13 @@ inline void frame_random(const State& state, uint32_t (&random)[8][kHop]) {
         for (int j = 0; j < 4; ++j) random[i / kHop * 4 + j][i % kHop] = word[j][i];
 }
 
-// Places of 16 logits (9 fractional bits) in the table of probabilities: steps of 1/64, from -16 to 16.
-inline void find_places(const int16_t* logits, int16_t* places) {
+// The places of a tile's logits after division by the temperature.
+SYNTH_APART void find_places(const int16_t* logits, int64_t inverse_temperature, int16_t* places) {
     for (int i = 0; i < kTile; ++i) {
-        const int16_t low = logits[i] < -8192 ? int16_t{-8192} : logits[i];
-        const int16_t clamped = low > 8191 ? int16_t{8191} : low;
-        places[i] = static_cast<int16_t>((clamped >> 3) + 1024);
+        int64_t value = (logits[i] * inverse_temperature) >> 12;
+        value = value < -8192 ? -8192 : value > 8191 ? 8191 : value;
+        places[i] = static_cast<int16_t>((value >> 3) + 1024);
     }
-}
-
-// The same after division by the temperature.
-inline void find_places(const int16_t* logits, int64_t inverse_temperature, int16_t* places) {
-    alignas(64) int16_t tempered[kTile];
-    for (int i = 0; i < kTile; ++i) {
-        const int64_t value = (logits[i] * inverse_temperature) >> 12;
-        tempered[i] = static_cast<int16_t>(value < -32768 ? -32768 : value > 32767 ? 32767 : value);
-    }
-    find_places(inverse_temperature == 4096 ? logits : tempered, places);
 }
 
 // Four levels of the tree from a tile's logits: the node within the tile, 16 to 31, less 16.
@@ -57,20 +47,16 @@ struct Drawer {
     int64_t inverse_temperature;
     int column;
 
-    int walk(const int16_t* logits, int stage) const {
-        alignas(64) int16_t places[kTile];
-        if (inverse_temperature == 4096)
-            find_places(logits, places);
-        else
-            find_places(logits, inverse_temperature, places);
-        unsigned node = 1;
+    int walk(TileLogits& tile, int stage) const {
+        uint32_t node = 1;
         if (inverse_temperature == 0) {
-            for (int level = 0; level < 4; ++level) node = 2 * node + (logits[node] >= 0 ? 1 : 0);
-        } else {
-            const uint32_t(*random)[kHop] = work.random + stage * 4;
-            for (int level = 0; level < 4; ++level)
-                node = 2 * node + (random[level][column] < model.probability[places[node]] ? 1 : 0);
+            for (int level = 0; level < 4; ++level) node = 2 * node + static_cast<uint32_t>(tile.logits[node] >= 0);
+            return static_cast<int>(node) - 16;
         }
+        if (inverse_temperature != 4096) find_places(tile.logits, inverse_temperature, tile.places);
+        const uint32_t* random = &work.random[stage * 4][column];
+        for (int level = 0; level < 4; ++level)
+            node = 2 * node + static_cast<uint32_t>(random[level * kHop] < model.probability[tile.places[node]]);
         return static_cast<int>(node) - 16;
     }
 };
@@ -81,12 +67,10 @@ struct Follower {
     int code;
     uint32_t cost;
 
-    int walk(const int16_t* logits, int stage) {
-        alignas(64) int16_t places[kTile];
-        find_places(logits, places);
+    int walk(const TileLogits& tile, int stage) {
         const int four = stage == 0 ? code >> 4 : code & 15;
         for (int level = 0; level < 4; ++level) {
-            const int place = places[(16 + four) >> (4 - level)];
+            const int place = tile.places[(16 + four) >> (4 - level)];
             cost += model.cost[(four >> (3 - level)) & 1 ? place : 2047 - place];
         }
         return four;
@@ -95,10 +79,10 @@ struct Follower {
 
 // Weights of all 256 codes: uint32 products down the tree.
 inline void all_leaves(const Model& model, const Work& work, int64_t inverse_temperature, uint32_t* leaves) {
-    alignas(64) int16_t logits[17][kTile], places[17][kTile];
+    TileLogits tiles[17];
     for (int tile = 0; tile < 17; ++tile) {
-        tree_tile(model, work, tile, logits[tile]);
-        find_places(logits[tile], inverse_temperature, places[tile]);
+        tree_tile(model, work, tile, tiles[tile]);
+        if (inverse_temperature != 4096) find_places(tiles[tile].logits, inverse_temperature, tiles[tile].places);
     }
     uint32_t weights[512];
     weights[1] = 0xFFFFFFFFu;
@@ -110,7 +94,7 @@ inline void all_leaves(const Model& model, const Work& work, int64_t inverse_tem
             tile = 1 + (node >> level) - 16;
             within = (1 << level) + (node & ((1 << level) - 1));
         }
-        const uint64_t share = model.probability[places[tile][within]];
+        const uint64_t share = model.probability[tiles[tile].places[within]];
         const uint32_t right = static_cast<uint32_t>((weights[node] * share) >> 32);
         weights[2 * node] = weights[node] - right;
         weights[2 * node + 1] = right;

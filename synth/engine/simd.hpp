@@ -8,7 +8,8 @@
 //   vbytes<biased>     stores the lanes, which fit 8 bits, as bytes (+ 128 where biased)
 //   Sums               16 int32 sums, one a row of a tile: clear_sums; dot<T, P> adds the products of T interleaved tiles
 //                      (P column groups in flight); finish<T>: T tiles (1 or kGateTiles), shifted,
-//                      saturated, scaled; finish_logits: one tile, and a bias added
+//                      saturated, scaled; finish_logits: one tile and a bias, and the places of
+//                      these logits (9 fractional bits) in the table of probabilities: steps of 1/64, -16 to 16
 //   kGateTiles, kGatePhases, kHeadTiles   tiles of a block in a group of the gates' matrices, P for them; most tiles in a
 //                      group of the head's hidden layer
 //   kBiased            whether products read the input + 128

@@ -100,8 +100,13 @@ inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* o
     if (T == 1) _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), finish_one(*sums, shift, scale));
 }
 
-inline void finish_logits(const Sums& sums, int shift, const int16_t* scale, const int16_t* bias, int16_t* out) {
+inline void finish_logits(const Sums& sums, int shift, const int16_t* scale, const int16_t* bias, int16_t* out,
+                          int16_t* places) {
     const __m256i add = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias));
     const __m256i logits = _mm256_adds_epi16(finish_one(sums, shift, scale), add);
+    const __m256i low = _mm256_max_epi16(logits, _mm256_set1_epi16(-8192));
+    const __m256i clamped = _mm256_min_epi16(low, _mm256_set1_epi16(8191));
+    const __m256i found = _mm256_add_epi16(_mm256_srai_epi16(clamped, 3), _mm256_set1_epi16(1024));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), logits);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(places), found);
 }

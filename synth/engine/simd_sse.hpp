@@ -115,7 +115,12 @@ inline void finish(const Sums* sums, int shift, const int16_t* scale, int16_t* o
     }
 }
 
-inline void finish_logits(const Sums& sums, int shift, const int16_t* scale, const int16_t* bias, int16_t* out) {
+inline void finish_logits(const Sums& sums, int shift, const int16_t* scale, const int16_t* bias, int16_t* out,
+                          int16_t* places) {
     finish<1>(&sums, shift, scale, out);
-    for (int i = 0; i < 16; i += kLanes) vstore(out + i, vadds(vload(out + i), vload(bias + i)));
+    for (int i = 0; i < 16; i += kLanes) {
+        const V logits = vadds(vload(out + i), vload(bias + i));
+        vstore(out + i, logits);
+        vstore(places + i, vadd(vsra<3>(vmin(vmax(logits, vset(-8192)), vset(8191))), vset(1024)));
+    }
 }
