@@ -98,6 +98,8 @@ def encode(config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str
     # the library writes the header's names in any order: sorted, the same content makes the same file
     header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
+    if len(header) > LARGEST_HEADER or 8 + len(header) + len(data) - length > LARGEST_FILE:
+        raise CheckpointError(f"config and card take {len(header)} bytes; a checkpoint has room for {LARGEST_HEADER}")
     return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 

@@ -1,4 +1,4 @@
-"""The checkpoints that come with the install: size, card, a quiet beginning, bits per sample where the corpus is at hand."""
+"""The checkpoints that come with the install: size, card, a quiet beginning, bits per sample."""
 
 import os
 from pathlib import Path

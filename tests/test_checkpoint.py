@@ -110,6 +110,13 @@ def test_what_does_not_fit_is_not_saved(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_a_card_that_could_not_be_read_back_is_not_saved() -> None:
+    assert checkpoint.decode(checkpoint.encode(CONFIG, TENSORS, {"x": "y" * 900_000}))[2]["x"][-1] == "y"
+    with pytest.raises(CheckpointError, match="config and card take 2[0-9]{6} bytes"):
+        checkpoint.encode(CONFIG, TENSORS, {"x": "y" * 2_000_000})
+    refused(forged(info=json.dumps("y" * 2_000_000)), "^not a checkpoint")
+
+
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.safetensors"
     path.write_text("old")
@@ -338,6 +345,7 @@ WRONG: dict[str, Tensors] = {
     "table.sigmoid   ": changed("table.sigmoid", put((slice(1, 3), 2), 32767)),
     "table.tanh": changed("table.tanh", put((0, 0), -1)),
     "table.tanh ": changed("table.tanh", put((2, 0), 32767)),
+    "table.tanh  ": changed("table.tanh", put((slice(None), 2), [0, 32767, 31])),  # in range, by an inner overflow
     "table.probability": changed("table.probability", put(2047, 0)),
     "table.probability ": changed("table.probability", put(5, 2**31)),
     "table.probability  ": changed("table.probability", put(slice(None), 2**31 + 1)),

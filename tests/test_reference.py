@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from networks import random_tensors
 from numpy.typing import NDArray
@@ -143,6 +143,8 @@ weights_of_256 = st.lists(st.integers(0, 2**32 // 300), min_size=256, max_size=2
     st.integers(1, 2**32) | st.sampled_from([1, 2**31, 2**32]),
     st.integers(0, 2**32 - 1) | st.sampled_from([0, 2**32 - 1]),
 )
+@example([1] * 256, 256, 2**31, 2**32 - 1)
+@example([3, 1] * 128, 200, 2**31, 2**32 - 1)
 @settings(max_examples=150, deadline=None)
 def test_top_k_and_top_p_draw_as_specified(weights: list[int], top_k: int, top_p: int, word: int) -> None:
     found = pick(np.array(weights, np.int64), Draw(4096, top_k, top_p), word)
@@ -320,13 +322,18 @@ def test_a_sine_is_predicted_and_a_row_depends_on_its_past_alone(reference: Refe
 
 def test_a_predictor_that_explodes_starts_again() -> None:
     tensors = settled(CONFIG, 1)
-    tensors["predictor.start"] = np.full(16, 64.0)
+    tensors["predictor.start"] = np.linspace(-64, 64, 16)
     tensors["predictor.ridge"] = np.array([1e-9, 1e-9])
     reference, plain = ReferenceEngine(CONFIG, tensors), Plain(CONFIG, tensors)
     codes = np.random.default_rng(1).choice([0, 255, 128], 64).astype(np.uint8)
+    codes[:2] = 128, 255  # 3, then 32767: ten thousand times what was before
     state = reference.state()
-    assert reference.force(state, codes).tolist() == [plain.cost(int(code)) for code in codes]
-    equal_states(state.save(), saved(plain))
+    for at in range(0, 64, 17):
+        part = codes[at : at + 17]
+        assert reference.force(state, part).tolist() == [plain.cost(int(code)) for code in part]
+        equal_states(state.save(), saved(plain))
+        if at == 0:
+            np.testing.assert_array_equal(state.save()["weights"], tensors["predictor.start"])
     assert np.isfinite(state.save()["weights"]).all()
 
 
