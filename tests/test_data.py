@@ -9,7 +9,7 @@ import pytest
 
 from synth import mulaw
 from synth.corpus import Corpus, Entry
-from synth.data import GAP_SIGMA, Batches, validation_rows
+from synth.data import AT_START, GAP_SIGMA, Batches, validation_rows
 from synth.errors import CorpusError
 
 RATE, SPAN = 8000, 8192
@@ -116,7 +116,7 @@ def test_windows_lie_in_the_stream_and_some_at_its_start() -> None:
     windows = np.concatenate([batches.batch(step).windows.ravel() for step in range(40)])
     assert (windows % 16 == 0).all() and windows.min() == 0 and windows.max() == SPAN - 256
     share = np.mean(windows == 0)
-    assert 1 / 16 * 0.8 < share < 1 / 16 * 1.3
+    assert AT_START * 0.8 < share < AT_START * 1.3
     counts = np.histogram(windows[windows > 0], 8, (0, SPAN - 256))[0]
     assert counts.min() > 0.85 * counts.mean()
 

@@ -326,7 +326,7 @@ def test_a_predictor_that_explodes_starts_again() -> None:
     tensors["predictor.ridge"] = np.array([1e-9, 1e-9])
     reference, plain = ReferenceEngine(CONFIG, tensors), Plain(CONFIG, tensors)
     codes = np.random.default_rng(1).choice([0, 255, 128], 64).astype(np.uint8)
-    codes[:2] = 128, 255  # 3, then 32767: ten thousand times what was before
+    codes[:15], codes[15] = 128, 255  # all 3, then 32767, which one weight of ten thousand explains
     state = reference.state()
     for at in range(0, 64, 17):
         part = codes[at : at + 17]

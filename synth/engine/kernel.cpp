@@ -25,13 +25,19 @@ namespace {
 #include "predictor.hpp"
 #include "random.hpp"
 
-// The prediction of the next sample from the state's present weights and history.
+// The prediction of a sample, from the newest one and `work.parts` of the others.
+template <int N>
+inline void predict(const State& state, Work& work, double newest) {
+    work.guess = predict_newest<N>(state.predictor.weights[0], newest, work.parts);
+    work.predicted = encode(work.guess);
+}
+
+// The same with nothing prepared.
 template <int N>
 inline void predict(const State& state, Work& work) {
     const double* history = state.predictor.history + kHop - state.phase;
     predict_parts<N>(state.predictor.weights, history, work.parts);
-    work.guess = predict_newest<N>(state.predictor.weights[0], history[0], work.parts);
-    work.predicted = encode(work.guess);
+    predict<N>(state, work, history[0]);
 }
 
 inline bool frame_due(const State& state) { return state.phase == 0 || state.phase == kHop; }
@@ -60,6 +66,8 @@ inline void begin_sample(const Model& model, State& state, Work& work) {
     if (frame_due(state)) start_frame<N>(model, state, work);
     sample_gates(model, state, work, state.window[kHop - state.phase] + 128, work.predicted);
     hidden_layer(model, work, work.predicted);
+    // all of the next prediction that does not need this sample; not used if a frame starts there
+    predict_parts<N>(state.predictor.weights, state.predictor.history + kHop - 1 - state.phase, work.parts);
 }
 
 // Moves the state past the sample of `code`, and predicts the next one if it is of the same frame.
@@ -72,7 +80,7 @@ inline void end_sample(const Model& model, State& state, Work& work, int code) {
     ++state.phase;
     ++state.position;
     if (state.phase == kHop) return;
-    predict<N>(state, work);
+    predict<N>(state, work, static_cast<double>(sample));
     prefetch_rows(model, code, work.predicted, state.residual);
 }
 

@@ -42,22 +42,12 @@ template <bool biased> inline void vbytes(uint8_t* p, V a) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), out);
 }
 
-constexpr int kGateTiles = 2, kGatePhases = 2, kHeadTiles = 4;
+constexpr int kGateTiles = 2, kGatePhases = 2, kHeadTiles = 2;
 constexpr bool kBiased = true;
 struct Sums { __m512i v; };
 
 inline void clear_sums(Sums* sums, const int32_t* start, int count) {
     for (int i = 0; i < count; ++i) sums[i].v = _mm512_load_si512(start + i * 16);
-}
-
-// sums + products of 4 unsigned bytes of x with 4 signed ones of the weights, a row. In assembly: from the intrinsic
-// function GCC 12 makes a copy of every sum in every step.
-inline void multiply_add(__m512i& sums, __m512i x, const int8_t* weight) {
-#if defined(__GNUC__)
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x), "m"(*reinterpret_cast<const __m512i*>(weight)));
-#else
-    sums = _mm512_dpbusd_epi32(sums, x, _mm512_load_si512(weight));
-#endif
 }
 
 template <int T, int P>
@@ -74,7 +64,8 @@ inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
             __builtin_memcpy(&four, x + (step + p) * 4, 4);
             const __m512i in = _mm512_set1_epi32(four);
 #pragma GCC unroll 8
-            for (int i = 0; i < T; ++i) multiply_add(s[p][i], in, weight + (p * T + i) * 64);
+            for (int i = 0; i < T; ++i)
+                s[p][i] = _mm512_dpbusd_epi32(s[p][i], in, _mm512_load_si512(weight + (p * T + i) * 64));
         }
     }
     for (int i = 0; i < T; ++i) {
