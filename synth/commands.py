@@ -72,7 +72,7 @@ def export(options: Namespace, console: Console) -> None:
         from synth import export as exporting
 
         run, out = options.run, options.out
-        exporting.export(run, out, options.steps, card, options.force, options.quiet, say=console.say)
+        exporting.export(run, out, options.steps, options.noise, card, options.force, options.quiet, say=console.say)
 
 
 def score(options: Namespace, console: Console) -> Report:

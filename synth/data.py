@@ -23,10 +23,12 @@ DROP_ALL, DROP_ONE = 0.3, 0.1
 class Batch:
     """`codes` uint8 (streams, span); `labels` int64 (streams, span / hop, keys), rows of the label tables (0 none) in
     force at each frame's first sample; `windows` int64 (streams, windows), first samples of the sample tier's windows;
-    `first` int64 (streams,), samples before it have no loss.
+    `first` int64 (streams,), samples before it have no loss; `heard` uint8 (streams, span), the codes as the network
+    hears them, with noise in some streams.
     """
 
     codes: NDArray[np.uint8]
+    heard: NDArray[np.uint8]
     labels: NDArray[np.int64]
     windows: NDArray[np.int64]
     first: NDArray[np.int64]
@@ -40,7 +42,9 @@ class Batches:
     2 spans three in four streams (fewer, down to none, of files down to one span) are a crop that starts anywhere,
     without a gap; there the loss starts after 0.25 s.
     All labels of a file and its gap are dropped with probability `label_drop[0]`, else each with `label_drop[1]`.
-    `gain_db`: each file is scaled by a random gain of up to this many decibels, either way.
+    `gain_db`: each file is scaled by a random gain of up to this many decibels, either way. `noise`: half of the
+    streams are heard with Gaussian noise in their codes, of a deviation drawn between 0 and this many codes; what is
+    to be predicted stays clean. So the network learns to lead its own imperfect past back (LPCNet, arXiv 1810.11846).
     """
 
     def __init__(
@@ -55,11 +59,13 @@ class Batches:
         seed: int = 0,
         label_drop: tuple[float, float] = (DROP_ALL, DROP_ONE),
         gain_db: float = 0.0,
+        noise: float = 0.0,
     ) -> None:
         if span % hop or window % hop or not hop <= window <= span:
             raise ValueError(f"span {span} and window {window} must be multiples of {hop}, the window not the longer")
         self.corpus, self.streams, self.span, self.hop, self.seed = corpus, streams, span, hop, seed
         self.windows, self.window, self.label_drop, self.gain_db = windows, window, label_drop, gain_db
+        self.noise = noise
         self.entries = corpus.split(split)
         if not self.entries:
             raise CorpusError(f"the corpus has no files for {split}")
@@ -80,7 +86,16 @@ class Batches:
             draw = np.random.Generator(np.random.Philox(key=[self.seed, step], counter=[0, 0, 0, row]))
             first[place] = self._stream(draw, sound[place], labels[place])
             windows[place] = self._windows(draw, int(first[place]))
-        return Batch(mulaw.encode(sound), labels, windows, first)
+        codes = mulaw.encode(sound)
+        heard = np.stack([self._heard(codes[place], step, row) for place, row in enumerate(rows)])
+        return Batch(codes, heard, labels, windows, first)
+
+    def _heard(self, codes: NDArray[np.uint8], step: int, row: int) -> NDArray[np.uint8]:
+        draw = np.random.Generator(np.random.Philox(key=[self.seed, step], counter=[0, 0, 1, row]))
+        if self.noise <= 0 or draw.random() < 0.5:
+            return codes
+        noise = np.rint(draw.standard_normal(len(codes), np.float32) * np.float32(draw.uniform(0, self.noise)))
+        return np.clip(codes + noise.astype(np.int16), 0, 255).astype(np.uint8)
 
     def _windows(self, draw: np.random.Generator, first: int) -> NDArray[np.int64]:
         last = (self.span - self.window) // self.hop

@@ -25,7 +25,7 @@ from synth.runs import RunFolder
 from synth.train import configs
 from synth.writer import check_output
 
-FINE_RATE = 0.1  # of the run's learning rate
+FINE_RATE = 0.3  # of the run's learning rate
 REFERENCE_SAMPLES = 20_000  # what is measured where only the slow engine runs
 
 
@@ -33,6 +33,7 @@ def export(
     run: str | os.PathLike[str],
     out: str | os.PathLike[str],
     steps: int | None = None,
+    noise: float = 0.0,
     card: dict[str, str] | None = None,
     force: bool = False,
     quiet: bool = False,
@@ -40,9 +41,10 @@ def export(
 ) -> dict[str, Any]:
     """Write the checkpoint `out` from the best weights of `run`, after `steps` of fine-tuning; returns its card.
 
+    With `noise` the network hears half of the streams with that much noise while it is fine-tuned (see `Batches`).
     Bits per sample are measured with the integer engine on the run's validation and test files; `float_and_integer` in
-    the card compares it with the float network, before the fine-tuning, on the same files (at most the run's
-    `most_validation` samples). `card` adds facts (corpus, licence, ...). Raises RunError, CorpusError, OutputError.
+    the card compares it with the same network in float, on the same files (at most `most_validation` samples).
+    `card` adds facts (corpus, licence, ...). Raises RunError, CorpusError, OutputError.
     """
     check_output(out, force)
     steady_memory()
@@ -58,9 +60,10 @@ def export(
     same = {split: validation_rows(corpus, split, config.most_validation) for split in ("validation", "test")}
     gentle = dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE)
     with denormals_flushed():
-        floats = {split: measure(learner.network, rows, constants) for split, rows in same.items() if rows}
         learner.network.quantised = True
-        _fine_tune(learner, gentle, fine, corpus, constants, quiet)
+        _fine_tune(learner, gentle, fine, noise, corpus, constants, quiet)
+        learner.network.quantised = False
+        floats = {split: measure(learner.network, rows, constants) for split, rows in same.items() if rows}
     tensors = quantize(learner.network, constants)
     player = engine.create(model, tensors)
     facts: dict[str, Any] = {
@@ -69,6 +72,7 @@ def export(
         "seconds_of_audio": round(corpus.size("train") / corpus.rate),
         "steps": int(info["step"]),
         "fine_steps": fine,
+        "noise": noise,
         "samples_seen": int(info["step"]) * config.streams * config.windows * (config.window - config.warmup),
         "given": {key: value for key, value in options["given"].items() if key != "corpora"},
         "bits_per_sample": _bits(player, corpus),
@@ -97,15 +101,21 @@ def _bits(player: Any, corpus: Corpus) -> dict[str, float]:
 
 
 def _fine_tune(
-    learner: Learner, config: TrainConfig, steps: int, corpus: Corpus, constants: dict[str, NDArray[Any]], quiet: bool
+    learner: Learner,
+    config: TrainConfig,
+    steps: int,
+    noise: float,
+    corpus: Corpus,
+    constants: dict[str, NDArray[Any]],
+    quiet: bool,
 ) -> None:
     boss = Accelerator(cpu=True)
     c = config
     # seed + 1: other batches than the run saw
-    batches = Batches(corpus, "train", c.streams, c.span, c.windows, c.window, 16, c.seed + 1)
+    batches = Batches(corpus, "train", c.streams, c.span, c.windows, c.window, 16, c.seed + 1, noise=noise)
     for step in tqdm(range(steps), desc="fine-tuning", unit="step", disable=True if quiet else None):
         batch = batches.batch(step)
-        learn(learner, config, batch, np.stack(predict_codes(batch.codes, constants), 2), boss)
+        learn(learner, config, batch, np.stack(predict_codes(batch.heard, constants), 2), boss)
 
 
 def integer_bits(player: Any, rows: list[Row], labelled: bool) -> float:

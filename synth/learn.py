@@ -101,11 +101,12 @@ def batch_loss(network: Network, batch: Batch, inputs: NDArray[np.uint8], warmup
     """Mean bits a sample over the windows of a batch; `inputs` (streams, span, 2) predicted and residual codes."""
     device, hop = network.frame_bias.device, network.config.hop
     codes = torch.from_numpy(batch.codes).to(device).long()
-    condition, _ = network.frames(codes, torch.from_numpy(batch.labels).to(device), network.start(len(codes)))
+    heard = torch.from_numpy(batch.heard).to(device).long()
+    condition, _ = network.frames(heard, torch.from_numpy(batch.labels).to(device), network.start(len(codes)))
     starts = torch.from_numpy(batch.windows).to(device).flatten()
     streams = torch.arange(len(codes), device=device).repeat_interleave(batch.windows.shape[1])
     places = starts + torch.arange(window, device=device)[:, None]  # (window, rows)
-    padded = torch.cat([network.start(len(codes)).codes[:, :1], codes], 1)
+    padded = torch.cat([network.start(len(codes)).codes[:, :1], heard], 1)
     given = torch.from_numpy(inputs).to(device).long()[streams, places]
     rows = torch.cat([padded[streams, places][:, :, None], given], 2)
     frames = starts // hop + torch.arange(window // hop, device=device)[:, None]

@@ -90,6 +90,13 @@ def _export_parser(commands: Any) -> None:
         "--steps", type=opt.integer(0, 10**6), metavar="N", help="steps of quantisation-aware fine-tuning"
     )
     parser.add_argument(
+        "--noise",
+        type=opt.real(0, 64),
+        default=0.0,
+        metavar="CODES",
+        help="noise in what the network hears while it is fine-tuned: steadier sound for a few hundredths of a bit",
+    )
+    parser.add_argument(
         "--card", action="append", default=[], metavar="KEY=TEXT", help="a fact for the model card, like licence=CC0"
     )
     parser.add_argument("-f", "--force", action="store_true", help="replace a file that exists")

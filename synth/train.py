@@ -211,7 +211,7 @@ class Run:
 
     def _step(self) -> float:
         batch = self.batches.batch(self.learner.step, self.boss.process_index, self.boss.num_processes)
-        inputs = np.stack(predict_codes(batch.codes, self.tensors), 2)
+        inputs = np.stack(predict_codes(batch.heard, self.tensors), 2)
         bits = learn(self.learner, self.config, batch, inputs, self.boss)
         self.recent = [*self.recent[-99:], bits]
         return bits

@@ -197,3 +197,13 @@ def test_validation_rows_are_spread_and_cut() -> None:
     assert [len(codes) for codes, _ in validation_rows(long, most_samples=150_000)] == [50_000] * 3
     assert [len(codes) for codes, _ in validation_rows(long, most_samples=40_000)] == [32_000]
     assert [len(codes) for codes, _ in validation_rows(long, most_samples=1000)] == [1000]
+
+
+def test_noise_is_in_what_is_heard_of_some_streams_only(tmp_path: Path) -> None:
+    corpus = corpus_of([3000])
+    clean = Batches(corpus, span=1024, streams=40).batch(3)
+    noisy = Batches(corpus, span=1024, streams=40, noise=6.0).batch(3)
+    assert np.array_equal(clean.codes, noisy.codes) and np.array_equal(clean.heard, clean.codes)
+    other = (noisy.heard != noisy.codes).any(1)
+    assert 8 <= other.sum() <= 32
+    assert np.abs(noisy.heard.astype(int) - noisy.codes).max() <= 6 * 6

@@ -57,7 +57,7 @@ def steps(learner: Learner, batches: Batches, constants: dict[str, NDArray[Any]]
     boss, bits = Accelerator(cpu=True), []
     for _ in range(count):
         batch = batches.batch(learner.step)
-        bits.append(learn(learner, TRAIN, batch, np.stack(predict_codes(batch.codes, constants), 2), boss))
+        bits.append(learn(learner, TRAIN, batch, np.stack(predict_codes(batch.heard, constants), 2), boss))
     return bits
 
 
@@ -172,11 +172,12 @@ def test_denormals_are_flushed_within_training_alone() -> None:
 # what counts
 
 
-def batch_of(windows: list[list[int]], first: list[int], span: int = 160) -> Batch:
+def batch_of(windows: list[list[int]], first: list[int], span: int = 160, noise: bool = False) -> Batch:
     draw = np.random.default_rng(1)
     codes = draw.integers(0, 256, (len(first), span)).astype(np.uint8)
     labels = draw.integers(0, 3, (len(first), span // 16, 1))
-    return Batch(codes, labels, np.array(windows, np.int64), np.array(first, np.int64))
+    heard = draw.integers(0, 256, codes.shape).astype(np.uint8) if noise else codes
+    return Batch(codes, heard, labels, np.array(windows, np.int64), np.array(first, np.int64))
 
 
 def forward_bits(network: Network, batch: Batch, inputs: NDArray[np.uint8]) -> NDArray[Any]:
@@ -195,19 +196,21 @@ def test_a_window_at_the_start_counts_whole_and_equals_the_forward_pass(constant
     assert loss.item() == pytest.approx(forward_bits(network, batch, inputs)[:, :64].mean(), abs=1e-4)
 
 
+@pytest.mark.parametrize("noise", [False, True])
 def test_a_later_window_starts_from_an_empty_sample_tier_under_the_streams_own_frames(
-    constants: dict[str, Any],
+    noise: bool, constants: dict[str, Any]
 ) -> None:
     torch.manual_seed(0)
     network = Network(MODEL)
-    batch = batch_of([[48, 96]], [0])
-    inputs = np.stack(predict_codes(batch.codes, constants), 2)
-    codes = torch.from_numpy(batch.codes).long()
+    batch = batch_of([[48, 96]], [0], noise=noise)
+    inputs = np.stack(predict_codes(batch.heard, constants), 2)
+    # what is heard may have noise, what is to be predicted has none
+    codes, heard = torch.from_numpy(batch.codes).long(), torch.from_numpy(batch.heard).long()
     with torch.no_grad():
-        condition, _ = network.frames(codes, torch.from_numpy(batch.labels), network.start(1))
+        condition, _ = network.frames(heard, torch.from_numpy(batch.labels), network.start(1))
         bits = []
         for start in (48, 96):
-            previous = codes[:, start - 1 : start + 63, None]
+            previous = heard[:, start - 1 : start + 63, None]
             rows = torch.cat([previous, torch.from_numpy(inputs[:, start : start + 64]).long()], 2).transpose(0, 1)
             logits, _ = network.samples(rows, condition[start // 16 : start // 16 + 4], torch.zeros(1, 16))
             bits.append(network.bits(logits, codes[:, start : start + 64].t())[16:].mean())
@@ -262,7 +265,7 @@ def test_measure_counts_every_sample_of_every_file_once(corpus: Corpus, constant
             padded = -(-len(codes) // 16) * 16
             whole = np.pad(codes, (0, padded - len(codes)), constant_values=7)[None]
             known = np.zeros((1, padded // 16, 1), np.int64) + (np.array(label) if labelled else 0)
-            batch = Batch(whole, known, np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
+            batch = Batch(whole, whole, known, np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
             inputs = np.stack(predict_codes(whole, constants), 2)
             total += forward_bits(network, batch, inputs)[0, : len(codes)].sum(dtype=np.float64)
         found = measure(network, rows, constants, labelled)
@@ -276,6 +279,6 @@ def test_measure_of_a_long_file_carries_its_state_on(constants: dict[str, Any]) 
     codes = np.random.default_rng(2).integers(100, 156, 4096 + 500).astype(np.uint8)
     rows: list[Row] = [(codes, (1,)), (codes[:100], (2,))]
     padded = np.pad(codes, (0, 12))[None]
-    batch = Batch(padded, np.zeros((1, 288, 1), np.int64), np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
+    batch = Batch(padded, padded, np.zeros((1, 288, 1), np.int64), np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
     bits = forward_bits(network, batch, np.stack(predict_codes(padded, constants), 2))[0, :4596].astype(np.float64)
     assert measure(network, rows, constants) == pytest.approx((bits.sum() + bits[:100].sum()) / 4696, abs=1e-4)

@@ -28,21 +28,22 @@ inline void multiply_gates(const Matrix& matrix, const uint8_t* x, int16_t* out)
     multiply_gates(matrix, x, out, 0, groups_of(matrix), false);
 }
 
-// Adds columns [from, to) of the head's layer times x to its sums.
+// The head's hidden layer times x: its sums.
 template <int T>
-inline void add_columns(const Matrix& matrix, const uint8_t* x, int from, int to, Sums* sums) {
-    const size_t bytes = static_cast<size_t>(T * kTile);
+inline void multiply_head(const Matrix& matrix, const uint8_t* x, Sums* sums) {
+    const size_t bytes = static_cast<size_t>(T * kTile) * matrix.columns;
+    clear_sums(sums, matrix.start, matrix.units / kTile);
     for (int group = 0; group < groups_of(matrix); ++group)
-        dot<T, 2>(matrix.weight + (group * matrix.columns + from) * bytes, x + from, (to - from) / 4, sums + group * T);
+        dot<T, 2>(matrix.weight + group * bytes, x, matrix.columns / 4, sums + group * T);
 }
 
-inline void add_columns(const Matrix& matrix, const uint8_t* x, int from, int to, Sums* sums) {
+inline void multiply_head(const Matrix& matrix, const uint8_t* x, Sums* sums) {
     if (matrix.tiles == 4)
-        add_columns<4>(matrix, x, from, to, sums);
+        multiply_head<4>(matrix, x, sums);
     else if (matrix.tiles == 2)
-        add_columns<2>(matrix, x, from, to, sums);
+        multiply_head<2>(matrix, x, sums);
     else
-        add_columns<1>(matrix, x, from, to, sums);
+        multiply_head<1>(matrix, x, sums);
 }
 
 // A curve of 8 segments of 2^kSegment, quadratic in each: table[0] + d (table[1] + d table[2]).
@@ -74,9 +75,6 @@ inline void store_state(int16_t* state, uint8_t* bytes, V now) {
 inline void state_bytes(const int16_t* state, uint8_t* bytes, int units) {
     for (int i = 0; i < units; i += kLanes) vbytes<kBiased>(bytes + i, vsra<8>(vadds(vload(state + i), vset(128))));
 }
-
-// Units whose gates are computed between two pieces of the head's hidden layer.
-constexpr int kStride = kLanes < 16 ? 16 : kLanes;
 
 struct alignas(64) TileLogits {
     int16_t logits[kTile], places[kTile];
@@ -134,9 +132,7 @@ inline void prefetch_rows(const Model& model, int last, int predicted, int resid
         for (size_t i = 0; i < row; i += 32) prefetch(from + i);
 }
 
-// The sample tier's gates, and meanwhile the products of the head's hidden layer with what is ready of the new state;
-// leaves the state in 8 bits in work.bytes.
-
+// The sample tier's gates; leaves its state in 8 bits in work.bytes.
 inline void sample_gates(const Model& model, State& state, Work& work, int last, int predicted) {
     const int padded = model.sample_padded;
     const int16_t *condition = state.condition, *product = state.sample_product;
@@ -146,12 +142,11 @@ inline void sample_gates(const Model& model, State& state, Work& work, int last,
     const auto input = [=](int i) {
         return vadds(vadds(vadds(vload(condition + i), vload(a + i)), vload(b + i)), vload(c + i));
     };
-    for (int i = 0; i < model.sample_units; i += kLanes) {
+    for (int i = 0; i < model.sample_units; i += kLanes)
         store_state(state.sample + i, work.bytes + i,
                     gates(model, input(i), input(padded + i), input(2 * padded + i), vload(product + i),
                           vload(product + padded + i), vload(product + 2 * padded + i),
                           vload(model.sample_recurrent_bias + i), vload(state.sample + i)));
-    }
 }
 
 template <int T>
@@ -163,8 +158,7 @@ inline void finish_hidden(const Matrix& dense, Work& work) {
 // The hidden layer of the head in 7 bits: work.hidden_bytes.
 inline void hidden_layer(const Model& model, Work& work, int predicted) {
     const Matrix& dense = model.head_dense;
-    clear_sums(work.sums, dense.start, dense.units / kTile);
-    add_columns(dense, work.bytes, 0, dense.columns, work.sums);
+    multiply_head(dense, work.bytes, work.sums);
     if (dense.tiles % kGateTiles == 0)
         finish_hidden<kGateTiles>(dense, work);
     else
