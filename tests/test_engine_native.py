@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
+import platform
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -79,6 +83,20 @@ def test_sizes(monkeypatch: pytest.MonkeyPatch, name: str, sizes: tuple[int, ...
     assert same(a.save(), b.save())
 
 
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("seed", range(4))
+def test_saturation(monkeypatch: pytest.MonkeyPatch, name: str, seed: int) -> None:
+    """Weights, scales and tables over their whole ranges: every sum that can saturate does."""
+    tensors = random_tensors(SMALL, seed, wild=True)
+    fast, slow = forced(monkeypatch, name, SMALL, tensors), ReferenceEngine(SMALL, tensors)
+    a, b = fast.state(seed), slow.state(seed)
+    a.labels = b.labels = (3, 2)
+    codes = np.random.default_rng(seed).integers(0, 256, 70).astype(np.uint8)
+    assert np.array_equal(fast.force(a, codes), slow.force(b, codes))
+    assert np.array_equal(fast.generate(a, 40, Draw.of(2.5)), slow.generate(b, 40, Draw.of(2.5)))
+    assert same(a.save(), b.save())
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 60), min_size=1, max_size=5), st.sampled_from(SETS))
 def test_any_split_and_any_network(seed: int, parts: list[int], name: str) -> None:
@@ -146,6 +164,43 @@ def test_long_silence_stays_sound() -> None:
     assert np.all(np.abs(residual[0, 1000:].astype(int) - 128) <= 1)
 
 
+@pytest.mark.slow
+def test_the_predictor_over_long_signals() -> None:
+    """100,000 samples of silence, of a square wave at full scale and of a constant, against the specification."""
+    tensors = random_tensors(SMALL, 1)
+    t = np.arange(100_000)
+    waves = [np.zeros(len(t)), np.where(t // 40 % 2, 32767, -32768), np.full(len(t), 20000)]
+    codes = mulaw.encode(np.stack(waves).astype(np.int16))
+    for fast, slow in zip(native.predict_codes(codes, tensors), specified(codes, tensors), strict=True):
+        assert np.array_equal(fast, slow)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64" or sys.platform != "linux", reason="knows this system's constants")
+def test_the_caller_s_rounding_mode_does_not_matter_and_stays() -> None:
+    upward = 0x800
+    libm = ctypes.CDLL("libm.so.6")
+    tensors = random_tensors(SMALL, 1)
+    fast = native.NativeEngine(SMALL, tensors)
+    codes = mulaw.encode(np.stack(_signals()))
+    usual = native.predict_codes(codes, tensors), fast.generate(fast.state(1), 500, Draw())
+    libm.fesetround(upward)
+    try:
+        other = native.predict_codes(codes, tensors), fast.generate(fast.state(1), 500, Draw())
+        assert libm.fegetround() == upward
+    finally:
+        libm.fesetround(0)
+    assert np.array_equal(usual[0][0], other[0][0]) and np.array_equal(usual[0][1], other[0][1])
+    assert np.array_equal(usual[1], other[1])
+
+
+def test_threads_share_an_engine() -> None:
+    fast = native.NativeEngine(SMALL, random_tensors(SMALL, 4))
+    alone = [fast.generate(fast.state(seed), 4000, Draw()) for seed in range(6)]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda seed: fast.generate(fast.state(seed), 4000, Draw()), range(6)))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
 def test_a_set_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("neon" if "neon" not in SETS else "avx2", "sse9", ""):
         monkeypatch.setenv("SYNTH_ISA", name)
@@ -167,6 +222,11 @@ def test_tensors_are_checked_before_they_are_used(name: str) -> None:
 def test_a_damaged_state_is_refused() -> None:
     fast = native.NativeEngine(SMALL, random_tensors(SMALL, 0))
     saved = fast.state(1).save()
+    moved = fast.state(1)
+    fast.generate(moved, 21, Draw())
+    later = moved.save()
+    with pytest.raises(EngineError, match="contradicts"):
+        fast.restore({**later, "history": later["history"] + 1})
     for wrong in ({**saved, "codes": saved["codes"][:3]}, {key: saved[key] for key in list(saved)[1:]}):
         with pytest.raises(EngineError):
             fast.restore(wrong)
