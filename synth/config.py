@@ -139,6 +139,6 @@ PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
     ),
     "tiny": (
         ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),
-        TrainConfig(steps=400, span=4096, streams=16, every=100, fine_steps=80, most_validation=100_000),
+        TrainConfig(steps=1000, span=4096, streams=16, every=200, fine_steps=80, most_validation=100_000),
     ),
 }
