@@ -132,7 +132,7 @@ def learn(learner: Learner, config: TrainConfig, batch: Batch, inputs: NDArray[n
     parameters = [p for p in network.parameters() if p.grad is not None]
     mean = loss.detach()
     if boss.num_processes > 1:
-        flat = torch.cat([p.grad.flatten() for p in parameters] + [mean[None]])  # type: ignore[union-attr]
+        flat = torch.cat([*(p.grad.flatten() for p in parameters if p.grad is not None), mean[None]])
         flat = boss.reduce(flat, "mean")
         for p, grad in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
             p.grad = grad.view_as(p).clone()

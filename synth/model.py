@@ -47,6 +47,9 @@ class Network(nn.Module):
     With `quantised` set, weights and activations are rounded as the integer engine will (quantisation-aware training).
     """
 
+    nodes: Tensor
+    signs: Tensor
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
@@ -126,8 +129,8 @@ class Network(nn.Module):
 
     def bits(self, logits: Tensor, codes: Tensor) -> Tensor:
         """Code length in bits (...) of codes (...) under logits (..., 256)."""
-        path = logits.gather(-1, self.nodes[codes])  # type: ignore[index]
-        return F.softplus(-path * self.signs[codes]).sum(-1) * 1.4426950408889634  # type: ignore[index]
+        path = logits.gather(-1, self.nodes[codes])
+        return F.softplus(-path * self.signs[codes]).sum(-1) * 1.4426950408889634
 
     def forward(self, codes: Tensor, inputs: Tensor, labels: Tensor, state: State) -> tuple[Tensor, State]:
         """Bits of each sample and the state after them.

@@ -89,7 +89,8 @@ class RunFolder:
         try:
             with safe_open(path, "numpy") as file:
                 info = json.loads((file.metadata() or {})["info"])
-                return {key: file.get_tensor(key) for key in file.keys()}, info  # noqa: SIM118
+                names = file.keys()
+                return {name: file.get_tensor(name) for name in names}, info
         except FileNotFoundError:
             raise RunError(f"{path}: missing; this run saved no state yet, start it again without --resume") from None
         except (SafetensorError, KeyError, ValueError, OSError):
