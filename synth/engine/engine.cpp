@@ -7,7 +7,21 @@
 namespace synth {
 namespace {
 
+constexpr uint16_t kNoColumn = 0xFFFF;  // more than kMaxUnits
+
 int padded(int units) { return (units + kPad - 1) / kPad * kPad; }
+
+// Columns (the first of four) of the blocks of a tile of 16 rows that hold anything but zeros.
+std::vector<uint16_t> kept_columns(const LinearTensors& from, size_t row, int rows, int columns) {
+    std::vector<uint16_t> kept;
+    for (int column = 0; column < columns; column += 4) {
+        bool any = false;
+        for (int r = 0; r < rows; ++r)
+            for (int c = column; c < column + 4; ++c) any = any || from.weight[(row + r) * columns + c] != 0;
+        if (any) kept.push_back(static_cast<uint16_t>(column));
+    }
+    return kept;
+}
 
 }  // namespace
 
@@ -43,19 +57,49 @@ const int16_t* Network::spread(const int16_t* from, size_t rows, int units) {
     return to;
 }
 
+// What every group of a packed matrix reads: for each step and tile the first of four columns. All steps of all columns, or,
+// where it saves a quarter of them or more, as many steps as the group's fullest tile has blocks that are not zero
+// (an even number; shorter tiles repeat a column, with zeros for weights).
+Network::Plan Network::plan(const LinearTensors& from, int blocks, int tiles, int units, int columns) const {
+    const int group = tiles * kTile, groups = (units + group - 1) / group, wide = blocks * tiles, all = columns / 4;
+    Plan dense{false, {0}, {}}, sparse{true, {0}, {}};
+    for (int g = 0; g < groups; ++g) {
+        std::vector<std::vector<uint16_t>> kept(wide);
+        size_t longest = 0;
+        for (int i = 0; i < wide; ++i) {
+            const int unit = g * group + i % tiles * kTile;
+            if (unit < units)
+                kept[i] = kept_columns(from, static_cast<size_t>(i / tiles) * units + unit, kTile, columns);
+            longest = std::max(longest, kept[i].size());
+        }
+        const int steps = static_cast<int>(longest + longest % 2);
+        sparse.first.push_back(sparse.first.back() + steps);
+        dense.first.push_back(dense.first.back() + all);
+        for (int step = 0; step < std::max(steps, all); ++step)
+            for (const std::vector<uint16_t>& columns_of : kept) {
+                const bool used = static_cast<size_t>(step) < columns_of.size();
+                if (step < steps) sparse.columns.push_back(used ? columns_of[step] : kNoColumn);
+                if (step < all) dense.columns.push_back(static_cast<uint16_t>(step * 4));
+            }
+    }
+    return blocks == 3 && sparse.first.back() * 4 <= dense.first.back() * 3 ? sparse : dense;
+}
+
 Matrix Network::pack(const LinearTensors& from, int blocks, int tiles, int units, int columns) {
-    const int group = tiles * kTile, groups = (units + group - 1) / group, wide = padded(units);
-    int8_t* weight = arena_.take<int8_t>(static_cast<size_t>(groups) * blocks * group * columns);
+    const int group = tiles * kTile, groups = (units + group - 1) / group, wide = padded(units), across = blocks * tiles;
+    const Plan plan = this->plan(from, blocks, tiles, units, columns);
+    int8_t* weight = arena_.take<int8_t>(plan.columns.size() * kTile * 4);
     int32_t* start = arena_.take<int32_t>(static_cast<size_t>(groups) * blocks * group);
-    int8_t* tile = weight;
+    uint16_t* places = arena_.take<uint16_t>(plan.columns.size());
     for (int g = 0; g < groups; ++g)
-        for (int column = 0; column < columns; column += 4)
-            for (int block = 0; block < blocks; ++block)
-                for (int row = 0; row < group; ++row, tile += 4) {
-                    const int unit = g * group + row;
-                    if (unit >= units) continue;
-                    std::memcpy(tile, from.weight + (static_cast<size_t>(block) * units + unit) * columns + column, 4);
-                }
+        for (int i = plan.first[g] * across; i < plan.first[g + 1] * across; ++i)
+            for (int row = 0; row < kTile && plan.columns[i] != kNoColumn; ++row) {
+                const int block = i % across / tiles, unit = g * group + i % tiles * kTile + row;
+                if (unit >= units) continue;
+                const size_t source = (static_cast<size_t>(block) * units + unit) * columns + plan.columns[i];
+                std::memcpy(weight + (static_cast<size_t>(i) * kTile + row) * 4, from.weight + source, 4);
+                places[i] = plan.columns[i];
+            }
     for (int g = 0; g < groups; ++g)
         for (int block = 0; block < blocks; ++block)
             for (int row = 0; row < group && g * group + row < units; ++row) {
@@ -64,7 +108,17 @@ Matrix Network::pack(const LinearTensors& from, int blocks, int tiles, int units
                 for (int c = 0; c < columns && api.biased; ++c) sum += from.weight[source * columns + c];
                 start[(g * blocks + block) * group + row] = ((1 << from.shift) >> 1) - 128 * sum;
             }
-    return {weight, start, spread(from.scale, blocks, units), blocks, tiles, units, wide, columns, from.shift};
+    return {weight,
+            start,
+            spread(from.scale, blocks, units),
+            plan.sparse ? places : nullptr,
+            copy(plan.first.data(), plan.first.size()),
+            blocks,
+            tiles,
+            units,
+            wide,
+            columns,
+            from.shift};
 }
 
 // 17 tiles of 16 rows, the first row of each unused; see Model.
