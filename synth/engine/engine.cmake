@@ -35,7 +35,7 @@ foreach(SYNTH_SET IN LISTS SYNTH_SETS)
   string(APPEND SYNTH_BUILT " f(${SYNTH_SET})")
 endforeach()
 
-set(SYNTH_COMMON dispatch.cpp engine.cpp leaves.cpp mulaw.cpp)
+set(SYNTH_COMMON dispatch.cpp leaves.cpp mulaw.cpp packing.cpp stream.cpp)
 list(TRANSFORM SYNTH_COMMON PREPEND "${SYNTH_FOLDER}/")
 nanobind_add_module(_kernel NB_STATIC NOMINSIZE "${SYNTH_FOLDER}/bind.cpp" ${SYNTH_COMMON} ${SYNTH_OBJECTS})
 file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/generated/built_sets.hpp" "#define SYNTH_BUILT_SETS(f)${SYNTH_BUILT}\n")
