@@ -1,4 +1,4 @@
-// 128-bit vectors of aarch64 (NEON). See simd.hpp.
+// 128-bit vectors of aarch64: NEON, with the dot product of ARMv8.2 where the compiler may use it. See simd.hpp.
 #pragma once
 
 constexpr int kDoubles = 2;
@@ -57,8 +57,12 @@ inline void dot(const int8_t* weight, const At& at, int steps, Sums* sums) {
             __builtin_memcpy(&four, at(0, step, i / 4), 4);
             const int8x16_t in = vreinterpretq_s8_s32(vdupq_n_s32(four));
             const int8x16_t w = vld1q_s8(weight + i * 16);
+#if defined(__ARM_FEATURE_DOTPROD)
+            s[i / 4].v[i % 4] = vdotq_s32(s[i / 4].v[i % 4], w, in);
+#else
             const int16x8_t low = vmull_s8(vget_low_s8(w), vget_low_s8(in)), high = vmull_high_s8(w, in);
             s[i / 4].v[i % 4] = vpadalq_s16(s[i / 4].v[i % 4], vpaddq_s16(low, high));  // |sum of two| <= 32512
+#endif
         }
     }
     for (int i = 0; i < T; ++i) sums[i] = s[i];
