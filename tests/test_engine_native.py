@@ -236,17 +236,21 @@ def test_a_damaged_state_is_refused() -> None:
 
 
 def thinned(tensors: dict, config: ModelConfig, kept: int, seed: int = 0) -> None:
-    """Leaves `kept` of the blocks of 16 rows x 4 columns of each tile of the sample tier's recurrent matrix."""
-    weight, random = tensors["sample.recurrent.weight"], np.random.default_rng(seed)
-    for row in range(0, len(weight), 16):
-        for column in random.permutation(config.sample_units // 4)[kept:]:
-            weight[row : row + 16, 4 * column : 4 * column + 4] = 0
+    """Leaves `kept` of the blocks of 16 rows x 4 columns of each tile of the matrices that read the sample tier."""
+    random = np.random.default_rng(seed)
+    for weight in (tensors["sample.recurrent.weight"], tensors["head.dense.weight"]):
+        for row in range(0, len(weight), 16):
+            for column in random.permutation(config.sample_units // 4)[kept:]:
+                weight[row : row + 16, 4 * column : 4 * column + 4] = 0
 
 
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("kept", [0, 1, 2, 5, 9, 20])
-def test_zero_blocks_are_left_out_without_a_trace(monkeypatch: pytest.MonkeyPatch, name: str, kept: int) -> None:
-    config = dataclasses.replace(SMALL, sample_units=80)
+@pytest.mark.parametrize("head", [16, 96, 128])
+def test_zero_blocks_are_left_out_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, name: str, kept: int, head: int
+) -> None:
+    config = dataclasses.replace(SMALL, sample_units=80, head_units=head)
     tensors = random_tensors(config, 8, wild=True)
     thinned(tensors, config, kept)
     tensors["sample.recurrent.weight"][16:48] = 0  # tiles of their own counts

@@ -17,7 +17,7 @@ constexpr int kMaxUnits = 1024, kMaxHead = 256, kMaxWindow = 256;
 // A quantised matrix of `blocks` x `units` rows, packed for one instruction set: units in groups of `tiles` tiles, the
 // blocks' tiles of a group interleaved by 4 columns. `start` (int32) holds the rounding term and what the bias of the
 // input takes away, in the order of the tiles; `scale` is [blocks][padded].
-// Where most of its blocks of 16 rows x 4 columns are zero they are left out: then group g has the steps first[g] to
+// Where enough of its blocks of 16 rows x 4 columns are zero they are left out: then group g has the steps first[g] to
 // first[g + 1], each one block of every tile, and `places` says which columns of the input they are for. Else `places` is null.
 struct Matrix {
     const int8_t* weight;

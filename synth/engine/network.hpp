@@ -13,19 +13,19 @@ struct Ends {
     int16_t* out[S];
 };
 
-// Sums of one group of a matrix of three blocks (gates r, z, n) for S streams that share every load of its weights.
-template <int S>
-inline void sum_group(const Matrix& matrix, const Ends<S>& ends, int group, Sums* sums) {
-    constexpr int kTiles = 3 * kGateTiles, kPhases = S == 1 ? kGatePhases : 1;
+// Sums of one group of T tiles of a packed matrix for S streams that share every load of its weights, P steps in flight.
+template <int T, int P, int S>
+inline void sum_group(const Matrix& matrix, const uint8_t* const* x, int group, Sums* sums) {
     if (matrix.places) {
+        constexpr int kPhases = P > 2 ? 2 : P;  // steps are even
         const int first = matrix.first[group], steps = matrix.first[group + 1] - first;
-        const uint16_t* places = matrix.places + static_cast<size_t>(first) * kTiles;
-        const auto at = [&](int k, int step, int tile) { return ends.x[k] + places[step * kTiles + tile]; };
-        dot<kTiles, kPhases, S>(matrix.weight + static_cast<size_t>(first) * kTiles * kTile * 4, at, steps, sums);
+        const uint16_t* places = matrix.places + static_cast<size_t>(first) * T;
+        const auto at = [&](int k, int step, int tile) { return x[k] + places[step * T + tile]; };
+        dot<T, kPhases, S>(matrix.weight + static_cast<size_t>(first) * T * kTile * 4, at, steps, sums);
     } else {
-        const int8_t* weight = matrix.weight + static_cast<size_t>(group * kTiles * kTile) * matrix.columns;
-        const auto at = [&](int k, int step, int) { return ends.x[k] + step * 4; };
-        dot<kTiles, kPhases, S>(weight, at, matrix.columns / 4, sums);
+        const int8_t* weight = matrix.weight + static_cast<size_t>(group * T * kTile) * matrix.columns;
+        const auto at = [&](int k, int step, int) { return x[k] + step * 4; };
+        dot<T, P, S>(weight, at, matrix.columns / 4, sums);
     }
 }
 
@@ -42,7 +42,7 @@ inline void multiply_gates(const Matrix& matrix, const Ends<S>& ends, int first,
             const int group = backward ? groups_of(matrix) - 1 - i : i;
             Sums sums[S * kTiles];
             for (int k = 0; k < S; ++k) clear_sums(sums + k * kTiles, matrix.start + group * kTiles * kTile, kTiles);
-            sum_group<S>(matrix, ends, group, sums);
+            sum_group<kTiles, (S == 1 ? kGatePhases : 1), S>(matrix, ends.x, group, sums);
             for (int k = 0; k < S; ++k)
                 for (int block = 0; block < 3; ++block) {
                     const int place = block * matrix.padded + group * kUnits;
@@ -61,12 +61,9 @@ inline void multiply_gates(const Matrix& matrix, const Ends<S>& ends) {
 // The head's hidden layer times x: its sums.
 template <int T>
 inline void multiply_head(const Matrix& matrix, const uint8_t* x, Sums* sums) {
-    constexpr int kPhases = T > 2 ? 2 : 4;
-    const size_t bytes = static_cast<size_t>(T * kTile) * matrix.columns;
     clear_sums(sums, matrix.start, matrix.units / kTile);
-    const auto at = [x](int, int step, int) { return x + step * 4; };
     for (int group = 0; group < groups_of(matrix); ++group)
-        dot<T, kPhases, 1>(matrix.weight + group * bytes, at, matrix.columns / 4, sums + group * T);
+        sum_group<T, (T > 2 ? 2 : 4), 1>(matrix, &x, group, sums + group * T);
 }
 
 inline void multiply_head(const Matrix& matrix, const uint8_t* x, Sums* sums) {

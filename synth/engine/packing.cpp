@@ -72,7 +72,7 @@ Network::Plan Network::plan(const LinearTensors& from, int blocks, int tiles, in
                 if (step < all) dense.columns.push_back(static_cast<uint16_t>(step * 4));
             }
     }
-    return blocks == 3 && sparse.first.back() * 4 <= dense.first.back() * 3 ? sparse : dense;
+    return sparse.first.back() * 4 <= dense.first.back() * 3 ? sparse : dense;
 }
 
 Matrix Network::pack(const LinearTensors& from, int blocks, int tiles, int units, int columns) {
