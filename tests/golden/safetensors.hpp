@@ -73,8 +73,8 @@ class Safetensors {
     explicit Safetensors(const std::string& path) {
         std::ifstream file(path, std::ios::binary);
         bytes_.assign(std::istreambuf_iterator<char>(file), {});
-        const uint64_t length = bytes_.size() < 8 ? UINT64_MAX : little(bytes_.data(), 8);
-        if (length > bytes_.size() - 8) throw std::runtime_error(path + ": not a .safetensors file");
+        const uint64_t length = bytes_.size() < 8 ? 0 : little(bytes_.data(), 8);
+        if (length == 0 || length > bytes_.size() - 8) throw std::runtime_error(path + ": not a .safetensors file");
         start_ = 8 + length;
         Json json(bytes_.data() + 8, bytes_.data() + start_);
         json.object([&](const std::string& name) {
