@@ -15,8 +15,13 @@ struct V { int16x8_t v; };
 inline V vload(const int16_t* p) { return {vld1q_s16(p)}; }
 inline void vstore(int16_t* p, V a) { vst1q_s16(p, a.v); }
 inline V vset(int x) { return {vdupq_n_s16(static_cast<int16_t>(x))}; }
-inline V vadd(V a, V b) { return {vaddq_s16(a.v, b.v)}; }
-inline V vsub(V a, V b) { return {vsubq_s16(a.v, b.v)}; }
+// by unsigned numbers: GCC's vaddq_s16 and vsubq_s16 are + and - of signed ones, whose overflow is undefined
+inline V vadd(V a, V b) {
+    return {vreinterpretq_s16_u16(vaddq_u16(vreinterpretq_u16_s16(a.v), vreinterpretq_u16_s16(b.v)))};
+}
+inline V vsub(V a, V b) {
+    return {vreinterpretq_s16_u16(vsubq_u16(vreinterpretq_u16_s16(a.v), vreinterpretq_u16_s16(b.v)))};
+}
 inline V vadds(V a, V b) { return {vqaddq_s16(a.v, b.v)}; }
 inline V vmulhrs(V a, V b) { return {vqrdmulhq_s16(a.v, b.v)}; }  // never with -32768 twice: one factor is >= 0
 inline V vmax(V a, V b) { return {vmaxq_s16(a.v, b.v)}; }
@@ -25,7 +30,7 @@ inline V vand(V a, V b) { return {vandq_s16(a.v, b.v)}; }
 template <int n> inline V vsra(V a) { return {vshrq_n_s16(a.v, n)}; }
 template <int n> inline V vsll(V a) { return {vshlq_n_s16(a.v, n)}; }
 inline V vmagnitude(V x, V most) { return {vminq_s16(vqabsq_s16(x.v), most.v)}; }
-inline V vflip(V x, V y, V base) { return {vbslq_s16(vcltzq_s16(x.v), vsubq_s16(base.v, y.v), y.v)}; }
+inline V vflip(V x, V y, V base) { return {vbslq_s16(vcltzq_s16(x.v), vsub(base, y).v, y.v)}; }
 
 struct Places { uint8x16_t v; };
 inline Places vplaces(V s) {

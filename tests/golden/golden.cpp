@@ -1,0 +1,284 @@
+// The golden test: checkpoints in, for each of them, for each scenario and instruction set a hash of the samples and
+// states out. scenario.py is the same in Python; expected.txt has what must come out, on every machine.
+#include <array>
+#include <cstdio>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "dispatch.hpp"
+#include "engine.hpp"
+#include "safetensors.hpp"
+#include "sha256.hpp"
+
+namespace {
+
+using synth::DrawOptions;
+
+constexpr uint64_t kAll = uint64_t{1} << 32;
+constexpr DrawOptions kPlain{4096, 256, kAll}, kGreedy{0, 256, kAll};
+
+// A checkpoint's tensors and sizes (from the tensors' shapes).
+struct Checkpoint {
+    explicit Checkpoint(const std::string& path) : file(path) {
+        sizes.window = file.axis("frame.input.weight", 1);
+        sizes.frame_units = file.axis("frame.recurrent.weight", 1);
+        sizes.sample_units = file.axis("sample.recurrent.weight", 1);
+        sizes.head_units = file.axis("head.tree.weight", 1);
+        sizes.labels = 0;
+        while (sizes.labels < synth::kLabels && file.has(label(sizes.labels))) {
+            sizes.label_values[sizes.labels] = file.axis(label(sizes.labels), 0) - 1;
+            ++sizes.labels;
+        }
+        read();
+    }
+
+    static std::string label(int key) { return "frame.label." + std::to_string(key); }
+
+    synth::LinearTensors linear(const std::string& name, size_t rows, size_t columns) {
+        return {file.values<int8_t>(name + ".weight", rows * columns), file.values<int16_t>(name + ".scale", rows),
+                *file.values<int32_t>(name + ".shift", 1)};
+    }
+
+    void read() {
+        const auto small = [&](const char* name, size_t count) { return file.values<int16_t>(name, count); };
+        const size_t frame = sizes.frame_units, sample = sizes.sample_units, head = sizes.head_units;
+        tensors.frame_input = linear("frame.input", 3 * frame, sizes.window);
+        tensors.frame_recurrent = linear("frame.recurrent", 3 * frame, frame);
+        tensors.frame_output = linear("frame.output", 3 * sample, frame);
+        tensors.sample_recurrent = linear("sample.recurrent", 3 * sample, sample);
+        tensors.head_dense = linear("head.dense", head, sample);
+        tensors.head_tree = linear("head.tree", 256, head);
+        tensors.frame_input_bias = small("frame.input.bias", 3 * frame);
+        tensors.frame_recurrent_bias = small("frame.recurrent.bias", frame);
+        tensors.frame_output_bias = small("frame.output.bias", 3 * sample);
+        tensors.sample_recurrent_bias = small("sample.recurrent.bias", sample);
+        for (int key = 0; key < sizes.labels; ++key)
+            tensors.frame_label[key] =
+                small(label(key).c_str(), (static_cast<size_t>(sizes.label_values[key]) + 1) * 3 * frame);
+        tensors.sample_code = small("sample.code", 256 * 3 * sample);
+        tensors.sample_predicted = small("sample.predicted", 256 * 3 * sample);
+        tensors.sample_residual = small("sample.residual", 256 * 3 * sample);
+        tensors.head_predicted = small("head.predicted", 256 * head);
+        tensors.head_tree_bias = small("head.tree.bias", 256);
+        tensors.sigmoid = small("table.sigmoid", 24), tensors.tanh = small("table.tanh", 24);
+        tensors.probability = file.values<uint32_t>("table.probability", 2048);
+        tensors.cost = file.values<uint32_t>("table.cost", 2048);
+        synth::PredictorWeights& predictor = tensors.predictor;
+        predictor.order = file.axis("predictor.start", 0);
+        if (predictor.order != 16 && predictor.order != 32) throw std::runtime_error("predictor.start: wrong shape");
+        const double* start = file.values<double>("predictor.start", predictor.order);
+        for (int i = 0; i < predictor.order; ++i) predictor.start[i] = start[i];
+        const double* powers = file.values<double>("predictor.powers", synth::kHop);
+        for (int i = 0; i < synth::kHop; ++i) predictor.powers[i] = powers[i];
+        const double* ridge = file.values<double>("predictor.ridge", 2);
+        predictor.decay = *file.values<double>("predictor.decay", 1);
+        predictor.prior = ridge[0], predictor.floor = ridge[1];
+    }
+
+    Safetensors file;
+    synth::Sizes sizes{};
+    synth::Tensors tensors{};
+};
+
+// One stream of a network, and the hash of what it did.
+class Session {
+   public:
+    explicit Session(const std::shared_ptr<const synth::Network>& of) : network(of) {
+        stream.emplace(network, 0xFFFFFFFEu, 3);
+        labels(0);
+    }
+
+    // The values' bits as little-endian bytes, after the array's name.
+    template <class T>
+    void add(const std::string& name, const std::vector<T>& values) {
+        for (const char letter : name) hash.add(static_cast<uint8_t>(letter));
+        for (const T value : values) {
+            uint64_t bits;
+            if constexpr (sizeof(T) == 8)
+                std::memcpy(&bits, &value, 8);
+            else
+                bits = static_cast<uint64_t>(value);
+            for (size_t i = 0; i < sizeof(T); ++i) hash.add(static_cast<uint8_t>(bits >> 8 * i));
+        }
+    }
+    void labels(int turn) {
+        for (int key = 0; key < network->model.labels; ++key)
+            stream->state.labels[key] = (turn + key) % (network->model.label_values[key] + 1);
+    }
+    void keep() {
+        synth::SavedState saved = stream->save();
+        saved.each(network->model.predictor.order,
+                   [&](const char* name, const auto& values, int) { add(name, values); });
+    }
+    void generate(size_t count, const DrawOptions& draw) {
+        std::vector<uint8_t> codes(count), others(count);
+        uint8_t* const out[] = {codes.data(), others.data()};
+        network->api.generate(network->model, side_by_side().data(), out, turn_, count, draw);
+        add("generated", codes);
+        keep();
+    }
+    void force(const std::vector<uint8_t>& codes) {
+        std::vector<uint32_t> costs(codes.size()), others(codes.size());
+        const uint8_t* const in[] = {codes.data(), codes.data()};
+        uint32_t* const out[] = {costs.data(), others.data()};
+        network->api.force(network->model, side_by_side().data(), in, out, turn_, codes.size());
+        add("costs", costs);
+        keep();
+    }
+    void look() {
+        std::vector<uint32_t> leaves(256);
+        synth::Stream peek(*stream);
+        network->api.distribution(network->model, peek.state, leaves.data());
+        add("distribution", leaves);
+        keep();
+    }
+    void restore(uint64_t ahead = 0) {
+        synth::SavedState saved = stream->save();
+        saved.position[0] += ahead;
+        stream.emplace(network, 0, 0);
+        stream->restore(saved);
+        keep();
+    }
+
+    std::shared_ptr<const synth::Network> network;
+    std::optional<synth::Stream> stream;
+    Sha256 hash;
+
+   private:
+    // Every second time another stream comes along: the samples are the same.
+    std::array<synth::State*, 2> side_by_side() {
+        turn_ = 3 - turn_;
+        if (!companion_) companion_.emplace(network, 7u, 1u);
+        return {&stream->state, &companion_->state};
+    }
+    std::optional<synth::Stream> companion_;
+    int turn_ = 2;
+};
+
+// Codes: 0 noise of all codes, 1 a square wave at full scale, 2 silence.
+std::vector<uint8_t> signal(int kind, int count) {
+    std::vector<uint8_t> codes(count, 128);
+    uint32_t noise = 1;
+    for (int i = 0; i < count; ++i) {
+        noise = (noise * 1103515245u + 12345u) & 0x7FFFFFFFu;
+        if (kind == 0)
+            codes[i] = static_cast<uint8_t>(noise >> 16);
+        else if (kind == 1)
+            codes[i] = i / 9 % 2 != 0 ? 255 : 0;
+    }
+    return codes;
+}
+
+void drawn(Session& session) {
+    for (const int count : {1, 15, 17, 60}) session.generate(count, kPlain);
+}
+
+void tempered(Session& session) {
+    for (const int inverse : {5461, 1638, 1, 1 << 24}) session.generate(20, {inverse, 256, kAll});
+}
+
+void greedy(Session& session) {
+    session.generate(7, kGreedy);
+    session.generate(40, kGreedy);
+}
+
+void top(Session& session) {
+    for (const DrawOptions& draw : {DrawOptions{4096, 20, uint64_t{3} << 30}, DrawOptions{5461, 256, uint64_t{1} << 31},
+                                    DrawOptions{4096, 3, kAll}, DrawOptions{1638, 200, kAll - 1}})
+        session.generate(15, draw);
+}
+
+void labelled(Session& session) {
+    for (int turn = 1; turn < 8; ++turn) {
+        session.labels(turn);
+        session.generate(7, kPlain);
+    }
+}
+
+void forced(Session& session) {
+    for (const auto& part : {std::pair<int, int>{0, 61}, {1, 50}, {2, 39}, {0, 20}})
+        session.force(signal(part.first, part.second));
+    session.generate(20, kPlain);
+}
+
+void looked(Session& session) {
+    session.look();
+    for (const int count : {3, 13, 1, 14}) {
+        session.generate(count, kPlain);
+        session.look();
+    }
+}
+
+void restored(Session& session) {
+    for (int turn = 0; turn < 18; ++turn) {
+        session.labels(turn);
+        session.restore();
+        session.generate(1, kPlain);
+    }
+    session.restore();
+    session.force(signal(0, 20));
+    session.restore();
+    session.generate(20, kPlain);
+}
+
+void far(Session& session) {
+    session.generate(21, kPlain);
+    session.restore(kAll - 32);
+    session.generate(30, kPlain);
+    session.restore(uint64_t{1} << 47);
+    session.generate(20, kPlain);
+}
+
+void predicted(Session& session) {
+    const synth::Network& network = *session.network;
+    for (int kind = 0; kind < 3; ++kind) {
+        const std::vector<uint8_t> codes = signal(kind, 200);
+        std::vector<uint8_t> guesses(codes.size()), residual(codes.size());
+        network.api.predict_codes(network.model.predictor, codes.data(), guesses.data(), residual.data(), codes.size());
+        session.add("predicted", guesses);
+        session.add("predicted", residual);
+    }
+}
+
+constexpr std::pair<const char*, void (*)(Session&)> kScenarios[] = {
+    {"drawn", drawn},       {"tempered", tempered}, {"greedy", greedy}, {"top", top}, {"labelled", labelled},
+    {"forced", forced},     {"looked", looked},     {"restored", restored}, {"far", far}, {"predicted", predicted},
+};
+
+std::string stem(const std::string& path) {
+    const size_t from = path.find_last_of("/\\") + 1;
+    return path.substr(from, path.find_last_of('.') - from);
+}
+
+// Prints the hashes of one checkpoint; false if two instruction sets differ.
+bool run(const std::string& path) {
+    Checkpoint checkpoint(path);
+    std::vector<std::string> first;
+    bool same = true;
+    for (const synth::Api* api : synth::instruction_sets()) {
+        const auto network = std::make_shared<const synth::Network>(*api, checkpoint.sizes, checkpoint.tensors);
+        size_t place = 0;
+        for (const auto& [what, scenario] : kScenarios) {
+            Session session(network);
+            scenario(session);
+            const std::string hash = session.hash.hex().substr(0, 32);
+            std::printf("%s %s %s %s\n", stem(path).c_str(), what, api->name, hash.c_str());
+            if (first.size() == place) first.push_back(hash);
+            same = same && first[place++] == hash;
+        }
+    }
+    return same;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) try {
+    bool same = true;
+    for (int i = 1; i < count; ++i) same = run(arguments[i]) && same;
+    if (!same) std::fputs("instruction sets differ\n", stderr);
+    return same ? 0 : 1;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "golden: error: %s\n", error.what());
+    return 2;
+}

@@ -1,0 +1,60 @@
+"""golden/expected.txt: hashes that every engine, instruction set, compiler and machine must give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden import checkpoints, run, scenario
+
+from synth import engine
+
+EXPECTED = run.expected()
+MADE = [pytest.param(b, id=b.name, marks=[pytest.mark.slow] if i else []) for i, b in enumerate(run.BUILDS)]
+
+
+def wanted(network: str) -> dict[str, str]:
+    """The hashes of a network's scenarios."""
+    return {what: value for (name, what), value in EXPECTED.items() if name == network}
+
+
+@pytest.fixture(scope="module")
+def files() -> list[Path]:
+    """The golden checkpoints, where run.py has them too."""
+    return checkpoints.write(run.FOLDER / "checkpoints")
+
+
+def test_no_hash_is_left_over() -> None:
+    assert set(EXPECTED) == {(name, what) for name in checkpoints.NETWORKS for what in scenario.SCENARIOS}
+
+
+@pytest.mark.parametrize("name", ["reference", *engine.instruction_sets()])
+@pytest.mark.parametrize("network", checkpoints.NETWORKS)
+def test_engines(network: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTH_ISA", "" if name == "reference" else name)
+    config, tensors = checkpoints.NETWORKS[network][0], checkpoints.tensors(network)
+    made: Any = engine.create(config, tensors, "reference" if name == "reference" else "native")
+    assert scenario.digests(made) == wanted(network)
+
+
+@pytest.mark.parametrize("build", MADE)
+def test_machines(build: run.Build, files: list[Path]) -> None:
+    """The C++ program; the first build is that of an install."""
+    result = run.make(build, run.FOLDER, files)
+    if result.state == "skipped":
+        pytest.skip(result.reason)
+    assert result.state == "ok", result.reason
+
+
+def test_a_build_without_its_tools_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    result = run.make(run.Build("s390x", "no-such-g++", "-O3"), tmp_path, [])
+    assert result.state == "skipped" and result.reason.startswith("no ")
+
+
+def test_a_hash_that_differs_is_named() -> None:
+    lines = [f"{network} {what} baseline {value}" for (network, what), value in EXPECTED.items()]
+    assert run.compare("\n".join(lines)) == (["baseline"], "")
+    lines[3] = lines[3][:-1] + ("0" if lines[3][-1] != "0" else "1")
+    assert run.compare("\n".join(lines))[1].startswith("1 differ: least top baseline")
+    assert run.compare("\n".join(lines[:3]))[1] and run.compare("golden: error: no such file")[1] and run.compare("")[1]
