@@ -50,8 +50,8 @@ def _streams(model: sampler.Model, cores: int) -> Iterator[Row]:
     yield one
     if model.engine.name == "native":
         for count in (2, 8):
-            yield _against(one, _together(f"{count} streams, one thread", model, count))
-        pair = _together("", model, 2)
+            yield _against(one, _together(f"{count} streams, one thread", model.engine, count))
+        pair = _together("", model.engine, 2)
         crowd = _threads(f"{2 * cores} streams, {cores} threads", model, cores)
         yield _against({**pair, "name": "2 streams, one thread, measured just before"}, crowd)
         state, codes = model.engine.state(), np.full(1 << 12, 128, np.uint8)
@@ -80,6 +80,7 @@ def _sizes(loaded: checkpoint.Checkpoint) -> Iterator[Row]:
                 row = _one(f"{title}, {name}", player)
                 yield row
         yield _against(row, _product(f"{title}, product alone", player))
+        yield _against(row, _together(f"{title}, 8 streams, one thread", player, 8))
 
 
 def random_tensors(config: ModelConfig, density: float, loaded: checkpoint.Checkpoint) -> dict[str, NDArray[Any]]:
@@ -117,10 +118,10 @@ def _product(title: str, player: Any) -> Row:
     return _native(title, timing.measure(lambda: player.product(state, 1 << 10), 1 << 10), 1, 1, player)
 
 
-def _together(title: str, model: sampler.Model, count: int) -> Row:
-    streams = [model.start(Draw(), seed=seed) for seed in range(count)]
-    speeds = timing.measure(lambda: stream.codes_together(streams, 1 << 12), count << 12)
-    return _native(title, speeds, count, 1, model.engine)
+def _together(title: str, player: Any, count: int) -> Row:
+    states = [player.state(seed) for seed in range(count)]
+    speeds = timing.measure(lambda: player.generate_together(states, 1 << 12, Draw()), count << 12)
+    return _native(title, speeds, count, 1, player)
 
 
 def _threads(title: str, model: sampler.Model, threads: int) -> Row:
