@@ -17,8 +17,8 @@ from synth import checkpoint, engine
 from synth.config import TrainConfig
 from synth.corpus import Corpus, open_cache
 from synth.data import Batches, Row, validation_rows
+from synth.engine.layout import block_density
 from synth.errors import RunError
-from synth.information import block_density
 from synth.learn import Learner, denormals_flushed, learn, measure, steady_memory
 from synth.predicting import predict_codes
 from synth.quantize import quantize

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import NDArray
-
 from synth import checkpoint, engine
+from synth.engine.layout import block_density
 from synth.errors import SynthError
 
 Told = tuple[dict[str, Any], list[str], list[SynthError]]
@@ -84,12 +83,6 @@ def _network_work(loaded: checkpoint.Checkpoint) -> float:
     recurrent = loaded.tensors["sample.recurrent.weight"]
     own = recurrent.size * block_density(recurrent) + loaded.tensors["head.dense.weight"].size
     return shared / loaded.config.hop + own + 8 * loaded.config.head_units
-
-
-def block_density(weight: NDArray[Any]) -> float:
-    """Share of the blocks of 16 rows and 4 columns of a matrix that are not all zeros: the others are not computed."""
-    rows, columns = weight.shape
-    return float(weight.reshape(rows // 16, 16, columns // 4, 4).any((1, 3)).mean())
 
 
 def _predictor_work(loaded: checkpoint.Checkpoint) -> float:

@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch")
 
 from synth import checkpoint, config, information, sparse  # noqa: E402
 from synth.config import TrainConfig  # noqa: E402
+from synth.engine.layout import block_density  # noqa: E402
 from synth.errors import RunError, UsageError  # noqa: E402
 from synth.export import export  # noqa: E402
 from synth.runs import RunFolder  # noqa: E402
@@ -116,7 +117,7 @@ def test_blocks_never_come_back(one: float, other: float, seed: int) -> None:
     assert not np.any(blocks(after) & ~blocks(before))
     np.testing.assert_array_equal(sparse.zero_mask(after), np.asarray(sparse.block_mask(after, last)))
     np.testing.assert_array_equal(after, after * sparse.block_mask(after, last))  # chosen again: nothing changes
-    assert information.block_density(after.numpy()) == blocks(after).mean()
+    assert block_density(after.numpy()) == blocks(after).mean()
 
 
 def test_a_block_with_one_weight_is_no_zero_block() -> None:
