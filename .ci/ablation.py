@@ -61,6 +61,7 @@ ROWS = (
     Row("sample 192", {"sample_units": 192}),
     Row("sample 256", {"sample_units": 256}),
     Row("head 32", {"head_units": 32}),
+    Row("head 128", {"head_units": 128}),
     Row("order 32", {"order": 32}),
     Row("no predictor", predictor="none"),
     Row("sign-LMS", predictor="sign-LMS"),
@@ -74,6 +75,7 @@ ROWS = (
     Row("256 at 25 %", {"sample_units": 256}, 0.25),
     Row("256 at 12.5 %", {"sample_units": 256}, 0.125),
     Row("384 at 10 %", {"sample_units": 384}, 0.1),
+    Row("256 at 25 %, head 128", {"sample_units": 256, "head_units": 128}, 0.25),
 )
 
 
