@@ -1,91 +1,199 @@
-"""Samples a second of this machine: one stream, several, every instruction set, the reference, and PyTorch."""
+"""Samples a second of this machine: streams alone, together and on threads, instruction sets, sizes, PyTorch."""
 
 from __future__ import annotations
 
 import os
 import platform
-import statistics
-import threading
-import time
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Event
 from typing import Any
 
-from synth import checkpoint, engine, parallel, sampler
-from synth.config import Draw
+import numpy as np
+from numpy.typing import NDArray
+
+from synth import checkpoint, engine, generating, parallel, sampler, stream, timing
+from synth.config import Draw, ModelConfig
+from synth.engine.layout import layout
 from synth.extras import training_extra
 
-_REPEATS = 5
-_SECONDS = 0.4
-"""Times that each thing is measured, and for how long: with every instruction set well below two minutes."""
-_LEAST = 64
+SIZES = ((192, 128, 1.0), (288, 192, 1.0), (384, 256, 1.0), (192, 256, 0.25))
+"""Frame units, sample units, and the share of the sample tier's recurrent blocks that are not zero; head 32."""
 _TORCH_SAMPLES = 1500
+_FILE_SECONDS = 10
+Row = dict[str, Any]
 
 
 def run(name: str, threads: int | None, baseline: str | None) -> dict[str, Any]:
-    """What `synth bench --json` reports: the median speed of each thing, and its spread, (most - least) / median."""
+    """What `synth bench --json` reports: the median speed of each thing, and its spread, (most - least) / median.
+
+    `ratio`, where a row has one, is its speed over that of the row that `over` names. `milliseconds` is a duration.
+    """
     loaded = checkpoint.load(name)
     torch = _baseline() if baseline else None
     cores = threads or os.cpu_count() or 1
-    results = [_engine(loaded, "one stream, one thread", 1)]
-    if results[0]["engine"] == "native":
-        results.append(_engine(loaded, f"{cores} streams, {cores} threads", cores))
-        for instruction_set in engine.instruction_sets():
-            with _forced(instruction_set):
-                results.append(_engine(loaded, f"one stream, {instruction_set}", 1))
-        results.append(_engine(loaded, "reference engine", 1, "reference"))
-    if torch:
-        speeds = [torch(loaded, _TORCH_SAMPLES) for _ in range(3)]
-        results.append(_result("PyTorch, one sample at a time, one thread", speeds, 1, "torch", "torch"))
-    return {"results": results, "processor": processor()}
+    rows = [*_streams(sampler.Model(loaded), cores)]
+    one = rows[0]
+    if one["engine"] == "native":
+        rows += _sets(loaded)
+        rows += _sizes(loaded)
+        rows.append(_one("reference engine", sampler.Model(loaded, "reference").engine))
+    for title, speeds in torch(loaded, _TORCH_SAMPLES) if torch else []:
+        rows.append(_against(one, _row(title, speeds, 1, 1, "torch", "torch")))
+    return {"results": rows, "processor": processor()}
 
 
-def _engine(loaded: checkpoint.Checkpoint, name: str, streams: int, kind: str = "auto") -> dict[str, Any]:
-    model = sampler.Model(loaded, kind)
-    sources = [model.start(Draw(), seed=number) for number in range(streams)]
+def _streams(model: sampler.Model, cores: int) -> Iterator[Row]:
+    """The checkpoint itself: one stream, several, given samples, a file, a start."""
+    one = _one("one stream, one thread", model.engine)
+    yield one
+    if model.engine.name == "native":
+        for count in (2, 8):
+            yield _against(one, _together(f"{count} streams, one thread", model, count))
+        pair = _together("", model, 2)
+        crowd = _threads(f"{2 * cores} streams, {cores} threads", model, cores)
+        yield _against({**pair, "name": "2 streams, one thread, measured just before"}, crowd)
+        state, codes = model.engine.state(), np.full(1 << 12, 128, np.uint8)
+        forced = timing.measure(lambda: model.engine.force(state, codes), len(codes))
+        yield _against(one, _native("given samples (score, compress)", forced, 1, 1, model.engine))
+        yield _against(one, _product("the recurrent product alone", model.engine))
+    yield _against(one, _file(model))
+    yield _start(model)
 
-    def draw(count: int) -> int:
-        parallel.each(lambda source: source.codes(count), sources, streams, threading.Event())
-        return count * streams
 
-    speeds = _measure(draw)
-    return _result(name, speeds, streams, model.engine.instruction_set, model.engine.name)
+def _sets(loaded: checkpoint.Checkpoint) -> Iterator[Row]:
+    for name in engine.instruction_sets():
+        with _forced(name):
+            yield _one(f"one stream, {name}", engine.create(loaded.config, loaded.tensors))
 
 
-def _baseline() -> Callable[[checkpoint.Checkpoint, int], float]:
+def _sizes(loaded: checkpoint.Checkpoint) -> Iterator[Row]:
+    """Networks of random weights, on every instruction set, and the recurrent product alone on the best."""
+    for frame, sample, density in SIZES:
+        config = ModelConfig(loaded.config.sample_rate, frame_units=frame, sample_units=sample, head_units=32)
+        tensors = random_tensors(config, density, loaded)
+        title = f"random weights {frame}/{sample}" + (f", {density:.0%} of the blocks" if density < 1 else "")
+        for name in engine.instruction_sets():
+            with _forced(name):
+                player = engine.create(config, tensors)
+                row = _one(f"{title}, {name}", player)
+                yield row
+        yield _against(row, _product(f"{title}, product alone", player))
+
+
+def random_tensors(config: ModelConfig, density: float, loaded: checkpoint.Checkpoint) -> dict[str, NDArray[Any]]:
+    """Tensors of `config` with random weights, and tables and constants of the predictor from `loaded`.
+
+    In each tile of 16 rows of the sample tier's recurrent matrix a share `density` of the blocks of 4 columns is kept.
+    """
+    random = np.random.default_rng(0)
+    tensors: dict[str, NDArray[Any]] = {}
+    for name, (kind, shape) in layout(config).items():
+        low, high = (-127, 128) if kind == "int8" else (10, 400) if name.endswith(".scale") else (-1000, 1000)
+        tensors[name] = random.integers(low, high, shape).astype(kind)
+        if name.endswith(".shift"):
+            tensors[name][:] = 3
+    weight, blocks = tensors["sample.recurrent.weight"], config.sample_units // 4
+    for row in range(0, len(weight), 16):
+        for column in random.permutation(blocks)[round(blocks * density) :]:
+            weight[row : row + 16, 4 * column : 4 * column + 4] = 0
+    known = {key: value for key, value in loaded.tensors.items() if key.startswith(("table.", "predictor."))}
+    start = np.zeros(config.order)
+    start[:2] = 1.5, -0.75
+    return {**tensors, **known, "predictor.start": start}
+
+
+def _one(title: str, player: Any) -> Row:
+    state = player.state(1)
+    count = 1 << 12 if player.name == "native" else 1 << 6
+    speeds = timing.measure(lambda: player.generate(state, count, Draw()), count)
+    return _native(title, speeds, 1, 1, player)
+
+
+def _product(title: str, player: Any) -> Row:
+    """The sample tier's recurrent product, in the order of reads that a stream has: the least that a step takes."""
+    state = player.state(1)
+    return _native(title, timing.measure(lambda: player.product(state, 1 << 10), 1 << 10), 1, 1, player)
+
+
+def _together(title: str, model: sampler.Model, count: int) -> Row:
+    streams = [model.start(Draw(), seed=seed) for seed in range(count)]
+    speeds = timing.measure(lambda: stream.codes_together(streams, 1 << 12), count << 12)
+    return _native(title, speeds, count, 1, model.engine)
+
+
+def _threads(title: str, model: sampler.Model, threads: int) -> Row:
+    """Pairs of streams, a pair a thread."""
+    pairs = [[model.start(Draw(), seed=2 * k + seed) for seed in range(2)] for k in range(threads)]
+
+    def draw() -> None:
+        parallel.each(lambda pair: stream.codes_together(pair, 1 << 17), pairs, threads, Event())
+
+    return _native(title, timing.measure(draw, 2 * threads << 17), 2 * threads, threads, model.engine)
+
+
+def _file(model: sampler.Model) -> Row:
+    """What `generate-audio` reports of a file: kernel, Python, WAV, until it is in its place."""
+    native = model.engine.name == "native"
+    with tempfile.TemporaryDirectory() as folder:
+        request = generating.Request(
+            os.path.join(folder, "out.wav"),
+            str(model.checkpoint.path),
+            duration=_FILE_SECONDS if native else 0.02,
+            seed=1,
+            force=True,
+            engine=model.engine.name,
+        )
+        speeds = [generating.generate(request, _silent)["samples_per_second"] for _ in range(timing.REPEATS)]
+    return _native("one stream into a file (generate-audio)", speeds, 1, 1, model.engine)
+
+
+def _silent(_: int | None) -> AbstractContextManager[Callable[[int], None]]:
+    """No progress bar."""
+    return nullcontext(lambda samples: None)
+
+
+def _start(model: sampler.Model) -> Row:
+    """A stream made, primed with 100 ms, its first 10 ms given."""
+    prime, first = np.full(model.sample_rate // 10, 130, np.uint8), model.sample_rate // 100
+
+    def begin() -> None:
+        model.start(Draw(), seed=1, prime=prime).codes(first)
+
+    speeds = timing.measure(begin, len(prime) + first)
+    row = _native("a stream made, primed with 100 ms, its first 10 ms", speeds, 1, 1, model.engine)
+    return {**row, "milliseconds": 1000 * (len(prime) + first) / row["samples_per_second"]}
+
+
+def _baseline() -> Callable[[checkpoint.Checkpoint, int], list[tuple[str, list[float]]]]:
     """What steps the same network in PyTorch and gives samples a second; SynthError where there is no torch."""
     with training_extra("--baseline torch"):
         from synth import baseline
 
-        return baseline.samples_per_second
+        return baseline.speeds
 
 
-def _measure(draw: Callable[[int], int]) -> list[float]:
-    """Samples a second, several times, of `draw(count)`, which returns how many samples it made."""
-    count = _LEAST
-    while (elapsed := _timed(draw, count)[1]) < _SECONDS / 4:
-        count *= 2
-    count = max(_LEAST, int(count * _SECONDS / elapsed))
-    return [made / elapsed for made, elapsed in (_timed(draw, count) for _ in range(_REPEATS))]
+def _native(title: str, speeds: list[float], streams: int, threads: int, player: Any) -> Row:
+    return _row(title, speeds, streams, threads, player.instruction_set, player.name)
 
 
-def _timed(draw: Callable[[int], int], count: int) -> tuple[int, float]:
-    began = time.perf_counter()
-    made = draw(count)
-    return made, max(time.perf_counter() - began, 1e-9)
-
-
-def _result(name: str, speeds: list[float], streams: int, instruction_set: str, kind: str) -> dict[str, Any]:
-    median = statistics.median(speeds)
+def _row(title: str, speeds: list[float], streams: int, threads: int, instruction_set: str, kind: str) -> Row:
+    median, spread = timing.summary(speeds)
     return {
-        "name": name,
+        "name": title,
         "samples_per_second": median,
-        "spread": (max(speeds) - min(speeds)) / median,
+        "spread": spread,
         "streams": streams,
-        "threads": streams,
+        "threads": threads,
         "instruction_set": instruction_set,
         "engine": kind,
     }
+
+
+def _against(other: Row, row: Row) -> Row:
+    """`row` with its speed over the other's."""
+    return {**row, "ratio": row["samples_per_second"] / other["samples_per_second"], "over": other["name"]}
 
 
 @contextmanager

@@ -131,8 +131,8 @@ def bench(options: Namespace, console: Console) -> Report:
     lines = [data["processor"]]
     for result in data["results"]:
         speed = f"{result['samples_per_second']:>12,.0f} samples/s, spread {100 * result['spread']:.1f} %"
-        lines.append(f"{result['name']:<{width}}  {speed}, {result['instruction_set']}")
-    if options.baseline:
-        first, last = (data["results"][at]["samples_per_second"] for at in (0, -1))
-        lines.append(f"one stream is {first / last:.0f} times as fast as {data['results'][-1]['name']}")
+        ratio = result.get("ratio", 0)
+        more = f", {f'{ratio:.3g}' if ratio > 0.1 else f'1/{1 / ratio:.0f}'} x {result['over']}" if ratio else ""
+        more += f", {result['milliseconds']:.2f} ms" if "milliseconds" in result else ""
+        lines.append(f"{result['name']:<{width}}  {speed}, {result['instruction_set']}{more}")
     return Report(data, lines)

@@ -7,9 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from synth import audio, mulaw, parallel, places, sampler, stream
 from synth.config import Draw
@@ -23,6 +26,8 @@ Tick = Callable[[int], Any]
 Progress = Callable[[int | None], AbstractContextManager[Tick]]
 
 _BLOCK = 1 << 14
+_TOGETHER = 2
+"""Streams that one thread draws at once; more share no more work (BENCHMARKS.md)."""
 _SMALL_BLOCK = 1 << 9
 """Samples between two looks at whether to stop: for the slow engine, and where somebody listens."""
 
@@ -139,37 +144,65 @@ def _check_places(request: Request, jobs: list[_Job]) -> None:
 def _run(work: _Work, jobs: list[_Job], threads: int, play: bool) -> float:
     """Makes the files, on threads where there are several; seconds that were spent waiting for the sound device."""
     if not play:
-        parallel.each(lambda job: _make(work, job), jobs, threads, work.stop)
+        # streams share the engine's work only where every thread has some anyway
+        together = _TOGETHER if len(jobs) > threads else 1
+        groups = [jobs[start : start + together] for start in range(0, len(jobs), together)]
+        parallel.each(lambda group: _make(work, group), groups, threads, work.stop)
         return 0.0
     from synth.play import Player
 
     with Player(work.model.sample_rate) as player:
         for job in jobs:
-            _make(work, job, player)
+            _make(work, [job], player)
     return player.seconds
 
 
-def _make(work: _Work, job: _Job, player: Player | None = None) -> None:
-    """One file, from its first sample to its place; nothing stays of it when it fails or is stopped."""
+def _make(work: _Work, jobs: list[_Job], player: Player | None = None) -> None:
+    """Files side by side, from their first samples to their places; nothing stays of one that fails or is stopped."""
     model, samples = work.model, work.samples
-    source = work.source.fork(job.seed)
-    picture = None
-    if job.plot:
-        from synth.plot import Picture
-
-        picture = Picture(samples, model.sample_rate)
+    sources = [work.source.fork(job.seed) for job in jobs]
     size = _BLOCK if model.engine.name == "native" and player is None else _SMALL_BLOCK
-    with AudioWriter(job.path, model.sample_rate, work.format, work.force, samples) as out:
+    with ExitStack() as stack:
+        outs = [stack.enter_context(_Out(work, job)) for job in jobs]
         for start in range(0, samples, size):
             if work.stop.is_set():
                 raise parallel.Stopped
-            block = source.pcm(min(size, samples - start))
-            out.write(block)
-            if picture:
-                picture.add(block)
-            if player:
-                player.write(block)
-            work.tick(len(block))
-        if picture and job.plot:
-            title = f"{os.path.basename(job.path)}: {model.checkpoint.name}, seed {job.seed}"
-            places.write_whole(job.plot, picture.png(title))
+            for out, codes in zip(outs, stream.codes_together(sources, min(size, samples - start)), strict=True):
+                block = mulaw.DECODE[codes]
+                out.write(block)
+                if player:
+                    player.write(block)
+                work.tick(len(block))
+        for out in outs:
+            out.draw()
+
+
+class _Out:
+    """Where a stream goes: a file and, where it is asked for, its picture."""
+
+    def __init__(self, work: _Work, job: _Job) -> None:
+        self.job, self.title = job, f"{os.path.basename(job.path)}: {work.model.checkpoint.name}, seed {job.seed}"
+        self.writer = AudioWriter(job.path, work.model.sample_rate, work.format, work.force, work.samples)
+        self.picture = None
+        if job.plot:
+            from synth.plot import Picture
+
+            self.picture = Picture(work.samples, work.model.sample_rate)
+
+    def __enter__(self) -> _Out:
+        self.writer.__enter__()
+        return self
+
+    def __exit__(self, *why: Any) -> None:
+        self.writer.__exit__(*why)
+
+    def write(self, block: NDArray[np.int16]) -> None:
+        """The next samples, int16."""
+        self.writer.write(block)
+        if self.picture:
+            self.picture.add(block)
+
+    def draw(self) -> None:
+        """The picture, once all samples are there."""
+        if self.picture and self.job.plot:
+            places.write_whole(self.job.plot, self.picture.png(self.title))

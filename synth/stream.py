@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import operator
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -109,22 +109,15 @@ class Stream:
 
     def codes(self, count: int) -> NDArray[np.uint8]:
         """The next `count` samples as mu-law codes: uint8 (count,)."""
-        codes = np.empty(count, np.uint8)
-        careful = replace(self._draw, top_p=min(self._draw.top_p, OPENING_TOP_P))
-        for start, stop in self._spans(count):
-            middle = min(stop, max(start, start + self._opening - self._state.position))
-            if middle > start:
-                codes[start:middle] = self.engine.generate(self._state, middle - start, careful)
-            if stop > middle:
-                codes[middle:stop] = self.engine.generate(self._state, stop - middle, self._draw)
-        return codes
+        return codes_together([self], count)[0]
 
     def force(self, codes: NDArray[np.uint8]) -> int:
         """Takes `codes` (uint8) as the next samples; what they cost under the model, in 1/65536 bit."""
-        total = 0
-        for start, stop in self._spans(len(codes)):
-            total += int(self.engine.force(self._state, codes[start:stop]).sum(dtype=np.uint64))
-        return total
+        return force_together([self], codes)[0]
+
+    def _place(self) -> tuple[Any, ...]:
+        """What streams must have in common to be drawn together."""
+        return id(self.engine), self._draw, int(self._state.position)
 
     def distribution(self) -> NDArray[np.float64]:
         """Probabilities of the 256 codes of the next sample at temperature 1: float64 (256,)."""
@@ -187,14 +180,50 @@ class Stream:
             self._state.labels = self._changes.pop(0)[1]
         return tuple(self._state.labels)
 
-    def _spans(self, count: int) -> Iterator[tuple[int, int]]:
-        """Cuts the next `count` samples where labels change and where the kernel's blocks end: (start, stop) pairs."""
-        if count < 0:
-            raise UsageError(f"samples {count}: must be 0 or more")
-        start = 0
-        while start < count:
-            self._due()
-            room = self._changes[0][0] - self._state.position if self._changes else count
-            stop = min(count, start + min(room, _BLOCK))
-            yield start, stop
-            start = stop
+
+def codes_together(streams: Sequence[Stream], count: int) -> NDArray[np.uint8]:
+    """The next `count` codes of each stream (uint8 [streams, count]), on one thread.
+
+    Each gives what it gives alone. Streams of one model and one way to draw that stand at the same sample share the
+    engine's work (every load of a weight serves several), others follow one after the other.
+    """
+    lead = streams[0]
+    codes = np.empty((len(streams), max(0, count)), np.uint8)
+    if any(other._place() != lead._place() for other in streams):
+        for row, stream in zip(codes, streams, strict=True):
+            row[:] = stream.codes(count)
+        return codes
+    states = [stream._state for stream in streams]
+    careful = replace(lead._draw, top_p=min(lead._draw.top_p, OPENING_TOP_P))
+    for start, stop in _spans(streams, count):
+        middle = min(stop, max(start, start + lead._opening - lead._state.position))
+        for first, last, draw in ((start, middle, careful), (middle, stop, lead._draw)):
+            if last > first:
+                codes[:, first:last] = lead.engine.generate_together(states, last - first, draw)
+    return codes
+
+
+def force_together(streams: Sequence[Stream], codes: NDArray[np.uint8]) -> list[int]:
+    """Takes `codes` (uint8) as the next samples of every stream of one model; what they cost each, in 1/65536 bit."""
+    totals = np.zeros(len(streams), np.uint64)
+    states = [stream._state for stream in streams]
+    for start, stop in _spans(streams, len(codes)):
+        rows = np.broadcast_to(codes[start:stop], (len(streams), stop - start))
+        totals += streams[0].engine.force_together(states, rows).sum(1, dtype=np.uint64)
+    return [int(total) for total in totals]
+
+
+def _spans(streams: Sequence[Stream], count: int) -> Iterator[tuple[int, int]]:
+    """Cuts the next `count` samples where labels change and where the kernel's blocks end: (start, stop) pairs."""
+    if count < 0:
+        raise UsageError(f"samples {count}: must be 0 or more")
+    start = 0
+    while start < count:
+        room = _BLOCK
+        for stream in streams:
+            stream._due()
+            if stream._changes:
+                room = min(room, stream._changes[0][0] - stream._state.position)
+        stop = min(count, start + room)
+        yield start, stop
+        start = stop

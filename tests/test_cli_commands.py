@@ -68,16 +68,6 @@ def test_info_lists_checkpoints_and_instruction_sets() -> None:
     assert b"instruction set" in run("synth", "info").stdout
 
 
-@pytest.mark.slow
-def test_bench_measures_every_instruction_set() -> None:
-    done = run("synth", "bench", "-c", tiny_checkpoint(), "--json", "--threads", 2)
-    report = json.loads(done.stdout)
-    assert report["processor"]
-    keys = {"name", "samples_per_second", "spread", "streams", "threads", "instruction_set", "engine"}
-    assert all(set(result) == keys for result in report["results"])
-    assert report["results"][0]["streams"] == 1
-
-
 def test_help_and_version_need_no_numpy() -> None:
     for name in ("generate-audio", "synth"):
         done = run(name, "--version")

@@ -233,3 +233,65 @@ def test_a_damaged_state_is_refused() -> None:
     state = fast.state(1)
     with pytest.raises(EngineError):
         state.labels = (9, 9)
+
+
+def thinned(tensors: dict, config: ModelConfig, kept: int, seed: int = 0) -> None:
+    """Leaves `kept` of the blocks of 16 rows x 4 columns of each tile of the sample tier's recurrent matrix."""
+    weight, random = tensors["sample.recurrent.weight"], np.random.default_rng(seed)
+    for row in range(0, len(weight), 16):
+        for column in random.permutation(config.sample_units // 4)[kept:]:
+            weight[row : row + 16, 4 * column : 4 * column + 4] = 0
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("kept", [0, 1, 2, 5, 9, 20])
+def test_zero_blocks_are_left_out_without_a_trace(monkeypatch: pytest.MonkeyPatch, name: str, kept: int) -> None:
+    config = dataclasses.replace(SMALL, sample_units=80)
+    tensors = random_tensors(config, 8, wild=True)
+    thinned(tensors, config, kept)
+    tensors["sample.recurrent.weight"][16:48] = 0  # tiles of their own counts
+    fast, slow = forced(monkeypatch, name, config, tensors), ReferenceEngine(config, tensors)
+    a, b = fast.state(1), slow.state(1)
+    assert np.array_equal(fast.generate(a, 40, Draw()), slow.generate(b, 40, Draw()))
+    assert same(a.save(), b.save())
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("streams", [2, 3, 5])
+@pytest.mark.parametrize("kept", [20, 4])
+def test_streams_together_equal_each_alone(monkeypatch: pytest.MonkeyPatch, name: str, streams: int, kept: int) -> None:
+    """Frames that start at other samples, other labels, every way to draw; then the same for given codes."""
+    config = dataclasses.replace(SMALL, sample_units=80)
+    tensors = random_tensors(config, 9)
+    thinned(tensors, config, kept)
+    fast = forced(monkeypatch, name, config, tensors)
+    together, alone = [[fast.state(seed) for seed in range(streams)] for _ in range(2)]
+    for states in (together, alone):
+        for k, state in enumerate(states):
+            state.labels = (k % 3, 0)
+            fast.generate(state, 5 * (k // 2), Draw())
+    for draw in DRAWS:
+        codes = fast.generate_together(together, 37, draw)
+        assert np.array_equal(codes, [fast.generate(state, 37, draw) for state in alone])
+    given_codes = np.random.default_rng(2).integers(0, 256, (streams, 50)).astype(np.uint8)
+    costs = fast.force_together(together, given_codes)
+    assert np.array_equal(costs, [fast.force(state, row) for state, row in zip(alone, given_codes, strict=True)])
+    assert all(same(a.save(), b.save()) for a, b in zip(together, alone, strict=True))
+
+
+def test_streams_together_must_be_different_ones_of_one_network() -> None:
+    tensors = random_tensors(SMALL, 1)
+    fast, other = native.NativeEngine(SMALL, tensors), native.NativeEngine(SMALL, tensors)
+    state = fast.state(1)
+    with pytest.raises(ValueError, match="twice"):
+        fast.generate_together([state, state], 4, Draw())
+    with pytest.raises(ValueError, match="several networks"):
+        fast.generate_together([state, other.state(1)], 4, Draw())
+
+
+def test_the_bare_product_changes_nothing() -> None:
+    fast = native.NativeEngine(SMALL, random_tensors(SMALL, 1))
+    state = fast.state(1)
+    before = state.save()
+    fast.product(state, 100)
+    assert same(before, state.save())

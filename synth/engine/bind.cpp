@@ -5,7 +5,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <initializer_list>
+#include <mutex>
 #include <stdexcept>
 
 #include "dispatch.hpp"
@@ -167,29 +169,73 @@ std::shared_ptr<synth::Stream> restore(const std::shared_ptr<synth::Network>& ne
     return stream;
 }
 
-nb::object generate(synth::Stream& stream, size_t count, int64_t inverse_temperature, int top_k, uint64_t top_p) {
-    need(inverse_temperature >= 0 && inverse_temperature <= (int64_t{1} << 24) && top_k >= 1 && top_k <= 256 &&
-             top_p >= 1 && top_p <= (uint64_t{1} << 32),
-         "draw: out of range");
-    std::vector<uint8_t> codes(count);
-    {
+// Streams of one network, held for one call that moves them all.
+class Held {
+   public:
+    explicit Held(const std::vector<std::shared_ptr<synth::Stream>>& streams) : network(*streams.at(0)->network) {
+        std::vector<synth::Stream*> order;
+        for (const auto& stream : streams) {
+            need(stream->network == streams[0]->network, "streams: of several networks");
+            order.push_back(stream.get());
+            states.push_back(&stream->state);
+        }
+        std::sort(order.begin(), order.end());  // one order everywhere, so that two calls can't wait for each other
+        need(std::adjacent_find(order.begin(), order.end()) == order.end(), "streams: the same one twice");
         const nb::gil_scoped_release release;
-        const std::lock_guard<std::mutex> guard(stream.mutex);
-        const synth::Network& network = *stream.network;
-        network.api.generate(network.model, stream.state, codes.data(), count, {inverse_temperature, top_k, top_p});
+        for (synth::Stream* stream : order) guards_.emplace_back(stream->mutex);
     }
-    return to_array(codes, 0);
+    int count() const { return static_cast<int>(states.size()); }
+
+    const synth::Network& network;
+    std::vector<synth::State*> states;
+
+   private:
+    std::vector<std::unique_lock<std::mutex>> guards_;
+};
+
+// Pointers to the rows of a [rows][columns] array.
+template <class T>
+std::vector<T*> rows_of(T* values, size_t rows, size_t columns) {
+    std::vector<T*> found;
+    for (size_t row = 0; row < rows; ++row) found.push_back(values + row * columns);
+    return found;
 }
 
-nb::object force(synth::Stream& stream, const Codes& codes) {
-    std::vector<uint32_t> costs(codes.shape(0));
+using Streams = std::vector<std::shared_ptr<synth::Stream>>;
+
+nb::object generate(const Streams& streams, size_t count, int64_t inverse_temperature, int top_k, uint64_t top_p) {
+    need(!streams.empty() && inverse_temperature >= 0 && inverse_temperature <= (int64_t{1} << 24) && top_k >= 1 &&
+             top_k <= 256 && top_p >= 1 && top_p <= (uint64_t{1} << 32),
+         "draw: out of range");
+    std::vector<uint8_t> codes(streams.size() * count);
+    const Held held(streams);
     {
         const nb::gil_scoped_release release;
-        const std::lock_guard<std::mutex> guard(stream.mutex);
-        const synth::Network& network = *stream.network;
-        network.api.force(network.model, stream.state, codes.data(), costs.data(), costs.size());
+        held.network.api.generate(held.network.model, held.states.data(),
+                                  rows_of(codes.data(), streams.size(), count).data(), held.count(), count,
+                                  {inverse_temperature, top_k, top_p});
     }
-    return to_array(costs, 0);
+    return to_array(codes, count);
+}
+
+nb::object force(const Streams& streams, const CodeRows& codes) {
+    need(!streams.empty() && codes.shape(0) == streams.size(), "codes: one row for each stream");
+    const size_t count = codes.shape(1);
+    std::vector<uint32_t> costs(streams.size() * count);
+    const Held held(streams);
+    {
+        const nb::gil_scoped_release release;
+        held.network.api.force(held.network.model, held.states.data(),
+                               rows_of(codes.data(), streams.size(), count).data(),
+                               rows_of(costs.data(), streams.size(), count).data(), held.count(), count);
+    }
+    return to_array(costs, count);
+}
+
+void product(const synth::Stream& stream, size_t count) {
+    synth::Stream copy(stream);
+    const nb::gil_scoped_release release;
+    copy.network->api.product(copy.network->model, copy.state, count);
 }
 
 nb::object distribution(const synth::Stream& stream) {
@@ -241,9 +287,10 @@ NB_MODULE(_kernel, m) {
         .def_prop_rw("labels", &labels, &set_labels)
         .def("copy", [](const synth::Stream& stream) { return std::make_shared<synth::Stream>(stream); })
         .def("save", &save)
-        .def("generate", &generate)
-        .def("force", &force)
         .def("distribution", &distribution);
+    m.def("generate", &generate);
+    m.def("force", &force);
+    m.def("product", &product);
     m.def("network", &make_network, "set"_a, "window"_a, "frame_units"_a, "sample_units"_a, "head_units"_a,
           "label_values"_a, "tensors"_a);
     m.def("restore", &restore);

@@ -3,6 +3,11 @@
 
 #include "built_sets.hpp"
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 namespace synth {
 
 #define SYNTH_DECLARE(set) extern const Api api_##set;
@@ -20,6 +25,8 @@ bool machine_has(const char* name) {
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
     return set == "baseline";
+#elif defined(__aarch64__) && defined(__linux__)
+    return std::string(name) != "dotprod" || (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #else
     return name != nullptr;  // only sets that every such processor has are built
 #endif

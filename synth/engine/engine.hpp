@@ -54,6 +54,12 @@ class Network {
     Model model{};
 
    private:
+    struct Plan {
+        bool sparse;
+        std::vector<int32_t> first;  // [groups + 1] steps
+        std::vector<uint16_t> columns;
+    };
+    Plan plan(const LinearTensors& from, int blocks, int tiles, int units, int columns) const;
     Matrix pack(const LinearTensors& from, int blocks, int tiles, int units, int columns);
     void pack_tree(const Tensors& tensors);
     const int16_t* spread(const int16_t* from, size_t rows, int units);

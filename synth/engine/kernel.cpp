@@ -42,16 +42,18 @@ inline void predict(const State& state, Work& work) {
 
 inline bool frame_due(const State& state) { return state.phase == 0 || state.phase == kHop; }
 
-// A frame's start, where one is due: the predictor and the frame tier move.
-template <int N>
-void start_frame(const Model& model, State& state, Work& work) {
-    if (state.phase == kHop) {
+// A frame's start of S streams: the predictor and the frame tier move.
+template <int N, int S>
+void start_frame(const Model& model, State* const* states, Work* works) {
+    for (int k = 0; k < S; ++k) {
+        State& state = *states[k];
+        if (state.phase != kHop) continue;
         predictor_update<N>(model.predictor, state.predictor);
         for (int i = model.window - 1; i >= 0; --i) state.window[kHop + i] = state.window[i];
         state.phase = 0;
     }
-    frame_step(model, state, work);
-    predict<N>(state, work);
+    frame_step<S>(model, states, works);
+    for (int k = 0; k < S; ++k) predict<N>(*states[k], works[k]);
 }
 
 // Brings `work` to the state that a step expects.
@@ -60,14 +62,24 @@ void enter(const State& state, Work& work) {
     if (!frame_due(state)) predict<N>(state, work);
 }
 
-// The sample tier and the head's hidden layer of the next sample.
-template <int N>
-inline void begin_sample(const Model& model, State& state, Work& work) {
-    if (frame_due(state)) start_frame<N>(model, state, work);
-    sample_gates(model, state, work, state.window[kHop - state.phase] + 128, work.predicted);
-    hidden_layer(model, work, work.predicted);
-    // all of the next prediction that does not need this sample; not used if a frame starts there
-    predict_parts<N>(state.predictor.weights, state.predictor.history + kHop - 1 - state.phase, work.parts);
+// The sample tier and the head's hidden layer of the next sample of S streams.
+template <int N, int S>
+inline void begin_sample(const Model& model, State* const* states, Work* works) {
+    int due = 0;
+    for (int k = 0; k < S; ++k) due += frame_due(*states[k]);
+    if (due == S)
+        start_frame<N, S>(model, states, works);
+    else
+        for (int k = 0; k < S && due > 0; ++k)
+            if (frame_due(*states[k])) start_frame<N, 1>(model, states + k, works + k);
+    for (int k = 0; k < S; ++k) {
+        State& state = *states[k];
+        Work& work = works[k];
+        sample_gates(model, state, work, state.window[kHop - state.phase] + 128, work.predicted);
+        hidden_layer(model, work, work.predicted);
+        // all of the next prediction that does not need this sample; not used if a frame starts there
+        predict_parts<N>(state.predictor.weights, state.predictor.history + kHop - 1 - state.phase, work.parts);
+    }
 }
 
 // Moves the state past the sample of `code`, and predicts the next one if it is of the same frame.
@@ -84,87 +96,138 @@ inline void end_sample(const Model& model, State& state, Work& work, int code) {
     prefetch_rows(model, code, work.predicted, state.residual);
 }
 
-// One sample, its code chosen by `choice` from two tiles of the tree. The recurrent product for the next sample
-// and the prediction of that sample are computed in between, where they hide the latency of the choice.
-template <int N, class Choice>
-int step(const Model& model, State& state, Work& work, Choice& choice) {
-    begin_sample<N>(model, state, work);
+// One sample of each of S streams, its code chosen by `choices` from two tiles of the tree. The recurrent product for
+// the next sample and the prediction of that sample are computed in between, where they hide the latency of the choice.
+template <int N, int S, class Choice>
+void step(const Model& model, State* const* states, Work* works, Choice* choices, int* codes) {
+    begin_sample<N, S>(model, states, works);
     const Matrix& recurrent = model.sample_recurrent;
     const int groups = groups_of(recurrent);
-    const bool backward = (state.position & 1) != 0;
+    const bool backward = (states[0]->position & 1) != 0;
+    Ends<S> ends;
+    for (int k = 0; k < S; ++k) ends.x[k] = works[k].bytes, ends.out[k] = states[k]->sample_product;
     const auto part = [&](int from, int to) {
-        multiply_gates(recurrent, work.bytes, state.sample_product, groups * from / 4, groups * to / 4, backward);
+        multiply_gates<S>(recurrent, ends, groups * from / 4, groups * to / 4, backward);
     };
+    int high[S];
     part(0, 1);
-    tree_tile(model, work, 0, work.tile);
-    const int high = choice.walk(work.tile, 0);
+    for (int k = 0; k < S; ++k) {
+        tree_tile(model, works[k], 0, works[k].tile);
+        high[k] = choices[k].walk(works[k].tile, 0);
+    }
     part(1, 2);
-    tree_tile(model, work, 1 + high, work.tile);
-    const int code = high * 16 + choice.walk(work.tile, 1);
-    end_sample<N>(model, state, work, code);
+    for (int k = 0; k < S; ++k) {
+        tree_tile(model, works[k], 1 + high[k], works[k].tile);
+        codes[k] = high[k] * 16 + choices[k].walk(works[k].tile, 1);
+        end_sample<N>(model, *states[k], works[k], codes[k]);
+    }
     part(2, 4);
-    return code;
 }
 
+template <int N, int S>
+void generate_some(const Model& model, State* const* states, uint8_t* const* out, size_t count,
+                   const DrawOptions& draw) {
+    Work works[S];
+    int codes[S];
+    for (int k = 0; k < S; ++k) {
+        enter<N>(*states[k], works[k]);
+        frame_random(*states[k], works[k].random);
+    }
+    for (size_t i = 0; i < count; ++i) {
+        Drawer drawers[S];
+        for (int k = 0; k < S; ++k) {
+            const int column = static_cast<int>(states[k]->position % kHop);
+            if (column == 0) frame_random(*states[k], works[k].random);
+            drawers[k] = {&model, &works[k], draw.inverse_temperature, column};
+        }
+        step<N, S>(model, states, works, drawers, codes);
+        for (int k = 0; k < S; ++k) out[k][i] = static_cast<uint8_t>(codes[k]);
+    }
+}
+
+// Draws by the weights of all 256 codes.
 template <int N>
-void generate_some(const Model& model, State& state, uint8_t* codes, size_t count, const DrawOptions& draw) {
+void generate_by_leaves(const Model& model, State& state, uint8_t* codes, size_t count, const DrawOptions& draw) {
     Work work;
-    const bool leaves = draw.inverse_temperature != 0 && (draw.top_k < 256 || draw.top_p < (uint64_t{1} << 32));
+    State* const one = &state;
     enter<N>(state, work);
     frame_random(state, work.random);
     for (size_t i = 0; i < count; ++i) {
         const int column = static_cast<int>(state.position % kHop);
         if (column == 0) frame_random(state, work.random);
-        if (!leaves) {
-            Drawer drawer{model, work, draw.inverse_temperature, column};
-            codes[i] = static_cast<uint8_t>(step<N>(model, state, work, drawer));
-            continue;
-        }
-        begin_sample<N>(model, state, work);
+        begin_sample<N, 1>(model, &one, &work);
         uint32_t weights[256];
         all_leaves(model, work, draw.inverse_temperature, weights);
         codes[i] = static_cast<uint8_t>(draw_leaf(weights, draw, work.random[0][column]));
-        multiply_gates(model.sample_recurrent, work.bytes, state.sample_product);
+        multiply_gates<1>(model.sample_recurrent, {{work.bytes}, {state.sample_product}});
         end_sample<N>(model, state, work, codes[i]);
     }
 }
 
-template <int N>
-void force_some(const Model& model, State& state, const uint8_t* codes, uint32_t* costs, size_t count) {
-    Work work;
-    enter<N>(state, work);
+template <int N, int S>
+void force_some(const Model& model, State* const* states, const uint8_t* const* in, uint32_t* const* costs,
+                size_t count) {
+    Work works[S];
+    int codes[S];
+    for (int k = 0; k < S; ++k) enter<N>(*states[k], works[k]);
     for (size_t i = 0; i < count; ++i) {
-        Follower follower{model, codes[i], 0};
-        step<N>(model, state, work, follower);
-        costs[i] = follower.cost;
+        Follower followers[S];
+        for (int k = 0; k < S; ++k) followers[k] = {&model, in[k][i], 0};
+        step<N, S>(model, states, works, followers, codes);
+        for (int k = 0; k < S; ++k) costs[k][i] = followers[k].cost;
     }
 }
 
-void generate(const Model& model, State& state, uint8_t* codes, size_t count, const DrawOptions& draw) {
-    const FloatMode mode;
-    if (model.predictor.order == 32)
-        generate_some<32>(model, state, codes, count, draw);
-    else
-        generate_some<16>(model, state, codes, count, draw);
+template <int N>
+void generate_all(const Model& model, State* const* states, uint8_t* const* codes, int streams, size_t count,
+                  const DrawOptions& draw) {
+    int k = 0;
+    if (draw.inverse_temperature != 0 && (draw.top_k < 256 || draw.top_p < (uint64_t{1} << 32))) {
+        for (; k < streams; ++k) generate_by_leaves<N>(model, *states[k], codes[k], count, draw);
+        return;
+    }
+    for (; k + kTogether <= streams; k += kTogether)
+        generate_some<N, kTogether>(model, states + k, codes + k, count, draw);
+    for (; k < streams; ++k) generate_some<N, 1>(model, states + k, codes + k, count, draw);
 }
 
-void force(const Model& model, State& state, const uint8_t* codes, uint32_t* costs, size_t count) {
+template <int N>
+void force_all(const Model& model, State* const* states, const uint8_t* const* codes, uint32_t* const* costs,
+               int streams, size_t count) {
+    int k = 0;
+    for (; k + kTogether <= streams; k += kTogether)
+        force_some<N, kTogether>(model, states + k, codes + k, costs + k, count);
+    for (; k < streams; ++k) force_some<N, 1>(model, states + k, codes + k, costs + k, count);
+}
+
+void generate(const Model& model, State* const* states, uint8_t* const* codes, int streams, size_t count,
+              const DrawOptions& draw) {
     const FloatMode mode;
     if (model.predictor.order == 32)
-        force_some<32>(model, state, codes, costs, count);
+        generate_all<32>(model, states, codes, streams, count, draw);
     else
-        force_some<16>(model, state, codes, costs, count);
+        generate_all<16>(model, states, codes, streams, count, draw);
+}
+
+void force(const Model& model, State* const* states, const uint8_t* const* codes, uint32_t* const* costs, int streams,
+           size_t count) {
+    const FloatMode mode;
+    if (model.predictor.order == 32)
+        force_all<32>(model, states, codes, costs, streams, count);
+    else
+        force_all<16>(model, states, codes, costs, streams, count);
 }
 
 void distribution(const Model& model, State& state, uint32_t* leaves) {
     const FloatMode mode;
     Work work;
+    State* const one = &state;
     if (model.predictor.order == 32) {
         enter<32>(state, work);
-        begin_sample<32>(model, state, work);
+        begin_sample<32, 1>(model, &one, &work);
     } else {
         enter<16>(state, work);
-        begin_sample<16>(model, state, work);
+        begin_sample<16, 1>(model, &one, &work);
     }
     all_leaves(model, work, 4096, leaves);
 }
@@ -172,7 +235,18 @@ void distribution(const Model& model, State& state, uint32_t* leaves) {
 void refresh(const Model& model, State& state) {
     Work work;
     state_bytes(state.sample, work.bytes, model.sample_units);
-    multiply_gates(model.sample_recurrent, work.bytes, state.sample_product);
+    multiply_gates<1>(model.sample_recurrent, {{work.bytes}, {state.sample_product}});
+}
+
+// The recurrent product alone, each one reading a result of the one before, in the order of reads that a stream has.
+void product(const Model& model, State& state, size_t count) {
+    Work work;
+    const Matrix& recurrent = model.sample_recurrent;
+    state_bytes(state.sample, work.bytes, model.sample_units);
+    for (size_t i = 0; i < count; ++i) {
+        multiply_gates<1>(recurrent, {{work.bytes}, {state.sample_product}}, 0, groups_of(recurrent), (i & 1) != 0);
+        work.bytes[0] = static_cast<uint8_t>(state.sample_product[0]);
+    }
 }
 
 void predict_codes(const PredictorWeights& constants, const uint8_t* codes, uint8_t* predicted, uint8_t* residual,
@@ -193,6 +267,6 @@ void predict_codes(const PredictorWeights& constants, const uint8_t* codes, uint
 
 extern const Api SYNTH_API(SYNTH_SET);
 const Api SYNTH_API(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), kGateTiles, kHeadTiles, kBiased,      refresh,
-                                  generate,              force,  distribution, predict_codes};
+                                  generate,              force,  distribution, product,   predict_codes};
 
 }  // namespace synth

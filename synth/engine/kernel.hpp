@@ -17,10 +17,14 @@ constexpr int kMaxUnits = 1024, kMaxHead = 256, kMaxWindow = 256;
 // A quantised matrix of `blocks` x `units` rows, packed for one instruction set: units in groups of `tiles` tiles, the
 // blocks' tiles of a group interleaved by 4 columns. `start` (int32) holds the rounding term and what the bias of the
 // input takes away, in the order of the tiles; `scale` is [blocks][padded].
+// Where most of its blocks of 16 rows x 4 columns are zero they are left out: then group g has the steps first[g] to
+// first[g + 1], each one block of every tile, and `places` says which columns of the input they are for. Else `places` is null.
 struct Matrix {
     const int8_t* weight;
     const int32_t* start;
     const int16_t* scale;
+    const uint16_t* places;
+    const int32_t* first;
     int blocks, tiles, units, padded, columns, shift;
 };
 
@@ -85,9 +89,13 @@ struct Api {
     int gate_tiles, head_tiles;
     bool biased;
     void (*refresh)(const Model&, State&);  // computes what is derived
-    void (*generate)(const Model&, State&, uint8_t* codes, size_t count, const DrawOptions&);
-    void (*force)(const Model&, State&, const uint8_t* codes, uint32_t* costs, size_t count);
+    // `count` samples of each of some streams, which share what they can
+    void (*generate)(const Model&, State* const* states, uint8_t* const* codes, int streams, size_t count,
+                     const DrawOptions&);
+    void (*force)(const Model&, State* const* states, const uint8_t* const* codes, uint32_t* const* costs, int streams,
+                  size_t count);
     void (*distribution)(const Model&, State&, uint32_t* leaves);  // spoils the state: give it a copy
+    void (*product)(const Model&, State&, size_t count);  // the recurrent product alone, to be timed; spoils the state
     void (*predict_codes)(const PredictorWeights&, const uint8_t* codes, uint8_t* predicted, uint8_t* residual,
                           size_t count);
 };

@@ -128,11 +128,26 @@ class NativeEngine:
 
     def generate(self, state: NativeState, count: int, draw: Draw) -> NDArray[np.uint8]:
         """Draw `count` codes (uint8 [count]) and advance the state past them."""
-        return state.kernel.generate(count, draw.inverse_temperature, draw.top_k, draw.top_p)
+        return self.generate_together([state], count, draw)[0]
+
+    def generate_together(self, states: Sequence[NativeState], count: int, draw: Draw) -> NDArray[np.uint8]:
+        """`generate` of several states (uint8 [states, count]) that share what they can, on one thread."""
+        kernels = [state.kernel for state in states]
+        codes = _kernel.generate(kernels, count, draw.inverse_temperature, draw.top_k, draw.top_p)
+        return codes.reshape(len(kernels), count)
 
     def force(self, state: NativeState, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
         """Advance the state past given codes (n,); returns the length of each in 1/65536 bit."""
-        return state.kernel.force(np.ascontiguousarray(codes, np.uint8))
+        return self.force_together([state], codes[None])[0]
+
+    def force_together(self, states: Sequence[NativeState], codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+        """`force` of several states by codes (states, n) that share what they can, on one thread."""
+        rows = np.ascontiguousarray(codes, np.uint8)
+        return _kernel.force([state.kernel for state in states], rows).reshape(rows.shape)
+
+    def product(self, state: NativeState, count: int) -> None:
+        """The sample tier's recurrent product alone, `count` times, to be timed; the state stays as it is."""
+        _kernel.product(state.kernel, count)
 
     def distribution(self, state: NativeState) -> NDArray[np.uint32]:
         """Weights (256,) over 2^32 of the next code; the state stays as it is."""

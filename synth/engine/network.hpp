@@ -6,35 +6,67 @@ inline int groups_of(const Matrix& matrix) {
     return (matrix.units + group - 1) / group;
 }
 
-// Groups [first, last) of a packed matrix of three blocks (gates r, z, n) times x (8-bit) into out [3][padded];
-// `backward` counts the groups from the last one (a product whose direction changes every time finds a part of its
-// weights still in the nearest cache).
-inline void multiply_gates(const Matrix& matrix, const uint8_t* x, int16_t* out, int first, int last, bool backward) {
+// Inputs of a product, in 8 bits, and its results [3][padded], of S streams.
+template <int S>
+struct Ends {
+    const uint8_t* x[S];
+    int16_t* out[S];
+};
+
+// Sums of one group of a matrix of three blocks (gates r, z, n) for S streams that share every load of its weights.
+template <int S>
+inline void sum_group(const Matrix& matrix, const Ends<S>& ends, int group, Sums* sums) {
+    constexpr int kTiles = 3 * kGateTiles, kPhases = S == 1 ? kGatePhases : 1;
+    if (matrix.places) {
+        const int first = matrix.first[group], steps = matrix.first[group + 1] - first;
+        const uint16_t* places = matrix.places + static_cast<size_t>(first) * kTiles;
+        const auto at = [&](int k, int step, int tile) { return ends.x[k] + places[step * kTiles + tile]; };
+        dot<kTiles, kPhases, S>(matrix.weight + static_cast<size_t>(first) * kTiles * kTile * 4, at, steps, sums);
+    } else {
+        const int8_t* weight = matrix.weight + static_cast<size_t>(group * kTiles * kTile) * matrix.columns;
+        const auto at = [&](int k, int step, int) { return ends.x[k] + step * 4; };
+        dot<kTiles, kPhases, S>(weight, at, matrix.columns / 4, sums);
+    }
+}
+
+// Groups [first, last) of such a matrix times x; `backward` counts the groups from the last one (a product whose
+// direction changes every time finds a part of its weights still in the nearest cache).
+template <int S>
+inline void multiply_gates(const Matrix& matrix, const Ends<S>& ends, int first, int last, bool backward) {
     constexpr int kTiles = 3 * kGateTiles, kUnits = kGateTiles * kTile;
-    const size_t bytes = static_cast<size_t>(kTiles * kTile) * matrix.columns;
-    for (int i = first; i < last; ++i) {
-        const int group = backward ? groups_of(matrix) - 1 - i : i;
-        Sums sums[kTiles];
-        clear_sums(sums, matrix.start + group * kTiles * kTile, kTiles);
-        dot<kTiles, kGatePhases>(matrix.weight + group * bytes, x, matrix.columns / 4, sums);
-        for (int block = 0; block < 3; ++block) {
-            const int place = block * matrix.padded + group * kUnits;
-            finish<kGateTiles>(sums + block * kGateTiles, matrix.shift, matrix.scale + place, out + place);
+    if constexpr (S > kTogether) {
+        for (int k = 0; k < S; ++k)
+            multiply_gates<1>(matrix, {{ends.x[k]}, {ends.out[k]}}, first, last, backward);
+    } else {
+        for (int i = first; i < last; ++i) {
+            const int group = backward ? groups_of(matrix) - 1 - i : i;
+            Sums sums[S * kTiles];
+            for (int k = 0; k < S; ++k) clear_sums(sums + k * kTiles, matrix.start + group * kTiles * kTile, kTiles);
+            sum_group<S>(matrix, ends, group, sums);
+            for (int k = 0; k < S; ++k)
+                for (int block = 0; block < 3; ++block) {
+                    const int place = block * matrix.padded + group * kUnits;
+                    finish<kGateTiles>(sums + k * kTiles + block * kGateTiles, matrix.shift, matrix.scale + place,
+                                       ends.out[k] + place);
+                }
         }
     }
 }
 
-inline void multiply_gates(const Matrix& matrix, const uint8_t* x, int16_t* out) {
-    multiply_gates(matrix, x, out, 0, groups_of(matrix), false);
+template <int S>
+inline void multiply_gates(const Matrix& matrix, const Ends<S>& ends) {
+    multiply_gates<S>(matrix, ends, 0, groups_of(matrix), false);
 }
 
 // The head's hidden layer times x: its sums.
 template <int T>
 inline void multiply_head(const Matrix& matrix, const uint8_t* x, Sums* sums) {
+    constexpr int kPhases = T > 2 ? 2 : 4;
     const size_t bytes = static_cast<size_t>(T * kTile) * matrix.columns;
     clear_sums(sums, matrix.start, matrix.units / kTile);
+    const auto at = [x](int, int step, int) { return x + step * 4; };
     for (int group = 0; group < groups_of(matrix); ++group)
-        dot<T, 2>(matrix.weight + group * bytes, x, matrix.columns / 4, sums + group * T);
+        dot<T, kPhases, 1>(matrix.weight + group * bytes, at, matrix.columns / 4, sums + group * T);
 }
 
 inline void multiply_head(const Matrix& matrix, const uint8_t* x, Sums* sums) {
@@ -92,29 +124,50 @@ struct Work {
     int guess, predicted;  // the next sample as predicted, and its code
 };
 
-// The frame tier: reads the last codes, moves `frame`, gives the next samples' `condition`.
-inline void frame_step(const Model& model, State& state, Work& work) {
-    const int padded = model.frame_padded, all = 3 * padded;
-    for (int i = 0; i < model.window; ++i)
-        work.bytes[i] = static_cast<uint8_t>(state.window[kHop + i] + (kBiased ? 128 : 0));
-    multiply_gates(model.frame_input, work.bytes, work.input);
+// What the frame tier's gates read from outside its product: the last codes, the bias, the labels.
+inline void frame_gates(const Model& model, const State& state, Work& work) {
+    const int all = 3 * model.frame_padded;
     for (int i = 0; i < all; i += kLanes)
         vstore(work.input + i, vadds(vload(work.input + i), vload(model.frame_input_bias + i)));
     for (int key = 0; key < model.labels; ++key) {
         const int16_t* row = model.frame_label[key] + static_cast<size_t>(state.labels[key]) * all;
         for (int i = 0; i < all; i += kLanes) vstore(work.input + i, vadds(vload(work.input + i), vload(row + i)));
     }
-    state_bytes(state.frame, work.bytes, model.frame_units);
-    multiply_gates(model.frame_recurrent, work.bytes, work.product);
+}
+
+inline void frame_units(const Model& model, State& state, Work& work) {
+    const int padded = model.frame_padded;
     const int16_t *in = work.input, *product = work.product;
     for (int i = 0; i < model.frame_units; i += kLanes)
         store_state(state.frame + i, work.bytes + i,
                     gates(model, vload(in + i), vload(in + padded + i), vload(in + 2 * padded + i), vload(product + i),
                           vload(product + padded + i), vload(product + 2 * padded + i),
                           vload(model.frame_recurrent_bias + i), vload(state.frame + i)));
-    multiply_gates(model.frame_output, work.bytes, work.product);
-    for (int i = 0; i < 3 * model.sample_padded; i += kLanes)
-        vstore(state.condition + i, vadds(vload(work.product + i), vload(model.frame_output_bias + i)));
+}
+
+// The frame tier of S streams: reads the last codes, moves `frame`, gives the next samples' `condition`.
+template <int S>
+inline void frame_step(const Model& model, State* const* states, Work* works) {
+    Ends<S> inputs, products;
+    for (int k = 0; k < S; ++k) {
+        Work& work = works[k];
+        for (int i = 0; i < model.window; ++i)
+            work.bytes[i] = static_cast<uint8_t>(states[k]->window[kHop + i] + (kBiased ? 128 : 0));
+        inputs.x[k] = products.x[k] = work.bytes;
+        inputs.out[k] = work.input, products.out[k] = work.product;
+    }
+    multiply_gates<S>(model.frame_input, inputs);
+    for (int k = 0; k < S; ++k) {
+        frame_gates(model, *states[k], works[k]);
+        state_bytes(states[k]->frame, works[k].bytes, model.frame_units);
+    }
+    multiply_gates<S>(model.frame_recurrent, products);
+    for (int k = 0; k < S; ++k) frame_units(model, *states[k], works[k]);
+    multiply_gates<S>(model.frame_output, products);
+    for (int k = 0; k < S; ++k)
+        for (int i = 0; i < 3 * model.sample_padded; i += kLanes)
+            vstore(states[k]->condition + i,
+                   vadds(vload(works[k].product + i), vload(model.frame_output_bias + i)));
 }
 
 inline void prefetch(const void* address) {
@@ -175,7 +228,8 @@ inline void tree_tile(const Model& model, const Work& work, int tile, TileLogits
     Sums sums[1];
     const int columns = model.head_units, row = tile * kTile;
     clear_sums(sums, model.tree_start + row, 1);
-    dot<1, 4>(model.tree_weight + static_cast<size_t>(row) * columns, work.hidden_bytes, columns / 4, sums);
+    const auto at = [&](int, int step, int) { return work.hidden_bytes + step * 4; };
+    dot<1, 4, 1>(model.tree_weight + static_cast<size_t>(row) * columns, at, columns / 4, sums);
     finish_logits(sums[0], model.tree_shift, model.tree_scale + row, model.tree_bias + row, out.logits,
                   out.places);
 }

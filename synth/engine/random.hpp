@@ -42,8 +42,8 @@ SYNTH_APART void find_places(const int16_t* logits, int64_t inverse_temperature,
 
 // Four levels of the tree from a tile's logits: the node within the tile, 16 to 31, less 16.
 struct Drawer {
-    const Model& model;
-    const Work& work;
+    const Model* model;
+    const Work* work;
     int64_t inverse_temperature;
     int column;
 
@@ -54,16 +54,16 @@ struct Drawer {
             return static_cast<int>(node) - 16;
         }
         if (inverse_temperature != 4096) find_places(tile.logits, inverse_temperature, tile.places);
-        const uint32_t* random = &work.random[stage * 4][column];
+        const uint32_t* random = &work->random[stage * 4][column];
         for (int level = 0; level < 4; ++level)
-            node = 2 * node + static_cast<uint32_t>(random[level * kHop] < model.probability[tile.places[node]]);
+            node = 2 * node + static_cast<uint32_t>(random[level * kHop] < model->probability[tile.places[node]]);
         return static_cast<int>(node) - 16;
     }
 };
 
 // The same where the code is known: follows it and adds up what its bits cost.
 struct Follower {
-    const Model& model;
+    const Model* model;
     int code;
     uint32_t cost;
 
@@ -71,7 +71,7 @@ struct Follower {
         const int four = stage == 0 ? code >> 4 : code & 15;
         for (int level = 0; level < 4; ++level) {
             const int place = tile.places[(16 + four) >> (4 - level)];
-            cost += model.cost[(four >> (3 - level)) & 1 ? place : 2047 - place];
+            cost += model->cost[(four >> (3 - level)) & 1 ? place : 2047 - place];
         }
         return four;
     }

@@ -7,6 +7,7 @@ saturations that the specification names. The C++ kernel must equal this bit for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -276,6 +277,14 @@ class ReferenceEngine:
             out[place] = self._wide["table.cost"][np.where(bits == 1, index, 2047 - index)].sum()
             self._take(state, guess, code)
         return out
+
+    def generate_together(self, states: Sequence[ReferenceState], count: int, draw: Draw) -> NDArray[np.uint8]:
+        """`generate` of several states, one after the other (states, count)."""
+        return np.stack([self.generate(state, count, draw) for state in states])
+
+    def force_together(self, states: Sequence[ReferenceState], codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+        """`force` of several states by codes (states, n), one after the other."""
+        return np.stack([self.force(state, row) for state, row in zip(states, codes, strict=True)])
 
     def distribution(self, state: ReferenceState) -> NDArray[np.uint32]:
         """Weights (256,) over 2^32 of the next code; the state stays as it is."""

@@ -6,12 +6,14 @@
 //   vflip(x, y, base)  y where x >= 0, elsewhere base - y
 //   Places, vplaces(s) the place in a table of 8 for each lane (0 to 7); vpick(table, places) looks it up
 //   vbytes<biased>     stores the lanes, which fit 8 bits, as bytes (+ 128 where biased)
-//   Sums               16 int32 sums, one a row of a tile: clear_sums; dot<T, P> adds the products of T interleaved tiles
-//                      (P column groups in flight); finish<T>: T tiles (1 or kGateTiles), shifted,
-//                      saturated, scaled; finish_logits: one tile and a bias, and the places of
+//   Sums               16 int32 sums, one a row of a tile: clear_sums; dot<T, P, S> adds to sums [S][T] the products of T
+//                      interleaved tiles with S streams' inputs, at(stream, step, tile) being where a block's four
+//                      columns are (P steps in flight, and steps is a multiple of P); finish<T>: T tiles (1 or
+//                      kGateTiles), shifted, saturated, scaled; finish_logits: one tile and a bias, and the places of
 //                      these logits (9 fractional bits) in the table of probabilities: steps of 1/64, -16 to 16
 //   kGateTiles, kGatePhases, kHeadTiles   tiles of a block in a group of the gates' matrices, P for them; most tiles in a
 //                      group of the head's hidden layer
+//   kTogether          streams for which a load of weights can serve (S is 1 or this)
 //   kBiased            whether products read the input + 128
 #pragma once
 

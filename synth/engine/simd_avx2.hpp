@@ -43,7 +43,7 @@ template <bool biased> inline void vbytes(uint8_t* p, V a) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(lanes));
 }
 
-constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 4;
+constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 4, kTogether = 1;
 constexpr bool kBiased = false;
 struct Sums { __m256i v[2]; };
 
@@ -52,18 +52,19 @@ inline void clear_sums(Sums* sums, const int32_t* start, int count) {
         sums[i / 2].v[i % 2] = _mm256_load_si256(reinterpret_cast<const __m256i*>(start) + i);
 }
 
-template <int T, int P>
-inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
+template <int T, int P, int S, class At>
+inline void dot(const int8_t* weight, const At& at, int steps, Sums* sums) {
+    static_assert(S == kTogether, "");
     const __m256i* w = reinterpret_cast<const __m256i*>(weight);
     const __m256i ones = _mm256_set1_epi16(1);
     Sums s[T];
     for (int i = 0; i < T; ++i) s[i] = sums[i];
     for (int step = 0; step < steps; ++step, w += T * 2) {
-        int32_t four;
-        __builtin_memcpy(&four, x + step * 4, 4);
-        const __m256i in = _mm256_set1_epi32(four), size = _mm256_abs_epi8(in);
 #pragma GCC unroll 12
         for (int i = 0; i < T * 2; ++i) {
+            int32_t four;
+            __builtin_memcpy(&four, at(0, step, i / 2), 4);
+            const __m256i in = _mm256_set1_epi32(four), size = _mm256_abs_epi8(in);
             const __m256i pairs = _mm256_maddubs_epi16(size, _mm256_sign_epi8(_mm256_load_si256(w + i), in));
             s[i / 2].v[i % 2] = _mm256_add_epi32(s[i / 2].v[i % 2], _mm256_madd_epi16(pairs, ones));
         }

@@ -28,12 +28,10 @@ inline V vmagnitude(V x, V most) { return {_mm512_min_epu16(_mm512_abs_epi16(x.v
 inline V vflip(V x, V y, V base) { return {_mm512_mask_sub_epi16(y.v, _mm512_movepi16_mask(x.v), base.v, y.v)}; }
 
 using Places = V;
-inline Places vplaces(V s) {
-    return {_mm512_add_epi16(_mm512_mullo_epi16(s.v, _mm512_set1_epi16(0x0202)), _mm512_set1_epi16(0x0100))};
-}
+inline Places vplaces(V s) { return s; }
 inline V vpick(const int16_t* table, Places places) {
     const __m128i row = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
-    return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(row), places.v)};
+    return {_mm512_permutexvar_epi16(places.v, _mm512_broadcast_i32x4(row))};
 }
 
 template <bool biased> inline void vbytes(uint8_t* p, V a) {
@@ -42,7 +40,7 @@ template <bool biased> inline void vbytes(uint8_t* p, V a) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), out);
 }
 
-constexpr int kGateTiles = 2, kGatePhases = 2, kHeadTiles = 2;
+constexpr int kGateTiles = 2, kGatePhases = 2, kHeadTiles = 4, kTogether = 2;
 constexpr bool kBiased = true;
 struct Sums { __m512i v; };
 
@@ -50,27 +48,31 @@ inline void clear_sums(Sums* sums, const int32_t* start, int count) {
     for (int i = 0; i < count; ++i) sums[i].v = _mm512_load_si512(start + i * 16);
 }
 
-template <int T, int P>
-inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
-    __m512i s[P][T];
-    for (int i = 0; i < T; ++i) {
-        s[0][i] = sums[i].v;
-        for (int p = 1; p < P; ++p) s[p][i] = _mm512_setzero_si512();
+template <int T, int P, int S, class At>
+inline void dot(const int8_t* weight, const At& at, int steps, Sums* sums) {
+    __m512i s[P][S][T];
+    for (int i = 0; i < S * T; ++i) {
+        s[0][i / T][i % T] = sums[i].v;
+        for (int p = 1; p < P; ++p) s[p][i / T][i % T] = _mm512_setzero_si512();
     }
     for (int step = 0; step < steps; step += P, weight += P * T * 64) {
 #pragma GCC unroll 4
         for (int p = 0; p < P; ++p) {
-            int32_t four;
-            __builtin_memcpy(&four, x + (step + p) * 4, 4);
-            const __m512i in = _mm512_set1_epi32(four);
 #pragma GCC unroll 8
-            for (int i = 0; i < T; ++i)
-                s[p][i] = _mm512_dpbusd_epi32(s[p][i], in, _mm512_load_si512(weight + (p * T + i) * 64));
+            for (int i = 0; i < T; ++i) {
+                const __m512i w = _mm512_load_si512(weight + (p * T + i) * 64);
+#pragma GCC unroll 4
+                for (int k = 0; k < S; ++k) {
+                    int32_t four;
+                    __builtin_memcpy(&four, at(k, step + p, i), 4);
+                    s[p][k][i] = _mm512_dpbusd_epi32(s[p][k][i], _mm512_set1_epi32(four), w);
+                }
+            }
         }
     }
-    for (int i = 0; i < T; ++i) {
-        for (int p = 1; p < P; ++p) s[0][i] = _mm512_add_epi32(s[0][i], s[p][i]);
-        sums[i].v = s[0][i];
+    for (int i = 0; i < S * T; ++i) {
+        for (int p = 1; p < P; ++p) s[0][i / T][i % T] = _mm512_add_epi32(s[0][i / T][i % T], s[p][i / T][i % T]);
+        sums[i].v = s[0][i / T][i % T];
     }
 }
 

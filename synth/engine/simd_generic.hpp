@@ -39,7 +39,7 @@ inline V vpick(const int16_t* table, Places places) { return {table[places.v]}; 
 
 template <bool biased> inline void vbytes(uint8_t* p, V a) { *p = static_cast<uint8_t>(a.v); }
 
-constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 1;
+constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 1, kTogether = 1;
 constexpr bool kBiased = false;
 struct Sums { int32_t v[16]; };
 
@@ -47,13 +47,14 @@ inline void clear_sums(Sums* sums, const int32_t* start, int count) {
     for (int i = 0; i < count * 16; ++i) sums[i / 16].v[i % 16] = start[i];
 }
 
-template <int T, int P>
-inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
+template <int T, int P, int S, class At>
+inline void dot(const int8_t* weight, const At& at, int steps, Sums* sums) {
+    static_assert(S == kTogether, "");
     for (int step = 0; step < steps; ++step)
         for (int tile = 0; tile < T; ++tile, weight += 64)
             for (int row = 0; row < 16; ++row)
                 for (int c = 0; c < 4; ++c)
-                    sums[tile].v[row] += weight[row * 4 + c] * static_cast<int8_t>(x[step * 4 + c]);
+                    sums[tile].v[row] += weight[row * 4 + c] * static_cast<int8_t>(at(0, step, tile)[c]);
 }
 
 template <int T>  // 1

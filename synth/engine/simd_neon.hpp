@@ -1,4 +1,4 @@
-// 128-bit vectors of aarch64 (NEON). See simd.hpp.
+// 128-bit vectors of aarch64: NEON, with the dot product of ARMv8.2 where the compiler may use it. See simd.hpp.
 #pragma once
 
 constexpr int kDoubles = 2;
@@ -37,7 +37,7 @@ inline V vpick(const int16_t* table, Places places) {
 
 template <bool biased> inline void vbytes(uint8_t* p, V a) { vst1_u8(p, vreinterpret_u8_s8(vmovn_s16(a.v))); }
 
-constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 4;
+constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 4, kTogether = 1;
 constexpr bool kBiased = false;
 struct Sums { int32x4_t v[4]; };
 
@@ -45,19 +45,24 @@ inline void clear_sums(Sums* sums, const int32_t* start, int count) {
     for (int i = 0; i < count * 4; ++i) sums[i / 4].v[i % 4] = vld1q_s32(start + i * 4);
 }
 
-template <int T, int P>
-inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
+template <int T, int P, int S, class At>
+inline void dot(const int8_t* weight, const At& at, int steps, Sums* sums) {
+    static_assert(S == kTogether, "");
     Sums s[T];
     for (int i = 0; i < T; ++i) s[i] = sums[i];
     for (int step = 0; step < steps; ++step, weight += T * 64) {
-        int32_t four;
-        __builtin_memcpy(&four, x + step * 4, 4);
-        const int8x16_t in = vreinterpretq_s8_s32(vdupq_n_s32(four));
 #pragma GCC unroll 12
         for (int i = 0; i < T * 4; ++i) {
+            int32_t four;
+            __builtin_memcpy(&four, at(0, step, i / 4), 4);
+            const int8x16_t in = vreinterpretq_s8_s32(vdupq_n_s32(four));
             const int8x16_t w = vld1q_s8(weight + i * 16);
+#if defined(__ARM_FEATURE_DOTPROD)
+            s[i / 4].v[i % 4] = vdotq_s32(s[i / 4].v[i % 4], w, in);
+#else
             const int16x8_t low = vmull_s8(vget_low_s8(w), vget_low_s8(in)), high = vmull_high_s8(w, in);
             s[i / 4].v[i % 4] = vpadalq_s16(s[i / 4].v[i % 4], vpaddq_s16(low, high));  // |sum of two| <= 32512
+#endif
         }
     }
     for (int i = 0; i < T; ++i) sums[i] = s[i];

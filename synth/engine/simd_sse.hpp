@@ -67,7 +67,7 @@ template <bool biased> inline void vbytes(uint8_t* p, V a) {
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(a.v, a.v));
 }
 
-constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 2;
+constexpr int kGateTiles = 1, kGatePhases = 1, kHeadTiles = 2, kTogether = 1;
 constexpr bool kBiased = false;
 struct Sums { __m128i v[4]; };
 
@@ -76,26 +76,32 @@ inline void clear_sums(Sums* sums, const int32_t* start, int count) {
         sums[i / 4].v[i % 4] = _mm_load_si128(reinterpret_cast<const __m128i*>(start) + i);
 }
 
-template <int T, int P>
-inline void dot(const int8_t* weight, const uint8_t* x, int steps, Sums* sums) {
+inline __m128i four_columns(const uint8_t* x) {
+    int32_t four;
+    __builtin_memcpy(&four, x, 4);
+    return _mm_set1_epi32(four);
+}
+
+template <int T, int P, int S, class At>
+inline void dot(const int8_t* weight, const At& at, int steps, Sums* sums) {
+    static_assert(S == kTogether, "");
     const __m128i* w = reinterpret_cast<const __m128i*>(weight);
     Sums s[T];
     for (int i = 0; i < T; ++i) s[i] = sums[i];
     for (int step = 0; step < steps; ++step, w += T * 4) {
-        int32_t four;
-        __builtin_memcpy(&four, x + step * 4, 4);
-        const __m128i in = _mm_set1_epi32(four);
 #if defined(__SSSE3__)
-        const __m128i size = _mm_abs_epi8(in), ones = _mm_set1_epi16(1);
+        const __m128i ones = _mm_set1_epi16(1);
 #pragma GCC unroll 12
         for (int i = 0; i < T * 4; ++i) {
+            const __m128i in = four_columns(at(0, step, i / 4)), size = _mm_abs_epi8(in);
             const __m128i pairs = _mm_maddubs_epi16(size, _mm_sign_epi8(_mm_load_si128(w + i), in));
             s[i / 4].v[i % 4] = _mm_add_epi32(s[i / 4].v[i % 4], _mm_madd_epi16(pairs, ones));
         }
 #else
-        const __m128i odd = _mm_srai_epi16(in, 8), even = _mm_srai_epi16(_mm_slli_epi16(in, 8), 8);
 #pragma GCC unroll 12
         for (int i = 0; i < T * 4; ++i) {
+            const __m128i in = four_columns(at(0, step, i / 4));
+            const __m128i odd = _mm_srai_epi16(in, 8), even = _mm_srai_epi16(_mm_slli_epi16(in, 8), 8);
             const __m128i now = _mm_load_si128(w + i);
             const __m128i high = _mm_madd_epi16(_mm_srai_epi16(now, 8), odd);
             const __m128i low = _mm_madd_epi16(_mm_srai_epi16(_mm_slli_epi16(now, 8), 8), even);
