@@ -75,7 +75,7 @@ ROWS = (
     Row("256 at 25 %", {"sample_units": 256}, 0.25),
     Row("256 at 12.5 %", {"sample_units": 256}, 0.125),
     Row("384 at 10 %", {"sample_units": 384}, 0.1),
-    Row("256 at 25 %, head 128", {"sample_units": 256, "head_units": 128}, 0.25),
+    Row("together", {"frame_units": 128, "sample_units": 256, "head_units": 128}, 0.15625),
 )
 
 
