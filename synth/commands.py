@@ -50,6 +50,7 @@ def train(options: Namespace, console: Console) -> None:
             trim=options.trim,
             steps=options.steps,
             seed=options.seed,
+            density=options.density,
             resume=options.resume,
             device=options.device,
             threads=options.threads,

@@ -107,7 +107,8 @@ class Draw:
 class TrainConfig:
     """How a run trains. `streams` of `span` samples a step, `windows` of `window` samples in each for the sample tier,
     the first `warmup` of them without loss; `steps` in all, one cosine from `rate` down; a validation every `every`.
-    `fine_steps`: quantisation-aware steps of an export.
+    `fine_steps`: quantisation-aware steps of an export. `density`: share of the blocks of the sample GRU's recurrent
+    matrix that remain (see `synth.sparse`).
     """
 
     steps: int = 4000
@@ -121,6 +122,7 @@ class TrainConfig:
     fine_steps: int = 400
     seed: int = 0
     most_validation: int = 400_000
+    density: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("steps", "streams", "windows", "every"):
@@ -129,6 +131,7 @@ class TrainConfig:
         _check(self.span % 16 == 0 and self.window % 16 == 0 and self.warmup % 16 == 0, "spans must be multiples of 16")
         _check(self.warmup < self.window <= self.span, "warmup must be below window, window at most span")
         _check(0 < self.rate < 1, f"rate {self.rate}: must be above 0, below 1")
+        _check(0 < self.density <= 1, f"density {self.density}: must be above 0, at most 1")
 
 
 PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {

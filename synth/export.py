@@ -17,6 +17,7 @@ from synth import checkpoint, engine
 from synth.config import TrainConfig
 from synth.corpus import Corpus, open_cache
 from synth.data import Batches, Row, validation_rows
+from synth.engine.layout import block_density
 from synth.errors import RunError
 from synth.learn import Learner, denormals_flushed, learn, measure, steady_memory
 from synth.predicting import predict_codes
@@ -58,7 +59,8 @@ def export(
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
     fine = config.fine_steps if steps is None else steps
     same = {split: validation_rows(corpus, split, config.most_validation) for split in ("validation", "test")}
-    gentle = dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE)
+    # density 1: no block goes any more; those that are zeros stay zeros
+    gentle = dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE, density=1.0)
     with denormals_flushed():
         learner.network.quantised = True
         _fine_tune(learner, gentle, fine, noise, corpus, constants, quiet)
@@ -66,6 +68,7 @@ def export(
         floats = {split: measure(learner.network, rows, constants) for split, rows in same.items() if rows}
     tensors = quantize(learner.network, constants)
     player = engine.create(model, tensors)
+    density = block_density(tensors["sample.recurrent.weight"])
     facts: dict[str, Any] = {
         **(card or {}),
         "files": len(corpus.split("train")),
@@ -73,6 +76,7 @@ def export(
         "steps": int(info["step"]),
         "fine_steps": fine,
         "noise": noise,
+        **({"density": round(density, 4)} if density < 1 else {}),
         "samples_seen": int(info["step"]) * config.streams * config.windows * (config.window - config.warmup),
         "given": {key: value for key, value in options["given"].items() if key != "corpora"},
         "bits_per_sample": _bits(player, corpus),

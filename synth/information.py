@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from synth import checkpoint, engine
+from synth.engine.layout import block_density
 from synth.errors import SynthError
 
 Told = tuple[dict[str, Any], list[str], list[SynthError]]
@@ -79,7 +80,8 @@ def _plain(value: Any) -> str:
 def _network_work(loaded: checkpoint.Checkpoint) -> float:
     """Products of weights that one sample takes: a frame's shared by its samples, 8 of the tree's 255 rows."""
     shared = sum(int(loaded.tensors[f"frame.{name}.weight"].size) for name in ("input", "recurrent", "output"))
-    own = sum(int(loaded.tensors[f"{name}.weight"].size) for name in ("sample.recurrent", "head.dense"))
+    recurrent = loaded.tensors["sample.recurrent.weight"]
+    own = recurrent.size * block_density(recurrent) + loaded.tensors["head.dense.weight"].size
     return shared / loaded.config.hop + own + 8 * loaded.config.head_units
 
 

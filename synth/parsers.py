@@ -74,6 +74,12 @@ def _train_parser(commands: Any) -> None:
     add("--trim", action="store_true", help="cut silence off the ends of every file")
     add("--steps", type=opt.integer(1, 10**9), metavar="N", help="steps to train in all (default: the preset's)")
     add("-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: 0)")
+    add(
+        "--density",
+        type=opt.real(0, 1, open_least=True),
+        metavar="SHARE",
+        help="blocks of the sample tier's recurrent weights that remain; the engine skips the others (default: 1)",
+    )
     add("--resume", action="store_true", help="go on with a run that was stopped")
     add("--task", choices=("generate", "classify"), default="generate", help="what to train for (default: generate)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: auto)")

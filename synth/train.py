@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from synth import corpus as corpora_module
-from synth import engine
+from synth import engine, sparse
 from synth.config import PRESETS, Draw, ModelConfig, TrainConfig
 from synth.corpus import Corpus
 from synth.data import Batches, Row, validation_rows
@@ -47,6 +47,7 @@ def train(
     trim: bool = False,
     steps: int | None = None,
     seed: int | None = None,
+    density: float | None = None,
     resume: bool = False,
     device: str = "auto",
     threads: int | None = None,
@@ -74,6 +75,7 @@ def train(
         "trim": trim or None,
         "steps": steps,
         "seed": seed,
+        "density": density,
     }
     with RunFolder(run, lock=boss.is_main_process) as folder:
         if boss.is_main_process:
@@ -85,13 +87,17 @@ def train(
                 _begin(folder, given, say, quiet)
         boss.wait_for_everyone()
         options = folder.options()
-        made = _made_with(options)
-        for key, value in given.items():
-            if value is not None and value != made[key]:
-                what = f"this run was made with {key} {made[key]!r}, not {value!r}; leave it out"
-                raise RunError(f"{folder.path}: {what}")
+        _check_given(folder, options, given)
         with denormals_flushed():
             Run(folder, options, boss, quiet, say).go(until)
+
+
+def _check_given(folder: RunFolder, options: dict[str, Any], given: dict[str, Any]) -> None:
+    made = _made_with(options)
+    for key, value in given.items():
+        if value is not None and value != made[key]:
+            what = f"this run was made with {key} {made[key]!r}, not {value!r}; leave it out"
+            raise RunError(f"{folder.path}: {what}")
 
 
 def _made_with(options: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +105,8 @@ def _made_with(options: dict[str, Any]) -> dict[str, Any]:
     model, config, _ = configs(options)
     given = options["given"]
     preset = given.get("preset") or DEFAULT_PRESET
-    known = {"preset": preset, "rate": model.sample_rate, "steps": config.steps, "seed": config.seed}
+    known = {"preset": preset, "rate": model.sample_rate}
+    known |= {"steps": config.steps, "seed": config.seed, "density": config.density}
     return {**{key: given.get(key) for key in ("corpora", "labels", "split", "trim")}, **known}
 
 
@@ -110,7 +117,8 @@ def _begin(folder: RunFolder, given: dict[str, Any], say: Say, quiet: bool) -> N
         raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)}")
     model, config = PRESETS[preset]
     model = dataclasses.replace(model, sample_rate=given["rate"] or model.sample_rate)
-    config = dataclasses.replace(config, steps=given["steps"] or config.steps, seed=given["seed"] or 0)
+    density = config.density if given["density"] is None else given["density"]
+    config = dataclasses.replace(config, steps=given["steps"] or config.steps, seed=given["seed"] or 0, density=density)
     with tqdm(desc="reading", unit="file", disable=True if quiet else None) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -232,7 +240,9 @@ class Run:
                     record["validation_labels"] = round(measure(network, self.rows, self.tensors, True), 5)
             # labels and none are shown side by side: a frame tier that ignores its labels shows here
             say("  ".join(f"{key} {value}" for key, value in record.items()) + "  (bits per sample)")
-            if record.get("validation", record["train"]) < self.best:
+            # a network that still loses blocks is better than it will be
+            settled = sparse.is_settled(step, self.config.steps, self.config.density)
+            if settled and record.get("validation", record["train"]) < self.best:
                 self.best = record.get("validation", record["train"])
                 weights = {k: v for k, v in self.learner.arrays().items() if k.startswith("weight.")}
                 self.folder.save("best", weights, {"step": step, "validation": self.best})

@@ -105,6 +105,8 @@ def test_options_out_of_range(arguments: str, words: str) -> None:
         (["train", "corpus", "-o", "run", "--task", "classify"], "--task classify"),
         (["train", "corpus", "-o", "run", "--steps", "0"], "--steps: '0'"),
         (["train", "corpus", "-o", "run", "--rate", "10"], "--rate: '10'"),
+        (["train", "corpus", "-o", "run", "--density", "0"], "--density: '0': must be a finite number above 0 to 1"),
+        (["train", "corpus", "-o", "run", "--density", "1.5"], "--density: '1.5'"),
         (["export", "run", "x.wav"], "x.wav: the name of a checkpoint ends in .safetensors"),
         (["bench", "--baseline", "jax"], "--baseline: invalid choice"),
     ],

@@ -67,7 +67,7 @@ def test_a_folder_that_holds_a_run_is_left_alone(whole: Path, sounds_folder: Pat
 @pytest.mark.parametrize(
     ("name", "value"),
     [("preset", "tiny"), ("rate", 16000), ("labels", "{a}"), ("split", "test:every=2")]
-    + [("trim", True), ("steps", 9), ("seed", 1)],
+    + [("trim", True), ("steps", 9), ("seed", 1), ("density", 0.5)],
 )
 def test_other_options_on_resume_are_refused(name: str, value: Any, whole: Path) -> None:
     with pytest.raises(RunError, match=f"made with {name} .*not {value!r}; leave it out"):

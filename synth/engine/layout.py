@@ -48,6 +48,12 @@ def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     return found
 
 
+def block_density(weight: NDArray[Any]) -> float:
+    """Share of the blocks of 16 rows and 4 columns of a matrix that are not all zeros: the others are not computed."""
+    rows, columns = weight.shape
+    return float(weight.reshape(rows // 16, 16, columns // 4, 4).any((1, 3)).mean())
+
+
 def check(config: ModelConfig, tensors: Tensors) -> None:
     """Raise CheckpointError, naming the tensor, when one is missing, unknown, or of another type, shape or range."""
     wanted = layout(config)
