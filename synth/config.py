@@ -135,7 +135,10 @@ class TrainConfig:
 
 
 PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
-    "digits": (ModelConfig(8000), TrainConfig(steps=3600, every=400)),
+    "digits": (
+        ModelConfig(8000, frame_units=128, sample_units=256, head_units=128),
+        TrainConfig(steps=3600, every=400, density=0.15625),
+    ),
     "piano": (
         ModelConfig(16000, frame_units=256, order=32, decay=0.998),
         TrainConfig(span=16384, streams=12, windows=10, steps=1800, every=300),
