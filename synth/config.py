@@ -135,10 +135,13 @@ class TrainConfig:
 
 
 PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
-    "digits": (ModelConfig(8000), TrainConfig(steps=3600, every=400)),
+    "digits": (
+        ModelConfig(8000, frame_units=128, sample_units=256, head_units=128),
+        TrainConfig(steps=3000, every=300, density=0.15625),
+    ),
     "piano": (
-        ModelConfig(16000, frame_units=256, order=32, decay=0.998),
-        TrainConfig(span=16384, streams=12, windows=10, steps=1800, every=300),
+        ModelConfig(16000, frame_units=192, sample_units=256, head_units=128, order=32, decay=0.998),
+        TrainConfig(span=16384, streams=12, windows=10, steps=1800, every=300, density=0.15625),
     ),
     "tiny": (
         ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),

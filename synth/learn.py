@@ -138,20 +138,22 @@ def learn(learner: Learner, config: TrainConfig, batch: Batch, inputs: NDArray[n
         for p, grad in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
             p.grad = grad.view_as(p).clone()
         mean = flat[-1]
-    recurrent = network.sample_recurrent
-    kept = sparse.zero_mask(recurrent)
-    if recurrent.grad is not None:
-        recurrent.grad.mul_(kept)
+    kept = [(matrix, sparse.zero_mask(matrix)) for matrix in (network.sample_recurrent, network.dense)]
+    for matrix, mask in kept:
+        if matrix.grad is not None:
+            matrix.grad.mul_(mask)
     norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP)
     if not math.isfinite(float(mean)) or not math.isfinite(float(norm)):
         raise RunError(f"step {learner.step}: the loss is not finite ({float(mean)}); the last good state is kept")
     optimiser.step()
     with torch.no_grad():
         network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
-        recurrent.mul_(kept)  # moments from before a block went would bring it back
         learner.step += 1
-        if config.density < 1 and sparse.is_due(learner.step, config.steps):
-            recurrent.mul_(sparse.block_mask(recurrent, sparse.density_at(learner.step, config.steps, config.density)))
+        due = config.density < 1 and sparse.is_due(learner.step, config.steps)
+        for matrix, mask in kept:
+            matrix.mul_(mask)  # moments from before a block went would bring it back
+            if due:
+                matrix.mul_(sparse.block_mask(matrix, sparse.density_at(learner.step, config.steps, config.density)))
     return float(mean)
 
 
