@@ -86,7 +86,7 @@ def _sizes(loaded: checkpoint.Checkpoint) -> Iterator[Row]:
 def random_tensors(config: ModelConfig, density: float, loaded: checkpoint.Checkpoint) -> dict[str, NDArray[Any]]:
     """Tensors of `config` with random weights, and tables and constants of the predictor from `loaded`.
 
-    In each tile of 16 rows of the sample tier's recurrent matrix a share `density` of the blocks of 4 columns is kept.
+    Of the matrices that training prunes a share `density` of the blocks of 4 columns is kept in each tile of 16 rows.
     """
     random = np.random.default_rng(0)
     tensors: dict[str, NDArray[Any]] = {}
@@ -95,10 +95,11 @@ def random_tensors(config: ModelConfig, density: float, loaded: checkpoint.Check
         tensors[name] = random.integers(low, high, shape).astype(kind)
         if name.endswith(".shift"):
             tensors[name][:] = 3
-    weight, blocks = tensors["sample.recurrent.weight"], config.sample_units // 4
-    for row in range(0, len(weight), 16):
-        for column in random.permutation(blocks)[round(blocks * density) :]:
-            weight[row : row + 16, 4 * column : 4 * column + 4] = 0
+    blocks = config.sample_units // 4
+    for weight in (tensors["sample.recurrent.weight"], tensors["head.dense.weight"]):
+        for row in range(0, len(weight), 16):
+            for column in random.permutation(blocks)[round(blocks * density) :]:
+                weight[row : row + 16, 4 * column : 4 * column + 4] = 0
     known = {key: value for key, value in loaded.tensors.items() if key.startswith(("table.", "predictor."))}
     start = np.zeros(config.order)
     start[:2] = 1.5, -0.75

@@ -107,8 +107,8 @@ class Draw:
 class TrainConfig:
     """How a run trains. `streams` of `span` samples a step, `windows` of `window` samples in each for the sample tier,
     the first `warmup` of them without loss; `steps` in all, one cosine from `rate` down; a validation every `every`.
-    `fine_steps`: quantisation-aware steps of an export. `density`: share of the blocks of the sample GRU's recurrent
-    matrix that remain (see `synth.sparse`).
+    `fine_steps`: quantisation-aware steps of an export. `density`: share of the blocks that remain of the
+    matrices that every sample multiplies (see `synth.sparse`).
     """
 
     steps: int = 4000

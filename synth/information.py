@@ -80,8 +80,8 @@ def _plain(value: Any) -> str:
 def _network_work(loaded: checkpoint.Checkpoint) -> float:
     """Products of weights that one sample takes: a frame's shared by its samples, 8 of the tree's 255 rows."""
     shared = sum(int(loaded.tensors[f"frame.{name}.weight"].size) for name in ("input", "recurrent", "output"))
-    recurrent = loaded.tensors["sample.recurrent.weight"]
-    own = recurrent.size * block_density(recurrent) + loaded.tensors["head.dense.weight"].size
+    matrices = [loaded.tensors[f"{name}.weight"] for name in ("sample.recurrent", "head.dense")]
+    own = sum(matrix.size * block_density(matrix) for matrix in matrices)
     return shared / loaded.config.hop + own + 8 * loaded.config.head_units
 
 

@@ -78,7 +78,7 @@ def _train_parser(commands: Any) -> None:
         "--density",
         type=opt.real(0, 1, open_least=True),
         metavar="SHARE",
-        help="blocks of the sample tier's recurrent weights that remain; the engine skips the others (default: 1)",
+        help="blocks of the weights of every sample that remain; the engine skips the others (default: the preset's)",
     )
     add("--resume", action="store_true", help="go on with a run that was stopped")
     add("--task", choices=("generate", "classify"), default="generate", help="what to train for (default: generate)")

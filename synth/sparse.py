@@ -1,4 +1,7 @@
-"""Block-sparse recurrent weights: whole blocks that the engine can skip are zeroed by magnitude while training.
+"""Block-sparse weights: whole blocks that the engine can skip are zeroed by magnitude while training.
+
+They go from the two matrices that every sample multiplies by the sample GRU's state: its own recurrent one, and the
+hidden layer of the head.
 
 The schedule is that of Zhu & Gupta (arXiv 1710.01878) as WaveRNN (arXiv 1802.08435) and LPCNet (arXiv 1810.11846) use
 it. There is no state beside the weights: a block that is all zeros is masked, and stays so.

@@ -134,6 +134,7 @@ def test_a_run_ends_with_its_share_of_blocks(whole: Path) -> None:
     arrays, info = small.state(whole)
     kept = blocks(arrays["weight.sample_recurrent"])
     assert info["step"] == 80 and set(kept.sum(1)) == {2}  # of 8 column blocks
+    assert set(blocks(arrays["weight.dense"]).sum(1)) == {2}
     assert arrays["exp_avg.sample_recurrent"].any()
     options = RunFolder(whole).options()
     assert options["train"]["density"] == DENSITY and options["given"]["density"] == DENSITY
@@ -190,10 +191,11 @@ def test_an_export_keeps_zeros_and_says_so(steps: int, whole: Path, tmp_path: Pa
     loaded = checkpoint.load(tmp_path / "a.safetensors")
     before = blocks(small.state(whole, "best")[0]["weight.sample_recurrent"])
     np.testing.assert_array_equal(blocks(loaded.tensors["sample.recurrent.weight"]), before)
+    assert blocks(loaded.tensors["head.dense.weight"]).mean() == DENSITY
     assert facts["density"] == loaded.info["density"] == DENSITY
     data, lines, _ = information.details(str(tmp_path / "a.safetensors"))
     assert "density: 0.25" in lines
-    dense = data["multiply_accumulates"] + 3 * 32 * 32 * (1 - DENSITY)
+    dense = data["multiply_accumulates"] + (3 * 32 * 32 + 32 * 16) * (1 - DENSITY)
     frame = 3 * 16 * (MODEL.window + 16) + 3 * 32 * 16
     assert dense == frame / 16 + 3 * 32 * 32 + 32 * 16 + 8 * 16
 
