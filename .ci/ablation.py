@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import re
 import shutil
 import subprocess
@@ -136,6 +137,10 @@ def built_here(row: Row) -> bool:
 def variant(source: Path, work: Path, hop: int) -> Path:
     """A copy of the sources, built, whose engine has another hop: what users have keeps its one hop."""
     place = work / f"hop-{hop}"
+    files = sorted(path for path in (source / "synth").rglob("*") if path.suffix in (".py", ".cpp", ".hpp", ".cmake"))
+    stamp = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    if (place / "stamp").exists() and (place / "stamp").read_text() == stamp:
+        return place
     shutil.rmtree(place, ignore_errors=True)
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
     shutil.copytree(source / "synth", place / "synth", ignore=ignored)
@@ -154,6 +159,7 @@ def variant(source: Path, work: Path, hop: int) -> Path:
     configure = ["cmake", "-S", place, "-B", place / "build", *tool, f"-DPython_EXECUTABLE={sys.executable}"]
     for command in (configure, ["cmake", "--build", place / "build", "--target", "inplace", "-j", "1"]):
         subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
+    (place / "stamp").write_text(stamp)
     return place
 
 
