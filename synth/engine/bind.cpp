@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <stdexcept>
 
+#include "../coding/bind.hpp"
 #include "dispatch.hpp"
 #include "engine.hpp"
 
@@ -249,4 +250,5 @@ NB_MODULE(_kernel, m) {
     m.def("restore", &restore);
     m.def("instruction_sets", &instruction_sets);
     m.def("predict_codes", &predict_codes);
+    synth::bind_coding(m);
 }
