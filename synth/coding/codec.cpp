@@ -2,6 +2,7 @@
 // file only; internal to it, like the engine's kernel.cpp.
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 #include "coding.hpp"
 
@@ -26,6 +27,11 @@ namespace {
 #include "experts.hpp"
 #include "rangecoder.hpp"
 //
+#include "logistic.hpp"
+//
+#include "counters.hpp"
+#include "mixing.hpp"
+//
 #include "model.hpp"
 
 template <class Coder>
@@ -34,7 +40,7 @@ bool code_segment(const Plan& plan, Coder& coder, int32_t* ranks, size_t frames)
     Channel* channels = arena.take<Channel>(plan.channels);
     if (!arena.good()) return false;
     for (int c = 0; c < plan.channels; ++c)
-        prepare(channels[c], arena, *plan.preset, plan.channels > 1, plan.grid[c].unit);
+        prepare(channels[c], arena, *plan.preset, plan.channels > 1, plan.grid[c]);
     if (!arena.good()) return false;
     double newest[kMaxChannels] = {};
     for (size_t t = 0; t < frames; ++t, ranks += plan.channels) {
@@ -53,7 +59,7 @@ size_t encode(const Plan& plan, const int32_t* ranks, size_t frames, uint8_t* ou
     const FloatMode mode;
     Encoder coder(out, capacity);
     int32_t* same = const_cast<int32_t*>(ranks);  // an encoder writes what it reads
-    if (!code_segment(plan, coder, same, frames)) return 0;
+    if (!code_segment(plan, coder, same, frames)) return kNoMemory;
     return coder.finish();
 }
 

@@ -12,13 +12,14 @@ struct alignas(64) Experts {
     const Preset* preset;
     double least;
     double centre[kMaxExperts], inverse[kMaxExperts], mean[kMaxExperts], rate[kMaxExperts], spread[kMaxExperts];
-    double c1[kMaxExperts], c2[kMaxExperts], c3[kMaxExperts], weight[kMaxExperts];
+    double c1[kMaxExperts], c2[kMaxExperts], c3[kMaxExperts], weight[kMaxExperts], slow[kMaxExperts];
 };
 
 // The cdfs of all experts, and the mixture's, at one point.
 struct alignas(64) Point {
     double cdf[kMaxExperts];
-    double mixed, value;  // value: of the mapped mixture
+    double mixed, slow, mapped, value;  // slow: with the second weights; mapped: of `mixed`; value: what fast codes with
+    double spare[4];
 };
 
 inline void prepare(Experts& e, const Preset& preset, double unit) {
@@ -31,7 +32,7 @@ inline void prepare(Experts& e, const Preset& preset, double unit) {
         e.c1[i] = o.freedom >= 4 ? 0.25 : 0.0;
         e.c2[i] = o.freedom >= 8 ? 0.1875 : 0.0;
         e.c3[i] = o.freedom >= 8 ? 0.15625 : 0.0;
-        e.weight[i] = 1.0 / e.count;
+        e.weight[i] = e.slow[i] = 1.0 / e.count;
     }
 }
 
@@ -44,7 +45,7 @@ inline void aim(Experts& e, const double* guess) {
 
 inline void evaluate(const Experts& e, double x, Point& out) {
     const D8 one = dset(1.0), half = dset(0.5), at = dset(x), even = dset(x * kUniform);
-    D8 sum = dset(0.0);
+    D8 sum = dset(0.0), slow = dset(0.0);
     for (int i = 0; i < e.count; i += 8) {
         const D8 t = dmul(dsub(at, dload(e.centre + i)), dload(e.inverse + i));
         const D8 r = ddiv(one, dsqrt(dadd(one, dmul(t, t))));
@@ -55,30 +56,36 @@ inline void evaluate(const Experts& e, double x, Point& out) {
         const D8 cdf = dadd(dadd(half, dmul(dmul(t, r), p)), even);
         dstore(out.cdf + i, cdf);
         sum = dadd(sum, dmul(dload(e.weight + i), cdf));
+        slow = dadd(slow, dmul(dload(e.slow + i), cdf));
     }
     out.mixed = dfold(sum);
+    out.slow = dfold(slow);
 }
 
 inline void end_point(const Experts& e, double side, Point& out) {
     const double x = side * kBeyond * kUniform + (side > 0.0 ? 1.0 : 0.0);
     for (int i = 0; i < e.count; ++i) out.cdf[i] = x;
-    out.mixed = x;
+    out.mixed = out.slow = x;
 }
 
-// Posterior weights, and the errors' means, after the sample in the interval from `low` to `high`.
-inline void learn(Experts& e, const Point& low, const Point& high, double sample) {
-    D8 sum = dset(0.0);
-    D8 posterior[kMaxExperts / 8];
+// Weights after the sample in the interval from `low` to `high`: the posterior, and a share of even weights.
+inline void follow(const Experts& e, const Point& low, const Point& high, double share, double* weight) {
+    D8 sum = dset(0.0), posterior[kMaxExperts / 8];
     for (int i = 0; i < e.count; i += 8) {
-        posterior[i / 8] = dmul(dload(e.weight + i), dsub(dload(high.cdf + i), dload(low.cdf + i)));
+        posterior[i / 8] = dmul(dload(weight + i), dsub(dload(high.cdf + i), dload(low.cdf + i)));
         sum = dadd(sum, posterior[i / 8]);
     }
-    const double share = e.preset->share;
     const D8 scale = dset((1.0 - share) / dfold(sum)), even = dset(share / e.count);
+    for (int i = 0; i < e.count; i += 8) dstore(weight + i, dadd(dmul(posterior[i / 8], scale), even));
+}
+
+// The mixtures' weights, and the errors' means.
+inline void learn(Experts& e, const Point& low, const Point& high, double sample) {
+    follow(e, low, high, e.preset->share, e.weight);
+    if (e.preset->mixing) follow(e, low, high, e.preset->slow_share, e.slow);
     const D8 first = dset(1.0 / (e.seen + 2.0)), at = dset(sample), zero = dset(0.0);
     if (e.seen < 1000000) ++e.seen;
     for (int i = 0; i < e.count; i += 8) {
-        dstore(e.weight + i, dadd(dmul(posterior[i / 8], scale), even));
         const D8 error = dsub(at, dload(e.centre + i)), size = dmax(error, dsub(zero, error));
         const D8 mean = dload(e.mean + i), rate = dmax(first, dload(e.rate + i));
         dstore(e.mean + i, dadd(mean, dmul(dsub(size, mean), rate)));

@@ -1,7 +1,7 @@
 #include "segment.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <new>
 
 #include "../engine/kernel.hpp"
 
@@ -109,7 +109,7 @@ class Coding {
         Plan plan{};
         plan.preset = kPresets[format_.level][variant_];
         for (int c = 0; c < format_.channels; ++c) {
-            if (is_copy(c)) continue;
+            if (!is_coded(c)) continue;
             Layout& layout = layout_[c];
             Grid& grid = plan.grid[plan.channels];
             place_[c] = plan.channels++;
@@ -126,7 +126,7 @@ class Coding {
     std::vector<int32_t> ranks(const Plan& plan, const int32_t* samples) const {
         std::vector<int32_t> out(frames_ * plan.channels);
         for (int c = 0; c < format_.channels; ++c) {
-            if (is_copy(c)) continue;
+            if (!is_coded(c)) continue;
             const Layout& layout = layout_[c];
             const int32_t least = static_cast<int32_t>(least_of(format_.bits));
             for (size_t t = 0; t < frames_; ++t) {
@@ -151,7 +151,7 @@ class Coding {
                     out[c] = layout.kind == kCopy || other == least ? other : -other;
                     continue;
                 }
-                const int32_t rank = ranks[t * plan.channels + place_[c]];
+                const int32_t rank = is_coded(c) ? ranks[t * plan.channels + place_[c]] : 0;
                 out[c] = layout.kind == kList ? layout.values[rank] : rank * (1 << layout.shift) + least;
             }
         }
@@ -161,6 +161,8 @@ class Coding {
 
    private:
     bool is_copy(int c) const { return layout_[c].kind == kCopy || layout_[c].kind == kInverse; }
+
+    bool is_coded(int c) const { return !is_copy(c) && (layout_[c].kind != kList || layout_[c].values.size() > 1); }
 
     bool find_copy(const int32_t* samples, int c) {
         for (int other = 0; other < c; ++other) {
@@ -280,6 +282,7 @@ std::vector<uint8_t> encode_segment(const CodingApi& api, const SegmentFormat& f
     const size_t head = out.size();
     out.resize(head + plain + 16);
     const size_t size = api.encode(plan, ranks.data(), frames, out.data() + head, plain + 16);
+    if (size == kNoMemory) throw std::bad_alloc();
     if (size > plain) {
         store(format, samples, count, out);
     } else {
@@ -299,7 +302,7 @@ bool decode_segment(const CodingApi& api, const SegmentFormat& format, const uin
     if (!coding.read(data, end)) return false;
     const Plan plan = coding.plan();
     std::vector<int32_t> ranks(frames * plan.channels);
-    if (!api.decode(plan, data, static_cast<size_t>(end - data), ranks.data(), frames)) return false;
+    if (!api.decode(plan, data, static_cast<size_t>(end - data), ranks.data(), frames)) throw std::bad_alloc();
     coding.samples(plan, ranks, samples);
     return true;
 }
