@@ -37,3 +37,7 @@ class RunError(SynthError):
 
 class EngineError(SynthError):
     """An engine or instruction set that can't be used here."""
+
+
+class CodecError(SynthError):
+    """Audio that can't be compressed, or bytes that are no compressed audio."""

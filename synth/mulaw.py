@@ -52,6 +52,8 @@ _VALUES = (
 
 DECODE: NDArray[np.int16] = np.array(_VALUES, np.int16)
 ENCODE: NDArray[np.uint8] = np.searchsorted(_THRESHOLDS, np.arange(-32768, 32768), side="right").astype(np.uint8)
+STARTS: tuple[float, ...] = (-1e9, *map(float, _THRESHOLDS))
+"""The least sample of each code; the first has none."""
 for _table in (DECODE, ENCODE):
     _table.setflags(write=False)
 

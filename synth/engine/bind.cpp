@@ -10,6 +10,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "../coding/bind.hpp"
 #include "dispatch.hpp"
 #include "engine.hpp"
 
@@ -296,4 +297,5 @@ NB_MODULE(_kernel, m) {
     m.def("restore", &restore);
     m.def("instruction_sets", &instruction_sets);
     m.def("predict_codes", &predict_codes);
+    synth::bind_coding(m);
 }

@@ -1,0 +1,87 @@
+// The Python face of the codec's core: checks types and ranges, gives up the interpreter's lock.
+#include "bind.hpp"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "../engine/dispatch.hpp"
+#include "built_sets.hpp"
+#include "segment.hpp"
+
+namespace nb = nanobind;
+
+namespace synth {
+
+#define SYNTH_DECLARE_CODING(set) extern const CodingApi coding_##set;
+SYNTH_BUILT_SETS(SYNTH_DECLARE_CODING)
+
+namespace {
+
+using Samples = nb::ndarray<const int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// The codec of an instruction set that this machine has.
+const CodingApi& find_coding(const std::string& name) {
+    static const CodingApi* const built[] = {
+#define SYNTH_LIST_CODING(set) &coding_##set,
+        SYNTH_BUILT_SETS(SYNTH_LIST_CODING)};
+    for (const Api* set : instruction_sets())
+        for (const CodingApi* coding : built)
+            if (name == set->name && name == coding->name) return *coding;
+    throw std::invalid_argument("instruction set " + name + ": this machine or build lacks it");
+}
+
+void check(const SegmentFormat& format) {
+    if (format.channels < 1 || format.channels > kMaxChannels || format.bits < 4 || format.bits > 24 ||
+        format.level < 0 || format.level >= kLevels)
+        throw std::invalid_argument("segment: channels, bits or level out of range");
+}
+
+nb::bytes encode(const std::string& set, const Samples& samples, int bits, int level) {
+    const CodingApi& api = find_coding(set);
+    const SegmentFormat format{static_cast<int>(samples.shape(1)), bits, level};
+    check(format);
+    const size_t frames = samples.shape(0), count = frames * samples.shape(1);
+    const int32_t* data = samples.data();
+    const int32_t bound = static_cast<int32_t>(int64_t{1} << (bits - 1));
+    std::vector<uint8_t> out;
+    bool fits = true;
+    {
+        const nb::gil_scoped_release release;
+        for (size_t i = 0; i < count; ++i) fits = fits && data[i] >= -bound && data[i] < bound;
+        if (fits) out = encode_segment(api, format, data, frames);
+    }
+    if (!fits) throw std::invalid_argument("segment: a sample does not fit its bits");
+    return nb::bytes(out.data(), out.size());
+}
+
+nb::object decode(const std::string& set, const nb::bytes& data, size_t frames, int channels, int bits, int level) {
+    const CodingApi& api = find_coding(set);
+    const SegmentFormat format{channels, bits, level};
+    check(format);
+    if (frames > (size_t{1} << 40)) throw std::invalid_argument("segment: too long");
+    const size_t count = frames * static_cast<size_t>(channels), size = data.size();
+    const uint8_t* bytes = reinterpret_cast<const uint8_t*>(data.c_str());
+    std::unique_ptr<int32_t[]> out(new int32_t[count + 1]);
+    bool good;
+    {
+        const nb::gil_scoped_release release;
+        good = decode_segment(api, format, bytes, size, out.get(), frames);
+    }
+    if (!good) throw std::invalid_argument("segment: damaged");
+    const nb::capsule owner(out.get(), [](void* p) noexcept { delete[] static_cast<int32_t*>(p); });
+    const size_t shape[2] = {frames, static_cast<size_t>(channels)};
+    return nb::cast(nb::ndarray<nb::numpy, int32_t>(out.release(), 2, shape, owner));
+}
+
+}  // namespace
+
+void bind_coding(nb::module_& m) {
+    m.def("encode_segment", &encode);
+    m.def("decode_segment", &decode);
+}
+
+}  // namespace synth

@@ -1,0 +1,82 @@
+// The codec's model and coder, compiled once for each instruction set (SYNTH_SET names it) with that set's flags on this
+// file only; internal to it, like the engine's kernel.cpp.
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#include "coding.hpp"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace synth {
+namespace {
+
+#include "../engine/float_mode.hpp"
+#include "arena.hpp"
+#include "lanes.hpp"
+//
+#include "regression.hpp"
+//
+#include "filters.hpp"
+//
+#include "cascade.hpp"
+#include "experts.hpp"
+#include "rangecoder.hpp"
+//
+#include "logistic.hpp"
+//
+#include "counters.hpp"
+#include "mixing.hpp"
+//
+#include "model.hpp"
+
+template <class Coder>
+bool code_segment(const Plan& plan, Coder& coder, int32_t* ranks, size_t frames) {
+    Arena arena;
+    Channel* channels = arena.take<Channel>(plan.channels);
+    if (!arena.good()) return false;
+    for (int c = 0; c < plan.channels; ++c)
+        prepare(channels[c], arena, *plan.preset, plan.channels > 1, plan.grid[c]);
+    if (!arena.good()) return false;
+    double newest[kMaxChannels] = {};
+    for (size_t t = 0; t < frames; ++t, ranks += plan.channels) {
+        for (int c = 0; c < plan.channels; ++c) {
+            Channel& channel = channels[c];
+            predict(channel.cascade, newest[c > 0 ? c - 1 : plan.channels - 1]);
+            ranks[c] = code_sample(channel, plan.grid[c], coder, ranks[c]);
+            newest[c] = value_of(plan.grid[c], ranks[c]);
+            update(channel.cascade, newest[c]);
+        }
+    }
+    return true;
+}
+
+size_t encode(const Plan& plan, const int32_t* ranks, size_t frames, uint8_t* out, size_t capacity) {
+    const FloatMode mode;
+    Encoder coder(out, capacity);
+    int32_t* same = const_cast<int32_t*>(ranks);  // an encoder writes what it reads
+    if (!code_segment(plan, coder, same, frames)) return kNoMemory;
+    return coder.finish();
+}
+
+bool decode(const Plan& plan, const uint8_t* in, size_t size, int32_t* ranks, size_t frames) {
+    const FloatMode mode;
+    Decoder coder(in, size);
+    return code_segment(plan, coder, ranks, frames);
+}
+
+}  // namespace
+
+#define SYNTH_JOIN(a, b) a##b
+#define SYNTH_CODING(set) SYNTH_JOIN(coding_, set)
+#define SYNTH_TEXT(set) #set
+#define SYNTH_NAME(set) SYNTH_TEXT(set)
+
+extern const CodingApi SYNTH_CODING(SYNTH_SET);
+const CodingApi SYNTH_CODING(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), encode, decode};
+
+}  // namespace synth

@@ -1,0 +1,33 @@
+// The modelling and coding core of the codec: one segment of samples to bytes and back. Nothing here knows Python.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace synth {
+
+constexpr int kMaxChannels = 8;
+
+#include "presets.hpp"
+//
+#include "grid.hpp"
+
+// What the kernels need to know of a segment. `samples` below are ranks in the channel's grid, [frames][channels].
+struct Plan {
+    const Preset* preset;
+    int channels;
+    Grid grid[kMaxChannels];
+};
+
+constexpr size_t kNoMemory = static_cast<size_t>(-1);
+
+// What every instruction set gives. `encode` returns the size, capacity + 1 where the output is too small, or kNoMemory;
+// `decode` false where memory is out.
+struct CodingApi {
+    const char* name;
+    size_t (*encode)(const Plan& plan, const int32_t* ranks, size_t frames, uint8_t* out, size_t capacity);
+    bool (*decode)(const Plan& plan, const uint8_t* in, size_t size, int32_t* ranks, size_t frames);
+};
+
+}  // namespace synth

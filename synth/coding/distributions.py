@@ -1,0 +1,242 @@
+"""What the codec makes of its predictions, as specified: distributions, their mixtures, the decisions of a sample.
+
+Student's t with an even number of degrees of freedom has an algebraic cdf; Bayes mixture with fixed share: Herbster and
+Warmuth 1998; online logistic mixing: Mattern 2012, Mahoney's PAQ.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.coding.presets import Preset
+from synth.coding.rangecoder import Decoder, Encoder
+
+UNIFORM, BEYOND, KNOTS = 1e-9, 40000.0, 64
+SETS, CONTEXTS, INPUTS, COUNTER, BIAS, STRETCH = 3, 512, 32, 24, 25, np.float32(11)
+f32 = np.float32
+
+
+def fold8(v: NDArray) -> float:
+    v = v[:4] + v[4:]
+    v = v[:2] + v[2:]
+    return float(v[0] + v[1])
+
+
+def exponent(x: float) -> int:
+    """log2, rounded down, from the bits of a double."""
+    return int(struct.unpack("<q", struct.pack("<d", x))[0] >> 52) - 1023
+
+
+def limited(x: int, most: int) -> int:
+    return min(max(x, 0), most)
+
+
+def log(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Natural logarithm of positive floats, to about 1e-6."""
+    bits = x.astype(f32).view(np.int32)
+    whole = (bits - np.int32(0x3F3504F3)) >> 23
+    m = (bits - (whole << 23)).view(f32)
+    s = (m - f32(1)) / (m + f32(1))
+    q = s * s
+    p = f32(0.2) + q * f32(0.14285715)
+    p = f32(0.33333334) + q * p
+    p = (s + s) * (f32(1) + q * p)
+    return whole.astype(f32) * f32(0.6931472) + p
+
+
+def exponential(x: np.float32) -> np.float32:
+    """exp of -11.5 to 11.5, to about 1e-6."""
+    scaled = x * f32(1.442695)
+    whole = int(scaled + f32(-0.5 if scaled < 0 else 0.5))
+    f = (scaled - f32(whole)) * f32(0.6931472)
+    p = f32(0.008333334) + f * f32(0.0013888889)
+    for c in (0.041666668, 0.16666667, 0.5, 1.0, 1.0):
+        p = f32(c) + f * p
+    return p * np.array([(whole + 127) << 23], np.int32).view(f32)[0]
+
+
+def probability16(p: float) -> int:
+    scaled = p * 65536.0 + 0.5
+    return 65535 if scaled >= 65535.0 else int(scaled) if scaled >= 1.0 else 1
+
+
+@dataclass
+class Grid:
+    """The values of a channel: `count` steps of `unit` from `first` on, or a list."""
+
+    count: int
+    first: float
+    unit: float
+    starts: Sequence[float]  # least sample of each mu-law code
+    values: Sequence[float] = ()
+    threshold: list[int] = field(init=False)  # first rank of each code
+
+    def __post_init__(self) -> None:
+        every = np.array(self.values) if self.values else self.first + np.arange(self.count) * self.unit
+        self.threshold = [int(n) for n in np.searchsorted(every, np.array(self.starts), side="left")]
+
+    def value(self, rank: int) -> float:
+        return self.values[rank] if self.values else self.first + rank * self.unit
+
+    def bound(self, rank: int) -> float:
+        """Half-way between this rank and the one below."""
+        if self.values:
+            return (self.values[rank - 1] + self.values[rank]) * 0.5
+        return self.first + (rank - 0.5) * self.unit
+
+
+class Point:
+    """The experts' cdfs at one place, and what is made of them."""
+
+    def __init__(self, cdf: NDArray[np.float64], mixed: float, slow: float, mapped: float, weight: float) -> None:
+        self.cdf, self.mixed, self.slow, self.mapped = cdf, mixed, slow, mapped
+        self.value = mixed + (mapped - mixed) * weight
+
+    def all(self) -> NDArray[np.float64]:
+        return np.concatenate([self.cdf, [self.mixed, self.slow, self.mapped, self.value], np.zeros(4)])
+
+
+class Channel:
+    """The adaptive state of one channel, and the walk of a sample's decisions."""
+
+    def __init__(self, preset: Preset, grid: Grid) -> None:
+        self.preset, self.grid = preset, grid
+        n = len(preset.experts)
+        freedom = np.array([e[2] for e in preset.experts])
+        self.spread = np.select([freedom == 2, freedom == 4], [1.0, 2.0], 3.2)
+        self.c1 = np.where(freedom >= 4, 0.25, 0.0)
+        self.c2, self.c3 = np.where(freedom >= 8, 0.1875, 0.0), np.where(freedom >= 8, 0.15625, 0.0)
+        self.mean, self.rate = np.full(n, 64.0), np.array([1.0 / (1 << e[1]) for e in preset.experts])
+        self.weight, self.slow = np.full(n, 1.0 / n), np.full(n, 1.0 / n)
+        self.least, self.seen = 0.05 * grid.unit, 0
+        self.map = np.arange(KNOTS + 1) / KNOTS
+        self.weights = np.zeros((SETS, CONTEXTS, INPUTS), f32)
+        self.weights[:, :, 16] = f32(1) / f32(3)
+        self.inputs = np.zeros(INPUTS, f32)
+        self.inputs[BIAS] = 0.25
+        self.shift = max(0, (grid.count - 1).bit_length() - 16)
+        self.counts: dict[int, list[int]] = {}
+        self.logs = log(np.arange(256).astype(f32) + f32(0.4))
+
+    def _point(self, x: float) -> Point:
+        t = (x - self.centre) * self.inverse
+        r = 1.0 / np.sqrt(1.0 + t * t)
+        c = r * r
+        p = 0.5 + c * (self.c1 + c * (self.c2 + c * self.c3))
+        cdf = (0.5 + (t * r) * p) + x * UNIFORM
+        sums = [np.zeros(8), np.zeros(8)]
+        for g in range(0, len(cdf), 8):
+            for i, weight in enumerate((self.weight, self.slow)):
+                sums[i] = sums[i] + weight[g : g + 8] * cdf[g : g + 8]
+        mixed = fold8(sums[0])
+        return Point(cdf, mixed, fold8(sums[1]), self._mapped(mixed), self.preset.map_weight)
+
+    def _end(self, side: float) -> Point:
+        x = side * BEYOND * UNIFORM + (1.0 if side > 0 else 0.0)
+        return Point(np.full(len(self.mean), x), x, x, self._mapped(x), self.preset.map_weight)
+
+    def _mapped(self, u: float) -> float:
+        place = u * KNOTS
+        if not 0.0 < place < KNOTS:
+            return u
+        i = int(place)
+        return float(self.map[i] + (self.map[i + 1] - self.map[i]) * (place - i))
+
+    def code(self, guess: list[float], coder: Encoder | Decoder, rank: int) -> int:
+        """Codes the sample of this rank, or finds its rank; takes it in."""
+        grid, preset = self.grid, self.preset
+        self.centre = np.array([guess[source] for source, _, _ in preset.experts])
+        self.inverse = 1.0 / ((self.mean + self.least) * self.spread)
+        ratio = (float(self.mean[0]) + self.least) / (float(self.mean[3]) + self.least)
+        self.bursts = limited(exponent(ratio) + 2, 3)
+        self.mix_rate = f32(preset.mix_rate + preset.mix_first / (1.0 + self.seen / 256.0))
+        low, high = self._end(-1.0), self._end(1.0)
+        start, end, code, codes = 0, grid.count, 0, 256
+        while end - start > 1:
+            half, split = codes // 2, (start + end) // 2
+            if half:
+                split, codes = grid.threshold[code + half], half
+                if split <= start:
+                    code += half
+                if split <= start or split >= end:
+                    continue
+            middle, bit = self._point(grid.bound(split)), rank >= split
+            if preset.mixing:
+                level = exponent(half) if half else 8 + exponent(end - start)
+                bit = self._decide(coder, low, middle, high, (start, end, split), (level, code), bit)
+            else:
+                bit = coder.code(bit, probability16((high.value - middle.value) / (high.value - low.value)))
+            if bit:
+                low, start, code = middle, split, code + half
+            else:
+                high, end = middle, split
+        self._learn(low, high, grid.value(start))
+        return start
+
+    def _decide(
+        self,
+        coder: Encoder | Decoder,
+        low: Point,
+        middle: Point,
+        high: Point,
+        ranks: tuple[int, int, int],
+        place: tuple[int, int],
+        bit: bool,
+    ) -> bool:
+        start, end, split = ranks
+        above, below = high.all() - middle.all(), middle.all() - low.all()
+        x = log((np.maximum(above, 1e-12) / np.maximum(below, 1e-12)).astype(f32))
+        self.inputs[:24] = np.maximum(np.minimum(x, STRETCH), -STRETCH)
+        counts = self.counts.setdefault(split >> self.shift, [0, 0])
+        if self.shift and (end - start) >> self.shift < 2:
+            counts = []
+        self.inputs[COUNTER] = self.logs[counts[1]] - self.logs[counts[0]] if counts else f32(0)
+        odds = exponent((high.mixed - middle.mixed) / (middle.mixed - low.mixed))
+        width = exponent((end - start) * self.grid.unit * float(self.inverse[2]))
+        contexts = (
+            limited(odds + 8, 15) * 4 + limited(-exponent(high.mixed - low.mixed), 3),
+            limited(place[0], 31) * 16 + (place[1] >> 4),
+            limited((width >> 1) + 8, 15) * 4 + self.bursts,
+        )
+        total = np.zeros(INPUTS, f32)
+        for i, context in enumerate(contexts):
+            total = total + self.weights[i, context] * self.inputs
+        v = total[:16] + total[16:]
+        v = v[:8] + v[8:]
+        v = v[:4] + v[4:]
+        x = min(max((v[0] + v[2]) + (v[1] + v[3]), -STRETCH), STRETCH)
+        probability = f32(1) / (f32(1) + exponential(f32(0) - x))
+        bit = coder.code(bit, probability16(float(probability)))
+        move = (f32(bit) - probability) * self.mix_rate
+        for i, context in enumerate(contexts):
+            self.weights[i, context] = self.weights[i, context] + self.inputs * move
+        if counts:
+            counts[bit] += 1
+            if counts[bit] == 255:
+                counts[:] = counts[0] >> 1, counts[1] >> 1
+        return bit
+
+    def _learn(self, low: Point, high: Point, sample: float) -> None:
+        span = 1.0 / (high.mixed - low.mixed)
+        target = np.minimum(np.maximum((np.arange(KNOTS) * (1.0 / KNOTS) - low.mixed) * span, 0.0), 1.0)
+        self.map[:KNOTS] = self.map[:KNOTS] + (target - self.map[:KNOTS]) * self.preset.map_rate
+        self.map[0], self.map[KNOTS] = 0.0, 1.0
+        self.weight = self._follow(low, high, self.preset.share, self.weight)
+        if self.preset.mixing:
+            self.slow = self._follow(low, high, self.preset.slow_share, self.slow)
+        error = np.abs(sample - self.centre)
+        self.mean = self.mean + (error - self.mean) * np.maximum(1.0 / (self.seen + 2.0), self.rate)
+        self.seen = min(self.seen + 1, 1000000)
+
+    @staticmethod
+    def _follow(low: Point, high: Point, share: float, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        posterior, total = weight * (high.cdf - low.cdf), np.zeros(8)
+        for g in range(0, len(weight), 8):
+            total = total + posterior[g : g + 8]
+        return posterior * ((1.0 - share) / fold8(total)) + share / len(weight)

@@ -1,0 +1,118 @@
+// One channel's model, and the walk of a sample's decisions: down the mu-law tree, then by halving what is left of the
+// code's interval. Encoder and decoder share it; the coder either follows `rank` or finds it.
+#pragma once
+
+struct Channel {
+    Cascade cascade;
+    Experts experts;
+    CdfMap map;
+    Point points[3];
+    Mixer mixer;
+    Counters counters;
+    int bursts;  // how the error's size over a short time compares with that over a long one, 0 to 3
+};
+
+inline uint32_t probability16(double p) {
+    const double scaled = p * 65536.0 + 0.5;
+    if (!(scaled >= 1.0)) return 1;
+    if (scaled >= 65535.0) return 65535;
+    return static_cast<uint32_t>(scaled);
+}
+
+inline void prepare(Channel& channel, Arena& arena, const Preset& preset, bool has_other, const Grid& grid) {
+    prepare(channel.cascade, arena, preset, has_other);
+    prepare(channel.experts, preset, grid.unit);
+    prepare(channel.map);
+    if (!preset.mixing) return;
+    prepare(channel.mixer, arena, 16);
+    prepare(channel.counters, arena, grid);
+}
+
+inline void finish_point(const Channel& channel, Point& point) {
+    const double weight = channel.experts.preset->map_weight;
+    point.mapped = mapped(channel.map, point.mixed);
+    point.value = point.mixed + (point.mapped - point.mixed) * weight;
+}
+
+// log2 of a positive number, rounded down.
+inline int exponent(double x) {
+    int64_t bits;
+    std::memcpy(&bits, &x, 8);
+    return static_cast<int>(bits >> 52) - 1023;
+}
+
+inline int limited(int x, int most) { return x < 0 ? 0 : x > most ? most : x; }
+
+// Where in the tree and around the prediction a decision stands.
+struct Place {
+    int from, to, split;  // ranks
+    int level;            // 0 to 7 in the mu-law tree, the lowest first; 8 and more: log2 of the ranks left in the interval
+    int code;             // mu-law code, as far as it is known
+};
+
+// A decision by the mixer. Its contexts: how likely the mixture thinks it and how much is left to decide; the place in
+// the tree; how wide the interval is for the expected error.
+template <class Coder>
+inline bool decide(Channel& channel, Coder& coder, const Point& low, const Point& middle, const Point& high,
+                   const Place& place, double unit, bool bit) {
+    Mixer& m = channel.mixer;
+    stretch(m, low.cdf, middle.cdf, high.cdf);
+    uint8_t* counts = node(channel.counters, place.from, place.to, place.split);
+    m.inputs[kInputCounter] = counts ? stretch(channel.counters, counts) : 0.0f;
+    const int odds = exponent((high.mixed - middle.mixed) / (middle.mixed - low.mixed));
+    const int width = exponent((place.to - place.from) * unit * channel.experts.inverse[2]);
+    const int contexts[kMixSets] = {limited(odds + 8, 15) * 4 + limited(0 - exponent(high.mixed - low.mixed), 3),
+                                    limited(place.level, 31) * 16 + (place.code >> 4),
+                                    limited((width >> 1) + 8, 15) * 4 + channel.bursts};
+    bit = coder.code(bit, probability16(mix(m, contexts)));
+    learn(m, bit);
+    if (counts) count(counts, bit);
+    return bit;
+}
+
+template <class Coder>
+inline int code_sample(Channel& channel, const Grid& grid, Coder& coder, int rank) {
+    Point *low = channel.points, *high = low + 1, *middle = low + 2;
+    aim(channel.experts, channel.cascade.guess);
+    end_point(channel.experts, -1.0, *low);
+    end_point(channel.experts, 1.0, *high);
+    const Experts& e = channel.experts;
+    channel.bursts = limited(exponent((e.mean[0] + e.least) / (e.mean[3] + e.least)) + 2, 3);
+    if (channel.experts.preset->mixing) {
+        const double seen = e.seen, rate = e.preset->mix_rate + e.preset->mix_first / (1.0 + seen / 256.0);
+        channel.mixer.rate = static_cast<float>(rate);
+    }
+    finish_point(channel, *low);
+    finish_point(channel, *high);
+    int from = 0, to = grid.count, code = 0, codes = 256;
+    while (to - from > 1) {
+        const int half = codes / 2;
+        int split = (from + to) / 2;
+        if (half > 0) {
+            split = grid.threshold[code + half];
+            codes = half;
+            if (split <= from) code += half;
+            if (split <= from || split >= to) continue;
+        }
+        evaluate(channel.experts, bound_of(grid, split), *middle);
+        finish_point(channel, *middle);
+        bool bit = rank >= split;
+        if (channel.experts.preset->mixing) {
+            const Place place{from, to, split, half > 0 ? exponent(half) : 8 + exponent(to - from), code};
+            bit = decide(channel, coder, *low, *middle, *high, place, grid.unit, bit);
+        } else {
+            const double one = high->value - middle->value;
+            bit = coder.code(bit, probability16(one / (high->value - low->value)));
+        }
+        Point* reached = middle;
+        if (bit) {
+            middle = low, low = reached, from = split;
+            code += half;
+        } else {
+            middle = high, high = reached, to = split;
+        }
+    }
+    learn(channel.map, low->mixed, high->mixed, channel.experts.preset->map_rate);
+    learn(channel.experts, *low, *high, value_of(grid, from));
+    return from;
+}

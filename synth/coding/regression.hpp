@@ -1,0 +1,194 @@
+// Exponentially weighted least squares (Haykin, Adaptive Filter Theory), its normal equations solved by LDL^T every few
+// samples. All sums run in the order that reference.py writes down; the lower triangles are kept in tiles of 8 x 8
+// (column by column), which changes where a number lies and not how it comes about.
+#pragma once
+
+constexpr double kWeightLimit = 64.0;
+
+struct RegressionOptions {
+    int size, every;  // unknowns, a multiple of 8; samples from solution to solution
+    double decay, ridge;
+};
+
+struct Regression {
+    int size, groups, every, phase, stride;
+    double decay, ridge, scale;
+    double *powers, *gains, *targets, *gained;  // [every], and [every][size]
+    double *tiles, *work, *unscaled;            // unscaled: [8][size], the panel's columns before division
+    double *correlation, *right, *result, *inverse, *weights;
+    const double** rows;  // regressors of group g at moment m: rows[g] + m * stride
+
+    static size_t first_tile(int groups, int column) { return static_cast<size_t>(column) * groups - column * (column - 1) / 2; }
+    double* tile(double* from, int g, int column) const { return from + (first_tile(groups, column) + g - column) * 64; }
+};
+
+inline void prepare(Regression& r, Arena& arena, const RegressionOptions& options, int stride) {
+    const size_t n = options.size, k = options.every, g = n / 8;
+    r.size = options.size, r.groups = options.size / 8, r.every = options.every, r.stride = stride;
+    r.ridge = options.ridge, r.scale = 16.0;
+    r.powers = arena.take<double>(k), r.gains = arena.take<double>(k), r.targets = arena.take<double>(k);
+    r.gained = arena.take<double>(k * n);
+    r.tiles = arena.take<double>(g * (g + 1) / 2 * 64), r.work = arena.take<double>(g * (g + 1) / 2 * 64);
+    r.unscaled = arena.take<double>(8 * n);
+    r.correlation = arena.take<double>(n), r.right = arena.take<double>(n), r.result = arena.take<double>(n);
+    r.inverse = arena.take<double>(n), r.weights = arena.take<double>(n);
+    r.rows = arena.take<const double*>(g);
+    if (!arena.good()) return;
+    double power = 1.0;
+    for (size_t m = k; m-- > 0;) {
+        r.powers[m] = power;
+        power = power * options.decay;
+    }
+    r.decay = power;
+}
+
+// The weighted sum of the regressors of this moment.
+inline double predict(const Regression& r) {
+    D8 even = dset(0.0), odd = dset(0.0);
+    const ptrdiff_t at = static_cast<ptrdiff_t>(r.phase) * r.stride;
+    for (int g = 0; g < r.groups; g += 2) {
+        even = dadd(even, dmul(dload(r.weights + g * 8), dload(r.rows[g] + at)));
+        if (g + 1 < r.groups) odd = dadd(odd, dmul(dload(r.weights + g * 8 + 8), dload(r.rows[g + 1] + at)));
+    }
+    return dfold(dadd(even, odd));
+}
+
+// tiles * decay + the weighted outer products of the last moments
+inline void accumulate(Regression& r) {
+    for (int m = 0; m < r.every; ++m)
+        for (int g = 0; g < r.groups; ++g)
+            dstore(r.gained + m * r.size + g * 8, dmul(dset(r.gains[m]), dload(r.rows[g] + m * static_cast<ptrdiff_t>(r.stride))));
+    const D8 decay = dset(r.decay);
+    double* target = r.tiles;
+    for (int column = 0; column < r.groups; ++column) {
+        for (int g = column; g < r.groups; ++g) {
+            for (int c = 0; c < 8; c += kBlock, target += kBlock * 8) {
+                D8 sums[kBlock];
+                for (int i = 0; i < kBlock; ++i) sums[i] = dmul(dload(target + i * 8), decay);
+                const double* x = r.rows[column] + c;
+                const double* gained = r.gained + g * 8;
+                for (int m = 0; m < r.every; ++m, x += r.stride, gained += r.size) {
+                    const D8 row = dload(gained);
+                    for (int i = 0; i < kBlock; ++i) sums[i] = dadd(sums[i], dmul(row, dset(x[i])));
+                }
+                for (int i = 0; i < kBlock; ++i) dstore(target + i * 8, sums[i]);
+            }
+        }
+    }
+    for (int g = 0; g < r.groups; ++g) {
+        D8 sum = dmul(dload(r.correlation + g * 8), decay);
+        for (int m = 0; m < r.every; ++m)
+            sum = dadd(sum, dmul(dload(r.gained + m * r.size + g * 8), dset(r.targets[m])));
+        dstore(r.correlation + g * 8, sum);
+    }
+}
+
+// The panel's 8 columns: the diagonal tile first, then the tiles below it, with the right side along.
+inline void factor_panel(Regression& r, int panel) {
+    double* d = r.tile(r.work, panel, panel);
+    const int base = panel * 8;
+    const double least = r.ridge * 0.5;
+    for (int j = 0; j < 8; ++j) {
+        const D8 column = dload(d + j * 8);
+        dstore(r.unscaled + j * r.size + base, column);
+        double pivot = d[j * 8 + j];
+        if (!(pivot >= least)) pivot = least;
+        r.inverse[base + j] = 1.0 / pivot;
+        r.result[base + j] = r.right[base + j];
+        const D8 factor = dmul(column, dset(r.inverse[base + j]));
+        dstore(d + j * 8, factor);
+        dstore(r.right + base, dsub(dload(r.right + base), dmul(factor, dset(r.result[base + j]))));
+        const double* heads = r.unscaled + j * r.size + base;
+        for (int c = j + 1; c < 8; ++c) dstore(d + c * 8, dsub(dload(d + c * 8), dmul(factor, dset(heads[c]))));
+    }
+    for (int g = panel + 1; g < r.groups; ++g) {
+        double* t = d + (g - panel) * 64;
+        D8 v[8], right = dload(r.right + g * 8);
+        for (int c = 0; c < 8; ++c) v[c] = dload(t + c * 8);
+#pragma GCC unroll 8
+        for (int j = 0; j < 8; ++j) {
+            dstore(r.unscaled + j * r.size + g * 8, v[j]);
+            const D8 factor = dmul(v[j], dset(r.inverse[base + j]));
+            dstore(t + j * 8, factor);
+            right = dsub(right, dmul(factor, dset(r.result[base + j])));
+            const double* heads = r.unscaled + j * r.size + base;
+#pragma GCC unroll 8
+            for (int c = j + 1; c < 8; ++c) v[c] = dsub(v[c], dmul(factor, dset(heads[c])));
+        }
+        dstore(r.right + g * 8, right);
+    }
+}
+
+// Takes the panel's products off everything to its right.
+inline void update_trailing(Regression& r, int panel) {
+    for (int column = panel + 1; column < r.groups; ++column) {
+        const double* factors = r.tile(r.work, column, panel);
+        double* target = r.tile(r.work, column, column);
+        for (int g = column; g < r.groups; ++g, factors += 64) {
+            for (int c = 0; c < 8; c += kBlock, target += kBlock * 8) {
+                const double* heads = r.unscaled + column * 8 + c;
+                D8 sums[kBlock];
+                for (int i = 0; i < kBlock; ++i) sums[i] = dload(target + i * 8);
+#pragma GCC unroll 8
+                for (int j = 0; j < 8; ++j) {
+                    const D8 row = dload(factors + j * 8);
+                    for (int i = 0; i < kBlock; ++i) sums[i] = dsub(sums[i], dmul(row, dset(heads[j * r.size + i])));
+                }
+                for (int i = 0; i < kBlock; ++i) dstore(target + i * 8, sums[i]);
+            }
+        }
+    }
+}
+
+// Back substitution, 8 unknowns at a time from the last on.
+inline void substitute(Regression& r) {
+    for (int i = 0; i < r.size; ++i) r.result[i] = r.result[i] * r.inverse[i];
+    for (int panel = r.groups - 1; panel >= 0; --panel) {
+        double* y = r.result + panel * 8;
+        const double* d = r.tile(r.work, panel, panel);
+        if (panel + 1 < r.groups) {
+            D8 sums[8];
+            for (int c = 0; c < 8; ++c) sums[c] = dset(0.0);
+            for (int g = panel + 1; g < r.groups; ++g) {
+                const D8 known = dload(r.result + g * 8);
+                const double* t = d + (g - panel) * 64;
+                for (int c = 0; c < 8; ++c) sums[c] = dadd(sums[c], dmul(dload(t + c * 8), known));
+            }
+            for (int c = 0; c < 8; ++c) y[c] = y[c] - dfold(sums[c]);
+        }
+        for (int i = 7; i > 0; --i)
+            for (int c = 0; c < i; ++c) y[c] = y[c] - d[c * 8 + i] * y[i];
+    }
+}
+
+inline void solve(Regression& r) {
+    for (int column = 0; column < r.groups; ++column) {
+        const size_t from = Regression::first_tile(r.groups, column) * 64;
+        const size_t to = Regression::first_tile(r.groups, column + 1) * 64;
+        for (size_t i = from; i < to; i += 8) dstore(r.work + i, dload(r.tiles + i));
+        for (int i = 0; i < 8; ++i) r.work[from + i * 9] = r.tiles[from + i * 9] + r.ridge;
+    }
+    for (int g = 0; g < r.size; g += 8) dstore(r.right + g, dload(r.correlation + g));
+    for (int panel = 0; panel < r.groups; ++panel) {
+        factor_panel(r, panel);
+        update_trailing(r, panel);
+    }
+    substitute(r);
+    bool good = true;
+    for (int i = 0; i < r.size; ++i) good = good && r.result[i] <= kWeightLimit && r.result[i] >= -kWeightLimit;
+    if (!good) return;
+    for (int g = 0; g < r.size; g += 8) dstore(r.weights + g, dload(r.result + g));
+}
+
+// Takes in what was to be predicted, and the error. True where the weights were renewed and the moments begin again.
+inline bool push(Regression& r, double target, double error) {
+    const double size = error < 0.0 ? -error : error;
+    r.scale = r.scale + (size - r.scale) * 0.0625;
+    r.gains[r.phase] = r.powers[r.phase] / (r.scale + 1.0);
+    r.targets[r.phase] = target;
+    if (++r.phase < r.every) return false;
+    accumulate(r);
+    solve(r);
+    r.phase = 0;
+    return true;
+}

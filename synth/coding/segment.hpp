@@ -1,0 +1,25 @@
+// A segment as bytes: what its channels are made of (plain ranges, lists of values, copies of one another), then the
+// range coder's stream; or the samples as they are where that is shorter.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "coding.hpp"
+
+namespace synth {
+
+struct SegmentFormat {
+    int channels, bits, level;  // 1 to 8; 4 to 24, samples are signed; 0 fast, 1 balanced, 2 max
+};
+
+// samples: [frames][channels], each of `bits` bits. The same bytes whatever the instruction set.
+std::vector<uint8_t> encode_segment(const CodingApi& api, const SegmentFormat& format, const int32_t* samples,
+                                    size_t frames);
+
+// Fills samples [frames][channels]. False where the bytes can't be a segment of this format (damage within the coder's
+// stream is not noticed: other samples come out).
+bool decode_segment(const CodingApi& api, const SegmentFormat& format, const uint8_t* data, size_t size,
+                    int32_t* samples, size_t frames);
+
+}  // namespace synth
