@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from synth.errors import OutputError, UsageError
-from synth.writer import check_output
+from synth.newfile import check_output
 
 STDOUT = "-"
 
