@@ -18,8 +18,8 @@ from synth.config import TrainConfig
 from synth.corpus import Corpus, open_cache
 from synth.data import Batches, Row, validation_rows
 from synth.errors import RunError
+from synth.files import check_output
 from synth.learn import Learner, denormals_flushed, learn, measure, steady_memory
-from synth.newfile import check_output
 from synth.predicting import predict_codes
 from synth.quantize import quantize
 from synth.runs import RunFolder

@@ -18,7 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from synth.errors import OutputError, UsageError
-from synth.newfile import NewFile, check_output, named, write_all
+from synth.files import NewFile, check_output, named, write_all
 
 FORMATS = ("wav", "flac", "ogg", "raw")
 MAX_WAV_SAMPLES = ((1 << 32) - 1 - 36) // 2

@@ -1,16 +1,48 @@
-"""A new file, which appears whole under its name or not at all."""
+"""Files that are read, checked before; files that are written, which appear whole under their names or not at all."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import shutil
+import sys
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import IO
+from typing import IO, Any, Protocol
 
-from synth.errors import OutputError
+from synth.errors import AudioError, OutputError
+
+STDOUT = "-"
+
+
+class Readable(Protocol):
+    """What is needed of a file that is read; `seek` and `fileno` only where it is said."""
+
+    def read(self, count: int = ..., /) -> bytes: ...
+
+    def seek(self, at: int, whence: int = ..., /) -> int: ...
+
+    def fileno(self) -> int: ...
+
+
+def check_input(name: str) -> None:
+    """AudioError when there is no such file, or it can't hold anything."""
+    try:
+        size = os.stat(name).st_size
+    except (FileNotFoundError, NotADirectoryError):
+        raise AudioError(f"{name}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise AudioError(f"{name}: can't be read ({getattr(error, 'strerror', None) or error})") from None
+    if os.path.isdir(name):
+        raise AudioError(f"{name}: is a folder")
+    if not os.path.isfile(name):
+        raise AudioError(f"{name}: is not a regular file")
+    if size == 0:
+        raise AudioError(f"{name}: is empty")
 
 
 def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
@@ -107,3 +139,74 @@ class NewFile:
             self.file.close()
         with suppress(OSError):
             os.unlink(self._temporary)
+
+
+class Source:
+    """A file that is read, with the bytes so far, counted and hashed; AudioError with the name when that fails."""
+
+    def __init__(self, name: str, file: IO[bytes], size: int | None) -> None:
+        self.name, self._file, self.size = name, file, size
+        self.count = 0
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    def read(self, count: int = -1) -> bytes:
+        try:
+            data = self._file.read(count)
+        except OSError as error:
+            raise AudioError(f"{self.name}: can't be read ({error.strerror or error})") from None
+        self.count += len(data)
+        self._md5.update(data)
+        return data
+
+    def seek(self, at: int, whence: int = 0) -> int:
+        return self._file.seek(at, whence)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def digest(self) -> bytes:
+        """Of all that was read."""
+        return self._md5.digest()
+
+    def state(self) -> tuple[int, int] | None:
+        """What tells whether the file was changed."""
+        if self.size is None:
+            return None
+        found = os.fstat(self._file.fileno())
+        return found.st_size, found.st_mtime_ns
+
+
+@contextmanager
+def source(path: str, whole: bool = False) -> Iterator[Source]:
+    """An input; `whole`: a pipe's is taken to the disk first."""
+    if path == STDOUT:
+        if sys.stdin is None:
+            raise AudioError("-: standard input is closed")
+        if not whole:
+            yield Source(path, sys.stdin.buffer, None)
+            return
+        with tempfile.TemporaryFile() as file:
+            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 18)
+            size = file.tell()
+            file.seek(0)
+            yield Source(path, file, size)
+        return
+    check_input(path)
+    try:
+        opened = open(path, "rb")
+    except OSError as error:
+        raise AudioError(f"{path}: can't be read ({error.strerror or error})") from None
+    with opened:
+        yield Source(path, opened, os.fstat(opened.fileno()).st_size)
+
+
+@contextmanager
+def target(out: str, force: bool = False) -> Iterator[tuple[Callable[[bytes], Any], IO[bytes] | None]]:
+    """What writes to an output, and its file where it is one."""
+    if out != STDOUT:
+        with NewFile(out, force) as new:
+            yield new.write, new.file
+        return
+    with named(out):
+        yield sys.stdout.buffer.write, None
+        sys.stdout.buffer.flush()
