@@ -1,6 +1,7 @@
-"""synth: a sample-level GRU as generator, model and measure of raw audio.
+"""synth: a sample-level GRU as generator, model and measure of raw audio, and a lossless codec.
 
-`synth.load("digits").generate(seconds=2, seed=1)` makes sound; the commands are `generate-audio` and `synth`.
+`synth.load("digits").generate(seconds=2, seed=1)` makes sound, `synth.compress(wave, rate)` compresses it; the commands
+are `generate-audio` and `synth`.
 Importing this package loads neither NumPy nor torch: each name below is imported when it is first used.
 """
 
@@ -10,13 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from synth.codec import compress, decompress
     from synth.errors import SynthError
     from synth.sampler import Model, Score, Stream, load
 
 __version__ = "0.1.0"
-__all__ = ["Model", "Score", "Stream", "SynthError", "__version__", "load"]
+__all__ = ["Model", "Score", "Stream", "SynthError", "__version__", "compress", "decompress", "load"]
 
 _HOMES = {"Model": "sampler", "Score": "sampler", "Stream": "sampler", "load": "sampler", "SynthError": "errors"}
+_HOMES |= {"compress": "codec", "decompress": "codec"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from synth.errors import AudioError
+from synth.files import check_input
 from synth.writer import FORMATS, MAX_WAV_SAMPLES, AudioWriter, check_output, format_of, wav_header
 
 __all__ = [
@@ -74,7 +75,7 @@ class AudioReader:
 
     def __init__(self, path: str | os.PathLike[str], rate: int | None = None) -> None:
         self.name = os.fspath(path)
-        _check_file(self.name)
+        check_input(self.name)
         try:
             self._file = soundfile.SoundFile(os.fsencode(self.name) if os.name == "posix" else self.name)
         except (soundfile.SoundFileError, TypeError, OSError) as error:
@@ -156,21 +157,6 @@ def _reason(error: BaseException) -> str:
     """What libsndfile says, in one line."""
     text = getattr(error, "error_string", None) or ("" if isinstance(error, soundfile.SoundFileError) else str(error))
     return " ".join(str(text).split()).rstrip(".") or "unknown error"
-
-
-def _check_file(name: str) -> None:
-    try:
-        size = os.stat(name).st_size
-    except (FileNotFoundError, NotADirectoryError):
-        raise AudioError(f"{name}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise AudioError(f"{name}: can't be read ({getattr(error, 'strerror', None) or error})") from None
-    if os.path.isdir(name):
-        raise AudioError(f"{name}: is a folder")
-    if not os.path.isfile(name):
-        raise AudioError(f"{name}: is not a regular file")
-    if size == 0:
-        raise AudioError(f"{name}: is empty")
 
 
 def _check_whole(name: str) -> None:

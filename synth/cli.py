@@ -125,8 +125,8 @@ def _synth(name: str, argv: list[str]) -> int:
         return 0
     if report.data is not None:
         if arguments.json:
-            _print_json(report.data, sys.stdout)
-        elif sys.stdout is not None:
+            _print_json(report.data, sys.stderr if report.aside else sys.stdout)
+        elif report.lines and sys.stdout is not None:
             _print_text("\n".join(opt.one_line(line) for line in report.lines), sys.stdout)
     for failure in report.failures:
         _complain(name, failure)

@@ -7,11 +7,14 @@ from argparse import Namespace
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from synth.errors import SynthError, UsageError
+from synth.errors import CodecError, SynthError, UsageError
 from synth.extras import training_extra
 from synth.options import parse_labels
+
+if TYPE_CHECKING:
+    from synth.compressing import Done
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,15 @@ class Console:
 
 @dataclass(frozen=True)
 class Report:
-    """`data` for `--json` (None: nothing to report), `lines` for people, `failures` of single inputs."""
+    """`data` for `--json` (None: nothing to report), `lines` for people, `failures` of single inputs.
+
+    `aside`: stdout has audio, so that JSON goes to stderr.
+    """
 
     data: dict[str, Any] | None
     lines: list[str]
     failures: list[SynthError] = field(default_factory=list)
+    aside: bool = False
 
 
 def train(options: Namespace, console: Console) -> None:
@@ -114,11 +121,13 @@ def score(options: Namespace, console: Console) -> Report:
 
 
 def info(options: Namespace, console: Console) -> Report:
-    """`synth info`: all checkpoints, or one with its card and its sizes."""
+    """`synth info`: all checkpoints, one with its card and its sizes, or what is in a .syn file."""
     from synth import information
 
     if options.checkpoint is None:
         return Report(*information.overview())
+    if options.checkpoint.lower().endswith(".syn"):
+        return Report(*information.compressed(options.checkpoint))
     return Report(*information.details(options.checkpoint))
 
 
@@ -136,3 +145,85 @@ def bench(options: Namespace, console: Console) -> Report:
         more += f", {result['milliseconds']:.2f} ms" if "milliseconds" in result else ""
         lines.append(f"{result['name']:<{width}}  {speed}, {result['instruction_set']}{more}")
     return Report(data, lines)
+
+
+def compress(options: Namespace, console: Console) -> Report:
+    """`synth compress`: a .syn file for each sound file; goes on after one that can't be compressed."""
+    from synth import compressing as work
+
+    if options.verify and options.out in (None, "-") and "-" in options.inputs or options.verify and options.out == "-":
+        raise UsageError("--verify: what goes into a pipe can't be read again; name a file")
+    if options.out not in (None, "-") and not (
+        os.path.isdir(options.out) or len(options.inputs) > 1 or options.recursive
+    ):
+        work.check_suffix(options.out, (work.SUFFIX,))
+    inputs = work.found(options.inputs, options.recursive)
+    jobs = work.plan(inputs, options.out, lambda _, name: os.path.splitext(name)[0] + work.SUFFIX, options.recursive)
+    chosen = work.Options(options.threads or os.cpu_count() or 1, options.level, options.force, options.verify)
+    done, failures = work.work(jobs, work.compress_one, chosen, console.progress)
+    say = (lambda text: None) if options.json else console.say
+    for one in done:
+        say(f"{one.path}: {one.out}, {_size(one)}")
+    if len(done) > 1:
+        say(f"all {len(done)} files: {_size(work.together(done))}")
+    if not done:
+        return Report(None, [], failures)
+    whole = _compressed(work.together(done))
+    del whole["path"], whole["out"]
+    data = {"files": [_compressed(one) for one in done], **whole}
+    data |= {"mode": options.mode, "level": options.level, "checkpoint": options.checkpoint}
+    return Report(data if options.json else None, [], failures, any(one.out == "-" for one in done))
+
+
+def decompress(options: Namespace, console: Console) -> Report:
+    """`synth decompress`: the sound file for each .syn file; goes on after one that is damaged."""
+    from synth import compressing as work
+
+    jobs = work.plan(work.found(options.inputs, False), options.out, work.original_name, False)
+    chosen = work.Options(
+        options.threads or os.cpu_count() or 1,
+        force=options.force,
+        salvage=options.salvage,
+        start=options.start,
+        end=options.end,
+    )
+    done, failures = work.work(jobs, work.decompress_one, chosen, console.progress)
+    for one in done:
+        if not options.json:
+            console.say(f"{one.path}: {one.out}, {one.samples / one.rate:g} s at {one.rate} Hz")
+        failures += [CodecError(damage) for damage in one.damages]
+    data = {"files": [{**_decoded(one), "out": one.out, "damages": list(one.damages)} for one in done]}
+    return Report(data if options.json and done else None, [], failures, any(one.out == "-" for one in done))
+
+
+def verify(options: Namespace, console: Console) -> Report:
+    """`synth verify`: decodes each .syn file; goes on after one that is damaged."""
+    from synth import compressing as work
+
+    jobs = [one if isinstance(one, SynthError) else work.Job(one[0], "") for one in work.found(options.inputs, False)]
+    chosen = work.Options(options.threads or os.cpu_count() or 1)
+    done, failures = work.work(jobs, work.verify_one, chosen, console.progress)
+    for one in [] if options.json else done:
+        console.say(f"{one.path}: whole, {one.samples / one.rate:g} s at {one.rate} Hz")
+    return Report({"files": [_decoded(one) for one in done]} if options.json and done else None, [], failures)
+
+
+def _size(done: Done) -> str:
+    return f"{done.bytes_in} to {done.bytes_out} bytes, {done.bits_per_sample:.3f} bits per sample"
+
+
+def _compressed(done: Done) -> dict[str, Any]:
+    return {
+        "path": done.path,
+        "out": done.out,
+        "bytes_in": done.bytes_in,
+        "bytes_out": done.bytes_out,
+        "samples": done.samples,
+        "channels": done.channels,
+        "bits_per_sample": done.bits_per_sample,
+        "ratio": done.bytes_in / done.bytes_out,
+    }
+
+
+def _decoded(done: Done) -> dict[str, Any]:
+    return {"path": done.path, "samples": done.samples, "channels": done.channels, "sample_rate": done.rate}

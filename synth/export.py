@@ -19,12 +19,12 @@ from synth.corpus import Corpus, open_cache
 from synth.data import Batches, Row, validation_rows
 from synth.engine.layout import block_density
 from synth.errors import RunError
+from synth.files import check_output
 from synth.learn import Learner, denormals_flushed, learn, measure, steady_memory
 from synth.predicting import predict_codes
 from synth.quantize import quantize
 from synth.runs import RunFolder
 from synth.train import configs
-from synth.writer import check_output
 
 FINE_RATE = 0.3  # of the run's learning rate
 REFERENCE_SAMPLES = 20_000  # what is measured where only the slow engine runs

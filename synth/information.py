@@ -51,6 +51,37 @@ def details(name: str) -> Told:
     return data, [*lines, *lines_running], []
 
 
+def compressed(path: str) -> Told:
+    """What is in a .syn file, without decoding it."""
+    from synth import files, unpacking
+
+    with files.source(path) as source:
+        opened = unpacking.Unpacker(source, path, seekable=True)
+        blocks, size = opened.blocks(), source.size or 0
+    header = opened.header
+    segments = [block for block in blocks if block.kind in (unpacking.CODED, unpacking.CONSTANT)]
+    frames = sum(block.count for block in segments)
+    data: dict[str, Any] = {
+        "path": path,
+        "format": header.kind,
+        "encoding": header.encoding,
+        "channels": header.channels,
+        "sample_rate": header.rate,
+        "samples": frames,
+        "seconds": frames / header.rate,
+        "mode": header.mode,
+        "level": header.level,
+        "checkpoint": header.checkpoint.hex() or "none",
+        "bytes": size,
+        "bits_per_sample": 8 * size / (frames * header.channels) if frames else 0.0,
+        "segments": len(segments),
+        "constant_segments": sum(block.kind == unpacking.CONSTANT for block in segments),
+        "other_bytes": sum(block.size for block in blocks) - sum(block.size for block in segments),
+        "md5": blocks[-1].data.hex(),
+    }
+    return data, [f"{key}: {_plain(value)}" for key, value in data.items()], []
+
+
 def _summary(loaded: checkpoint.Checkpoint) -> dict[str, Any]:
     return {
         "name": loaded.name,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -34,3 +35,26 @@ def each(work: Callable[[Item], Result], items: Sequence[Item], threads: int, st
             pool.shutdown(cancel_futures=True)
             raise
     return [future.result() for future in futures]
+
+
+def ordered(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """`work` of every item, in their order, on up to `threads` threads; at most `threads` + 1 are held at a time."""
+    source = iter(items)
+    first = [item for _, item in zip(range(2), source, strict=False)]
+    if threads == 1 or len(first) < 2:
+        yield from map(work, first)
+        yield from map(work, source)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(threads)
+    try:
+        waiting = deque(pool.submit(work, item) for item in first)
+        for item in source:
+            while len(waiting) > threads:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(work, item))
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

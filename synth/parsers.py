@@ -6,7 +6,7 @@ from typing import Any
 
 from synth import options as opt
 
-COMMANDS = ("train", "export", "info", "score", "bench")
+COMMANDS = ("train", "export", "info", "score", "bench", "compress", "decompress", "verify")
 
 
 def generate_parser() -> opt.Parser:
@@ -51,10 +51,14 @@ def generate_parser() -> opt.Parser:
 
 def synth_parser() -> opt.Parser:
     """The subcommands of `synth` and their options."""
-    parser = opt.Parser(prog="synth", description="Trains, measures and shows the networks of generate-audio.")
+    parser = opt.Parser(
+        prog="synth", description="Trains, measures and shows the networks of generate-audio; compresses audio."
+    )
     parser.add_argument("--version", action="version", version=_version("synth"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=opt.Parser)
     for add in (_train_parser, _export_parser, _info_parser, _score_parser, _bench_parser):
+        add(commands)
+    for add in (_compress_parser, _decompress_parser, _verify_parser):
         add(commands)
     return parser
 
@@ -110,9 +114,9 @@ def _export_parser(commands: Any) -> None:
 
 
 def _info_parser(commands: Any) -> None:
-    text = "shows the checkpoints, or one of them"
+    text = "shows the checkpoints, one of them, or a compressed file"
     parser = commands.add_parser("info", help=text, description=f"synth info {text}.")
-    parser.add_argument("checkpoint", nargs="?", metavar="CHECKPOINT", help="name or path (default: list them all)")
+    parser.add_argument("checkpoint", nargs="?", metavar="CHECKPOINT|FILE.syn", help="default: list all")
     _add_common(parser)
 
 
@@ -138,6 +142,58 @@ def _bench_parser(commands: Any) -> None:
     parser.add_argument("--baseline", choices=("torch",), help="measure the same network stepped in PyTorch too")
     parser.add_argument("--threads", type=opt.integer(1, 4096), metavar="N", help="threads (default: all cores)")
     _add_common(parser)
+
+
+def _compress_parser(commands: Any) -> None:
+    text = "makes WAV, AIFF and FLAC files smaller, without loss"
+    parser = commands.add_parser("compress", help=text, description=f"synth compress {text}: x.wav becomes x.syn.")
+    add = parser.add_argument
+    add("inputs", nargs="+", metavar="IN", help="sound file of 8, 16 or 24 bits, or - for stdin")
+    _add_out(parser)
+    add("-r", "--recursive", action="store_true", help="take the sound files in folders, to the bottom")
+    add("--mode", choices=("lossless",), default="lossless", help="what is kept: every bit (default, the only one)")
+    add(
+        "--level",
+        choices=("fast", "balanced", "max"),
+        default="balanced",
+        help="smaller takes longer, for decompress too (default: balanced)",
+    )
+    add("-c", "--checkpoint", choices=("none",), default="none", help="network to predict with (default: none)")
+    add("--verify", action="store_true", help="decode what was written before it gets its name")
+    _add_threads(parser)
+    _add_common(parser)
+
+
+def _decompress_parser(commands: Any) -> None:
+    text = "gives the files back that .syn files were made of"
+    parser = commands.add_parser("decompress", help=text, description=f"synth decompress {text}.")
+    add = parser.add_argument
+    add("inputs", nargs="+", metavar="IN.syn", help="compressed file, or - for stdin")
+    _add_out(parser)
+    add("--start", type=opt.real(0), metavar="S", help="give what is from this second on")
+    add("--end", type=opt.real(0, open_least=True), metavar="S", help="give what is up to this second")
+    add("--salvage", action="store_true", help="put silence in the place of what is damaged")
+    _add_threads(parser)
+    _add_common(parser)
+
+
+def _verify_parser(commands: Any) -> None:
+    text = "decodes .syn files and checks every checksum; writes nothing"
+    parser = commands.add_parser("verify", help=text, description=f"synth verify {text}.")
+    parser.add_argument("inputs", nargs="+", metavar="FILE.syn", help="compressed file, or - for stdin")
+    _add_threads(parser)
+    _add_common(parser)
+
+
+def _add_out(parser: opt.Parser) -> None:
+    text = "file, - for stdout, or for several files a folder (default: beside IN)"
+    parser.add_argument("-o", "--out", metavar="OUT|DIR", help=text)
+    parser.add_argument("-f", "--force", action="store_true", help="replace files that exist")
+
+
+def _add_threads(parser: opt.Parser) -> None:
+    text = "threads; they change no byte (default: all cores)"
+    parser.add_argument("--threads", type=opt.integer(1, 4096), metavar="N", help=text)
 
 
 def _add_checkpoint(parser: opt.Parser) -> None:

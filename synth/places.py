@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from synth.errors import OutputError, UsageError
-from synth.writer import check_output
-
-STDOUT = "-"
+from synth.files import STDOUT, check_output
 
 
 def numbered(path: str, count: int) -> list[str]:
@@ -31,8 +29,8 @@ def identity(path: str) -> tuple[object, ...]:
         return (os.path.realpath(path),) if "\0" not in path else (path,)
 
 
-def check_outputs(outputs: Iterable[str], inputs: Iterable[str | None], force: bool) -> None:
-    """OutputError when one of `outputs` can't be made, UsageError when it is an input or there twice; "-" passes."""
+def check_names(outputs: Iterable[str], inputs: Iterable[str | None]) -> None:
+    """UsageError when one of `outputs` is no name, an input, or there twice; "-" passes."""
     given = {identity(path): path for path in inputs if path is not None}
     seen: set[tuple[object, ...]] = set()
     for path in outputs:
@@ -46,6 +44,12 @@ def check_outputs(outputs: Iterable[str], inputs: Iterable[str | None], force: b
         if name in seen:
             raise UsageError(f"{path}: is an output twice")
         seen.add(name)
+
+
+def check_outputs(outputs: Sequence[str], inputs: Iterable[str | None], force: bool) -> None:
+    """OutputError when one of `outputs` can't be made, UsageError as `check_names`; "-" passes."""
+    check_names(outputs, inputs)
+    for path in outputs:
         check_output(path, force)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import struct
 import sys
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from synth.errors import OutputError, UsageError
+from synth.files import NewFile, check_output, named, write_all
 
 FORMATS = ("wav", "flac", "ogg", "raw")
 MAX_WAV_SAMPLES = ((1 << 32) - 1 - 36) // 2
@@ -54,35 +53,6 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
     return suffix
 
 
-def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
-    """Raise OutputError when a file can't be made at `path`, or there is one already and not `force`."""
-    name = os.fspath(path)
-    if name == "-":
-        return
-    if os.path.isdir(name):
-        raise OutputError(f"{name}: is a folder")
-    if os.path.exists(name) and not os.path.isfile(name):
-        raise OutputError(f"{name}: is not a regular file; - writes to standard output")
-    if os.path.lexists(name) and not force:
-        raise OutputError(f"{name}: exists already; -f overwrites it")
-    folder = os.path.dirname(os.path.realpath(name) if os.path.islink(name) else name) or "."
-    if not os.path.isdir(folder):
-        raise OutputError(f"{name}: the folder {folder} does not exist")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{name}: the folder {folder} is not writable")
-
-
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """System errors as OutputError with the path; a closed pipe stays BrokenPipeError, for a command to end quietly."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{name}: can't be written ({error.strerror or error})") from None
-
-
 class _Target:
     """An unbuffered file for libsndfile's callbacks, which can't raise: the error waits for `check`."""
 
@@ -93,7 +63,7 @@ class _Target:
 
     def write(self, data: bytes) -> int:
         try:
-            _write_all(self._file, data)
+            write_all(self._file, data)
         except OSError as error:
             self._error = self._error or error
             return 0
@@ -121,12 +91,6 @@ def _uninterrupted() -> Iterator[None]:
             before(*caught[0])
 
 
-def _write_all(file: IO[bytes], data: bytes) -> None:
-    rest = memoryview(data)
-    while len(rest):
-        rest = rest[file.write(rest) or 0 :]
-
-
 class AudioWriter:
     """`with AudioWriter(path, rate) as out: out.write(samples)`: 16-bit mono audio in blocks of any size.
 
@@ -151,7 +115,7 @@ class AudioWriter:
         if self.format == "wav" and samples is not None and samples > MAX_WAV_SAMPLES:
             raise UsageError(f"{self.name}: {samples} samples are more than a WAV can hold ({MAX_WAV_SAMPLES})")
         self._pipe = self.name == "-"
-        self._temporary = ""
+        self._new: NewFile | None = None
         self._file: IO[bytes] | None = None
         self._encoder: soundfile.SoundFile | None = None
         self._target: _Target | None = None
@@ -161,7 +125,7 @@ class AudioWriter:
         if self._pipe and sys.stdout is None:
             raise OutputError("-: standard output is closed")
         try:
-            with _named(self.name):
+            with named(self.name):
                 self._open()
         except BaseException:
             self._abandon()
@@ -175,7 +139,7 @@ class AudioWriter:
         total = self.written + len(samples)
         if self.format == "wav" and total > MAX_WAV_SAMPLES and not (self._pipe and self.promised is None):
             raise OutputError(f"{self.name}: a WAV can't hold more than {MAX_WAV_SAMPLES} samples")
-        with _named(self.name):
+        with named(self.name):
             self._put(samples)
         self.written = total
 
@@ -188,7 +152,7 @@ class AudioWriter:
             return
         try:
             if kind is None:
-                with _named(self.name):
+                with named(self.name):
                     self._finish()
         finally:
             self._abandon()
@@ -197,12 +161,10 @@ class AudioWriter:
         if self._pipe:
             self._file = sys.stdout.buffer
         else:
-            self._place = os.path.realpath(self.name) if os.path.islink(self.name) else self.name
-            self._temporary = os.path.join(os.path.dirname(self._place), f".synth-{uuid.uuid4().hex[:16]}.part")
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            self._file = os.fdopen(os.open(self._temporary, flags, 0o666), "wb+", buffering=0)
+            self._new = NewFile(self.name, self.force)
+            self._file = self._new.file
         if self.format == "wav":
-            _write_all(self._file, wav_header(self.promised, self.rate))
+            write_all(self._file, wav_header(self.promised, self.rate))
         elif self.format in _ENCODED:
             self._target = _Target(self._file)
             kind, subtype = _ENCODED[self.format]
@@ -216,7 +178,7 @@ class AudioWriter:
     def _put(self, samples: NDArray[np.int16]) -> None:
         assert self._file is not None, "write outside of the with block"
         if self._encoder is None:
-            _write_all(self._file, samples.astype("<i2", copy=False).tobytes())
+            write_all(self._file, samples.astype("<i2", copy=False).tobytes())
             if self._pipe:
                 self._file.flush()
             return
@@ -241,22 +203,9 @@ class AudioWriter:
             self._encode(lambda encoder: encoder.close())
         elif self.format == "wav" and self.promised != self.written:
             self._file.seek(0)
-            _write_all(self._file, wav_header(self.written, self.rate))
-        try:
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-                raise
-        self._file.close()
-        if self.force:
-            os.replace(self._temporary, self._place)
-            return
-        try:
-            os.link(self._temporary, self._place)
-        except OSError as error:
-            if isinstance(error, FileExistsError) or os.path.lexists(self._place):
-                raise OutputError(f"{self.name}: exists already; -f overwrites it") from None
-            os.rename(self._temporary, self._place)  # a file system without hard links
+            write_all(self._file, wav_header(self.written, self.rate))
+        assert self._new is not None
+        self._new.finish()
 
     def _abandon(self) -> None:
         """Close what is open and remove the hidden file, whatever fails on the way."""
@@ -266,10 +215,6 @@ class AudioWriter:
             if self._encoder is not None:
                 with suppress(soundfile.SoundFileError, OSError), _uninterrupted():
                     self._encoder.close()
-            if self._file is not None:
-                with suppress(OSError):
-                    self._file.close()
         finally:
-            if self._temporary:
-                with suppress(OSError):
-                    os.unlink(self._temporary)
+            if self._new is not None:
+                self._new.abandon()

@@ -17,6 +17,7 @@ PACKAGE = Path(synth.__file__).parent
 HEAVY = {"torch", "torchaudio", "accelerate", "tensorboard"}
 """Imported inside of functions, or by the modules of training alone."""
 OUTER = {"__init__", "__main__", "cli", "commands", "bench", "information", "generating", "parsers", "scoring"}
+OUTER |= {"compressing"}
 """What only commands may import: nothing below knows of them."""
 
 
@@ -80,8 +81,16 @@ def test_imports_have_no_circle() -> None:
         ("errors", set()),
         ("mulaw", set()),
         ("config", {"errors"}),
-        ("audio", {"errors", "config", "mulaw", "writer"}),
-        ("writer", {"errors", "config", "mulaw"}),
+        ("audio", {"errors", "config", "mulaw", "writer", "files"}),
+        ("writer", {"errors", "config", "mulaw", "files"}),
+        ("files", {"errors"}),
+        ("container", {"errors", "files"}),
+        ("pcm", {"errors"}),
+        ("chunks", {"errors", "files", "pcm", "container"}),
+        ("flac", {"errors", "files", "pcm", "container"}),
+        ("coding", {"errors"}),
+        ("unpacking", {"errors", "files", "pcm", "container", "coding", "parallel"}),
+        ("codec", {"errors", "files", "pcm", "container", "chunks", "coding", "parallel", "unpacking"}),
     ],
 )
 def test_the_first_layers_know_only_what_is_below(layer: str, below: set[str]) -> None:
@@ -141,3 +150,16 @@ def test_scoring_loads_no_torch(tmp_path: Path) -> None:
         f"assert main(['info', {tiny_checkpoint()!r}]) == 0"
     )
     assert not loaded_by(code) & HEAVY
+
+
+def test_compressing_loads_no_torch_and_no_sound_library(tmp_path: Path) -> None:
+    path, back = str(tmp_path / "x.wav"), str(tmp_path / "y.wav")
+    code = (
+        f"import wave\nwith wave.open({path!r}, 'wb') as f:\n    f.setparams((1, 2, 8000, 0, 'NONE', ''))\n"
+        "    f.writeframes(bytes(100))\n"
+        "from synth.cli import main\n"
+        f"assert main(['compress', {path!r}]) == 0\n"
+        f"assert main(['decompress', {path[:-4] + '.syn'!r}, '-o', {back!r}]) == 0"
+    )
+    assert not loaded_by(code) & (HEAVY | {"soundfile", "soxr", "safetensors", "tqdm", "matplotlib"})
+    assert Path(path).read_bytes() == Path(back).read_bytes()

@@ -1,0 +1,259 @@
+"""What `synth compress`, `decompress` and `verify` do with their files: names, places, threads, and what to report."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from threading import Event
+from typing import IO, Any
+
+from synth import codec, files, parallel, places
+from synth.container import Header
+from synth.errors import AudioError, CodecError, OutputError, SynthError, UsageError
+from synth.unpacking import Unpacker
+
+SUFFIX = ".syn"
+SOUNDS = {"wav": (".wav", ".wave"), "aiff": (".aiff", ".aif", ".aifc"), "flac": (".flac",)}
+"""Suffixes of the kinds of files, and what is looked for in folders."""
+
+Tick = Callable[[int], Any]
+Input = tuple[str, str]
+Rename = Callable[[str, str], str]
+Progress = Callable[[int | None], AbstractContextManager[Tick]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to make, in a folder to make."""
+
+    path: str
+    out: str
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a file, or of several. `damages`: what `--salvage` passed over; `count`: samples of all channels.
+
+    `channels` is None where several files do not have the same.
+    """
+
+    path: str
+    out: str
+    bytes_in: int
+    bytes_out: int
+    samples: int
+    channels: int | None
+    rate: int
+    damages: Sequence[str] = ()
+    count: int = 0
+
+    @property
+    def bits_per_sample(self) -> float:
+        """8 times the compressed bytes over frames times channels; 0 without samples."""
+        count = self.count or self.samples * (self.channels or 0)
+        return 8 * self.bytes_out / count if count else 0.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the commands share; `verify` is of compressing, the three last of decompressing."""
+
+    threads: int
+    level: str = "balanced"
+    force: bool = False
+    verify: bool = False
+    salvage: bool = False
+    start: float | None = None
+    end: float | None = None
+
+
+def together(done: Sequence[Done]) -> Done:
+    """The totals of several files."""
+    channels = done[0].channels if len({one.channels for one in done}) == 1 else None
+    sums = [sum(sizes) for sizes in zip(*((one.bytes_in, one.bytes_out, one.samples) for one in done), strict=True)]
+    count = sum(one.samples * (one.channels or 0) for one in done)
+    return Done("", "", sums[0], sums[1], sums[2], channels, 0, count=count)
+
+
+def check_suffix(out: str, suffixes: Sequence[str]) -> None:
+    """UsageError unless an output's name has one of them."""
+    if not out.lower().endswith(tuple(suffixes)):
+        raise UsageError(f"{out}: its suffix must be {' or '.join(suffixes)}")
+
+
+def found(paths: Sequence[str], recursive: bool) -> list[Input | SynthError]:
+    """Every input with its name below the folder that it was found in, in the order of names."""
+    inputs: list[Input | SynthError] = []
+    for path in paths:
+        if not os.path.isdir(path):
+            inputs.append((path, os.path.basename(path)))
+        elif not recursive:
+            inputs.append(AudioError(f"{path}: is a folder; -r takes the sound files in it"))
+        else:
+            suffixes = tuple(suffix for several in SOUNDS.values() for suffix in several)
+            inner = [
+                os.path.join(folder, name)
+                for folder, _, names in os.walk(path)
+                for name in names
+                if name.lower().endswith(suffixes)
+            ]
+            inputs += [(name, os.path.relpath(name, path)) for name in sorted(inner)]
+            if not inner:
+                inputs.append(AudioError(f"{path}: no WAV, AIFF or FLAC file is in it"))
+    return inputs
+
+
+def plan(inputs: Sequence[Input | SynthError], out: str | None, rename: Rename, folder: bool) -> list[Job | SynthError]:
+    """The jobs; `rename(path, name)` is an output's name. `folder`: `out` is one, whatever is there.
+
+    Raises UsageError where outputs clash with one another or with inputs, OutputError where the folder can't be.
+    """
+    names = [one for one in inputs if not isinstance(one, SynthError)]
+    places.given_twice(path for path, _ in names if path != places.STDOUT)
+    folder = folder or len(inputs) > 1
+    if folder and (out == places.STDOUT or any(path == places.STDOUT for path, _ in names)):
+        raise UsageError("-: several files don't go through one pipe")
+    if out is not None and out != places.STDOUT and (folder or os.path.isdir(out)):
+        _make_folder(out)
+        folder = True
+    jobs = [_job(one, out, rename, folder) for one in inputs]
+    outs = [job.out for job in jobs if isinstance(job, Job)]
+    places.check_names(outs, [path for path, _ in names])
+    to_stdout = places.STDOUT in outs
+    if to_stdout and (sys.stdout is None or sys.stdout.isatty()):
+        raise UsageError("standard output is a terminal: pipe it into a program or name a file")
+    return jobs
+
+
+def _job(one: Input | SynthError, out: str | None, rename: Rename, folder: bool) -> Job | SynthError:
+    if isinstance(one, SynthError):
+        return one
+    path, name = one
+    if path == places.STDOUT:
+        if folder:
+            raise UsageError("-: has no name to take for the output")
+        return Job(path, out or places.STDOUT)
+    try:
+        files.check_input(path)
+        if out is not None and not folder:
+            return Job(path, out)
+        named = rename(path, os.path.basename(name))
+    except SynthError as error:
+        return error
+    if out is None:
+        return Job(path, os.path.join(os.path.dirname(path), named))
+    inner = os.path.join(out, os.path.dirname(name))
+    return Job(path, os.path.join(inner, named), folder=inner)
+
+
+def _make_folder(out: str) -> None:
+    try:
+        if not os.path.isdir(out):
+            os.mkdir(out)
+    except FileExistsError:
+        raise OutputError(f"{out}: is no folder; several files take one") from None
+    except FileNotFoundError:
+        raise OutputError(f"{out}: the folder that it is to be in does not exist") from None
+    except OSError as error:
+        raise OutputError(f"{out}: can't be made ({error.strerror or error})") from None
+
+
+def work(
+    jobs: Sequence[Job | SynthError],
+    one: Callable[[Job, Options, int, Tick], Done],
+    options: Options,
+    progress: Progress,
+) -> tuple[list[Done], list[SynthError]]:
+    """`one(job, options, threads, tick)` of every job: files side by side where there are several, else segments."""
+    stop = Event()
+    threads = 1 if len(jobs) > 1 else options.threads
+
+    def attempt(job: Job | SynthError) -> Done | SynthError:
+        if isinstance(job, SynthError):
+            return job
+        try:
+            if job.folder:
+                os.makedirs(job.folder, exist_ok=True)
+            return one(job, options, threads, beat)
+        except SynthError as error:
+            return error
+
+    with progress(None) as tick:
+
+        def beat(done: int) -> None:
+            if stop.is_set():
+                raise parallel.Stopped
+            tick(done)
+
+        results = parallel.each(attempt, jobs, options.threads, stop)
+    failures = [result for result in results if isinstance(result, SynthError)]
+    return [result for result in results if not isinstance(result, SynthError)], failures
+
+
+def compress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
+    """Compresses a file."""
+    suffix = None if job.path == places.STDOUT else os.path.splitext(job.path)[1]
+    with files.source(job.path) as source:
+        before = source.state()
+        sound = codec.open_sound(source, job.path, source.size)
+        with files.target(job.out, options.force) as (write, file):
+            done = codec.compress_stream(sound, write, level=options.level, suffix=suffix, threads=threads, tick=tick)
+            if source.state() != before:
+                raise AudioError(f"{job.path}: has changed while it was read")
+            if options.verify and file is not None:
+                _verify_written(job, file, source.digest() if done.header.kind != "flac" else b"", threads)
+    return _done(job, source, done.header, done.frames, done.bytes_out)
+
+
+def decompress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
+    """Decompresses a file."""
+    part = options.start is not None or options.end is not None
+    with files.source(job.path, whole=part or options.salvage) as source:
+        seekable = part or options.salvage
+        opened = Unpacker(source, job.path, seekable=seekable, salvage=options.salvage, threads=threads)
+        frames = opened.limit(options.start, options.end) if part else None
+        with files.target(job.out, options.force) as (write, _):
+            done = codec.decompress_stream(opened, write, frames, tick)
+    return _done(job, source, opened.header, done, damages=opened.damages)
+
+
+def _done(
+    job: Job, source: files.Source, header: Header, frames: int, bytes_out: int = 0, damages: Sequence[str] = ()
+) -> Done:
+    size = source.count if source.size is None else source.size
+    return Done(job.path, job.out, size, bytes_out, frames, header.channels, header.rate, damages)
+
+
+def verify_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
+    """Decodes a file and checks all that can be checked."""
+    with files.source(job.path) as source:
+        opened = Unpacker(source, job.path, threads=threads)
+        frames = sum(len(piece) for piece in opened.pieces(tick) if not isinstance(piece, bytes))
+    return _done(job, source, opened.header, frames)
+
+
+def original_name(path: str, name: str) -> str:
+    """The name of the file that `path` was made of: the stem, and the suffix that its header tells."""
+    with files.source(path) as source:
+        header = Unpacker(source, path).header
+    stem = name[: -len(SUFFIX)] if name.lower().endswith(SUFFIX) and len(name) > len(SUFFIX) else name
+    return stem + header.name_suffix
+
+
+def _verify_written(job: Job, file: IO[bytes], digest: bytes, threads: int) -> None:
+    """CodecError unless what is in `file` gives the samples, and the bytes where there is a digest of them."""
+    file.seek(0)
+    opened = Unpacker(file, job.out, threads=threads)
+    md5 = hashlib.md5(usedforsecurity=False)
+    if not digest:
+        for _ in opened.pieces():
+            pass
+        return
+    codec.decompress_stream(opened, md5.update)
+    if md5.digest() != digest:
+        raise CodecError(f"{job.path}: what was written does not give it back; please report this")

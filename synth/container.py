@@ -1,0 +1,351 @@
+"""The .syn file, as FORMAT.md has it: a header, blocks with checksums, the MD5 of the samples, an index.
+
+Nothing here knows how samples are coded. What a file says is believed only within fixed bounds: no field makes a reader
+allocate more than a block's most.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from synth.errors import CodecError
+from synth.files import Readable
+
+MAGIC = b"\xb5SYN"
+VERSION = 1
+KINDS = ("wav", "aiff", "flac", "array")
+ENCODINGS = ("u8", "s8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i")
+LEVELS = ("fast", "balanced", "max")
+MODES = ("lossless",)
+RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000)
+MOST_RATE = 10_000_000
+MOST_CHANNELS = 8
+MOST_SAMPLES = 1 << 22
+"""Frames times channels of a coded block."""
+MOST_CONSTANT = 1 << 26
+"""Frames of a constant block."""
+MOST_RAW = 1 << 20
+"""Bytes of a raw block, before deflating."""
+MOST_BLOCKS = 1 << 20
+"""Blocks of an index."""
+END, CODED, CONSTANT, RAW = range(4)
+_SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,15})?", re.ASCII)
+_COMMON_RATES = 16
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file was. `frames`: as far as it was known when the file was begun; `suffix`: None where it is the kind's.
+
+    `big`: samples are big-endian (kind array: the array has one axis). `plain`: the 44 bytes of `wav.plain_head` come
+    first. `checkpoint`: its 8-byte digest, or nothing.
+    """
+
+    kind: str
+    encoding: str
+    channels: int
+    rate: int
+    level: str
+    frames: int | None = None
+    big: bool = False
+    plain: bool = False
+    suffix: str | None = None
+    mode: str = "lossless"
+    checkpoint: bytes = b""
+
+    @property
+    def name_suffix(self) -> str:
+        """The end of the name that the file had."""
+        return self.suffix if self.suffix is not None else ".wav" if self.kind == "array" else f".{self.kind}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of the file, with its place in it. `count`: frames, bytes of a raw block, or entries of the index.
+
+    `damage` says what is wrong with it, where its data can't be used.
+    """
+
+    kind: int
+    count: int
+    data: bytes = b""
+    values: tuple[int, ...] = ()
+    at: int = 0
+    size: int = 0
+    damage: str = ""
+
+
+def storable_suffix(suffix: str) -> bool:
+    """Whether a file name's end can be kept."""
+    return _SUFFIX.fullmatch(suffix) is not None
+
+
+def varint(value: int) -> bytes:
+    """Seven bits a byte, the lowest first, the eighth bit set on all but the last byte."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _crc(data: bytes) -> bytes:
+    return struct.pack("<I", zlib.crc32(data))
+
+
+def pack_header(header: Header) -> bytes:
+    """The bytes that a file begins with."""
+    encoding = ENCODINGS.index(header.encoding)
+    what = KINDS.index(header.kind) | (encoding & 7) << 2
+    what |= header.big << 5 | header.plain << 6 | (header.suffix is not None) << 7
+    how = header.channels - 1 | LEVELS.index(header.level) << 3 | MODES.index(header.mode) << 5
+    how |= bool(header.checkpoint) << 6 | encoding >> 3 << 7
+    data = MAGIC + bytes([VERSION, what, how])
+    data += varint(RATES.index(header.rate) if header.rate in RATES else header.rate + _COMMON_RATES)
+    data += varint(0 if header.frames is None else header.frames + 1)
+    if header.suffix is not None:
+        data += varint(len(header.suffix)) + header.suffix.encode("ascii")
+    data += header.checkpoint
+    return data + _crc(data)
+
+
+class Writer:
+    """Writes a file through `write`, block by block: all that it says of itself is known at that time."""
+
+    def __init__(self, write: Callable[[bytes], object], header: Header) -> None:
+        self._write, self._header = write, header
+        self._index: list[tuple[int, int]] = []
+        self.frames = self.size = self.segments = 0
+        self._put(pack_header(header))
+
+    def coded(self, frames: int, data: bytes) -> None:
+        """A segment's coded samples."""
+        self._samples(CODED, frames, varint(len(data)) + data)
+
+    def constant(self, frames: int, values: tuple[int, ...]) -> None:
+        """Frames that are all the same: the value of each channel."""
+        self._samples(
+            CONSTANT, frames, b"".join(varint(value << 1 if value >= 0 else ~value << 1 | 1) for value in values)
+        )
+
+    def raw(self, data: bytes) -> None:
+        """Bytes of the file that are no samples, of any number."""
+        for start in range(0, len(data), MOST_RAW):
+            part = data[start : start + MOST_RAW]
+            packed = _deflate(part)
+            tag = len(part) << 2 | RAW
+            self._block(tag, varint(len(packed)) + packed if len(packed) < len(part) else varint(0) + part)
+
+    def end(self, md5: bytes) -> None:
+        """What is known only now."""
+        count = len(self._index) if 1 < self.segments and len(self._index) <= MOST_BLOCKS else 0
+        data = varint(count << 2 | END) + md5
+        if count:
+            data += b"".join(varint(tag) + varint(size) for tag, size in self._index)
+            data += _crc(data)
+            data += struct.pack("<I", len(data) + 4)
+        self._put(data)
+
+    def _samples(self, kind: int, frames: int, data: bytes) -> None:
+        all_of_it = self.frames == 0 and frames == self._header.frames
+        self.frames += frames
+        self.segments += 1
+        self._block(kind if all_of_it else frames << 2 | kind, data)
+
+    def _block(self, tag: int, data: bytes) -> None:
+        data = varint(tag) + data
+        data += _crc(data)
+        self._index.append((tag, len(data)))
+        self._put(data)
+
+    def _put(self, data: bytes) -> None:
+        self._write(data)
+        self.size += len(data)
+
+
+def _deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush()
+
+
+def _inflate(data: bytes, size: int) -> bytes | None:
+    """`size` bytes, or None where `data` isn't exactly that."""
+    unpacker = zlib.decompressobj(-15)
+    try:
+        out = unpacker.decompress(data, size + 1)
+    except zlib.error:
+        return None
+    whole = unpacker.eof and not unpacker.unused_data
+    return out if whole and len(out) == size else None
+
+
+class Reader:
+    """Reads a file's header when made, then its blocks by `next`.
+
+    `source` need not be seekable, as long as neither `seek` nor `index` is used. Raises CodecError: of the header with
+    the file's name, of a block with what is wrong alone.
+    """
+
+    def __init__(self, source: Readable, name: str) -> None:
+        self.name, self._source = name, source
+        self._at, self._seen = 0, bytearray()
+        try:
+            self.header = self._read_header()
+        except CodecError as error:
+            raise CodecError(f"{name}: {error}") from None
+        self.start = self._at
+        self.frames = 0
+        """Frames of the blocks that `next` has returned."""
+
+    def next(self) -> Block:
+        """The block that follows; a damaged one has `damage` set, and CodecError is raised where none can be told."""
+        at, frames = self._at, self.frames
+        self._seen.clear()
+        tag = self._varint()
+        kind, count = tag & 3, tag >> 2
+        if kind == END:
+            return self._end(at, count)
+        if kind in (CODED, CONSTANT) and not count:
+            count = (self.header.frames or 0) - frames
+        self._check_count(kind, count)
+        block = Block(kind, count, at=at)
+        if kind == CONSTANT:
+            block = replace(block, values=tuple(self._signed() for _ in range(self.header.channels)))
+        else:
+            block = self._with_data(block)
+        if kind != RAW:
+            self.frames += count
+        intact = _crc(bytes(self._seen)) == self._read(4)
+        return self._settled(replace(block, size=self._at - at), intact)
+
+    def seek(self, at: int, frames: int) -> None:
+        """Go on with the block at a place, before which so many frames are."""
+        self._source.seek(at)
+        self._at, self.frames = at, frames
+
+    def index(self) -> list[Block] | None:
+        """The blocks of a seekable file, as its end tells them, and the end itself; None where it has no good index."""
+        size = self._source.seek(0, 2)
+        back = self._source.seek(max(0, size - 4)) and self._source.read(4)
+        length = struct.unpack("<I", back)[0] if back and len(back) == 4 else 0
+        if not self.start <= size - length < size:
+            return None
+        self.seek(size - length, 0)
+        try:
+            end = self.next()
+        except CodecError:
+            return None
+        if end.kind != END or not end.count or end.damage or end.size != length:
+            return None
+        blocks, at, frames = [], self.start, 0
+        for tag, bytes_ in self._entries(end):
+            kind, count = tag & 3, tag >> 2
+            if kind != RAW and not count:
+                return None
+            blocks.append(Block(kind, count, at=at, size=bytes_))
+            at += bytes_
+            frames += count if kind != RAW else 0
+        return [*blocks, end] if at == end.at else None
+
+    def _read_header(self) -> Header:
+        magic = self._source.read(len(MAGIC))
+        if magic != MAGIC:
+            raise CodecError("is not a .syn file" if magic else "is empty")
+        self._seen += magic
+        self._at = len(magic)
+        version = self._read(1)[0]
+        if version > VERSION:
+            raise CodecError(f"is of version {version} of the format; it takes a newer synth, this one reads {VERSION}")
+        what, how = self._read(2)
+        rate, frames = self._varint(), self._varint()
+        suffix = None
+        if what & 128:
+            suffix = self._read(min(self._varint(), 16)).decode("latin-1")
+        checkpoint = self._read(8) if how & 64 else b""
+        if _crc(bytes(self._seen)) != self._read(4) or version < 1:
+            raise CodecError("its header is damaged")
+        level, rate = how >> 3 & 3, RATES[rate] if rate < len(RATES) else rate - _COMMON_RATES
+        packed = what >> 2 & 7 | how >> 7 << 3
+        if (
+            level >= len(LEVELS)
+            or how & 32
+            or packed >= len(ENCODINGS)
+            or not 1 <= rate <= MOST_RATE
+            or not storable_suffix(suffix or "")
+        ):
+            raise CodecError("its header has what this version does not know")
+        kind, encoding, known = KINDS[what & 3], ENCODINGS[packed], frames - 1 if frames else None
+        shape = kind, encoding, (how & 7) + 1, rate, LEVELS[level]
+        return Header(*shape, known, bool(what & 32), bool(what & 64), suffix, checkpoint=checkpoint)
+
+    def _check_count(self, kind: int, count: int) -> None:
+        most = {CODED: MOST_SAMPLES // self.header.channels, CONSTANT: MOST_CONSTANT, RAW: MOST_RAW}[kind]
+        if not 1 <= count <= most:
+            raise CodecError(f"a block of {count}")
+
+    def _with_data(self, block: Block) -> Block:
+        size = self._varint()
+        if block.kind == RAW:
+            most, size = block.count, size or block.count
+        else:
+            most = 4 * block.count * self.header.channels + (1 << 20)
+        if size > most:
+            raise CodecError(f"a block of {size} bytes")
+        return replace(block, data=self._read(size))
+
+    def _settled(self, block: Block, intact: bool) -> Block:
+        """`block`, with its bytes inflated, or marked as damaged."""
+        if not intact:
+            return replace(block, damage="its checksum is wrong")
+        if block.kind == RAW and len(block.data) != block.count:
+            data = _inflate(block.data, block.count)
+            return replace(block, data=data) if data is not None else replace(block, damage="it can't be inflated")
+        return block
+
+    def _end(self, at: int, count: int) -> Block:
+        md5 = self._read(16)
+        if not count:
+            return Block(END, 0, md5, at=at, size=self._at - at)
+        if count > MOST_BLOCKS:
+            raise CodecError(f"an index of {count} blocks")
+        values = tuple(self._varint() for _ in range(2 * count))
+        intact = _crc(bytes(self._seen)) == self._read(4)
+        intact = self._read(4) == struct.pack("<I", self._at - at) and intact
+        return Block(END, count, md5, values, at, self._at - at, "" if intact else "the index's checksum is wrong")
+
+    @staticmethod
+    def _entries(end: Block) -> list[tuple[int, int]]:
+        return list(zip(end.values[::2], end.values[1::2], strict=True))
+
+    def _signed(self) -> int:
+        value = self._varint()
+        return ~(value >> 1) if value & 1 else value >> 1
+
+    def _varint(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self._read(1)[0]
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+            shift += 7
+            if shift > 56:
+                raise CodecError("a number that is too long")
+
+    def _read(self, count: int) -> bytes:
+        data = self._source.read(count)
+        while data and len(data) < count:
+            more = self._source.read(count - len(data))
+            if not more:
+                break
+            data += more
+        self._at += len(data)
+        if len(data) < count:
+            raise CodecError(f"is cut short at byte {self._at}")
+        self._seen += data
+        return data

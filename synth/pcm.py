@@ -1,0 +1,92 @@
+"""Samples as files hold them, and as the codec takes them: int32 [frames, channels]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.errors import CodecError
+
+BITS = {"u8": 8, "s8": 8, "s16": 16, "s24": 24, "s32": 24, "f32": 24, "alaw": 8, "mulaw": 8, "f32i": 24}
+"""Of the coded samples. s32 is coded without its lowest eight bits, f32 in units of 2^-23, f32i in units of 1."""
+WIDTH = {"u8": 1, "s8": 1, "s16": 2, "s24": 3, "s32": 4, "f32": 4, "alaw": 1, "mulaw": 1, "f32i": 4}
+"""Bytes of a sample in a file."""
+_REFUSALS = {
+    "s32": "32-bit samples that use more than 24 bits can't be compressed; convert it to 24 bits",
+    "f32": "float samples that are no 24-bit integers can't be compressed; convert it to 24-bit PCM",
+}
+_REFUSALS["f32i"] = _REFUSALS["f32"]
+_UNITS = {"f32": 1 << 23, "f32i": 1}
+_CODES = np.arange(256, dtype=np.int32)
+# A code's place in the order of what the codes stand for: G.711 has sign and magnitude, and inverts some of the bits.
+_MULAW = np.where(_CODES < 128, _CODES - 128, 255 - _CODES).astype(np.int32)
+_ALAW = np.where(_CODES & 128, (_CODES ^ 0x55) & 127, -1 - ((_CODES ^ 0x55) & 127)).astype(np.int32)
+_RANKS = {"mulaw": _MULAW, "alaw": _ALAW}
+
+Samples = NDArray[np.int32]
+
+
+def unpack(data: bytes, encoding: str, big: bool, channels: int) -> Samples:
+    """The samples of a file's bytes; CodecError, without a name, for those that have no integers."""
+    order = ">" if big else "<"
+    if encoding == "u8":
+        flat = np.frombuffer(data, np.uint8).astype(np.int32) - 128
+    elif encoding in _RANKS:
+        flat = _RANKS[encoding][np.frombuffer(data, np.uint8)]
+    elif encoding == "s24":
+        wide = np.zeros((len(data) // 3, 4), np.uint8)
+        wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)[:, :: -1 if big else 1]
+        flat = wide.view("<i4")[:, 0].astype(np.int32) >> 8
+    elif encoding == "s32":
+        flat = np.frombuffer(data, f"{order}i4").astype(np.int32) >> 8
+    elif encoding in _UNITS:
+        with np.errstate(invalid="ignore"):
+            scaled = np.frombuffer(data, f"{order}f4").astype(np.float64) * _UNITS[encoding]
+            flat = np.clip(np.nan_to_num(scaled), -(1 << 23), (1 << 23) - 1).astype(np.int32)
+    else:
+        flat = np.frombuffer(data, f"{order}i{WIDTH[encoding]}").astype(np.int32)
+    samples = flat.reshape(-1, channels)
+    if encoding in _REFUSALS and pack(samples, encoding, big) != data:
+        raise CodecError(_REFUSALS[encoding])
+    return samples
+
+
+def pack(samples: Samples, encoding: str, big: bool) -> bytes:
+    """A file's bytes of the samples; the opposite of `unpack`."""
+    order = ">" if big else "<"
+    flat = samples.reshape(-1)
+    if encoding == "u8":
+        return (flat + 128).astype(np.uint8).tobytes()
+    if encoding in _RANKS:
+        codes = np.empty(256, np.uint8)
+        codes[_RANKS[encoding] + 128] = np.arange(256)
+        return codes[flat + 128].tobytes()
+    if encoding == "s24":
+        return _three_bytes(flat, big)
+    if encoding == "s32":
+        return (flat << 8).astype(f"{order}i4").tobytes()
+    if encoding in _UNITS:
+        return (flat * (1.0 / _UNITS[encoding])).astype(f"{order}f4").tobytes()
+    return flat.astype(f"{order}i{WIDTH[encoding]}").tobytes()
+
+
+def hashed_bytes(samples: Samples, encoding: str) -> bytes:
+    """What the MD5 is of: the coded samples, signed, little-endian, in whole bytes."""
+    bits = BITS[encoding]
+    return _three_bytes(samples.reshape(-1), False) if bits == 24 else samples.astype(f"<i{bits // 8}").tobytes()
+
+
+def to_array(samples: Samples, encoding: str) -> NDArray[Any]:
+    """Samples [frames, channels] in the type of the file's: 24 bits as int32, G.711 as its codes."""
+    if encoding == "s24":
+        return samples
+    types = {"u8": "u1", "s8": "i1", "s16": "i2", "s32": "i4", "f32": "f4", "alaw": "u1", "mulaw": "u1", "f32i": "f4"}
+    flat = np.frombuffer(bytearray(pack(samples, encoding, False)), f"<{types[encoding]}")
+    return flat.astype(types[encoding], copy=False).reshape(samples.shape)
+
+
+def _three_bytes(flat: Samples, big: bool) -> bytes:
+    bytes_ = np.ascontiguousarray(flat).astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3]
+    return bytes_[:, :: -1 if big else 1].tobytes()

@@ -1,0 +1,210 @@
+"""A .syn file's pieces in their order: samples decoded on threads and checked, or saved from what is damaged."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from synth import coding, parallel, pcm
+from synth.container import CODED, CONSTANT, END, RAW, Block, Reader
+from synth.errors import CodecError, UsageError
+from synth.files import Readable
+
+_EXPANDED = 1 << 17
+"""Frames of a constant block that are made at a time."""
+
+Tick = Callable[[int], Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A block, the frame that it begins with, the number of its segment (from 1), and its samples once decoded."""
+
+    block: Block
+    start: int
+    number: int
+    samples: pcm.Samples | None = None
+
+
+class Unpacker:
+    """Opens a .syn file; `pieces` gives what it holds. `salvage`: damage goes to `damages`, silence is in its place.
+
+    A `seekable` source can be asked for a part, and its index finds what comes after damage. Raises CodecError with
+    the name, and the segment and its seconds where it is about one.
+    """
+
+    def __init__(
+        self, source: Readable, name: str, *, seekable: bool = False, salvage: bool = False, threads: int = 1
+    ) -> None:
+        self.name, self.salvage, self.threads = name, salvage, threads
+        self._source, self._seekable = source, seekable
+        self._reader = Reader(source, name)
+        self.header = self._reader.header
+        self._index = self._reader.index() if seekable else None
+        if seekable:
+            self._reader.seek(self._reader.start, 0)
+        self._end: Block | None = None
+        self._first, self._last = 0, 1 << 62
+        self.damages: list[str] = []
+
+    def blocks(self) -> list[Block]:
+        """All blocks of a seekable file, the end last, without their data."""
+        if self._index is not None:
+            return self._index
+        found = [replace(part.block, data=b"") for part in self._sequential()]
+        self._reader.seek(self._reader.start, 0)
+        assert self._end is not None
+        return [*found, self._end]
+
+    def total(self) -> int:
+        """Frames of a seekable file."""
+        if self.header.frames is not None:
+            return self.header.frames
+        return sum(block.count for block in self.blocks() if block.kind in (CODED, CONSTANT))
+
+    def limit(self, start: float | None, end: float | None) -> int:
+        """Of the samples, give those from `start` to `end` (seconds) alone; how many frames that is."""
+        total, rate = self.total(), self.header.rate
+        first = round((start or 0) * rate)
+        last = total if end is None else min(total, round(end * rate))
+        if first >= last:
+            raise UsageError(f"{self.name}: has nothing from {start or 0:g} s to {last / rate:g} s")
+        self._first, self._last = first, last
+        return last - first
+
+    @property
+    def whole(self) -> bool:
+        """Whether all samples are asked for."""
+        return self._last == 1 << 62
+
+    def pieces(self, tick: Tick = lambda done: None) -> Iterator[bytes | pcm.Samples]:
+        """Bytes of the file that are no samples, and samples [frames, channels]."""
+        md5 = hashlib.md5(usedforsecurity=False)
+        frames = 0
+        source = self._by_index() if self._index and (self.salvage or self._first) else self._sequential()
+        for part in parallel.ordered(self._decode, source, self.threads):
+            block = part.block
+            if block.damage:
+                self._complain(part)
+            if block.kind == RAW:
+                yield b"" if block.damage else block.data
+                continue
+            for samples in self._samples(part):
+                md5.update(pcm.hashed_bytes(samples, self.header.encoding))
+                yield samples
+                frames += len(samples)
+                tick(len(samples))
+        if self.whole:
+            self._check_end(frames, md5.digest())
+
+    def _samples(self, part: Part) -> Iterator[pcm.Samples]:
+        first, last = max(0, self._first - part.start), min(part.block.count, self._last - part.start)
+        if part.samples is not None:
+            yield part.samples[first:last]
+            return
+        values = (0,) * self.header.channels if part.block.damage else part.block.values
+        row = np.array(values, np.int32)
+        for at in range(first, last, _EXPANDED):
+            yield np.broadcast_to(row, (min(_EXPANDED, last - at), len(row)))
+
+    def _decode(self, part: Part) -> Part:
+        block, header = part.block, self.header
+        bits = pcm.BITS[header.encoding]
+        if block.damage or block.kind == RAW:
+            return part
+        if block.kind == CONSTANT:
+            bound = 1 << (bits - 1)
+            wrong = not all(-bound <= value < bound for value in block.values)
+            return replace(part, block=replace(block, damage="its values are too large")) if wrong else part
+        try:
+            samples = coding.decode_segment(block.data, block.count, header.channels, bits, header.level)
+        except CodecError as error:
+            return replace(part, block=replace(block, damage=str(error)))
+        return replace(part, samples=samples)
+
+    def _by_index(self) -> Iterator[Part]:
+        number = start = 0
+        assert self._index is not None
+        for entry in self._index:
+            if entry.kind == END:
+                self._end = entry
+                return
+            count = 0 if entry.kind == RAW else entry.count
+            number += entry.kind != RAW
+            if self._wanted(entry, start):
+                self._reader.seek(entry.at, start)
+                try:
+                    block = self._reader.next()
+                except CodecError as error:
+                    block = replace(entry, damage=str(error))
+                if (block.kind, block.count, block.size) != (entry.kind, entry.count, entry.size):
+                    block = replace(entry, damage=block.damage or "it is not what the index says")
+                yield Part(block, start, number)
+            start += count
+
+    def _sequential(self) -> Iterator[Part]:
+        number = 0
+        while True:
+            start = self._reader.frames
+            try:
+                block = self._reader.next()
+            except CodecError as error:
+                self._lose(start, number + 1, str(error))
+                lost = (self.header.frames or 0) - start
+                if lost > 0:
+                    yield Part(Block(CONSTANT, lost, damage=str(error)), start, number + 1)
+                return
+            if block.kind == END:
+                self._end = block
+                return
+            number += block.kind != RAW
+            if self._wanted(block, start):
+                yield Part(block, start, number)
+
+    def _wanted(self, block: Block, start: int) -> bool:
+        if self.whole or start == 0 and block.kind == RAW:
+            return True
+        return block.kind != RAW and start < self._last and start + block.count > self._first
+
+    def _lose(self, start: int, number: int, reason: str) -> None:
+        """What follows can't be found."""
+        if not self.salvage:
+            place = f"segment {number} (from {start / self.header.rate:.2f} s)"
+            if self.header.frames is not None and start >= self.header.frames:
+                place = "what follows its samples"
+            raise CodecError(f"{self.name}: {place}: {reason}")
+        if self.header.frames is None or start >= self.header.frames:
+            self.damages.append(f"{self.name}: after {start / self.header.rate:.2f} s: {reason}; what follows is lost")
+
+    def _complain(self, part: Part) -> None:
+        rate, block = self.header.rate, part.block
+        if block.kind == RAW:
+            place = f"what is {'before' if part.start == 0 else 'after'} its samples"
+            instead = "it is left out"
+        else:
+            stop = (part.start + block.count) / rate
+            place = f"segment {part.number} ({part.start / rate:.2f} s to {stop:.2f} s)"
+            instead = "silence is in its place"
+        text = f"{self.name}: {place} is damaged: {block.damage}"
+        if not self.salvage:
+            raise CodecError(text)
+        self.damages.append(f"{text}; {instead}")
+
+    def _check_end(self, frames: int, md5: bytes) -> None:
+        problems = []
+        if self._end is not None:
+            if self._end.damage:
+                problems.append("its index is damaged")
+            if self._end.data != md5 and not self.damages:
+                problems.append("its samples don't have the MD5 that it gives")
+            if self._source.read(1) and not (self._seekable and self._index and self.salvage):
+                problems.append("has bytes after its end")
+        if self.header.frames not in (None, frames):
+            problems.append(f"has {frames} of {self.header.frames} samples")
+        if problems and not self.salvage:
+            raise CodecError(f"{self.name}: {problems[0]}")
+        self.damages += [f"{self.name}: {problem}" for problem in problems]
