@@ -228,6 +228,6 @@ def random_player(row: Row) -> Any:
     torch.manual_seed(0)
     network = Network(config)
     with torch.no_grad():
-        for matrix in (network.sample_recurrent, network.dense) if row.density < 1 else ():
-            matrix.mul_(sparse.block_mask(matrix, row.density))
+        if row.density < 1:
+            network.sample_recurrent.mul_(sparse.block_mask(network.sample_recurrent, row.density))
     return engine.create(config, quantize(network, predictor_tensors(config, np.zeros(config.order))), "native")
