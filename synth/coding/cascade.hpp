@@ -34,8 +34,14 @@ inline void prepare(Cascade& c, Arena& arena, const Preset& preset, bool has_oth
     for (int i = 0; i < 3; ++i) prepare_regressor(c, arena, i);
     int features = 1;
     for (int i = 0; i < kMaxFilters; ++i) {
-        if (preset.first_taps[i]) prepare(c.first[i], arena, preset.first_taps[i], preset.first_rates[i]), ++features;
-        if (preset.second_taps[i]) prepare(c.second[i], arena, preset.second_taps[i], preset.second_rates[i]), ++features;
+        if (preset.first_taps[i]) {
+            prepare(c.first[i], arena, preset.first_taps[i], preset.first_rates[i]);
+            ++features;
+        }
+        if (preset.second_taps[i]) {
+            prepare(c.second[i], arena, preset.second_taps[i], preset.second_rates[i]);
+            ++features;
+        }
     }
     for (int i = 1; i < 3; ++i) features += preset.ols[i].order ? 1 : 0;
     const int size = (features + 7) & ~7;

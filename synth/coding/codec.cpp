@@ -1,5 +1,5 @@
-// The codec's model and coder, compiled once for each instruction set (SYNTH_SET names it) with that set's flags on this
-// file only; internal to it, like the engine's kernel.cpp.
+// The codec's model and coder, compiled once for each instruction set (SYNTH_SET names it) with that set's flags on
+// this file only; internal to it, like the engine's kernel.cpp.
 #include <cmath>
 #include <cstdlib>
 #include <cstring>

@@ -22,8 +22,8 @@ struct Plan {
 
 constexpr size_t kNoMemory = static_cast<size_t>(-1);
 
-// What every instruction set gives. `encode` returns the size, capacity + 1 where the output is too small, or kNoMemory;
-// `decode` false where memory is out.
+// What every instruction set gives. `encode` returns the size, capacity + 1 where the output is too small, or
+// kNoMemory; `decode` false where memory is out.
 struct CodingApi {
     const char* name;
     size_t (*encode)(const Plan& plan, const int32_t* ranks, size_t frames, uint8_t* out, size_t capacity);

@@ -6,7 +6,6 @@ Warmuth 1998; online logistic mixing: Mattern 2012, Mahoney's PAQ.
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -18,7 +18,7 @@ struct alignas(64) Experts {
 // The cdfs of all experts, and the mixture's, at one point.
 struct alignas(64) Point {
     double cdf[kMaxExperts];
-    double mixed, slow, mapped, value;  // slow: with the second weights; mapped: of `mixed`; value: what fast codes with
+    double mixed, slow, mapped, value;  // slow: by the second weights; mapped: of `mixed`; value: what fast codes with
     double spare[4];
 };
 

@@ -1,5 +1,5 @@
-// Online logistic mixing (Mattern; Mahoney's PAQ): log-odds of all sources, weighted by three sets of weights that small
-// contexts choose; their sum is the log-odds of the decision, and the weights follow its error.
+// Online logistic mixing (Mattern; Mahoney's PAQ): log-odds of all sources, weighted by three sets of weights that
+// small contexts choose; their sum is the log-odds of the decision, and the weights follow its error.
 #pragma once
 
 constexpr int kInputs = 32, kMixSets = 3, kMixContexts = 512;

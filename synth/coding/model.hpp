@@ -46,7 +46,7 @@ inline int limited(int x, int most) { return x < 0 ? 0 : x > most ? most : x; }
 // Where in the tree and around the prediction a decision stands.
 struct Place {
     int from, to, split;  // ranks
-    int level;            // 0 to 7 in the mu-law tree, the lowest first; 8 and more: log2 of the ranks left in the interval
+    int level;            // 7 to 0 down the mu-law tree; below it 8 + log2 of the ranks left, rounded down
     int code;             // mu-law code, as far as it is known
 };
 

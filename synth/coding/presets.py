@@ -20,7 +20,7 @@ class Regressor:
 
 @dataclass(frozen=True)
 class Preset:
-    """Regressors, LMS filters (taps, rate) on what the first two leave over, experts (source, log2 of window, freedom)."""
+    """Regressors; LMS filters (taps, rate) on what the first two leave; experts (source, log2 of window, freedom)."""
 
     ols: tuple[Regressor, ...]
     first: tuple[tuple[int, float], ...]

@@ -1,4 +1,4 @@
-"""The binary arithmetic coder, as specified: 32-bit range, 16-bit probabilities of a one, carries resolved on output."""
+"""The binary arithmetic coder, as specified: 32-bit range, 16-bit probabilities of a one, carries resolved."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def fold(v: NDArray) -> float:
     """The sum over a power of two of lanes: halves onto each other."""
     while len(v) > 1:
         v = v[: len(v) // 2] + v[len(v) // 2 :]
-    return v[0]  # type: ignore[no-any-return]
+    return v[0]
 
 
 class Regression:

@@ -18,8 +18,12 @@ struct Regression {
     double *correlation, *right, *result, *inverse, *weights;
     const double** rows;  // regressors of group g at moment m: rows[g] + m * stride
 
-    static size_t first_tile(int groups, int column) { return static_cast<size_t>(column) * groups - column * (column - 1) / 2; }
-    double* tile(double* from, int g, int column) const { return from + (first_tile(groups, column) + g - column) * 64; }
+    static size_t first_tile(int groups, int column) {
+        return static_cast<size_t>(column) * groups - column * (column - 1) / 2;
+    }
+    double* tile(double* from, int g, int column) const {
+        return from + (first_tile(groups, column) + g - column) * 64;
+    }
 };
 
 inline void prepare(Regression& r, Arena& arena, const RegressionOptions& options, int stride) {
@@ -55,9 +59,11 @@ inline double predict(const Regression& r) {
 
 // tiles * decay + the weighted outer products of the last moments
 inline void accumulate(Regression& r) {
-    for (int m = 0; m < r.every; ++m)
+    for (int m = 0; m < r.every; ++m) {
+        const ptrdiff_t at = static_cast<ptrdiff_t>(m) * r.stride;
         for (int g = 0; g < r.groups; ++g)
-            dstore(r.gained + m * r.size + g * 8, dmul(dset(r.gains[m]), dload(r.rows[g] + m * static_cast<ptrdiff_t>(r.stride))));
+            dstore(r.gained + m * r.size + g * 8, dmul(dset(r.gains[m]), dload(r.rows[g] + at)));
+    }
     const D8 decay = dset(r.decay);
     double* target = r.tiles;
     for (int column = 0; column < r.groups; ++column) {

@@ -252,8 +252,10 @@ class Coding {
 void store(const SegmentFormat& format, const int32_t* samples, size_t count, std::vector<uint8_t>& out) {
     const int bytes = (format.bits + 7) / 8;
     out.assign(1, kStored);
-    for (size_t i = 0; i < count; ++i)
-        for (int b = 0; b < bytes; ++b) out.push_back(static_cast<uint8_t>(static_cast<uint32_t>(samples[i]) >> (8 * b)));
+    for (size_t i = 0; i < count; ++i) {
+        const uint32_t sample = static_cast<uint32_t>(samples[i]);
+        for (int b = 0; b < bytes; ++b) out.push_back(static_cast<uint8_t>(sample >> (8 * b)));
+    }
 }
 
 bool read_stored(const SegmentFormat& format, const uint8_t* data, size_t size, int32_t* samples, size_t count) {
@@ -283,7 +285,7 @@ std::vector<uint8_t> encode_segment(const CodingApi& api, const SegmentFormat& f
     out.resize(head + plain + 16);
     const size_t size = api.encode(plan, ranks.data(), frames, out.data() + head, plain + 16);
     if (size == kNoMemory) throw std::bad_alloc();
-    if (size > plain) {
+    if (head + size > plain + 1) {
         store(format, samples, count, out);
     } else {
         out.resize(head + size);
