@@ -208,3 +208,13 @@ def test_a_wav_whose_header_knows_no_length_comes_back() -> None:
         for piped in (False, True):
             data = packed(bytes(file), piped=piped, segment=100)
             assert unpacked(data) == bytes(file) and len(data) < len(file)
+
+
+@pytest.mark.parametrize("law,subtype", [("alaw", "ALAW"), ("mulaw", "ULAW")])
+def test_g711_is_what_libsndfile_makes_of_it(law: str, subtype: str) -> None:
+    codes = bytes(range(256))
+    ours = pcm.unpack(codes, law, False, 1)[:, 0]
+    raw = soundfile.SoundFile(io.BytesIO(codes), "r", 8000, 1, subtype, format="RAW")
+    theirs = raw.read(dtype="int16")
+    np.testing.assert_array_equal(np.where(ours == -1, 0, ours), theirs)
+    assert pcm.pack(ours, law, False) == codes and len(set(ours)) == 256
