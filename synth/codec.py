@@ -67,12 +67,19 @@ def open_sound(source: Readable, name: str, size: int | None) -> Sound:
     if magic[:4] == b"fLaC":
         from synth import flac
 
-        return flac.Flac(source if size is not None else _spooled(magic, source), name)
+        return flac.Flac(source if _on_disk(source, size) else _spooled(magic, source), name)
     if magic[:4] in (b"RIFF", b"RIFX", b"RF64") and magic[8:] == b"WAVE":
         return chunks.Wave(source, name, size, magic)
     if magic[:4] == b"FORM" and magic[8:] in (b"AIFF", b"AIFC"):
         return chunks.Aiff(source, name, size, magic)
     raise AudioError(f"{name}: is {'not WAV, AIFF or FLAC' if magic else 'empty'}")
+
+
+def _on_disk(source: Readable, size: int | None) -> bool:
+    try:
+        return size is not None and source.fileno() >= 0
+    except (AttributeError, OSError):
+        return False
 
 
 def _spooled(start: bytes, source: Readable) -> Readable:

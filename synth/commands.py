@@ -179,7 +179,12 @@ def decompress(options: Namespace, console: Console) -> Report:
     """`synth decompress`: the sound file for each .syn file; goes on after one that is damaged."""
     from synth import compressing as work
 
+    if options.end is not None and options.end <= (options.start or 0):
+        raise UsageError(f"--end {options.end:g}: must be after --start {options.start:g}")
     jobs = work.plan(work.found(options.inputs, False), options.out, work.original_name, False)
+    for job in jobs:
+        if isinstance(job, work.Job):
+            work.check_kind(job)
     chosen = work.Options(
         options.threads or os.cpu_count() or 1,
         force=options.force,

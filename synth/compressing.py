@@ -245,6 +245,22 @@ def original_name(path: str, name: str) -> str:
     return stem + header.name_suffix
 
 
+def check_kind(job: Job) -> None:
+    """UsageError when the output's suffix is that of another kind of file than the one that comes back."""
+    suffix = os.path.splitext(job.out)[1].lower()
+    kind = next((kind for kind, suffixes in SOUNDS.items() if suffix in suffixes), None)
+    if kind is None or job.path == places.STDOUT:
+        return
+    try:
+        with files.source(job.path) as source:
+            header = Unpacker(source, job.path).header
+    except SynthError:
+        return  # to be told when it is decompressed
+    found = "wav" if header.kind == "array" else header.kind
+    if kind != found and suffix != header.name_suffix.lower():
+        check_suffix(job.out, SOUNDS[found])
+
+
 def _verify_written(job: Job, file: IO[bytes], digest: bytes, threads: int) -> None:
     """CodecError unless what is in `file` gives the samples, and the bytes where there is a digest of them."""
     file.seek(0)

@@ -243,7 +243,7 @@ class Reader:
         if end.kind != END or not end.count or end.damage or end.size != length:
             return None
         blocks, at, frames = [], self.start, 0
-        for tag, bytes_ in self._entries(end):
+        for tag, bytes_ in zip(end.values[::2], end.values[1::2], strict=True):
             kind, count = tag & 3, tag >> 2
             if kind != RAW and not count:
                 return None
@@ -317,10 +317,6 @@ class Reader:
         intact = _crc(bytes(self._seen)) == self._read(4)
         intact = self._read(4) == struct.pack("<I", self._at - at) and intact
         return Block(END, count, md5, values, at, self._at - at, "" if intact else "the index's checksum is wrong")
-
-    @staticmethod
-    def _entries(end: Block) -> list[tuple[int, int]]:
-        return list(zip(end.values[::2], end.values[1::2], strict=True))
 
     def _signed(self) -> int:
         value = self._varint()

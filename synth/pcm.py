@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from synth.errors import CodecError
 
-BITS = {"u8": 8, "s8": 8, "s16": 16, "s24": 24, "s32": 24, "f32": 24, "alaw": 8, "mulaw": 8, "f32i": 24}
-"""Of the coded samples. s32 is coded without its lowest eight bits, f32 in units of 2^-23, f32i in units of 1."""
+BITS = {"u8": 8, "s8": 8, "s16": 16, "s24": 24, "s32": 24, "f32": 24, "alaw": 16, "mulaw": 16, "f32i": 24}
+"""Of the coded samples. s32 is coded without its lowest eight bits, f32 in units of 2^-23, f32i in units of 1, G.711 as
+the 16-bit samples that it stands for."""
 WIDTH = {"u8": 1, "s8": 1, "s16": 2, "s24": 3, "s32": 4, "f32": 4, "alaw": 1, "mulaw": 1, "f32i": 4}
 """Bytes of a sample in a file."""
 _REFUSALS = {
@@ -19,11 +20,20 @@ _REFUSALS = {
 }
 _REFUSALS["f32i"] = _REFUSALS["f32"]
 _UNITS = {"f32": 1 << 23, "f32i": 1}
-_CODES = np.arange(256, dtype=np.int32)
-# A code's place in the order of what the codes stand for: G.711 has sign and magnitude, and inverts some of the bits.
-_MULAW = np.where(_CODES < 128, _CODES - 128, 255 - _CODES).astype(np.int32)
-_ALAW = np.where(_CODES & 128, (_CODES ^ 0x55) & 127, -1 - ((_CODES ^ 0x55) & 127)).astype(np.int32)
-_RANKS = {"mulaw": _MULAW, "alaw": _ALAW}
+
+
+def _g711(alaw: bool) -> NDArray[np.int32]:
+    """The 16-bit samples of the 256 codes, all different: of mu-law's two zeros the negative one is -1."""
+    codes = np.arange(256, dtype=np.int32) ^ (0x55 if alaw else 0xFF)
+    step, exponent = codes & 15, codes >> 4 & 7
+    if alaw:
+        size = np.where(exponent == 0, step * 16 + 8, step * 16 + 264 << np.maximum(exponent - 1, 0))
+        return np.where(codes & 128, size, -size).astype(np.int32)
+    size = (step * 8 + 132 << exponent) - 132
+    return np.where(codes & 128, np.where(size, -size, -1), size).astype(np.int32)
+
+
+_LAWS = {"alaw": _g711(True), "mulaw": _g711(False)}
 
 Samples = NDArray[np.int32]
 
@@ -33,8 +43,8 @@ def unpack(data: bytes, encoding: str, big: bool, channels: int) -> Samples:
     order = ">" if big else "<"
     if encoding == "u8":
         flat = np.frombuffer(data, np.uint8).astype(np.int32) - 128
-    elif encoding in _RANKS:
-        flat = _RANKS[encoding][np.frombuffer(data, np.uint8)]
+    elif encoding in _LAWS:
+        flat = _LAWS[encoding][np.frombuffer(data, np.uint8)]
     elif encoding == "s24":
         wide = np.zeros((len(data) // 3, 4), np.uint8)
         wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)[:, :: -1 if big else 1]
@@ -59,10 +69,10 @@ def pack(samples: Samples, encoding: str, big: bool) -> bytes:
     flat = samples.reshape(-1)
     if encoding == "u8":
         return (flat + 128).astype(np.uint8).tobytes()
-    if encoding in _RANKS:
-        codes = np.empty(256, np.uint8)
-        codes[_RANKS[encoding] + 128] = np.arange(256)
-        return codes[flat + 128].tobytes()
+    if encoding in _LAWS:
+        order_of = np.argsort(_LAWS[encoding])
+        places = np.searchsorted(_LAWS[encoding][order_of], flat)  # the next above, where silence has no code
+        return order_of.astype(np.uint8)[np.minimum(places, 255)].tobytes()
     if encoding == "s24":
         return _three_bytes(flat, big)
     if encoding == "s32":

@@ -11,7 +11,7 @@ import numpy as np
 
 from synth import coding, parallel, pcm
 from synth.container import CODED, CONSTANT, END, RAW, Block, Reader
-from synth.errors import CodecError, UsageError
+from synth.errors import CodecError
 from synth.files import Readable
 
 _EXPANDED = 1 << 17
@@ -72,7 +72,7 @@ class Unpacker:
         first = round((start or 0) * rate)
         last = total if end is None else min(total, round(end * rate))
         if first >= last:
-            raise UsageError(f"{self.name}: has nothing from {start or 0:g} s to {last / rate:g} s")
+            raise CodecError(f"{self.name}: has nothing from {start or 0:g} s to {last / rate:g} s")
         self._first, self._last = first, last
         return last - first
 

@@ -1,0 +1,204 @@
+"""`synth compress`, `decompress`, `verify` and `info` of .syn files: names, pipes, JSON, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from packed import wav16
+from tools import command, error_line, run
+
+from synth import cli, codec, engine, parsers
+
+pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
+SIZES = ["bytes_in", "bytes_out", "samples", "channels", "bits_per_sample", "ratio"]
+KEYS = ["files", *SIZES, "mode", "level", "checkpoint"]
+FILE_KEYS = ["path", "out", *SIZES]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def synth(*arguments: object) -> int:
+    """`synth` in this process."""
+    return cli.main([str(argument) for argument in arguments])
+
+
+def error(capfd: pytest.CaptureFixture[str], name: str) -> str:
+    """The one line on stderr."""
+    text = capfd.readouterr().err
+    assert text.count("\n") == 1 and text.startswith(f"synth {name}: error: "), text
+    return text
+
+
+def make(name: str, frames: int = 300, **shape: int) -> bytes:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_bytes(wav16(frames, seed=len(name), **shape))
+    return Path(name).read_bytes()
+
+
+def test_a_file_goes_there_and_back(capfd: pytest.CaptureFixture[str]) -> None:
+    file = make("x.wav", 4000)
+    assert synth("compress", "x.wav", "--verify") == 0
+    assert capfd.readouterr().err.startswith("synth compress: x.wav: x.syn, 8044 to ")
+    Path("x.wav").rename("first.wav")
+    assert synth("verify", "x.syn") == synth("decompress", "x.syn", "-q") == 0
+    assert Path("x.wav").read_bytes() == file
+    assert capfd.readouterr().err == "synth verify: x.syn: whole, 0.5 s at 8000 Hz\n"
+    assert sorted(os.listdir()) == ["first.wav", "x.syn", "x.wav"]
+
+
+def test_pipes_on_both_sides() -> None:
+    file = make("x.wav", 1000)
+    packed = run("synth", "compress", "-", "-q", "--level", "fast", input=file)
+    assert (packed.returncode, packed.stderr) == (0, b"")
+    unpacked = run("synth", "decompress", "-", "--json", input=packed.stdout)
+    assert unpacked.stdout == file
+    assert json.loads(unpacked.stderr)["files"][0]["samples"] == 1000
+    part = run("synth", "decompress", "-", "-q", "--start", "0.1", "--end", "0.11", input=packed.stdout)
+    assert part.stdout[44:] == file[44 + 1600 : 44 + 1760]
+
+
+def test_several_files_go_into_a_folder_and_keep_their_names() -> None:
+    files = {name: make(name) for name in ("in/a.wav", "in/b/c.WAV", "in/b/d.wave", "in/e")}
+    assert synth("compress", "in", "-r", "-o", "out", "-q", "--level", "fast") == 0
+    assert synth("compress", "in/e", "-o", "out", "-q", "--level", "fast") == 0
+    assert sorted(str(path) for path in Path("out").rglob("*.syn")) == [
+        "out/a.syn",
+        "out/b/c.syn",
+        "out/b/d.syn",
+        "out/e.syn",
+    ]
+    assert synth("decompress", *Path("out").rglob("*.syn"), "-o", "back", "-q") == 0
+    for name, file in files.items():
+        assert (Path("back") / Path(name).name).read_bytes() == file
+
+
+def test_json_has_the_keys_that_scripts_rely_on(capfd: pytest.CaptureFixture[str]) -> None:
+    make("a.wav", 300), make("b.wav", 200, channels=2)
+    assert synth("compress", "a.wav", "b.wav", "-o", ".", "--json", "--level", "fast", "--threads", 2) == 0
+    out, err = capfd.readouterr()
+    report = json.loads(out)
+    assert err == "" and list(report) == KEYS and all(list(file) == FILE_KEYS for file in report["files"])
+    one, two = report["files"]
+    assert one["bytes_out"] == os.path.getsize("a.syn") and one["bytes_in"] == 644
+    assert one["bits_per_sample"] == 8 * one["bytes_out"] / 300 and one["ratio"] == 644 / one["bytes_out"]
+    assert report["bits_per_sample"] == 8 * report["bytes_out"] / 700
+    assert (report["samples"], report["channels"], report["checkpoint"], two["channels"]) == (500, None, "none", 2)
+
+
+def test_it_goes_on_after_a_bad_file(capfd: pytest.CaptureFixture[str]) -> None:
+    make("a.wav"), make("b.wav"), Path("bad.wav").write_text("no sound at all")
+    Path("b.syn").write_text("old")
+    os.mkdir("folder")
+    assert synth("compress", "bad.wav", "a.wav", "missing.wav", "b.wav", "folder", "-q", "-o", ".") == 1
+    lines = capfd.readouterr().err.splitlines()
+    assert sorted(line.split("error: ")[1] for line in lines) == [
+        "./b.syn: exists already; -f overwrites it",
+        "bad.wav: is not WAV, AIFF or FLAC",
+        "folder: is a folder; -r takes the sound files in it",
+        "missing.wav: no such file",
+    ]
+    assert Path("b.syn").read_text() == "old" and Path("a.syn").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ("compress x.wav -o x.wav", 2, "x.wav: its suffix must be .syn"),
+        ("compress x.syn -o x.syn", 2, "x.syn: is the input x.syn too"),
+        ("compress x.wav ./x.wav", 2, "./x.wav: is given twice"),
+        ("compress x.wav x.flac", 2, "x.syn: is an output twice"),
+        ("compress x.wav y.wav -o -", 2, "-: several files don't go through one pipe"),
+        ("compress x.wav - -o .", 2, "-: several files don't go through one pipe"),
+        ("compress x.wav y.wav -o none/there", 1, "none/there: the folder that it is to be in does not exist"),
+        ("compress x.wav y.wav -o y.wav", 1, "y.wav: is no folder"),
+        ("compress x.wav -o none/x.syn", 1, "none/x.syn: the folder none does not exist"),
+        ("compress x.wav -o - --verify", 2, "--verify: "),
+        ("compress x.wav --level best", 2, "--level: invalid choice: 'best'"),
+        ("compress x.wav --mode mulaw", 2, "--mode: invalid choice: 'mulaw'"),
+        ("compress x.wav -c digits", 2, "-c/--checkpoint: invalid choice: 'digits'"),
+        ("compress x.wav --threads 0", 2, "--threads: '0'"),
+        ("compress", 2, "IN"),
+        ("decompress x.syn", 1, "x.wav: exists already; -f overwrites it"),
+        ("decompress x.syn -o x.syn -f", 2, "x.syn: is the input x.syn too"),
+        ("decompress x.syn -o z.flac", 2, "z.flac: its suffix must be .wav or .wave"),
+        ("decompress x.wav", 1, "x.wav: is not a .syn file"),
+        ("decompress x.syn -o z.wav --start 9", 1, "x.syn: has nothing from 9 s"),
+        ("decompress x.syn -o z.wav --start 2 --end 1", 2, "--end 1: must be after --start 2"),
+        ("decompress x.syn -o z.wav --end 0", 2, "--end: '0'"),
+        ("verify x.wav", 1, "x.wav: is not a .syn file"),
+        ("verify missing.syn", 1, "missing.syn: no such file"),
+        ("info missing.syn", 1, "missing.syn: no such file"),
+    ],
+)
+def test_what_is_refused(arguments: str, code: int, words: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for name in ("x.wav", "y.wav", "x.flac"):
+        make(name)
+    assert synth("compress", "x.wav", "-q", "--level", "fast") == 0
+    before = {name: Path(name).read_bytes() for name in os.listdir()}
+    assert synth(*arguments.split()) == code
+    assert words in error(capfd, arguments.split()[0])
+    assert {name: Path(name).read_bytes() for name in os.listdir()} == before
+
+
+def test_damage_leaves_no_file_and_salvage_tells_what_it_saved(capfd: pytest.CaptureFixture[str]) -> None:
+    file = make("x.wav", 3000)
+    assert synth("compress", "x.wav", "-q", "--level", "fast") == 0
+    data = bytearray(Path("x.syn").read_bytes())
+    data[len(data) // 2] ^= 1
+    Path("x.syn").write_bytes(data)
+    for arguments in (["verify", "x.syn"], ["decompress", "x.syn", "-o", "y.wav"]):
+        assert synth(*arguments) == 1
+        assert "x.syn: segment 1 (0.00 s to 0.38 s) is damaged: its checksum is wrong" in error(capfd, arguments[0])
+    assert sorted(os.listdir()) == ["x.syn", "x.wav"]
+    assert synth("decompress", "x.syn", "-o", "y.wav", "--salvage", "-q") == 1
+    assert "silence is in its place" in error(capfd, "decompress")
+    assert Path("y.wav").read_bytes() == file[:44] + bytes(6000)
+
+
+def test_info_tells_what_is_in_a_file(capfd: pytest.CaptureFixture[str]) -> None:
+    make("x.wav", 400, channels=2)
+    assert synth("compress", "x.wav", "-q", "--level", "fast") == synth("info", "x.syn", "--json") == 0
+    report = json.loads(capfd.readouterr().out)
+    expected = {"format": "wav", "channels": 2, "sample_rate": 8000, "samples": 400, "level": "fast", "segments": 1}
+    assert {key: report[key] for key in expected} == expected
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("x.wav")
+    real = codec.compress_stream
+
+    def compress(sound: object, *arguments: object, **rest: object) -> object:
+        done = real(sound, *arguments, **rest)  # type: ignore[arg-type]
+        os.utime("x.wav", (1, 1))
+        return done
+
+    monkeypatch.setattr(codec, "compress_stream", compress)
+    assert synth("compress", "x.wav", "-q") == 1
+    assert "x.wav: has changed while it was read" in error(capfd, "compress")
+    assert os.listdir() == ["x.wav"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_named() -> None:
+    make("x.wav", 1000)
+    with open("/dev/full", "wb") as full:
+        arguments = command("synth", "compress", "x.wav", "-o", "-")
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.decode() == "synth compress: error: -: can't be written (No space left on device)\n"
+
+
+def test_help_offers_what_works() -> None:
+    assert {"compress", "decompress", "verify"} <= set(parsers.COMMANDS)
+    text = run("synth", "compress", "--help").stdout.decode()
+    assert "mulaw" not in text and "auto" not in text
+    assert "x.syn" in error_line(run("synth", "verify", "x.syn"), 1, "synth verify")
