@@ -140,8 +140,8 @@ PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
         TrainConfig(steps=3000, every=300, density=0.15625),
     ),
     "piano": (
-        ModelConfig(16000, frame_units=192, sample_units=256, head_units=128, order=32, decay=0.998),
-        TrainConfig(span=16384, streams=12, windows=10, steps=1800, every=300, density=0.15625),
+        ModelConfig(16000, frame_units=256, order=32, decay=0.998),
+        TrainConfig(span=16384, streams=12, windows=10, steps=1800, every=300),
     ),
     "tiny": (
         ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),
