@@ -10,17 +10,19 @@ import hashlib
 import io
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import chunks, coding, container, parallel, pcm
+from synth import chunks, coding, container, networks, parallel, pcm
 from synth.container import Header
 from synth.errors import AudioError, CodecError
 from synth.files import Readable
+from synth.lossy import Quantised, quantise
+from synth.networks import Network
 from synth.unpacking import Unpacker
 
 SECONDS, FRAMES, SAMPLES = 30, 1 << 19, 1 << 21
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     Sound = chunks.Sound | Flac
 
 Tick = Callable[[int], Any]
-Read = Callable[[int], pcm.Samples]
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,12 @@ def _spooled(start: bytes, source: Readable) -> Readable:
 
 
 def compress_stream(
-    sound: Sound,
+    sound: Sound | Quantised,
     write: Callable[[bytes], Any],
     *,
     level: str = "balanced",
+    mode: str = "lossless",
+    network: str = networks.AUTO,
     suffix: str | None = None,
     threads: int = 1,
     segment: int | None = None,
@@ -103,18 +106,26 @@ def compress_stream(
 ) -> Summary:
     """What `open_sound` opened, as a .syn file through `write`.
 
-    `suffix`: the end of its name, to be kept; `segment`: frames of a segment. Raises AudioError and CodecError.
+    `mode`: "lossless", or "mulaw": the values of 256 mu-law codes alone are kept, in a WAV file of 16 bits.
+    `network`: a checkpoint, "none", or "auto": what makes the beginning shortest. `suffix`: the end of the file's name,
+    to be kept; `segment`: frames of a segment. Raises AudioError, CheckpointError and CodecError.
     """
+    if mode != "lossless":
+        sound, suffix = Quantised(sound), None  # type: ignore[arg-type]
     if suffix is not None and (suffix == f".{sound.kind}" or not container.storable_suffix(suffix)):
         suffix = None
     shape = sound.kind, sound.encoding, sound.channels, sound.rate, level
-    header = Header(*shape, sound.frames, sound.big, suffix=suffix)
+    header = Header(*shape, sound.frames, sound.big, suffix=suffix, mode=mode)
     if sound.kind == "wav" and not sound.big and sound.frames is not None:
         header = replace(header, plain=sound.head == chunks.plain_head(header, sound.frames))
+    length = segment or segment_length(header.rate, header.channels, header.frames)
+    first = sound.read(length)
+    listening = _chosen(network, first, header)
+    header = replace(header, checkpoint=listening.digest if listening else b"")
     writer = container.Writer(write, header)
     if not header.plain:
         writer.raw(sound.head)
-    md5 = _compress_samples(sound.read, writer, header, threads, segment, tick)
+    md5 = _compress_samples(_pieces(first, sound.read, length), writer, header, listening, threads, tick)
     sound.check(md5)
     for data in sound.tail():
         writer.raw(data)
@@ -122,29 +133,48 @@ def compress_stream(
     return Summary(header, writer.frames, writer.size, writer.segments)
 
 
+def _pieces(first: pcm.Samples, read: Callable[[int], pcm.Samples], length: int) -> Iterator[pcm.Samples]:
+    """All samples by `length`, the last piece less, after the first."""
+    yield first
+    while len(first) == length:
+        first = read(length)
+        yield first
+
+
+def _chosen(network: str, samples: pcm.Samples, header: Header) -> Network | None:
+    """The network that listens to a file that begins with these samples."""
+    name = networks.check(network, header.level)
+    if name == networks.AUTO and not (samples == samples[:1]).all():
+        return networks.choose(samples, pcm.BITS[header.encoding], header.level)
+    return None if name in (networks.AUTO, networks.NONE) else networks.named(name)
+
+
 def _compress_samples(
-    read: Read, writer: container.Writer, header: Header, threads: int, segment: int | None, tick: Tick
+    pieces: Iterable[pcm.Samples],
+    writer: container.Writer,
+    header: Header,
+    network: Network | None,
+    threads: int,
+    tick: Tick,
 ) -> bytes:
-    """Codes all samples that `read` gives; their MD5."""
-    length = segment or segment_length(header.rate, header.channels, header.frames)
+    """Codes the pieces, each a segment, up to the first that is empty; their MD5."""
     bits = pcm.BITS[header.encoding]
+    engine = network.engine if network else None
     md5 = hashlib.md5(usedforsecurity=False)
     like: tuple[int, ...] = ()  # what all frames were like that are not written yet
     frames = 0
 
     def segments() -> Iterator[pcm.Samples]:
-        while True:
-            samples = read(length)
-            if len(samples):
-                md5.update(pcm.hashed_bytes(samples, header.encoding))
-                yield samples
-            if len(samples) < length:
+        for samples in pieces:
+            if not len(samples):
                 return
+            md5.update(pcm.hashed_bytes(samples, header.encoding))
+            yield samples
 
     def work(samples: pcm.Samples) -> tuple[int, bytes, tuple[int, ...]]:
         if (samples == samples[0]).all():
             return len(samples), b"", tuple(int(value) for value in samples[0])
-        return len(samples), coding.encode_segment(samples, bits, header.level), ()
+        return len(samples), coding.encode_segment(samples, bits, header.level, engine), ()
 
     for count, data, values in parallel.ordered(work, segments(), threads):
         if frames and (values != like or frames + count > container.MOST_CONSTANT):
@@ -209,10 +239,20 @@ def _restore_flac(opened: Unpacker, write: Callable[[bytes], Any], tick: Tick) -
     return frames
 
 
-def compress(wave: NDArray[Any], rate: int, *, level: str = "balanced", threads: int = 1) -> bytes:
+def compress(
+    wave: NDArray[Any],
+    rate: int,
+    *,
+    level: str = "balanced",
+    mode: str = "lossless",
+    checkpoint: str = networks.AUTO,
+    threads: int = 1,
+) -> bytes:
     """A .syn file of an array of integers: (frames,) or (frames, channels), uint8, int8, int16, or int32 of 24 bits.
 
-    `rate` in Hz; `level` is fast, balanced or max. `decompress` gives the same array back. Raises CodecError.
+    `rate` in Hz; `level` is fast, balanced or max; `checkpoint` a name, a path, "auto" or "none". `decompress` gives
+    the same array back; with the mode "mulaw" an array of int16 that holds the values of mu-law codes (mu = 255).
+    Raises CodecError and CheckpointError.
     """
     array = np.asarray(wave)
     kind = _TYPES.get(array.dtype.name)
@@ -230,27 +270,29 @@ def compress(wave: NDArray[Any], rate: int, *, level: str = "balanced", threads:
         raise CodecError(f"level {level}: must be {', '.join(container.LEVELS)}")
     if kind == "s24" and array.size and not -(1 << 23) <= int(array.min()) <= int(array.max()) < 1 << 23:
         raise CodecError("array of int32: has values of more than 24 bits")
+    if mode not in container.MODES:
+        raise CodecError(f"mode {mode}: must be {', '.join(container.MODES)}")
     samples = array.astype(np.int32).reshape(len(array), channels) - (128 if kind == "u8" else 0)
-    header = Header("array", kind, channels, int(rate), level, len(samples), big=array.ndim == 1)
-    at = 0
-
-    def read(frames: int) -> pcm.Samples:
-        nonlocal at
-        at += frames
-        return samples[at - frames : at]
-
+    if mode != "lossless":
+        samples, kind = quantise(samples, pcm.BITS[kind]), "s16"
+    header = Header("array", kind, channels, int(rate), level, len(samples), big=array.ndim == 1, mode=mode)
+    network = _chosen(checkpoint, samples, header) if len(samples) else None
+    header = replace(header, checkpoint=network.digest if network else b"")
     out = io.BytesIO()
     writer = container.Writer(out.write, header)
-    writer.end(_compress_samples(read, writer, header, threads, None, lambda done: None))
+    length = segment_length(header.rate, channels, len(samples))
+    pieces = (samples[at : at + length] for at in range(0, len(samples), length))
+    writer.end(_compress_samples(pieces, writer, header, network, threads, lambda done: None))
     return out.getvalue()
 
 
-def decompress(data: bytes, *, threads: int = 1) -> tuple[NDArray[Any], int]:
+def decompress(data: bytes, *, checkpoint: str | None = None, threads: int = 1) -> tuple[NDArray[Any], int]:
     """The array and the rate of a .syn file, of any kind: (frames,) for one channel, else (frames, channels).
 
+    `checkpoint`: where the file's is, if it isn't one that comes with synth; CheckpointError where it is nowhere.
     24 bits come as int32, float files as float32, G.711 as its codes (uint8). Raises CodecError.
     """
-    opened = Unpacker(io.BytesIO(data), "compressed audio", threads=threads)
+    opened = Unpacker(io.BytesIO(data), "compressed audio", threads=threads, checkpoint=checkpoint)
     header = opened.header
     empty = np.zeros((0, header.channels), np.int32)
     samples = np.concatenate([empty, *(piece for piece in opened.pieces() if not isinstance(piece, bytes))])

@@ -150,6 +150,7 @@ def bench(options: Namespace, console: Console) -> Report:
 def compress(options: Namespace, console: Console) -> Report:
     """`synth compress`: a .syn file for each sound file; goes on after one that can't be compressed."""
     from synth import compressing as work
+    from synth import networks
 
     if options.verify and options.out in (None, "-") and "-" in options.inputs or options.verify and options.out == "-":
         raise UsageError("--verify: what goes into a pipe can't be read again; name a file")
@@ -159,7 +160,14 @@ def compress(options: Namespace, console: Console) -> Report:
         work.check_suffix(options.out, (work.SUFFIX,))
     inputs = work.found(options.inputs, options.recursive)
     jobs = work.plan(inputs, options.out, lambda _, name: os.path.splitext(name)[0] + work.SUFFIX, options.recursive)
-    chosen = work.Options(options.threads or os.cpu_count() or 1, options.level, options.force, options.verify)
+    chosen = work.Options(
+        options.threads or os.cpu_count() or 1,
+        options.level,
+        options.mode,
+        networks.check(options.checkpoint, options.level),
+        options.force,
+        options.verify,
+    )
     done, failures = work.work(jobs, work.compress_one, chosen, console.progress)
     say = (lambda text: None) if options.json else console.say
     for one in done:
@@ -191,6 +199,7 @@ def decompress(options: Namespace, console: Console) -> Report:
         salvage=options.salvage,
         start=options.start,
         end=options.end,
+        checkpoint=options.checkpoint,
     )
     done, failures = work.work(jobs, work.decompress_one, chosen, console.progress)
     for one in done:
@@ -206,7 +215,7 @@ def verify(options: Namespace, console: Console) -> Report:
     from synth import compressing as work
 
     jobs = [one if isinstance(one, SynthError) else work.Job(one[0], "") for one in work.found(options.inputs, False)]
-    chosen = work.Options(options.threads or os.cpu_count() or 1)
+    chosen = work.Options(options.threads or os.cpu_count() or 1, checkpoint=options.checkpoint)
     done, failures = work.work(jobs, work.verify_one, chosen, console.progress)
     for one in [] if options.json else done:
         console.say(f"{one.path}: whole, {one.samples / one.rate:g} s at {one.rate} Hz")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import IO, Any
 
-from synth import codec, files, parallel, places
+from synth import codec, files, networks, parallel, places
 from synth.container import Header
 from synth.errors import AudioError, CodecError, OutputError, SynthError, UsageError
 from synth.unpacking import Unpacker
@@ -61,10 +61,15 @@ class Done:
 
 @dataclass(frozen=True)
 class Options:
-    """What the commands share; `verify` is of compressing, the three last of decompressing."""
+    """What the commands share; `level`, `mode` and `verify` are of compressing, the three last of decompressing.
+
+    `checkpoint`: what compressing is to use, or where decompressing may find what a file names.
+    """
 
     threads: int
     level: str = "balanced"
+    mode: str = "lossless"
+    checkpoint: str | None = None
     force: bool = False
     verify: bool = False
     salvage: bool = False
@@ -202,11 +207,21 @@ def compress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
         before = source.state()
         sound = codec.open_sound(source, job.path, source.size)
         with files.target(job.out, options.force) as (write, file):
-            done = codec.compress_stream(sound, write, level=options.level, suffix=suffix, threads=threads, tick=tick)
+            done = codec.compress_stream(
+                sound,
+                write,
+                level=options.level,
+                mode=options.mode,
+                network=options.checkpoint or networks.AUTO,
+                suffix=suffix,
+                threads=threads,
+                tick=tick,
+            )
             if source.state() != before:
                 raise AudioError(f"{job.path}: has changed while it was read")
             if options.verify and file is not None:
-                _verify_written(job, file, source.digest() if done.header.kind != "flac" else b"", threads)
+                same = done.header.kind != "flac" and options.mode == "lossless"
+                _verify_written(job, file, source.digest() if same else b"", options, threads)
     return _done(job, source, done.header, done.frames, done.bytes_out)
 
 
@@ -215,7 +230,14 @@ def decompress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done
     part = options.start is not None or options.end is not None
     with files.source(job.path, whole=part or options.salvage) as source:
         seekable = part or options.salvage
-        opened = Unpacker(source, job.path, seekable=seekable, salvage=options.salvage, threads=threads)
+        opened = Unpacker(
+            source,
+            job.path,
+            seekable=seekable,
+            salvage=options.salvage,
+            threads=threads,
+            checkpoint=options.checkpoint,
+        )
         frames = opened.limit(options.start, options.end) if part else None
         with files.target(job.out, options.force) as (write, _):
             done = codec.decompress_stream(opened, write, frames, tick)
@@ -232,9 +254,13 @@ def _done(
 def verify_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
     """Decodes a file and checks all that can be checked."""
     with files.source(job.path) as source:
-        opened = Unpacker(source, job.path, threads=threads)
+        opened = Unpacker(source, job.path, threads=threads, checkpoint=options.checkpoint)
         frames = sum(len(piece) for piece in opened.pieces(tick) if not isinstance(piece, bytes))
     return _done(job, source, opened.header, frames)
+
+
+def _path(checkpoint: str | None) -> str | None:
+    return None if checkpoint in (networks.AUTO, networks.NONE) else checkpoint
 
 
 def original_name(path: str, name: str) -> str:
@@ -261,10 +287,10 @@ def check_kind(job: Job) -> None:
         check_suffix(job.out, SOUNDS[found])
 
 
-def _verify_written(job: Job, file: IO[bytes], digest: bytes, threads: int) -> None:
+def _verify_written(job: Job, file: IO[bytes], digest: bytes, options: Options, threads: int) -> None:
     """CodecError unless what is in `file` gives the samples, and the bytes where there is a digest of them."""
     file.seek(0)
-    opened = Unpacker(file, job.out, threads=threads)
+    opened = Unpacker(file, job.out, threads=threads, checkpoint=_path(options.checkpoint))
     md5 = hashlib.md5(usedforsecurity=False)
     if not digest:
         for _ in opened.pieces():

@@ -53,7 +53,7 @@ def details(name: str) -> Told:
 
 def compressed(path: str) -> Told:
     """What is in a .syn file, without decoding it."""
-    from synth import files, unpacking
+    from synth import files, networks, unpacking
 
     with files.source(path) as source:
         opened = unpacking.Unpacker(source, path, seekable=True)
@@ -71,7 +71,9 @@ def compressed(path: str) -> Told:
         "seconds": frames / header.rate,
         "mode": header.mode,
         "level": header.level,
-        "checkpoint": header.checkpoint.hex() or "none",
+        "checkpoint": networks.known_name(header.checkpoint) or header.checkpoint.hex()
+        if header.checkpoint
+        else "none",
         "bytes": size,
         "bits_per_sample": 8 * size / (frames * header.channels) if frames else 0.0,
         "segments": len(segments),

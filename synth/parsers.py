@@ -145,20 +145,33 @@ def _bench_parser(commands: Any) -> None:
 
 
 def _compress_parser(commands: Any) -> None:
-    text = "makes WAV, AIFF and FLAC files smaller, without loss"
+    text = "makes WAV, AIFF and FLAC files smaller"
     parser = commands.add_parser("compress", help=text, description=f"synth compress {text}: x.wav becomes x.syn.")
     add = parser.add_argument
     add("inputs", nargs="+", metavar="IN", help="sound file of 8, 16 or 24 bits, or - for stdin")
     _add_out(parser)
     add("-r", "--recursive", action="store_true", help="take the sound files in folders, to the bottom")
-    add("--mode", choices=("lossless",), default="lossless", help="what is kept: every bit (default, the only one)")
+    add(
+        "--mode",
+        choices=("lossless", "mulaw"),
+        default="lossless",
+        help="what is kept: every bit (default), or 256 levels a sample, 2 to 4 bits of it, as 16-bit WAV: a coding of "
+        "the waveform, which Opus beats at the same rate",
+    )
     add(
         "--level",
         choices=("fast", "balanced", "max"),
         default="balanced",
         help="smaller takes longer, for decompress too (default: balanced)",
     )
-    add("-c", "--checkpoint", choices=("none",), default="none", help="network to predict with (default: none)")
+    add(
+        "-c",
+        "--checkpoint",
+        default="auto",
+        metavar="auto|none|NAME|PATH",
+        help="network that helps to predict; decompress needs the same one (default: auto, the best of the bundled "
+        "ones and none by a short trial)",
+    )
     add("--verify", action="store_true", help="decode what was written before it gets its name")
     _add_threads(parser)
     _add_common(parser)
@@ -173,6 +186,7 @@ def _decompress_parser(commands: Any) -> None:
     add("--start", type=opt.real(0), metavar="S", help="give what is from this second on")
     add("--end", type=opt.real(0, open_least=True), metavar="S", help="give what is up to this second")
     add("--salvage", action="store_true", help="put silence in the place of what is damaged")
+    _add_found(parser)
     _add_threads(parser)
     _add_common(parser)
 
@@ -181,8 +195,14 @@ def _verify_parser(commands: Any) -> None:
     text = "decodes .syn files and checks every checksum; writes nothing"
     parser = commands.add_parser("verify", help=text, description=f"synth verify {text}.")
     parser.add_argument("inputs", nargs="+", metavar="FILE.syn", help="compressed file, or - for stdin")
+    _add_found(parser)
     _add_threads(parser)
     _add_common(parser)
+
+
+def _add_found(parser: opt.Parser) -> None:
+    text = "checkpoint that the files were made with, where it did not come with synth"
+    parser.add_argument("-c", "--checkpoint", metavar="PATH", help=text)
 
 
 def _add_out(parser: opt.Parser) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synth import coding, parallel, pcm
+from synth import coding, networks, parallel, pcm
 from synth.container import CODED, CONSTANT, END, RAW, Block, Reader
-from synth.errors import CodecError
+from synth.errors import CheckpointError, CodecError
 from synth.files import Readable
+
+if TYPE_CHECKING:
+    from synth.engine import Engine
 
 _EXPANDED = 1 << 17
 """Frames of a constant block that are made at a time."""
@@ -33,13 +37,22 @@ class Part:
 class Unpacker:
     """Opens a .syn file; `pieces` gives what it holds. `salvage`: damage goes to `damages`, silence is in its place.
 
-    A `seekable` source can be asked for a part, and its index finds what comes after damage. Raises CodecError with
-    the name, and the segment and its seconds where it is about one.
+    `checkpoint`: where the one that the file names is, if it isn't bundled. A `seekable` source can be asked for a
+    part, and its index finds what comes after damage. Raises CodecError with the name, and the segment and its seconds
+    where it is about one.
     """
 
     def __init__(
-        self, source: Readable, name: str, *, seekable: bool = False, salvage: bool = False, threads: int = 1
+        self,
+        source: Readable,
+        name: str,
+        *,
+        seekable: bool = False,
+        salvage: bool = False,
+        threads: int = 1,
+        checkpoint: str | None = None,
     ) -> None:
+        self.checkpoint = checkpoint
         self.name, self.salvage, self.threads = name, salvage, threads
         self._source, self._seekable = source, seekable
         self._reader = Reader(source, name)
@@ -50,6 +63,16 @@ class Unpacker:
         self._end: Block | None = None
         self._first, self._last = 0, 1 << 62
         self.damages: list[str] = []
+
+    @functools.cached_property
+    def network(self) -> Engine | None:
+        """What listens; CheckpointError, with the name, where it is not here."""
+        if not self.header.checkpoint:
+            return None
+        try:
+            return networks.by_digest(self.header.checkpoint, [self.checkpoint] if self.checkpoint else []).engine
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.name}: {error}") from None
 
     def blocks(self) -> list[Block]:
         """All blocks of a seekable file, the end last, without their data."""
@@ -85,6 +108,7 @@ class Unpacker:
         """Bytes of the file that are no samples, and samples [frames, channels]."""
         md5 = hashlib.md5(usedforsecurity=False)
         frames = 0
+        _ = self.network  # before anything is written
         source = self._by_index() if self._index and (self.salvage or self._first) else self._sequential()
         for part in parallel.ordered(self._decode, source, self.threads):
             block = part.block
@@ -121,7 +145,7 @@ class Unpacker:
             wrong = not all(-bound <= value < bound for value in block.values)
             return replace(part, block=replace(block, damage="its values are too large")) if wrong else part
         try:
-            samples = coding.decode_segment(block.data, block.count, header.channels, bits, header.level)
+            samples = coding.decode_segment(block.data, block.count, header.channels, bits, header.level, self.network)
         except CodecError as error:
             return replace(part, block=replace(block, damage=str(error)))
         return replace(part, samples=samples)

@@ -7,6 +7,7 @@ import hashlib
 import math
 import platform
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,13 +27,12 @@ SETS = engine.instruction_sets()
 Ints = NDArray[np.int32]
 
 
-def kernel_encode(chosen: str, samples: Ints, bits: int, level: str) -> bytes:
+def kernel_encode(chosen: str, samples: Ints, bits: int, level: str, network: Any = None) -> bytes:
     from synth.engine import _kernel
 
-    data = _kernel.encode_segment(chosen, samples, bits, coding.LEVELS.index(level))
-    assert np.array_equal(
-        _kernel.decode_segment(chosen, data, *samples.shape, bits, coding.LEVELS.index(level)), samples
-    )
+    number = coding.LEVELS.index(level)
+    data = _kernel.encode_segment(chosen, samples, bits, number, network)
+    assert np.array_equal(_kernel.decode_segment(chosen, data, *samples.shape, bits, number, network), samples)
     return data
 
 
@@ -62,26 +62,27 @@ def ranks(samples: Ints, bits: int) -> Ints:
 def test_every_set_equals_the_specification(level: str, bits: int, channels: int, frames: int) -> None:
     samples = tune(frames, channels, bits)
     grids = [reference.plain_grid(bits) for _ in range(channels)]
-    stream = reference.encode(PRESETS[level], grids, ranks(samples, bits))
+    streams = [reference.encode(preset, grids, ranks(samples, bits)) for preset in PRESETS[level]]
+    variant = min(range(len(streams)), key=lambda i: len(streams[i]))
     for chosen in SETS:
         data = kernel_encode(chosen, samples, bits, level)
-        assert data == bytes([0x80]) + stream, chosen
+        assert data == bytes([0x80 | variant]) + streams[variant], chosen
 
 
 def test_the_specification_decodes() -> None:
     samples = tune(100, 2, 16)
     grids = [reference.plain_grid(16)] * 2
-    stream = reference.encode(PRESETS["balanced"], grids, ranks(samples, 16))
-    assert np.array_equal(reference.decode(PRESETS["balanced"], grids, stream, 100), ranks(samples, 16))
+    stream = reference.encode(PRESETS["balanced"][0], grids, ranks(samples, 16))
+    assert np.array_equal(reference.decode(PRESETS["balanced"][0], grids, stream, 100), ranks(samples, 16))
 
 
 def test_unused_bits_and_lists_as_specified() -> None:
     samples = tune(200, 1, 8) * 256
-    stream = reference.encode(PRESETS["balanced"], [reference.plain_grid(16, 8)], samples // 256 + 128)
+    stream = reference.encode(PRESETS["balanced"][0], [reference.plain_grid(16, 8)], samples // 256 + 128)
     values = sorted({int(v) for v in np.round(np.arange(-12, 12) ** 3 * 9.7)})
     noise = np.array(values)[tune(800, 1, 5, 3)[:, 0] % len(values)].astype(np.int32)[:, None]
     grid = Grid(len(values), 0.0, 1.0, mulaw.STARTS, [float(v) for v in values])
-    listed = reference.encode(PRESETS["fast"], [grid], np.searchsorted(values, noise).astype(np.int32))
+    listed = reference.encode(PRESETS["fast"][0], [grid], np.searchsorted(values, noise).astype(np.int32))
     for chosen in SETS:
         assert kernel_encode(chosen, samples, 16, "balanced") == bytes([0, 8 << 2]) + stream
         data = kernel_encode(chosen, noise, 16, "fast")
@@ -127,12 +128,12 @@ def test_round_trips(data: st.DataObject) -> None:
 
 
 GOLDEN = {
-    ("fast", 16, 1): "f98bb1caac74b704",
-    ("balanced", 16, 1): "3e4cd0f2906bdd96",
-    ("max", 16, 1): "9c4b8b237973b07d",
-    ("fast", 8, 2): "508169f4f760f2d8",
-    ("balanced", 24, 2): "549489ebe8bbd4dc",
-    ("max", 16, 8): "7f0b71e241bf7793",
+    ("fast", 16, 1): "1eee5f6e61def1f4",
+    ("balanced", 16, 1): "6791b980780352c4",
+    ("max", 16, 1): "a1b5ffc3488ebdf1",
+    ("fast", 8, 2): "58393612bcec09bf",
+    ("balanced", 24, 2): "8ca80dde004424a5",
+    ("max", 16, 8): "3c191d581aaffc7f",
 }
 
 
@@ -177,7 +178,7 @@ def test_the_kernel_reaches_the_ideal_length(monkeypatch: pytest.MonkeyPatch) ->
             return super().code(bit, probability)
 
     monkeypatch.setattr(reference, "Encoder", Listening)
-    reference.encode(PRESETS["balanced"], [reference.plain_grid(16)], ranks(samples, 16))
+    reference.encode(PRESETS["balanced"][0], [reference.plain_grid(16)], ranks(samples, 16))
     size = len(coding.encode_segment(samples, 16, "balanced"))
     assert size * 8 <= ideal[0] * 1.001 + 24
 

@@ -108,7 +108,7 @@ def test_temperature_divides_every_logit(temperature: float, reference: Referenc
     weights = reference.distribution(state).astype(np.float64)
     inverse = Draw.of(temperature).inverse_temperature
     assert inverse == round(4096 / temperature)
-    _, hidden = reference._sample_step(reference.restore(state.save()))
+    _, hidden = reference.sample_step(reference.restore(state.save()))
     tempered = reference._leaves(hidden, inverse).astype(np.float64)
     for level in range(8):
         whole, sharp = (leaves.reshape(1 << level, 2, -1).sum(2) for leaves in (weights, tempered))

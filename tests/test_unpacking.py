@@ -26,10 +26,10 @@ SEGMENT = 50
 def plain_coder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments are coded by zlib here: this is about what surrounds them."""
 
-    def encode(samples: NDArray[Any], bits: int, level: str) -> bytes:
+    def encode(samples: NDArray[Any], bits: int, level: str, network: object) -> bytes:
         return zlib.compress(samples.astype("<i4").tobytes())
 
-    def decode(data: bytes, frames: int, channels: int, bits: int, level: str) -> NDArray[np.int32]:
+    def decode(data: bytes, frames: int, channels: int, bits: int, level: str, network: object) -> NDArray[np.int32]:
         try:
             samples = np.frombuffer(zlib.decompress(data), "<i4").astype(np.int32).reshape(-1, channels)
         except (zlib.error, ValueError):

@@ -2,6 +2,7 @@
 #include "bind.hpp"
 
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
 #include <memory>
@@ -13,6 +14,7 @@
 #include "segment.hpp"
 
 namespace nb = nanobind;
+using namespace nb::literals;
 
 namespace synth {
 
@@ -40,9 +42,10 @@ void check(const SegmentFormat& format) {
         throw std::invalid_argument("segment: channels, bits or level out of range");
 }
 
-nb::bytes encode(const std::string& set, const Samples& samples, int bits, int level) {
+nb::bytes encode(const std::string& set, const Samples& samples, int bits, int level,
+                 std::shared_ptr<const Network> network) {
     const CodingApi& api = find_coding(set);
-    const SegmentFormat format{static_cast<int>(samples.shape(1)), bits, level};
+    const SegmentFormat format{static_cast<int>(samples.shape(1)), bits, level, std::move(network)};
     check(format);
     const size_t frames = samples.shape(0), count = frames * samples.shape(1);
     const int32_t* data = samples.data();
@@ -58,9 +61,10 @@ nb::bytes encode(const std::string& set, const Samples& samples, int bits, int l
     return nb::bytes(out.data(), out.size());
 }
 
-nb::object decode(const std::string& set, const nb::bytes& data, size_t frames, int channels, int bits, int level) {
+nb::object decode(const std::string& set, const nb::bytes& data, size_t frames, int channels, int bits, int level,
+                  std::shared_ptr<const Network> network) {
     const CodingApi& api = find_coding(set);
-    const SegmentFormat format{channels, bits, level};
+    const SegmentFormat format{channels, bits, level, std::move(network)};
     check(format);
     if (frames > (size_t{1} << 40)) throw std::invalid_argument("segment: too long");
     const size_t count = frames * static_cast<size_t>(channels), size = data.size();
@@ -80,8 +84,9 @@ nb::object decode(const std::string& set, const nb::bytes& data, size_t frames, 
 }  // namespace
 
 void bind_coding(nb::module_& m) {
-    m.def("encode_segment", &encode);
-    m.def("decode_segment", &decode);
+    m.def("encode_segment", &encode, "set"_a, "samples"_a, "bits"_a, "level"_a, "network"_a.none());
+    m.def("decode_segment", &decode, "set"_a, "data"_a, "frames"_a, "channels"_a, "bits"_a, "level"_a,
+          "network"_a.none());
 }
 
 }  // namespace synth

@@ -7,8 +7,8 @@ constexpr int kFeatures = 16;
 struct Cascade {
     const Preset* preset;
     bool has_other;
-    Regression ols[3];
-    double *own[3], *other[3];
+    Regression ols[kRegressors];
+    double *own[kRegressors], *other[kRegressors];
     Filter first[kMaxFilters], second[kMaxFilters];
     Regression combiner[2];
     double* features[2];
@@ -22,7 +22,7 @@ inline void prepare_regressor(Cascade& c, Arena& arena, int i) {
     if (o.order == 0) return;
     const int other = c.has_other ? o.other : 0;
     Regression& r = c.ols[i];
-    prepare(r, arena, {o.order + other, o.every, o.decay, o.ridge}, -1);
+    prepare(r, arena, {o.order + other, o.every, o.decay, o.ridge, o.sharp}, -1);
     c.own[i] = arena.take<double>(o.order + o.every), c.other[i] = arena.take<double>(other + o.every);
     if (!arena.good()) return;
     for (int g = 0; g < r.groups; ++g)
@@ -31,7 +31,7 @@ inline void prepare_regressor(Cascade& c, Arena& arena, int i) {
 
 inline void prepare(Cascade& c, Arena& arena, const Preset& preset, bool has_other) {
     c.preset = &preset, c.has_other = has_other;
-    for (int i = 0; i < 3; ++i) prepare_regressor(c, arena, i);
+    for (int i = 0; i < kRegressors; ++i) prepare_regressor(c, arena, i);
     int features = 1;
     for (int i = 0; i < kMaxFilters; ++i) {
         if (preset.first_taps[i]) {
@@ -43,11 +43,11 @@ inline void prepare(Cascade& c, Arena& arena, const Preset& preset, bool has_oth
             ++features;
         }
     }
-    for (int i = 1; i < 3; ++i) features += preset.ols[i].order ? 1 : 0;
+    for (int i = 1; i < kRegressors; ++i) features += preset.ols[i].order ? 1 : 0;
     const int size = (features + 7) & ~7;
     for (int i = 0; i < 2; ++i) {
         const int every = preset.combiner_every;
-        prepare(c.combiner[i], arena, {size, every, preset.combiner_decay[i], preset.combiner_ridge}, size);
+        prepare(c.combiner[i], arena, {size, every, preset.combiner_decay[i], preset.combiner_ridge, false}, size);
         c.features[i] = arena.take<double>(size * every);
         if (!arena.good()) return;
         for (int g = 0; g < size / 8; ++g) c.combiner[i].rows[g] = c.features[i] + g * 8;
@@ -56,8 +56,8 @@ inline void prepare(Cascade& c, Arena& arena, const Preset& preset, bool has_oth
 
 // Predictions of the next sample. `beside`: the newest sample of the other channel.
 inline void predict(Cascade& c, double beside) {
-    double ols[3] = {0.0, 0.0, 0.0};
-    for (int i = 0; i < 3; ++i) {
+    double ols[kRegressors] = {};
+    for (int i = 0; i < kRegressors; ++i) {
         if (!c.preset->ols[i].order) continue;
         if (c.has_other && c.preset->ols[i].other) c.other[i][c.ols[i].every - c.ols[i].phase] = beside;
         ols[i] = bounded(predict(c.ols[i]));
@@ -70,7 +70,7 @@ inline void predict(Cascade& c, double beside) {
         list[n] = c.first[i].prediction;
         first = first + list[n++];
     }
-    for (int i = 1; i < 3; ++i)
+    for (int i = 1; i < kRegressors; ++i)
         if (c.preset->ols[i].order) list[n++] = ols[i] - ols[0];
     for (int i = 0; i < kMaxFilters; ++i) {
         if (!c.preset->second_taps[i]) continue;
@@ -83,7 +83,7 @@ inline void predict(Cascade& c, double beside) {
         c.guess[kFinal + i] = bounded(first + predict(r));
     }
     c.guess[kFirst] = first, c.guess[kSecond] = second;
-    for (int i = 0; i < 3; ++i) c.guess[kOlsA + i] = ols[i];
+    for (int i = 0; i < kRegressors; ++i) c.guess[kOlsA + i] = ols[i];
 }
 
 inline void update(Cascade& c, double sample) {
@@ -94,7 +94,7 @@ inline void update(Cascade& c, double sample) {
     left = static_cast<float>(sample - c.guess[kOlsB]);
     for (int i = 0; i < kMaxFilters; ++i)
         if (c.preset->second_taps[i]) left = step(c.second[i], left);
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < kRegressors; ++i) {
         const RegressorOptions& o = c.preset->ols[i];
         if (!o.order) continue;
         Regression& r = c.ols[i];

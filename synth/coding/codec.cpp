@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "../engine/kernel.hpp"
 #include "coding.hpp"
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -30,6 +31,7 @@ namespace {
 #include "logistic.hpp"
 //
 #include "counters.hpp"
+#include "listener.hpp"
 #include "mixing.hpp"
 //
 #include "model.hpp"
@@ -39,8 +41,10 @@ bool code_segment(const Plan& plan, Coder& coder, int32_t* ranks, size_t frames)
     Arena arena;
     Channel* channels = arena.take<Channel>(plan.channels);
     if (!arena.good()) return false;
-    for (int c = 0; c < plan.channels; ++c)
+    for (int c = 0; c < plan.channels; ++c) {
+        prepare(channels[c].listener, arena, plan.network, c);
         prepare(channels[c], arena, *plan.preset, plan.channels > 1, plan.grid[c]);
+    }
     if (!arena.good()) return false;
     double newest[kMaxChannels] = {};
     for (size_t t = 0; t < frames; ++t, ranks += plan.channels) {
@@ -50,6 +54,7 @@ bool code_segment(const Plan& plan, Coder& coder, int32_t* ranks, size_t frames)
             ranks[c] = code_sample(channel, plan.grid[c], coder, ranks[c]);
             newest[c] = value_of(plan.grid[c], ranks[c]);
             update(channel.cascade, newest[c]);
+            hear(channel.listener, newest[c]);
         }
     }
     return true;

@@ -7,7 +7,18 @@
 
 namespace synth {
 
+struct Api;
+struct Model;
+struct State;
+
 constexpr int kMaxChannels = 8;
+
+// A network that listens along: the fresh state of a stream for each coded channel, or none of all.
+struct Listening {
+    const Api* api;
+    const Model* model;
+    State* states[kMaxChannels];
+};
 
 #include "presets.hpp"
 //
@@ -18,6 +29,7 @@ struct Plan {
     const Preset* preset;
     int channels;
     Grid grid[kMaxChannels];
+    Listening network;
 };
 
 constexpr size_t kNoMemory = static_cast<size_t>(-1);

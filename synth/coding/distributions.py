@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.coding.listening import Listener
 from synth.coding.presets import Preset
 from synth.coding.rangecoder import Decoder, Encoder
 
 UNIFORM, BEYOND, KNOTS = 1e-9, 40000.0, 64
-SETS, CONTEXTS, INPUTS, COUNTER, BIAS, STRETCH = 3, 512, 32, 24, 25, np.float32(11)
+SETS, CONTEXTS, INPUTS, COUNTER, BIAS, NETWORK, STRETCH = 4, 512, 32, 24, 25, 26, np.float32(11)
 f32 = np.float32
 
 
@@ -49,15 +50,26 @@ def log(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return whole.astype(f32) * f32(0.6931472) + p
 
 
-def exponential(x: np.float32) -> np.float32:
+def exponential(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """exp of -11.5 to 11.5, to about 1e-6."""
-    scaled = x * f32(1.442695)
-    whole = int(scaled + f32(-0.5 if scaled < 0 else 0.5))
-    f = (scaled - f32(whole)) * f32(0.6931472)
+    scaled, magic = x * f32(1.442695), f32(12582912)  # 1.5 * 2^23: adding it rounds to the nearest whole number
+    moved = scaled + magic
+    f = (scaled - (moved - magic)) * f32(0.6931472)
     p = f32(0.008333334) + f * f32(0.0013888889)
     for c in (0.041666668, 0.16666667, 0.5, 1.0, 1.0):
         p = f32(c) + f * p
-    return p * np.array([(whole + 127) << 23], np.int32).view(f32)[0]
+    return p * ((moved.view(np.int32) - np.int32(0x4B400000 - 127)) << 23).view(f32)
+
+
+def squash(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of log-odds."""
+    return f32(1) / (f32(1) + exponential(f32(0) - x))
+
+
+def fold16(v: NDArray[np.float32]) -> np.float32:
+    v = v[:8] + v[8:]
+    v = v[:4] + v[4:]
+    return f32((v[0] + v[2]) + (v[1] + v[3]))
 
 
 def probability16(p: float) -> int:
@@ -101,11 +113,47 @@ class Point:
         return np.concatenate([self.cdf, [self.mixed, self.slow, self.mapped, self.value], np.zeros(4)])
 
 
+class Mixer:
+    """Sets of weights, each giving a decision's log-odds of its own, and a last set that mixes these."""
+
+    def __init__(self, network: bool) -> None:
+        self.weights = np.zeros((SETS, CONTEXTS, INPUTS), f32)
+        self.weights[:, :, 16] = 0.65 if network else 1
+        self.weights[:, :, NETWORK] = 0.4 if network else 0
+        self.finals = np.full((CONTEXTS, SETS), 1 / SETS, f32)
+        self.inputs = np.zeros(INPUTS, f32)
+        self.inputs[BIAS] = 0.25
+
+    def aim(self, seen: int) -> None:
+        """Sets how fast the weights move after so many samples."""
+        early = 1.0 / (1.0 + seen / 2048.0)
+        self.rates = f32(0.0006 + 0.0108 * early), f32(0.0003 + 0.0009 * early)
+
+    def mix(self, contexts: Sequence[int]) -> float:
+        """The probability of a 1 for the context of each set; that of set 1 chooses the last weights."""
+        self.contexts = contexts
+        sums = [self.weights[i, context] * self.inputs for i, context in enumerate(contexts)]
+        self.sums = np.array([fold16(v[:16] + v[16:]) for v in sums], f32)
+        self.sums = np.maximum(np.minimum(self.sums, STRETCH), -STRETCH)
+        wide = np.zeros(16, f32)
+        wide[:SETS] = self.finals[contexts[1]] * self.sums
+        self.probability = squash(np.array([min(max(fold16(wide), -STRETCH), STRETCH)], f32))[0]
+        return float(self.probability)
+
+    def learn(self, bit: bool) -> None:
+        """Moves the weights towards the bit."""
+        moves = (f32(bit) - squash(self.sums)) * self.rates[0]
+        for i, context in enumerate(self.contexts):
+            self.weights[i, context] = self.weights[i, context] + self.inputs * moves[i]
+        last = self.contexts[1]
+        self.finals[last] = self.finals[last] + self.sums * ((f32(bit) - self.probability) * self.rates[1])
+
+
 class Channel:
     """The adaptive state of one channel, and the walk of a sample's decisions."""
 
-    def __init__(self, preset: Preset, grid: Grid) -> None:
-        self.preset, self.grid = preset, grid
+    def __init__(self, preset: Preset, grid: Grid, listener: Listener | None = None) -> None:
+        self.preset, self.grid, self.listener = preset, grid, listener
         n = len(preset.experts)
         freedom = np.array([e[2] for e in preset.experts])
         self.spread = np.select([freedom == 2, freedom == 4], [1.0, 2.0], 3.2)
@@ -115,10 +163,7 @@ class Channel:
         self.weight, self.slow = np.full(n, 1.0 / n), np.full(n, 1.0 / n)
         self.least, self.seen = 0.05 * grid.unit, 0
         self.map = np.arange(KNOTS + 1) / KNOTS
-        self.weights = np.zeros((SETS, CONTEXTS, INPUTS), f32)
-        self.weights[:, :, 16] = f32(1) / f32(3)
-        self.inputs = np.zeros(INPUTS, f32)
-        self.inputs[BIAS] = 0.25
+        self.mixer = Mixer(listener is not None)
         self.shift = max(0, (grid.count - 1).bit_length() - 16)
         self.counts: dict[int, list[int]] = {}
         self.logs = log(np.arange(256).astype(f32) + f32(0.4))
@@ -154,7 +199,7 @@ class Channel:
         self.inverse = 1.0 / ((self.mean + self.least) * self.spread)
         ratio = (float(self.mean[0]) + self.least) / (float(self.mean[3]) + self.least)
         self.bursts = limited(exponent(ratio) + 2, 3)
-        self.mix_rate = f32(preset.mix_rate + preset.mix_first / (1.0 + self.seen / 256.0))
+        self.mixer.aim(self.seen)
         low, high = self._end(-1.0), self._end(1.0)
         start, end, code, codes = 0, grid.count, 0, 256
         while end - start > 1:
@@ -167,8 +212,7 @@ class Channel:
                     continue
             middle, bit = self._point(grid.bound(split)), rank >= split
             if preset.mixing:
-                level = exponent(half) if half else 8 + exponent(end - start)
-                bit = self._decide(coder, low, middle, high, (start, end, split), (level, code), bit)
+                bit = self._decide(coder, low, middle, high, (start, end, split), (code, half), bit)
             else:
                 bit = coder.code(bit, probability16((high.value - middle.value) / (high.value - low.value)))
             if bit:
@@ -189,32 +233,27 @@ class Channel:
         bit: bool,
     ) -> bool:
         start, end, split = ranks
+        code, half = place
         above, below = high.all() - middle.all(), middle.all() - low.all()
         x = log((np.maximum(above, 1e-12) / np.maximum(below, 1e-12)).astype(f32))
-        self.inputs[:24] = np.maximum(np.minimum(x, STRETCH), -STRETCH)
+        inputs = self.mixer.inputs
+        inputs[:24] = np.maximum(np.minimum(x, STRETCH), -STRETCH)
         counts = self.counts.setdefault(split >> self.shift, [0, 0])
         if self.shift and (end - start) >> self.shift < 2:
             counts = []
-        self.inputs[COUNTER] = self.logs[counts[1]] - self.logs[counts[0]] if counts else f32(0)
+        inputs[COUNTER] = self.logs[counts[1]] - self.logs[counts[0]] if counts else f32(0)
+        inputs[NETWORK] = self.listener.log_odds(code, half) if self.listener and half else inputs[16]
         odds = exponent((high.mixed - middle.mixed) / (middle.mixed - low.mixed))
         width = exponent((end - start) * self.grid.unit * float(self.inverse[2]))
+        level = exponent(half) if half else 8 + exponent(end - start)
         contexts = (
             limited(odds + 8, 15) * 4 + limited(-exponent(high.mixed - low.mixed), 3),
-            limited(place[0], 31) * 16 + (place[1] >> 4),
+            limited(level, 31) * 16 + (code >> 4),
             limited((width >> 1) + 8, 15) * 4 + self.bursts,
+            limited(int(inputs[NETWORK] * f32(1.5) + f32(8)), 15) * 16 + limited(odds + 8, 15),
         )
-        total = np.zeros(INPUTS, f32)
-        for i, context in enumerate(contexts):
-            total = total + self.weights[i, context] * self.inputs
-        v = total[:16] + total[16:]
-        v = v[:8] + v[8:]
-        v = v[:4] + v[4:]
-        x = min(max((v[0] + v[2]) + (v[1] + v[3]), -STRETCH), STRETCH)
-        probability = f32(1) / (f32(1) + exponential(f32(0) - x))
-        bit = coder.code(bit, probability16(float(probability)))
-        move = (f32(bit) - probability) * self.mix_rate
-        for i, context in enumerate(contexts):
-            self.weights[i, context] = self.weights[i, context] + self.inputs * move
+        bit = coder.code(bit, probability16(self.mixer.mix(contexts)))
+        self.mixer.learn(bit)
         if counts:
             counts[bit] += 1
             if counts[bit] == 255:

@@ -2,23 +2,39 @@
 // small contexts choose; their sum is the log-odds of the decision, and the weights follow its error.
 #pragma once
 
-constexpr int kInputs = 32, kMixSets = 3, kMixContexts = 512;
+constexpr int kInputs = 32, kMixSets = 4, kMixContexts = 512;
 constexpr int kDistributions = 24;  // the first of them are distributions' log-odds, in the order of Point
-constexpr int kInputCounter = 24, kInputBias = 25, kInputSpare = 26;
+constexpr int kInputCounter = 24, kInputBias = 25, kInputNetwork = 26;
 constexpr float kMostStretch = 11.0f;
+constexpr float kMixtureStart = 0.65f, kNetworkStart = 0.4f;  // first weights where a network listens, else 1 and 0
 
 struct Mixer {
     float (*weights)[kInputs];  // [kMixSets * kMixContexts]
+    float (*finals)[16];        // [kMixContexts], the first kMixSets of each in use
     alignas(64) float inputs[kInputs];
-    float* chosen[kMixSets];
-    float probability, rate;
+    alignas(64) float sums[16], chances[16];  // log-odds of the sets, and their probabilities
+    float *chosen[kMixSets], *final;
+    float probability, rate, final_rate;
 };
 
-inline void prepare(Mixer& m, Arena& arena, int main) {
+inline void prepare(Mixer& m, Arena& arena, int main, bool network) {
     m.weights = arena.take<float[kInputs]>(kMixSets * kMixContexts);
+    m.finals = arena.take<float[16]>(kMixContexts);
     if (!arena.good()) return;
-    for (int i = 0; i < kMixSets * kMixContexts; ++i) m.weights[i][main] = 1.0f / kMixSets;
+    for (int i = 0; i < kMixSets * kMixContexts; ++i) {
+        m.weights[i][main] = network ? kMixtureStart : 1.0f;
+        m.weights[i][kInputNetwork] = network ? kNetworkStart : 0.0f;
+    }
+    for (int i = 0; i < kMixContexts; ++i)
+        for (int k = 0; k < kMixSets; ++k) m.finals[i][k] = 1.0f / kMixSets;
     m.inputs[kInputBias] = 0.25f;
+}
+
+// How fast the weights move: less after many samples.
+inline void set_rates(Mixer& m, int seen) {
+    const double early = 1.0 / (1.0 + seen / 2048.0);
+    m.rate = static_cast<float>(0.0006 + 0.0108 * early);
+    m.final_rate = static_cast<float>(0.0003 + 0.0009 * early);
 }
 
 // ln((high - middle) / (middle - low)) of each distribution.
@@ -44,25 +60,34 @@ inline void stretch(Mixer& m, const double* low, const double* middle, const dou
     }
 }
 
-inline float mix(Mixer& m, const int* contexts) {
-    const F16 a = fload(m.inputs), b = fload(m.inputs + 16);
-    F16 low = fset(0.0f), high = fset(0.0f);
+inline F16 odds_limited(F16 x) { return fmin(fmax(x, fset(-kMostStretch)), fset(kMostStretch)); }
+
+// The probability of a 1. Each set's weighted sum is a decision's log-odds of its own; a last set of weights, chosen as
+// those of the set `last`, mixes them.
+inline float mix(Mixer& m, const int* contexts, int last) {
+    const F16 a = fload(m.inputs), b = fload(m.inputs + 16), one = fset(1.0f);
     for (int i = 0; i < kMixSets; ++i) {
         m.chosen[i] = m.weights[i * kMixContexts + contexts[i]];
-        low = fadd(low, fmul(fload(m.chosen[i]), a));
-        high = fadd(high, fmul(fload(m.chosen[i] + 16), b));
+        m.sums[i] = ffold(fadd(fmul(fload(m.chosen[i]), a), fmul(fload(m.chosen[i] + 16), b)));
     }
-    float x = ffold(fadd(low, high));
+    m.final = m.finals[contexts[last]];
+    const F16 sums = odds_limited(fload(m.sums));
+    fstore(m.sums, sums);
+    fstore(m.chances, fdiv(one, fadd(one, exponential(fsub(fset(0.0f), sums)))));
+    float x = ffold(fmul(fload(m.final), sums));
     x = x > -kMostStretch ? (x < kMostStretch ? x : kMostStretch) : -kMostStretch;
     m.probability = 1.0f / (1.0f + exponential(0.0f - x));
     return m.probability;
 }
 
 inline void learn(Mixer& m, bool bit) {
-    const F16 move = fset(((bit ? 1.0f : 0.0f) - m.probability) * m.rate);
-    const F16 a = fmul(fload(m.inputs), move), b = fmul(fload(m.inputs + 16), move);
+    const float one = bit ? 1.0f : 0.0f;
+    const F16 a = fload(m.inputs), b = fload(m.inputs + 16);
     for (int i = 0; i < kMixSets; ++i) {
-        fstore(m.chosen[i], fadd(fload(m.chosen[i]), a));
-        fstore(m.chosen[i] + 16, fadd(fload(m.chosen[i] + 16), b));
+        const F16 move = fset((one - m.chances[i]) * m.rate);
+        fstore(m.chosen[i], fadd(fload(m.chosen[i]), fmul(a, move)));
+        fstore(m.chosen[i] + 16, fadd(fload(m.chosen[i] + 16), fmul(b, move)));
     }
+    const F16 move = fset((one - m.probability) * m.final_rate);
+    fstore(m.final, fadd(fload(m.final), fmul(fload(m.sums), move)));
 }

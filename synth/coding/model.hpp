@@ -9,6 +9,7 @@ struct Channel {
     Point points[3];
     Mixer mixer;
     Counters counters;
+    Listener listener;
     int bursts;  // how the error's size over a short time compares with that over a long one, 0 to 3
 };
 
@@ -24,7 +25,7 @@ inline void prepare(Channel& channel, Arena& arena, const Preset& preset, bool h
     prepare(channel.experts, preset, grid.unit);
     prepare(channel.map);
     if (!preset.mixing) return;
-    prepare(channel.mixer, arena, 16);
+    prepare(channel.mixer, arena, 16, channel.listener.api);
     prepare(channel.counters, arena, grid);
 }
 
@@ -47,7 +48,7 @@ inline int limited(int x, int most) { return x < 0 ? 0 : x > most ? most : x; }
 struct Place {
     int from, to, split;  // ranks
     int level;            // 7 to 0 down the mu-law tree; below it 8 + log2 of the ranks left, rounded down
-    int code;             // mu-law code, as far as it is known
+    int code, half;       // the lowest mu-law code left, and half of how many are left; 0 within a code
 };
 
 // A decision by the mixer. Its contexts: how likely the mixture thinks it and how much is left to decide; the place in
@@ -59,12 +60,14 @@ inline bool decide(Channel& channel, Coder& coder, const Point& low, const Point
     stretch(m, low.cdf, middle.cdf, high.cdf);
     uint8_t* counts = node(channel.counters, place.from, place.to, place.split);
     m.inputs[kInputCounter] = counts ? stretch(channel.counters, counts) : 0.0f;
+    m.inputs[kInputNetwork] = channel.listener.api && place.half > 0 ? stretch(channel.listener, place.code, place.half) : m.inputs[16];
     const int odds = exponent((high.mixed - middle.mixed) / (middle.mixed - low.mixed));
     const int width = exponent((place.to - place.from) * unit * channel.experts.inverse[2]);
     const int contexts[kMixSets] = {limited(odds + 8, 15) * 4 + limited(0 - exponent(high.mixed - low.mixed), 3),
                                     limited(place.level, 31) * 16 + (place.code >> 4),
-                                    limited((width >> 1) + 8, 15) * 4 + channel.bursts};
-    bit = coder.code(bit, probability16(mix(m, contexts)));
+                                    limited((width >> 1) + 8, 15) * 4 + channel.bursts,
+ limited(static_cast<int>(m.inputs[kInputNetwork] * 1.5f + 8.0f), 15) * 16 + limited(odds + 8, 15)};
+    bit = coder.code(bit, probability16(mix(m, contexts, 1)));
     learn(m, bit);
     if (counts) count(counts, bit);
     return bit;
@@ -74,14 +77,12 @@ template <class Coder>
 inline int code_sample(Channel& channel, const Grid& grid, Coder& coder, int rank) {
     Point *low = channel.points, *high = low + 1, *middle = low + 2;
     aim(channel.experts, channel.cascade.guess);
+    listen(channel.listener);
     end_point(channel.experts, -1.0, *low);
     end_point(channel.experts, 1.0, *high);
     const Experts& e = channel.experts;
     channel.bursts = limited(exponent((e.mean[0] + e.least) / (e.mean[3] + e.least)) + 2, 3);
-    if (channel.experts.preset->mixing) {
-        const double seen = e.seen, rate = e.preset->mix_rate + e.preset->mix_first / (1.0 + seen / 256.0);
-        channel.mixer.rate = static_cast<float>(rate);
-    }
+    if (e.preset->mixing) set_rates(channel.mixer, e.seen);
     finish_point(channel, *low);
     finish_point(channel, *high);
     int from = 0, to = grid.count, code = 0, codes = 256;
@@ -98,7 +99,7 @@ inline int code_sample(Channel& channel, const Grid& grid, Coder& coder, int ran
         finish_point(channel, *middle);
         bool bit = rank >= split;
         if (channel.experts.preset->mixing) {
-            const Place place{from, to, split, half > 0 ? exponent(half) : 8 + exponent(to - from), code};
+            const Place place{from, to, split, half > 0 ? exponent(half) : 8 + exponent(to - from), code, half};
             bit = decide(channel, coder, *low, *middle, *high, place, grid.unit, bit);
         } else {
             const double one = high->value - middle->value;

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from synth import mulaw
 from synth.coding.distributions import Channel as Distributions
 from synth.coding.distributions import Grid
-from synth.coding.presets import FINAL, FIRST, OLS_A, SECOND, SLOW, Preset, Regressor
+from synth.coding.listening import Listener
+from synth.coding.presets import FINAL, FIRST, OLS_A, REGRESSORS, SECOND, SLOW, Preset, Regressor
 from synth.coding.rangecoder import Decoder, Encoder
+from synth.engine.reference import ReferenceEngine
 
 Doubles = NDArray[np.float64]
 WEIGHT_LIMIT = 64.0
@@ -31,8 +33,8 @@ def fold(v: NDArray) -> float:
 class Regression:
     """Least squares over `size` regressors, a multiple of 8, with weights that forget."""
 
-    def __init__(self, size: int, every: int, decay: float, ridge: float) -> None:
-        self.every, self.ridge, self.scale = every, ridge, 16.0
+    def __init__(self, size: int, every: int, decay: float, ridge: float, sharp: bool = False) -> None:
+        self.every, self.ridge, self.sharp, self.scale = every, ridge, sharp, 16.0
         self.covariance, self.correlation = np.zeros((size, size)), np.zeros(size)
         self.weights = np.zeros(size)
         self.rows: list[Doubles] = []
@@ -54,7 +56,9 @@ class Regression:
 
     def push(self, target: float, error: float) -> None:
         self.scale = self.scale + (abs(error) - self.scale) * 0.0625
-        self.gains.append(self.powers[len(self.gains)] / (self.scale + 1.0))
+        level = self.scale + 1.0
+        divisor = level * math.sqrt(level) * 0.25 if self.sharp else level
+        self.gains.append(self.powers[len(self.gains)] / divisor)
         self.targets.append(target)
         if len(self.gains) < self.every:
             return
@@ -132,10 +136,10 @@ class Cascade:
         size = (features + 7) // 8 * 8
         self.combiner = [Regression(size, 1, decay, preset.combiner_ridge) for decay in preset.combiner_decay]
         self.features = np.zeros(size)
-        self.guess = [0.0] * 7
+        self.guess = [0.0] * (OLS_A + REGRESSORS)
 
     def _regression(self, o: Regressor) -> Regression:
-        return Regression(o.order + (o.other if self.has_other else 0), o.every, o.decay, o.ridge)
+        return Regression(o.order + (o.other if self.has_other else 0), o.every, o.decay, o.ridge, o.sharp)
 
     def predict(self, beside: float) -> None:
         """Predictions of the next sample; `beside` is the newest sample of the other channel."""
@@ -155,7 +159,7 @@ class Cascade:
         for i in range(2):
             self.guess[FINAL + i] = bounded(first + self.combiner[i].predict(self.features))
         self.guess[FIRST], self.guess[SECOND] = first, second
-        for i in range(3):
+        for i in range(REGRESSORS):
             self.guess[OLS_A + i] = ols[i] if i < len(ols) else 0.0
 
     def update(self, sample: float) -> None:
@@ -170,16 +174,28 @@ class Cascade:
             regression.push(sample, sample - self.guess[OLS_A + i])
 
 
-def _code(preset: Preset, grids: list[Grid], coder: Encoder | Decoder, ranks: NDArray[np.int32]) -> None:
+def _code(
+    preset: Preset,
+    grids: list[Grid],
+    coder: Encoder | Decoder,
+    ranks: NDArray[np.int32],
+    network: ReferenceEngine | None,
+) -> None:
     cascades = [Cascade(preset, len(grids) > 1) for _ in grids]
-    channels = [Distributions(preset, grid) for grid in grids]
+    listeners = [Listener(network) if network else None for _ in grids]
+    channels = [Distributions(preset, *both) for both in zip(grids, listeners, strict=True)]
     newest = [0.0] * len(grids)
     for row in ranks:
         for c, grid in enumerate(grids):
             cascades[c].predict(newest[c - 1])
+            listener = listeners[c]
+            if listener:
+                listener.listen()
             row[c] = channels[c].code(cascades[c].guess, coder, int(row[c]))
             newest[c] = grid.value(int(row[c]))
             cascades[c].update(newest[c])
+            if listener:
+                listener.hear(newest[c])
 
 
 def plain_grid(bits: int, shift: int = 0) -> Grid:
@@ -188,15 +204,19 @@ def plain_grid(bits: int, shift: int = 0) -> Grid:
     return Grid(1 << (bits - shift), -math.ldexp(unit, bits - 1), math.ldexp(unit, shift), mulaw.STARTS)
 
 
-def encode(preset: Preset, grids: list[Grid], ranks: NDArray[np.int32]) -> bytes:
-    """The range coder's stream of ranks [frames, channels] in the channels' grids."""
+def encode(
+    preset: Preset, grids: list[Grid], ranks: NDArray[np.int32], network: ReferenceEngine | None = None
+) -> bytes:
+    """The range coder's stream of ranks [frames, channels] in the channels' grids; `network` listens along."""
     coder = Encoder()
-    _code(preset, grids, coder, ranks.copy())
+    _code(preset, grids, coder, ranks.copy(), network)
     return coder.finish()
 
 
-def decode(preset: Preset, grids: list[Grid], data: bytes, frames: int) -> NDArray[np.int32]:
+def decode(
+    preset: Preset, grids: list[Grid], data: bytes, frames: int, network: ReferenceEngine | None = None
+) -> NDArray[np.int32]:
     """The ranks again."""
     ranks = np.zeros((frames, len(grids)), np.int32)
-    _code(preset, grids, Decoder(data), ranks)
+    _code(preset, grids, Decoder(data), ranks, network)
     return ranks

@@ -8,10 +8,12 @@ constexpr double kWeightLimit = 64.0;
 struct RegressionOptions {
     int size, every;  // unknowns, a multiple of 8; samples from solution to solution
     double decay, ridge;
+    bool sharp;  // moments weigh less by error^1.5, not by error
 };
 
 struct Regression {
     int size, groups, every, phase, stride;
+    bool sharp;
     double decay, ridge, scale;
     double *powers, *gains, *targets, *gained;  // [every], and [every][size]
     double *tiles, *work, *unscaled;            // unscaled: [8][size], the panel's columns before division
@@ -29,7 +31,7 @@ struct Regression {
 inline void prepare(Regression& r, Arena& arena, const RegressionOptions& options, int stride) {
     const size_t n = options.size, k = options.every, g = n / 8;
     r.size = options.size, r.groups = options.size / 8, r.every = options.every, r.stride = stride;
-    r.ridge = options.ridge, r.scale = 16.0;
+    r.ridge = options.ridge, r.scale = 16.0, r.sharp = options.sharp;
     r.powers = arena.take<double>(k), r.gains = arena.take<double>(k), r.targets = arena.take<double>(k);
     r.gained = arena.take<double>(k * n);
     r.tiles = arena.take<double>(g * (g + 1) / 2 * 64), r.work = arena.take<double>(g * (g + 1) / 2 * 64);
@@ -190,7 +192,8 @@ inline void solve(Regression& r) {
 inline bool push(Regression& r, double target, double error) {
     const double size = error < 0.0 ? -error : error;
     r.scale = r.scale + (size - r.scale) * 0.0625;
-    r.gains[r.phase] = r.powers[r.phase] / (r.scale + 1.0);
+    const double level = r.scale + 1.0;
+    r.gains[r.phase] = r.powers[r.phase] / (r.sharp ? level * std::sqrt(level) * 0.25 : level);
     r.targets[r.phase] = target;
     if (++r.phase < r.every) return false;
     accumulate(r);

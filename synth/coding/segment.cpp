@@ -13,15 +13,19 @@ namespace {
 
 enum Kind { kPlain, kList, kCopy, kInverse };
 
-// What is written of a channel. `shift`: low bits that no sample uses; `like`: the channel of which this is a copy.
+// What is written of a channel. `shift`: low bits that no sample uses; `like`: the channel of which this is a copy;
+// `codes`: the list is that of the mu-law codes' values, and is not written.
 struct Layout {
     Kind kind = kPlain;
     int shift = 0, like = 0;
+    bool codes = false;
     std::vector<int32_t> values;
     std::vector<double> positions, bounds;
 };
 
 constexpr uint8_t kStored = 255, kAllPlain = 128;
+constexpr size_t kFewCodes = 64;       // fewer values than these are listed, mu-law codes or not
+constexpr size_t kLeastTried = 16384;  // frames of a segment on which the variants are tried, if it has so many
 
 void set_starts(Grid& grid) {
     grid.starts[0] = -1e9;
@@ -56,6 +60,10 @@ class Coding {
             for (size_t t = 0; t < frames_; ++t) all |= static_cast<uint32_t>(samples[t * format_.channels + c]);
             while (layout.shift < format_.bits - 1 && !(all >> layout.shift & 1)) ++layout.shift;
             find_values(samples, c);
+            if (are_codes(samples, c) && (layout.kind != kList || layout.values.size() >= kFewCodes)) {
+                layout.kind = kList, layout.codes = true, layout.shift = 0;
+                layout.values.assign(kMulaw.decode, kMulaw.decode + 256);
+            }
         }
     }
 
@@ -68,9 +76,9 @@ class Coding {
         if (plain) return;
         for (int c = 0; c < format_.channels; ++c) {
             const Layout& layout = layout_[c];
-            const int detail = layout.kind == kPlain ? layout.shift : layout.kind == kList ? 0 : layout.like;
+            const int detail = layout.kind == kPlain ? layout.shift : layout.kind == kList ? layout.codes : layout.like;
             out.push_back(static_cast<uint8_t>(layout.kind | detail << 2));
-            if (layout.kind != kList) continue;
+            if (layout.kind != kList || layout.codes) continue;
             const std::vector<uint8_t> list = list_bytes(layout.values);
             for (size_t size = list.size();; size >>= 7) {
                 out.push_back(static_cast<uint8_t>((size & 127) | (size > 127 ? 128 : 0)));
@@ -96,7 +104,12 @@ class Coding {
                 layout.shift = detail;
                 if (detail >= format_.bits) return false;
             } else if (layout.kind == kList) {
-                if (!read_list(data, end, layout.values)) return false;
+                layout.codes = detail == 1;
+                if (detail > 1 || (layout.codes && format_.bits != 16)) return false;
+                if (layout.codes)
+                    layout.values.assign(kMulaw.decode, kMulaw.decode + 256);
+                else if (!read_list(data, end, layout.values))
+                    return false;
             } else {
                 layout.like = detail;
                 if (detail >= c || is_copy(detail)) return false;
@@ -120,6 +133,7 @@ class Coding {
             if (layout.kind == kList) fill_list(layout, grid);
             place_codes(grid);
         }
+        if (format_.network) listen(plan);
         return plan;
     }
 
@@ -160,6 +174,15 @@ class Coding {
     void set_variant(int variant) { variant_ = variant; }
 
    private:
+    void listen(Plan& plan) {
+        plan.network = {&format_.network->api, &format_.network->model, {}};
+        streams_.clear();
+        for (int c = 0; c < plan.channels; ++c) {
+            streams_.push_back(std::make_unique<Stream>(format_.network, 0, 0));
+            plan.network.states[c] = &streams_[c]->state;
+        }
+    }
+
     bool is_copy(int c) const { return layout_[c].kind == kCopy || layout_[c].kind == kInverse; }
 
     bool is_coded(int c) const { return !is_copy(c) && (layout_[c].kind != kList || layout_[c].values.size() > 1); }
@@ -179,6 +202,16 @@ class Coding {
             return true;
         }
         return false;
+    }
+
+    // Whether the samples are what mu-law codes decode to.
+    bool are_codes(const int32_t* samples, int c) const {
+        if (format_.bits != 16) return false;
+        for (size_t t = 0; t < frames_; ++t) {
+            const int32_t sample = samples[t * format_.channels + c];
+            if (kMulaw.decode[kMulaw.encode[sample + 32768]] != sample) return false;
+        }
+        return true;
     }
 
     std::vector<uint8_t> list_bytes(const std::vector<int32_t>& values) const {
@@ -233,6 +266,7 @@ class Coding {
     }
 
     void fill_list(Layout& layout, Grid& grid) const {
+        layout.positions.clear(), layout.bounds.clear();
         for (const int32_t value : layout.values) layout.positions.push_back(static_cast<double>(value) * unit_);
         const std::vector<double>& at = layout.positions;
         layout.bounds.push_back(at[0]);
@@ -245,6 +279,7 @@ class Coding {
     size_t frames_;
     double unit_;
     int variant_ = 0;
+    std::vector<std::unique_ptr<Stream>> streams_;
     Layout layout_[kMaxChannels];
     int place_[kMaxChannels] = {};
 };
@@ -269,6 +304,34 @@ bool read_stored(const SegmentFormat& format, const uint8_t* data, size_t size, 
     return true;
 }
 
+// Appends the coder's bytes; more than `most` are cut off.
+void encode(const CodingApi& api, const Plan& plan, const int32_t* ranks, size_t frames, size_t most,
+            std::vector<uint8_t>& out) {
+    const size_t head = out.size();
+    out.resize(head + most);
+    const size_t size = api.encode(plan, ranks, frames, out.data() + head, most);
+    if (size == kNoMemory) throw std::bad_alloc();
+    out.resize(head + std::min(size, most));
+}
+
+// The level's variant that makes the middle of the segment shortest.
+int best_variant(const CodingApi& api, const SegmentFormat& format, Coding& coding, const int32_t* samples,
+                 size_t frames) {
+    const size_t tried = std::min(frames, std::max(frames / 8, kLeastTried));
+    size_t least = SIZE_MAX;
+    int best = 0;
+    for (int variant = 0; variant < kVariants && kPresets[format.level][1] != kPresets[format.level][0]; ++variant) {
+        coding.set_variant(variant);
+        const Plan plan = coding.plan();
+        const std::vector<int32_t> ranks = coding.ranks(plan, samples);
+        std::vector<uint8_t> out;
+        const size_t first = (frames - tried) / 2 * plan.channels, most = tried * plan.channels * 4 + 16;
+        encode(api, plan, ranks.data() + first, tried, most, out);
+        if (out.size() < least) least = out.size(), best = variant;
+    }
+    return best;
+}
+
 }  // namespace
 
 std::vector<uint8_t> encode_segment(const CodingApi& api, const SegmentFormat& format, const int32_t* samples,
@@ -278,18 +341,12 @@ std::vector<uint8_t> encode_segment(const CodingApi& api, const SegmentFormat& f
     if (count == 0) return out;
     Coding coding(format, frames);
     coding.analyse(samples);
+    coding.set_variant(best_variant(api, format, coding, samples, frames));
     const Plan plan = coding.plan();
     const std::vector<int32_t> ranks = coding.ranks(plan, samples);
     coding.write(out);
-    const size_t head = out.size();
-    out.resize(head + plain + 16);
-    const size_t size = api.encode(plan, ranks.data(), frames, out.data() + head, plain + 16);
-    if (size == kNoMemory) throw std::bad_alloc();
-    if (head + size > plain + 1) {
-        store(format, samples, count, out);
-    } else {
-        out.resize(head + size);
-    }
+    encode(api, plan, ranks.data(), frames, plain + 16, out);
+    if (out.size() > plain + 1) store(format, samples, count, out);
     return out;
 }
 

@@ -2,15 +2,17 @@
 // range coder's stream; or the samples as they are where that is shorter.
 #pragma once
 
-#include <string>
+#include <memory>
 #include <vector>
 
+#include "../engine/engine.hpp"
 #include "coding.hpp"
 
 namespace synth {
 
 struct SegmentFormat {
     int channels, bits, level;  // 1 to 8; 4 to 24, samples are signed; 0 fast, 1 balanced, 2 max
+    std::shared_ptr<const Network> network;  // that listens along, or none; not with level 0
 };
 
 // samples: [frames][channels], each of `bits` bits. The same bytes whatever the instruction set.

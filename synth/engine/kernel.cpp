@@ -232,6 +232,30 @@ void distribution(const Model& model, State& state, uint32_t* leaves) {
     all_leaves(model, work, 4096, leaves);
 }
 
+void listen(const Model& model, State& state, void* work) {
+    State* const one = &state;
+    Work& w = *static_cast<Work*>(work);
+    if (model.predictor.order == 32)
+        begin_sample<32, 1>(model, &one, &w);
+    else
+        begin_sample<16, 1>(model, &one, &w);
+    multiply_gates<1>(model.sample_recurrent, {{w.bytes}, {state.sample_product}});
+}
+
+void logits(const Model& model, const void* work, int tile, int16_t* out) {
+    TileLogits found;
+    tree_tile(model, *static_cast<const Work*>(work), tile, found);
+    for (int i = 0; i < kTile; ++i) out[i] = found.logits[i];
+}
+
+void hear(const Model& model, State& state, void* work, int code) {
+    Work& w = *static_cast<Work*>(work);
+    if (model.predictor.order == 32)
+        end_sample<32>(model, state, w, code);
+    else
+        end_sample<16>(model, state, w, code);
+}
+
 void refresh(const Model& model, State& state) {
     Work work;
     state_bytes(state.sample, work.bytes, model.sample_units);
@@ -267,6 +291,7 @@ void predict_codes(const PredictorWeights& constants, const uint8_t* codes, uint
 
 extern const Api SYNTH_API(SYNTH_SET);
 const Api SYNTH_API(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), kGateTiles, kHeadTiles, kBiased,      refresh,
-                                  generate,              force,  distribution, product,   predict_codes};
+                                  generate,              force,  sizeof(Work), listen,    logits,
+                                  hear,                  distribution,         product,   predict_codes};
 
 }  // namespace synth

@@ -94,6 +94,12 @@ struct Api {
                      const DrawOptions&);
     void (*force)(const Model&, State* const* states, const uint8_t* const* codes, uint32_t* const* costs, int streams,
                   size_t count);
+    // A stream that is followed from outside, sample by sample, `work` (work_bytes, aligned to 64, zeroed) going along:
+    // the next sample's hidden layer; the logits of one of the tree's 17 tiles; past the code that the sample had.
+    size_t work_bytes;
+    void (*listen)(const Model&, State&, void* work);
+    void (*logits)(const Model&, const void* work, int tile, int16_t* out);
+    void (*hear)(const Model&, State&, void* work, int code);
     void (*distribution)(const Model&, State&, uint32_t* leaves);  // spoils the state: give it a copy
     void (*product)(const Model&, State&, size_t count);  // the recurrent product alone, to be timed; spoils the state
     void (*predict_codes)(const PredictorWeights&, const uint8_t* codes, uint8_t* predicted, uint8_t* residual,

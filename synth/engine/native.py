@@ -106,19 +106,19 @@ class NativeEngine:
         values = [len(known) for _, known in config.labels]
         arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         try:
-            self._network = _kernel.network(self.instruction_set, *sizes, values, arrays)
+            self.network = _kernel.network(self.instruction_set, *sizes, values, arrays)
         except ValueError as error:
             raise CheckpointError(f"tensor {error}") from None
 
     def state(self, seed: int = 0, stream: int = 0) -> NativeState:
         """A fresh stream's state."""
-        return NativeState(_kernel.Stream(self._network, seed, stream))
+        return NativeState(_kernel.Stream(self.network, seed, stream))
 
     def restore(self, saved: dict[str, NDArray[Any]]) -> NativeState:
         """The state that `save` gave; EngineError when it is damaged or of another network."""
         arrays = {name: np.ascontiguousarray(value) for name, value in saved.items()}
         try:
-            state = NativeState(_kernel.restore(self._network, arrays))
+            state = NativeState(_kernel.restore(self.network, arrays))
         except ValueError as error:
             raise EngineError(f"saved state: {error}") from None
         for name, value in state.save().items():

@@ -200,7 +200,7 @@ class ReferenceEngine:
         s.frame = self._frame_gru(gates, s.frame)
         s.condition = saturate(self._output(eighth(s.frame)) + self._wide["frame.output.bias"])
 
-    def _sample_step(self, s: ReferenceState) -> tuple[int, Ints]:
+    def sample_step(self, s: ReferenceState) -> tuple[int, Ints]:
         """Up to the hidden layer of the next sample: its predicted value and the layer (head units,)."""
         if s.position % self.config.hop == 0:
             self._frame_step(s)
@@ -213,10 +213,11 @@ class ReferenceEngine:
         hidden = saturate(self._dense(eighth(s.sample)) + self._wide["head.predicted"][predicted])
         return guess, np.minimum(np.maximum(hidden, 0) >> 5, 127)
 
-    def _logits(self, hidden: Ints, nodes: Any) -> Ints:
+    def logits(self, hidden: Ints, nodes: Any) -> Ints:
+        """Of these nodes of the tree, with 9 fractional bits."""
         return saturate(self._tree(hidden, nodes) + self._wide["head.tree.bias"][nodes])
 
-    def _take(self, s: ReferenceState, guess: int, code: int) -> None:
+    def take(self, s: ReferenceState, guess: int, code: int) -> None:
         """Move the state past the sample of `code`."""
         sample = int(mulaw.DECODE[code])
         error = sample - guess
@@ -227,7 +228,7 @@ class ReferenceEngine:
 
     def _leaves(self, hidden: Ints, inverse_temperature: int) -> Ints:
         """Weights (256,) of all codes, uint32 products down the tree."""
-        logits = self._temper(self._logits(hidden, np.arange(256)), inverse_temperature)
+        logits = self._temper(self.logits(hidden, np.arange(256)), inverse_temperature)
         right = self._wide["table.probability"][place_of(logits)]
         weights = np.array([0xFFFFFFFF], np.uint64)
         for level in range(8):
@@ -248,7 +249,7 @@ class ReferenceEngine:
         words += philox((low, high, 1, 0), (s.seed, s.stream))
         node = 1
         for level in range(8):
-            logit = self._logits(hidden, np.array([node]))
+            logit = self.logits(hidden, np.array([node]))
             if draw.inverse_temperature == 0:
                 bit = int(logit[0] >= 0)
             else:
@@ -261,9 +262,9 @@ class ReferenceEngine:
         """Draw `count` codes and advance the state past them."""
         out = np.empty(count, np.uint8)
         for place in range(count):
-            guess, hidden = self._sample_step(state)
+            guess, hidden = self.sample_step(state)
             out[place] = self._draw(state, hidden, draw)
-            self._take(state, guess, int(out[place]))
+            self.take(state, guess, int(out[place]))
         return out
 
     def force(self, state: ReferenceState, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
@@ -271,11 +272,11 @@ class ReferenceEngine:
         out = np.empty(len(codes), np.uint32)
         shifts = np.arange(8, 0, -1)
         for place, code in enumerate(int(code) for code in codes):
-            guess, hidden = self._sample_step(state)
-            index = place_of(self._logits(hidden, (code + 256) >> shifts))
+            guess, hidden = self.sample_step(state)
+            index = place_of(self.logits(hidden, (code + 256) >> shifts))
             bits = (code >> (shifts - 1)) & 1
             out[place] = self._wide["table.cost"][np.where(bits == 1, index, 2047 - index)].sum()
-            self._take(state, guess, code)
+            self.take(state, guess, code)
         return out
 
     def generate_together(self, states: Sequence[ReferenceState], count: int, draw: Draw) -> NDArray[np.uint8]:
@@ -289,5 +290,5 @@ class ReferenceEngine:
     def distribution(self, state: ReferenceState) -> NDArray[np.uint32]:
         """Weights (256,) over 2^32 of the next code; the state stays as it is."""
         peek = self.restore(state.save())
-        _, hidden = self._sample_step(peek)
+        _, hidden = self.sample_step(peek)
         return self._leaves(hidden, 4096).astype(np.uint32)

@@ -1,0 +1,92 @@
+"""Which network listens while a file is coded: by name, by the digest in a file, or the best of a short trial."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth import checkpoint, coding, engine
+from synth.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from synth.engine import Engine
+
+AUTO, NONE = "auto", "none"
+DIGEST = 8
+TRIAL = 16384
+"""Samples of a file, of all channels, on which networks are tried."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A checkpoint that listens. `digest`: the first bytes of the SHA-256 of its file."""
+
+    name: str
+    digest: bytes
+    engine: Engine
+
+
+@functools.lru_cache(maxsize=8)
+def named(name_or_path: str) -> Network:
+    """The network of a bundled name or a path; CheckpointError."""
+    loaded = checkpoint.load(name_or_path)
+    return Network(loaded.name, bytes.fromhex(loaded.sha256)[:DIGEST], engine.create(loaded.config, loaded.tensors))
+
+
+def check(name: str, level: str) -> str:
+    """What `-c` means at a level: "none" for "auto" where no network can listen; CheckpointError for what can't be."""
+    if level != coding.LEVELS[0]:
+        if name not in (AUTO, NONE):
+            named(name)
+        return name
+    if name not in (AUTO, NONE):
+        raise CheckpointError(f"{name}: level {level} takes no checkpoint; {' and '.join(coding.LEVELS[1:])} do")
+    return NONE
+
+
+def by_digest(digest: bytes, given: Iterable[str] = ()) -> Network:
+    """The one that a file names, of the paths `given` and of those that are bundled; CheckpointError for none."""
+    for name in (*given, *checkpoint.names()):
+        path = checkpoint.find(name)
+        if hashlib.sha256(path.read_bytes()).digest().startswith(digest):
+            return named(str(path))
+    raise CheckpointError(
+        f"was made with the checkpoint whose SHA-256 begins with {digest.hex()}, which is not here; give it with -c"
+    )
+
+
+def newest() -> list[str]:
+    """The bundled checkpoints that `auto` tries: of each name the newest."""
+    latest = {name.rpartition("-")[0]: name for name in checkpoint.names()}
+    return list(latest.values())
+
+
+def choose(samples: NDArray[np.int32], bits: int, level: str) -> Network | None:
+    """The bundled network that makes the middle of the samples [frames, channels] shortest, or None where none does."""
+    frames = min(len(samples), max(1, TRIAL // samples.shape[1]))
+    first = (len(samples) - frames) // 2
+    middle = np.ascontiguousarray(samples[first : first + frames])
+    best, least = None, len(coding.encode_segment(middle, bits, level))
+    for name in newest():
+        try:
+            network = named(str(checkpoint.find(name)))
+        except CheckpointError:
+            continue  # of another kind
+        size = len(coding.encode_segment(middle, bits, level, network.engine)) + DIGEST * frames // len(samples)
+        if size < least:
+            best, least = network, size
+    return best
+
+
+def known_name(digest: bytes) -> str | None:
+    """The bundled name of a digest."""
+    for name in checkpoint.names():
+        if hashlib.sha256(checkpoint.find(name).read_bytes()).digest().startswith(digest):
+            return name
+    return None
