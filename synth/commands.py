@@ -133,6 +133,8 @@ def info(options: Namespace, console: Console) -> Report:
 
 def bench(options: Namespace, console: Console) -> Report:
     """`synth bench`: samples a second of this machine."""
+    if options.codec:
+        return _contest(options, console)
     from synth import bench as measuring
 
     data = measuring.run(options.checkpoint, options.threads, options.baseline)
@@ -145,6 +147,25 @@ def bench(options: Namespace, console: Console) -> Report:
         more += f", {result['milliseconds']:.2f} ms" if "milliseconds" in result else ""
         lines.append(f"{result['name']:<{width}}  {speed}, {result['instruction_set']}{more}")
     return Report(data, lines)
+
+
+def _contest(options: Namespace, console: Console) -> Report:
+    from synth import compressing, contest
+
+    inputs = compressing.found(options.codec, True)
+    failures = [one for one in inputs if isinstance(one, SynthError)]
+    paths = [one[0] for one in inputs if not isinstance(one, SynthError)]
+    if not paths:
+        return Report(None, [], failures)
+    with console.progress(len(paths) * len(contest.coders())) as tick:
+        data = contest.run(paths, tick)
+    lines = [f"{data['files']} files, {data['samples']} samples, {data['bytes']} bytes as WAV"]
+    lines.append(f"{'':25} {'bytes':>12} {'bits':>7} {'ratio':>6} {'encoded/s':>12} {'decoded/s':>12}")
+    for row in data["results"]:
+        speeds = f"{row['encoded_samples_per_second']:>12,.0f} {row['decoded_samples_per_second']:>12,.0f}"
+        sizes = f"{row['bytes']:>12} {row['bits_per_sample']:>7.3f} {row['ratio']:>6.2f}"
+        lines.append(f"{row['name']:25} {sizes} {speeds}")
+    return Report(data, [*lines, *(f"left out: {why}" for why in data["failed"])], failures)
 
 
 def compress(options: Namespace, console: Console) -> Report:
@@ -177,9 +198,9 @@ def compress(options: Namespace, console: Console) -> Report:
     if not done:
         return Report(None, [], failures)
     whole = _compressed(work.together(done))
-    del whole["path"], whole["out"]
+    del whole["path"], whole["out"], whole["checkpoint"]
     data = {"files": [_compressed(one) for one in done], **whole}
-    data |= {"mode": options.mode, "level": options.level, "checkpoint": options.checkpoint}
+    data |= {"mode": options.mode, "level": options.level, "checkpoint": chosen.checkpoint}
     return Report(data if options.json else None, [], failures, any(one.out == "-" for one in done))
 
 
@@ -223,7 +244,8 @@ def verify(options: Namespace, console: Console) -> Report:
 
 
 def _size(done: Done) -> str:
-    return f"{done.bytes_in} to {done.bytes_out} bytes, {done.bits_per_sample:.3f} bits per sample"
+    text = f"{done.bytes_in} to {done.bytes_out} bytes, {done.bits_per_sample:.3f} bits per sample"
+    return text if done.checkpoint == "none" else f"{text}, with {done.checkpoint}"
 
 
 def _compressed(done: Done) -> dict[str, Any]:
@@ -236,6 +258,7 @@ def _compressed(done: Done) -> dict[str, Any]:
         "channels": done.channels,
         "bits_per_sample": done.bits_per_sample,
         "ratio": done.bytes_in / done.bytes_out,
+        "checkpoint": done.checkpoint,
     }
 
 

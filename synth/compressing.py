@@ -39,7 +39,7 @@ class Job:
 class Done:
     """What became of a file, or of several. `damages`: what `--salvage` passed over; `count`: samples of all channels.
 
-    `channels` is None where several files do not have the same.
+    `channels` is None where several files do not have the same; `checkpoint`: the network's name, or its digest.
     """
 
     path: str
@@ -51,6 +51,7 @@ class Done:
     rate: int
     damages: Sequence[str] = ()
     count: int = 0
+    checkpoint: str = "none"
 
     @property
     def bits_per_sample(self) -> float:
@@ -248,7 +249,8 @@ def _done(
     job: Job, source: files.Source, header: Header, frames: int, bytes_out: int = 0, damages: Sequence[str] = ()
 ) -> Done:
     size = source.count if source.size is None else source.size
-    return Done(job.path, job.out, size, bytes_out, frames, header.channels, header.rate, damages)
+    network = networks.describe(header.checkpoint)
+    return Done(job.path, job.out, size, bytes_out, frames, header.channels, header.rate, damages, checkpoint=network)
 
 
 def verify_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:

@@ -273,7 +273,6 @@ class Reader:
         packed = what >> 2 & 7 | how >> 7 << 3
         if (
             level >= len(LEVELS)
-            or how & 32
             or packed >= len(ENCODINGS)
             or not 1 <= rate <= MOST_RATE
             or not storable_suffix(suffix or "")
@@ -281,7 +280,7 @@ class Reader:
             raise CodecError("its header has what this version does not know")
         kind, encoding, known = KINDS[what & 3], ENCODINGS[packed], frames - 1 if frames else None
         shape = kind, encoding, (how & 7) + 1, rate, LEVELS[level]
-        return Header(*shape, known, bool(what & 32), bool(what & 64), suffix, checkpoint=checkpoint)
+        return Header(*shape, known, bool(what & 32), bool(what & 64), suffix, MODES[how >> 5 & 1], checkpoint)
 
     def _check_count(self, kind: int, count: int) -> None:
         most = {CODED: MOST_SAMPLES // self.header.channels, CONSTANT: MOST_CONSTANT, RAW: MOST_RAW}[kind]

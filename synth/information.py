@@ -71,9 +71,7 @@ def compressed(path: str) -> Told:
         "seconds": frames / header.rate,
         "mode": header.mode,
         "level": header.level,
-        "checkpoint": networks.known_name(header.checkpoint) or header.checkpoint.hex()
-        if header.checkpoint
-        else "none",
+        "checkpoint": networks.describe(header.checkpoint),
         "bytes": size,
         "bits_per_sample": 8 * size / (frames * header.channels) if frames else 0.0,
         "segments": len(segments),

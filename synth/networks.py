@@ -84,9 +84,11 @@ def choose(samples: NDArray[np.int32], bits: int, level: str) -> Network | None:
     return best
 
 
-def known_name(digest: bytes) -> str | None:
-    """The bundled name of a digest."""
+def describe(digest: bytes) -> str:
+    """The bundled name of what a file gives as its checkpoint, "none" for nothing, or the digest."""
+    if not digest:
+        return NONE
     for name in checkpoint.names():
         if hashlib.sha256(checkpoint.find(name).read_bytes()).digest().startswith(digest):
             return name
-    return None
+    return digest.hex()

@@ -139,6 +139,12 @@ def _bench_parser(commands: Any) -> None:
     text = "measures samples a second on this machine"
     parser = commands.add_parser("bench", help=text, description=f"synth bench {text}.")
     _add_checkpoint(parser)
+    parser.add_argument(
+        "--codec",
+        nargs="+",
+        metavar="FILE",
+        help="compress these sound files instead, beside flac, wavpack and other lossless coders that are found here",
+    )
     parser.add_argument("--baseline", choices=("torch",), help="measure the same network stepped in PyTorch too")
     parser.add_argument("--threads", type=opt.integer(1, 4096), metavar="N", help="threads (default: all cores)")
     _add_common(parser)

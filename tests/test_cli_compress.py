@@ -16,7 +16,7 @@ from synth import cli, codec, engine, parsers
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
 SIZES = ["bytes_in", "bytes_out", "samples", "channels", "bits_per_sample", "ratio"]
 KEYS = ["files", *SIZES, "mode", "level", "checkpoint"]
-FILE_KEYS = ["path", "out", *SIZES]
+FILE_KEYS = ["path", "out", *SIZES, "checkpoint"]
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def test_json_has_the_keys_that_scripts_rely_on(capfd: pytest.CaptureFixture[str
     assert one["bytes_out"] == os.path.getsize("a.syn") and one["bytes_in"] == 644
     assert one["bits_per_sample"] == 8 * one["bytes_out"] / 300 and one["ratio"] == 644 / one["bytes_out"]
     assert report["bits_per_sample"] == 8 * report["bytes_out"] / 700
-    assert (report["samples"], report["channels"], report["checkpoint"], two["channels"]) == (500, None, "auto", 2)
+    assert (report["samples"], report["channels"], report["checkpoint"], two["channels"]) == (500, None, "none", 2)
 
 
 def test_it_goes_on_after_a_bad_file(capfd: pytest.CaptureFixture[str]) -> None:
