@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from synth.errors import CodecError
 from synth.files import Readable
 
-MAGIC = b"\xb5SYN"
+MAGIC = b"\xb5SY"
 VERSION = 1
 KINDS = ("wav", "aiff", "flac", "array")
 ENCODINGS = ("u8", "s8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i")
@@ -94,8 +94,9 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _crc(data: bytes) -> bytes:
-    return struct.pack("<I", zlib.crc32(data))
+def _crc(data: bytes, header: int) -> bytes:
+    """The checksum of the file's header, of which `header` is that alone, and these bytes."""
+    return struct.pack("<I", zlib.crc32(data, header))
 
 
 def pack_header(header: Header) -> bytes:
@@ -110,8 +111,7 @@ def pack_header(header: Header) -> bytes:
     data += varint(0 if header.frames is None else header.frames + 1)
     if header.suffix is not None:
         data += varint(len(header.suffix)) + header.suffix.encode("ascii")
-    data += header.checkpoint
-    return data + _crc(data)
+    return data + header.checkpoint
 
 
 class Writer:
@@ -120,8 +120,11 @@ class Writer:
     def __init__(self, write: Callable[[bytes], object], header: Header) -> None:
         self._write, self._header = write, header
         self._index: list[tuple[int, int]] = []
+        self._only: tuple[int, bytes] | None = None  # a segment of all frames, as long as nothing follows it
         self.frames = self.size = self.segments = 0
-        self._put(pack_header(header))
+        packed = pack_header(header)
+        self._crc = zlib.crc32(packed)
+        self._put(packed)
 
     def coded(self, frames: int, data: bytes) -> None:
         """A segment's coded samples."""
@@ -143,23 +146,36 @@ class Writer:
 
     def end(self, md5: bytes) -> None:
         """What is known only now."""
+        if self._only:
+            (kind, data), self._only = self._only, None
+            self._block(kind, data)
+            self._put(md5)
+            return
         count = len(self._index) if 1 < self.segments and len(self._index) <= MOST_BLOCKS else 0
         data = varint(count << 2 | END) + md5
         if count:
             data += b"".join(varint(tag) + varint(size) for tag, size in self._index)
-            data += _crc(data)
+            data += _crc(data, self._crc)
             data += struct.pack("<I", len(data) + 4)
+        elif not self._index:
+            data += _crc(data, self._crc)
         self._put(data)
 
     def _samples(self, kind: int, frames: int, data: bytes) -> None:
         all_of_it = self.frames == 0 and frames == self._header.frames
         self.frames += frames
         self.segments += 1
-        self._block(kind if all_of_it else frames << 2 | kind, data)
+        if all_of_it:
+            self._only = kind, data
+        else:
+            self._block(frames << 2 | kind, data)
 
     def _block(self, tag: int, data: bytes) -> None:
+        if self._only:
+            (kind, only), self._only = self._only, None
+            self._block((self._header.frames or 0) << 2 | kind, only)
         data = varint(tag) + data
-        data += _crc(data)
+        data += _crc(data, self._crc)
         self._index.append((tag, len(data)))
         self._put(data)
 
@@ -194,6 +210,7 @@ class Reader:
     def __init__(self, source: Readable, name: str) -> None:
         self.name, self._source = name, source
         self._at, self._seen = 0, bytearray()
+        self._last = False  # the end follows, without its tag
         try:
             self.header = self._read_header()
         except CodecError as error:
@@ -206,12 +223,14 @@ class Reader:
         """The block that follows; a damaged one has `damage` set, and CodecError is raised where none can be told."""
         at, frames = self._at, self.frames
         self._seen.clear()
+        if self._last:
+            return self._end(at, 0)
         tag = self._varint()
         kind, count = tag & 3, tag >> 2
         if kind == END:
             return self._end(at, count)
         if kind in (CODED, CONSTANT) and not count:
-            count = (self.header.frames or 0) - frames
+            count, self._last = (self.header.frames or 0) - frames, True
         self._check_count(kind, count)
         block = Block(kind, count, at=at)
         if kind == CONSTANT:
@@ -220,13 +239,13 @@ class Reader:
             block = self._with_data(block)
         if kind != RAW:
             self.frames += count
-        intact = _crc(bytes(self._seen)) == self._read(4)
+        intact = _crc(bytes(self._seen), self._crc) == self._read(4)
         return self._settled(replace(block, size=self._at - at), intact)
 
     def seek(self, at: int, frames: int) -> None:
         """Go on with the block at a place, before which so many frames are."""
         self._source.seek(at)
-        self._at, self.frames = at, frames
+        self._at, self.frames, self._last = at, frames, False
 
     def index(self) -> list[Block] | None:
         """The blocks of a seekable file, as its end tells them, and the end itself; None where it has no good index."""
@@ -267,17 +286,17 @@ class Reader:
         if what & 128:
             suffix = self._read(min(self._varint(), 16)).decode("latin-1")
         checkpoint = self._read(8) if how & 64 else b""
-        if _crc(bytes(self._seen)) != self._read(4) or version < 1:
-            raise CodecError("its header is damaged")
+        self._crc = zlib.crc32(bytes(self._seen))
         level, rate = how >> 3 & 3, RATES[rate] if rate < len(RATES) else rate - _COMMON_RATES
         packed = what >> 2 & 7 | how >> 7 << 3
         if (
-            level >= len(LEVELS)
+            version < 1
+            or level >= len(LEVELS)
             or packed >= len(ENCODINGS)
             or not 1 <= rate <= MOST_RATE
             or not storable_suffix(suffix or "")
         ):
-            raise CodecError("its header has what this version does not know")
+            raise CodecError("its header is damaged: it has what this version does not know")
         kind, encoding, known = KINDS[what & 3], ENCODINGS[packed], frames - 1 if frames else None
         shape = kind, encoding, (how & 7) + 1, rate, LEVELS[level]
         return Header(*shape, known, bool(what & 32), bool(what & 64), suffix, MODES[how >> 5 & 1], checkpoint)
@@ -309,11 +328,12 @@ class Reader:
     def _end(self, at: int, count: int) -> Block:
         md5 = self._read(16)
         if not count:
-            return Block(END, 0, md5, at=at, size=self._at - at)
+            intact = at > self.start or _crc(bytes(self._seen), self._crc) == self._read(4)
+            return Block(END, 0, md5, at=at, size=self._at - at, damage="" if intact else "its checksum is wrong")
         if count > MOST_BLOCKS:
             raise CodecError(f"an index of {count} blocks")
         values = tuple(self._varint() for _ in range(2 * count))
-        intact = _crc(bytes(self._seen)) == self._read(4)
+        intact = _crc(bytes(self._seen), self._crc) == self._read(4)
         intact = self._read(4) == struct.pack("<I", self._at - at) and intact
         return Block(END, count, md5, values, at, self._at - at, "" if intact else "the index's checksum is wrong")
 

@@ -58,11 +58,25 @@ class Unpacker:
         self._reader = Reader(source, name)
         self.header = self._reader.header
         self._index = self._reader.index() if seekable else None
+        if salvage and self._index is None:
+            self._trust_header()
         if seekable:
             self._reader.seek(self._reader.start, 0)
         self._end: Block | None = None
         self._first, self._last = 0, 1 << 62
         self.damages: list[str] = []
+
+    def _trust_header(self) -> None:
+        """Every checksum is of the header too: with none that is right, nothing that the header says is believed."""
+        self._reader.seek(self._reader.start, 0)
+        try:
+            while (block := self._reader.next()).damage:
+                pass
+            whole = block.kind != END or block.at == self._reader.start
+        except CodecError:
+            whole = False
+        if not whole:
+            raise CodecError(f"{self.name}: nothing of it is whole, or its header is damaged")
 
     @functools.cached_property
     def network(self) -> Engine | None:
@@ -222,7 +236,7 @@ class Unpacker:
         problems = []
         if self._end is not None:
             if self._end.damage:
-                problems.append("its index is damaged")
+                problems.append(f"its end is damaged: {self._end.damage}")
             if self._end.data != md5 and not self.damages:
                 problems.append("its samples don't have the MD5 that it gives")
             if self._source.read(1) and not (self._seekable and self._index and self.salvage):

@@ -149,7 +149,8 @@ def test_what_is_refused(arguments: str, code: int, words: str, capfd: pytest.Ca
 
 
 def test_damage_leaves_no_file_and_salvage_tells_what_it_saved(capfd: pytest.CaptureFixture[str]) -> None:
-    file = make("x.wav", 3000)
+    file = make("x.wav", 3000) + b"more"
+    Path("x.wav").write_bytes(file)
     assert synth("compress", "x.wav", "-q", "--level", "fast") == 0
     data = bytearray(Path("x.syn").read_bytes())
     data[len(data) // 2] ^= 1
@@ -160,7 +161,11 @@ def test_damage_leaves_no_file_and_salvage_tells_what_it_saved(capfd: pytest.Cap
     assert sorted(os.listdir()) == ["x.syn", "x.wav"]
     assert synth("decompress", "x.syn", "-o", "y.wav", "--salvage", "-q") == 1
     assert "silence is in its place" in error(capfd, "decompress")
-    assert Path("y.wav").read_bytes() == file[:44] + bytes(6000)
+    assert Path("y.wav").read_bytes() == file[:44] + bytes(6000) + b"more"
+    data[9] ^= 1  # of the header
+    Path("x.syn").write_bytes(data)
+    assert synth("decompress", "x.syn", "-o", "z.wav", "--salvage", "-q") == 1
+    assert "its header is damaged" in error(capfd, "decompress") and not os.path.exists("z.wav")
 
 
 def test_info_tells_what_is_in_a_file(capfd: pytest.CaptureFixture[str]) -> None:
