@@ -143,6 +143,10 @@ PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
         ModelConfig(16000, frame_units=256, order=32, decay=0.998),
         TrainConfig(span=16384, streams=12, windows=10, steps=1800, every=300),
     ),
+    "general": (
+        ModelConfig(16000, frame_units=128, sample_units=128, head_units=128),
+        TrainConfig(steps=6500, span=8192, streams=16, every=500),
+    ),
     "tiny": (
         ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),
         TrainConfig(steps=1000, span=4096, streams=16, every=200, fine_steps=80, most_validation=100_000),

@@ -69,7 +69,7 @@ def _train_parser(commands: Any) -> None:
     add = parser.add_argument
     add("corpora", nargs="*", metavar="CORPUS", help="folder or file of audio, of any rate and channel count")
     add("-o", "--out", required=True, metavar="RUN", help="folder of the run: made, or gone on with by --resume")
-    add("--preset", choices=("digits", "piano", "tiny"), help="sizes and schedule (default: digits)")
+    add("--preset", choices=("digits", "piano", "general", "tiny"), help="sizes and schedule (default: digits)")
     add("--rate", type=opt.integer(1000, 384000), metavar="HZ", help="sample rate (default: the preset's)")
     add(
         "--labels", metavar="PATTERN|CSV", help='labels from file names, like "{digit}_{speaker}_{take}", or from a CSV'

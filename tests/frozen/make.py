@@ -1,0 +1,111 @@
+"""Makes the .syn files of this folder, once for each version of the format: python tests/frozen/make.py
+
+Files that are there stay: they are what earlier versions wrote, and must decode for ever to what digests.txt says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from synth import codec
+from synth.unpacking import Unpacker
+
+HERE = Path(__file__).resolve().parent
+DIGESTS = HERE / "digests.txt"
+
+
+def tune(frames: int, channels: int, bits: int, seed: int = 1) -> NDArray[np.int32]:
+    """Something like music, from integers alone: resonances struck by noise, louder half-way."""
+    state, out = seed, np.zeros((frames, channels), np.int64)
+    memory = [[0, 0] for _ in range(channels)]
+    for t in range(frames):
+        for c in range(channels):
+            state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+            noise = ((state >> 40) % 2001 - 1000) * (4 if t > frames // 2 else 1)
+            y1, y2 = memory[c]
+            memory[c] = [(y1 * (1990 - 3 * c) - y2 * 1004) // 1024 + noise * 8, y1]
+            out[t, c] = memory[c][0] * 16 + (state >> 33) % 16 + (out[t, 0] // 2 if c else 0)
+    out >>= 24 - bits
+    return np.clip(out, -(1 << (bits - 1)), (1 << (bits - 1)) - 1).astype(np.int32)
+
+
+def sound(samples: NDArray[np.int32], kind: str, subtype: str, rate: int = 16000) -> bytes:
+    """A file of these samples (of 24 bits)."""
+    file = io.BytesIO()
+    soundfile.write(file, samples << 8, rate, subtype, format=kind)
+    return file.getvalue()
+
+
+def chunked(file: bytes) -> bytes:
+    """A WAV with a chunk before its samples, one after, and a byte too many."""
+    note = b"note" + struct.pack("<I", 6) + b"hello!"
+    body = file[8:36] + note + file[36:] + note + b"?"
+    return file[:4] + struct.pack("<I", len(body) - 1) + body
+
+
+def files() -> dict[str, tuple[bytes, dict[str, object]]]:
+    """Name, the sound file, and how it is compressed."""
+    mono, stereo = tune(1500, 1, 24), tune(900, 2, 24, 2)
+    steps = np.repeat(tune(40, 1, 24, 3), 25, 0) // 65536 * 65536
+    noise = (tune(300, 1, 24, 4) * 40503) % (1 << 24) - (1 << 23)
+    both = np.concatenate([tune(400, 2, 24, 5), np.zeros((500, 2), np.int32), tune(300, 2, 24, 6)])
+    none = {"network": "none"}
+    found: dict[str, tuple[bytes, dict[str, object]]] = {
+        "fast-16": (sound(mono, "WAV", "PCM_16"), {"level": "fast"}),
+        "balanced-24-stereo": (sound(stereo, "WAV", "PCM_24"), none),
+        "max-16": (sound(mono, "WAV", "PCM_16"), {"level": "max", **none}),
+        "max-16-stereo": (sound(stereo, "WAV", "PCM_16"), {"level": "max", **none}),
+        "balanced-u8": (sound(mono, "WAV", "PCM_U8"), none),
+        "balanced-float": (sound(stereo, "WAV", "FLOAT"), none),
+        "fast-alaw": (sound(mono, "WAV", "ALAW", 8000), {"level": "fast"}),
+        "balanced-ulaw": (sound(mono, "WAV", "ULAW", 8000), none),
+        "balanced-aiff": (sound(stereo, "AIFF", "PCM_24", 44100), none),
+        "fast-chunks": (chunked(sound(mono, "WAV", "PCM_16")), {"level": "fast"}),
+        "balanced-list": (sound(steps, "WAV", "PCM_16"), none),
+        "balanced-shift": (sound(mono // 4096 * 4096, "WAV", "PCM_24"), none),
+        "balanced-stored": (sound(noise, "WAV", "PCM_24"), none),
+        "fast-copies": (sound(np.repeat(mono, 3, 1) * [1, 1, -1], "WAV", "PCM_16"), {"level": "fast"}),
+        "balanced-segments": (sound(both, "WAV", "PCM_16"), {"segment": 100, **none}),
+        "fast-empty": (sound(mono[:0], "WAV", "PCM_16"), {"level": "fast"}),
+        "balanced-digits-2": (sound(mono, "WAV", "PCM_16", 8000), {"network": "digits-2"}),
+        "max-piano-1-stereo": (sound(stereo[:400], "WAV", "PCM_16"), {"level": "max", "network": "piano-1"}),
+        "balanced-general-1": (sound(mono, "WAV", "PCM_24"), {"network": "general-1"}),
+        "mulaw": (sound(mono, "WAV", "PCM_16"), {"mode": "mulaw", **none}),
+        "mulaw-general-1-stereo": (sound(stereo, "WAV", "PCM_24"), {"mode": "mulaw", "network": "general-1"}),
+    }
+    return found
+
+
+def decoded(data: bytes) -> bytes:
+    """The file that a .syn file was made of."""
+    out = io.BytesIO()
+    codec.decompress_stream(Unpacker(io.BytesIO(data), "frozen"), out.write)
+    return out.getvalue()
+
+
+def main() -> int:
+    known = DIGESTS.read_text() if DIGESTS.exists() else ""
+    for name, (file, options) in files().items():
+        path = HERE / f"{name}.syn"
+        if path.exists():
+            continue
+        out = io.BytesIO()
+        codec.compress_stream(codec.open_sound(io.BytesIO(file), name, len(file)), out.write, **options)  # type: ignore[arg-type]
+        if options.get("mode") is None and decoded(out.getvalue()) != file:
+            raise SystemExit(f"{name}: does not come back")
+        path.write_bytes(out.getvalue())
+        known += f"{hashlib.sha256(decoded(out.getvalue())).hexdigest()}  {name}.syn\n"
+    DIGESTS.write_text(known)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
