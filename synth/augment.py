@@ -108,9 +108,9 @@ class Augmented:
             return wave
         noise = draw.standard_normal(len(wave), np.float32)
         if draw.random() < 0.5:
-            spectrum = np.fft.rfft(noise)
+            spectrum = np.fft.rfft(noise, 1 << (len(wave) - 1).bit_length())
             shape = np.sqrt(1 + np.arange(len(spectrum))) ** draw.uniform(0, 2)
-            noise = np.fft.irfft(spectrum / shape, len(wave)).astype(np.float32)
+            noise = np.fft.irfft(spectrum / shape)[: len(wave)].astype(np.float32)
         level = np.sqrt(np.mean(wave**2) / max(1e-12, float(np.mean(noise**2)))) * 10 ** (-draw.uniform(*NOISE_DB) / 20)
         return (wave + noise * level).astype(np.float32)
 

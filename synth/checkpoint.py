@@ -162,6 +162,8 @@ def is_recogniser(data: bytes) -> bool:
 def unpack(data: bytes, kind: str) -> tuple[Any, dict[str, NDArray[Any]], dict[str, Any]]:
     """What `pack` took: config, tensors and card, checked against the checksum; CheckpointError says what is wrong."""
     meta = _metadata(data)
+    if meta.get("format") == FORMAT != kind:
+        raise CheckpointError("generates; this takes a recogniser, as digits-classifier")
     if meta.get("format") != kind:
         raise CheckpointError("a safetensors file, but not a synth checkpoint")
     if meta.get("version") != str(VERSION):

@@ -13,7 +13,7 @@ FEATURES, NETS, KINDS = ("logmel", "mfcc"), ("gru", "cnn"), ("class", "tags")
 UNITS = {"gru": 64, "cnn": 96}
 """Widths of the networks that `synth train` makes."""
 CHANNELS = (16, 32, 48)
-"""Of the convolutions over bands and time, each with half the bands of the one before, the second half the frames."""
+"""Of the convolutions over bands and time, each with half the bands of the one before, the first half the frames."""
 RESERVED = ("path",)
 """Names that the JSON of `synth classify` has for something else."""
 
@@ -127,17 +127,17 @@ class HearTrain:
     bands and of frames that SpecAugment (arXiv 1904.08779) hides.
     """
 
-    steps: int = 3000
+    steps: int = 2500
     batch: int = 32
     longest: float = 1.0
-    rate: float = 2e-3
+    rate: float = 3e-3
     every: int = 250
     seed: int = 0
     warp: float = 1.25
     noise: float = 0.5
-    mask: int = 8
+    mask: int = 6
     smoothing: float = 0.1
-    dropout: float = 0.2
+    dropout: float = 0.1
     most_validation: int = 2000
 
     def __post_init__(self) -> None:
@@ -147,8 +147,9 @@ class HearTrain:
         _check(0 < self.rate < 1, f"rate {self.rate}: must be above 0, below 1")
         _check(1 <= self.warp <= 2, f"warp {self.warp}: must be 1 to 2")
         _check(0 <= self.mask <= 64, f"mask {self.mask}: must be 0 to 64")
-        for name in ("noise", "smoothing", "dropout"):
-            _check(0 <= getattr(self, name) < 1 + (name == "noise"), f"{name} {getattr(self, name)}: must be 0 to 1")
+        _check(0 <= self.noise <= 1, f"noise {self.noise}: must be 0 to 1")
+        for name in ("smoothing", "dropout"):
+            _check(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)}: must be 0 to below 1")
 
 
 def tags_of(text: str) -> tuple[str, ...]:

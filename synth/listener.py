@@ -25,7 +25,7 @@ class Listener(nn.Module):
         if config.net == "cnn":
             sizes = (1, *CHANNELS)
             self.convs = nn.ModuleList(
-                nn.Conv2d(a, b, 3, stride=(2 if place == 1 else 1, 2), padding=1)
+                nn.Conv2d(a, b, 3, stride=(2 if place == 0 else 1, 2), padding=1)
                 for place, (a, b) in enumerate(zip(sizes, CHANNELS, strict=False))
             )
             self.scales = nn.ParameterList(torch.ones(b) for b in CHANNELS)
@@ -60,7 +60,7 @@ class Listener(nn.Module):
             return self.last_norm(y), _inside(count, y.shape[1])
         y, count = x[:, None], lengths
         for place, (conv, scale, shift) in enumerate(zip(self.convs, self.scales, self.shifts, strict=True)):
-            count = (count + 1) // 2 if place == 1 else count
+            count = (count + 1) // 2 if place == 0 else count
             y = conv(y)
             inside = _inside(count, y.shape[2])
             # normalised over channels and bands of each frame: no statistics of a batch, none that the end disturbs

@@ -111,7 +111,7 @@ class Recogniser:
         """The convolutional frames' network: (frames, bands) to (time, units)."""
         t, y = self.tensors, x[None]
         for place in range(len(CHANNELS)):
-            y = _convolved(y, t[f"convs.{place}.weight"], t[f"convs.{place}.bias"], 2 if place == 1 else 1)
+            y = _convolved(y, t[f"convs.{place}.weight"], t[f"convs.{place}.bias"], 2 if place == 0 else 1)
             y = (y - y.mean((0, 2), keepdims=True)) / np.sqrt(y.var((0, 2), keepdims=True) + np.float32(1e-5))
             y = silu(y * t[f"scales.{place}"][:, None, None] + t[f"shifts.{place}"][:, None, None])
         columns = y.transpose(0, 2, 1).reshape(-1, y.shape[1])  # (channels x bands, time)
