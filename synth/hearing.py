@@ -27,8 +27,8 @@ def _check(ok: bool, message: str) -> None:
 class Target:
     """What is to be told of a sound. `kind` "class": one of `values`; "tags": any of them.
 
-    `voice`: pitch and tempo are part of it, as of a speaker: it is told from the features' means and deviations too,
-    and sounds whose speed or pitch was changed teach nothing of it.
+    `voice`: pitch and tempo are part of it, as of a speaker: sounds whose speed or pitch was changed teach nothing of
+    it.
     """
 
     name: str
@@ -41,6 +41,11 @@ class Target:
         _check(self.kind in KINDS, f"target {self.name}: kind {self.kind!r} is not {' or '.join(KINDS)}")
         _check(0 < len(self.values) <= 4096, f"target {self.name}: must have 1 to 4096 values")
         _check(len(set(self.values)) == len(self.values), f"target {self.name}: has a value twice")
+
+    @property
+    def coloured(self) -> bool:
+        """Told from the features' means and deviations too: of a voice and of tags, which may be steady sounds."""
+        return self.voice or self.kind == "tags"
 
 
 @dataclass(frozen=True)
@@ -186,9 +191,8 @@ def shapes(config: HearConfig) -> dict[str, tuple[int, ...]]:
                     found[f"grus.{place}.bias_{part}_l0{way}"] = (3 * units,)
     found["last_norm.weight"] = found["last_norm.bias"] = (width,)
     layer("embed", config.embedding, 2 * width)
-    voice = any(target.voice for target in config.targets)
-    if voice:
+    if any(target.coloured for target in config.targets):
         layer("voice", config.embedding, 2 * config.bands)
     for place, target in enumerate(config.targets):
-        layer(f"heads.{place}", len(target.values), config.embedding * (2 if target.voice else 1))
+        layer(f"heads.{place}", len(target.values), config.embedding * (2 if target.coloured else 1))
     return found

@@ -98,9 +98,9 @@ class Recogniser:
         embedding = self._linear("embed", np.concatenate([y.mean(axis=0), y.max(axis=0)]).astype(np.float32))
         found: Floats = silu(embedding)
         both: Floats = found
-        if any(target.voice for target in self.targets):
+        if any(target.coloured for target in self.targets):
             both = np.concatenate([found, silu(self._linear("voice", taken / np.float32(4)))]).astype(np.float32)
-        heads = [self._linear(f"heads.{n}", both if t.voice else found) for n, t in enumerate(self.targets)]
+        heads = [self._linear(f"heads.{n}", both if t.coloured else found) for n, t in enumerate(self.targets)]
         return embedding, heads
 
     def _linear(self, name: str, x: Floats) -> Floats:
