@@ -14,8 +14,8 @@ class Listener(nn.Module):
 
     The frames' network (cnn: three convolutions 3 x 3 over time and bands, then one over time; gru: pairs of frames, a
     layer, two bidirectional GRUs), the mean and the maximum over time, a layer: the embedding. Every target has a layer
-    on it; a coloured one's hears the means and deviations that were taken out of the features too. Frames after a sound's end
-    are held at zero: the result does not depend on what else is in the batch.
+    on it; a coloured one's hears the means and deviations that were taken out of the features too. Frames after a
+    sound's end are held at zero: the result does not depend on what else is in the batch.
     """
 
     def __init__(self, config: HearConfig, dropout: float = 0.0) -> None:

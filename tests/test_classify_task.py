@@ -104,13 +104,14 @@ def test_other_options_on_resume_are_refused(name: str, value: Any, whole: Path)
 
 
 def test_it_learns_and_the_checkpoint_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A high and a low tone in noise are told apart after forty steps, by the file that is exported too."""
+    """A high and a low tone that end are told apart after forty steps, by the file that is exported too."""
     schedule = hearing.HearTrain(steps=40, every=40, batch=12, longest=0.3, warp=1.05, dropout=0.0)
     monkeypatch.setattr(classify_task, "HearTrain", lambda **given: dataclasses.replace(schedule, **given))
     make = sounds.maker(tmp_path / "in")
     for take in range(6):
         for name, hertz in (("low", 300.0), ("high", 2000.0)):
-            make(f"{name}_{take}.wav", sounds.tone(2000, 8000, hertz + 10 * take) + sounds.noise(2000, take, 300.0))
+            sound = np.concatenate([sounds.tone(1000, 8000, hertz + 10 * take), np.zeros(1000, np.int16)])
+            make(f"{name}_{take}.wav", sound + sounds.noise(2000, take, 300.0))
     begin(tmp_path / "in", tmp_path / "run", labels="{pitch}_{take}", target=["pitch"])
     out = tmp_path / "ear.safetensors"
     facts = export(tmp_path / "run", out, card={"licence": "none"}, quiet=True)
