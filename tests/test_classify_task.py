@@ -104,8 +104,8 @@ def test_other_options_on_resume_are_refused(name: str, value: Any, whole: Path)
 
 
 def test_it_learns_and_the_checkpoint_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A high and a low tone that end are told apart after forty steps, by the file that is exported too."""
-    schedule = hearing.HearTrain(steps=40, every=40, batch=12, longest=0.3, warp=1.05, dropout=0.0)
+    """A high and a low tone that end are told apart after sixty steps, by the file that is exported too."""
+    schedule = hearing.HearTrain(steps=60, every=60, batch=12, longest=0.3, rate=0.01, warp=1.05, dropout=0.0)
     monkeypatch.setattr(classify_task, "HearTrain", lambda **given: dataclasses.replace(schedule, **given))
     make = sounds.maker(tmp_path / "in")
     for take in range(6):
@@ -116,7 +116,7 @@ def test_it_learns_and_the_checkpoint_tells(tmp_path: Path, monkeypatch: pytest.
     out = tmp_path / "ear.safetensors"
     facts = export(tmp_path / "run", out, card={"licence": "none"}, quiet=True)
     assert facts["accuracy"]["validation"] == {"pitch_accuracy": 1.0}
-    assert facts["steps"] == 40 and facts["licence"] == "none"
+    assert facts["steps"] == 60 and facts["licence"] == "none"
     ear = recogniser.load(out)
     assert ear.info == json.loads(json.dumps(facts))
     for path in (tmp_path / "in").iterdir():
