@@ -12,12 +12,12 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from synth.features import Floats, features, floats, lengthened, normalised
+from synth.features import Floats, floats, heard
 from synth.hearing import HearConfig, HearTrain
 
 WARPED = 0.5  # of the sounds, when a target is a voice
-TEMPO = 1.25
-EDGE_SECONDS = 0.15  # the longest stretch that is added to an end
+TEMPO = 1.3
+EDGE_SECONDS = 0.3  # the longest stretch that is added to an end
 CUT_SECONDS = 0.03  # the longest that is cut from one
 NOISE_DB = (10.0, 40.0)  # from loud to faint, sound over noise
 GAIN_DB = 12.0
@@ -42,14 +42,14 @@ Sound = tuple[NDArray[np.int16], tuple[NDArray[np.generic], ...]]
 """Samples at the config's rate, and the answer to each target: int64 () or float32 (values,)."""
 
 
-def collate(heard: Sequence[tuple[Floats, Floats]], answers: Sequence[tuple[NDArray[np.generic], ...]]) -> Clips:
-    """One batch of sounds that `normalised` gave, with their answers."""
-    lengths = np.array([len(x) for x, _ in heard], np.int64)
-    padded = np.zeros((len(heard), int(lengths.max()), heard[0][0].shape[1]), np.float32)
-    for row, (x, _) in zip(padded, heard, strict=True):
+def collate(sounds: Sequence[tuple[Floats, Floats]], answers: Sequence[tuple[NDArray[np.generic], ...]]) -> Clips:
+    """One batch of sounds, each as `heard` gave it, with their answers."""
+    lengths = np.array([len(x) for x, _ in sounds], np.int64)
+    padded = np.zeros((len(sounds), int(lengths.max()), sounds[0][0].shape[1]), np.float32)
+    for row, (x, _) in zip(padded, sounds, strict=True):
         row[: len(x)] = x
     columns = tuple(np.stack(column) for column in zip(*answers, strict=True))
-    return Clips(padded, lengths, np.stack([taken for _, taken in heard]), columns)
+    return Clips(padded, lengths, np.stack([taken for _, taken in sounds]), columns)
 
 
 class Augmented:
@@ -62,15 +62,15 @@ class Augmented:
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Clips:
         """The batch of `step`; rank r of a world gets the rows r, r + world, ... of the very same batch."""
-        heard, answers = [], []
+        sounds, answers = [], []
         for row in range(rank, self.train.batch, world):
             draw = np.random.Generator(np.random.Philox(key=[self.train.seed, step], counter=[0, 0, 2, row]))
             samples, answer = self.sounds[int(draw.integers(len(self.sounds)))]
             warp = draw.random() < (WARPED if any(self._voice) else 1.0)
-            heard.append(self._heard(draw, floats(self._part(draw, samples)), warp))
+            sounds.append(self._heard(draw, floats(self._part(draw, samples)), warp))
             known = zip(answer, self._unknown, self._voice, strict=True)
             answers.append(tuple(none if warp and voice else value for value, none, voice in known))
-        return collate(heard, answers)
+        return collate(sounds, answers)
 
     def _part(self, draw: np.random.Generator, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         most = round(self.train.longest * self.config.sample_rate)
@@ -86,11 +86,10 @@ class Augmented:
             stretch = round(float(np.exp(draw.uniform(-0.7 * limit, 0.7 * limit))), 2)
         wave = self._shifted(draw, wave, rate)
         wave = wave * np.float32(10.0 ** (draw.uniform(-GAIN_DB, GAIN_DB) / 20))
-        wave = lengthened(self._noisy(draw, wave), self.config.shortest)
+        wave = self._noisy(draw, wave)
         tempo = float(np.exp(draw.uniform(-np.log(TEMPO), np.log(TEMPO)))) if self.train.warp > 1 else 1.0
-        found = features(wave, self.config, self.config.hop * tempo, stretch)
-        x, taken = normalised(found[: round(self.train.longest * rate / self.config.hop)])
-        return self._masked(draw, x), taken
+        x, taken = heard(wave, self.config, self.config.hop * tempo, stretch)
+        return self._masked(draw, x[: round(self.train.longest * rate / self.config.hop)]), taken
 
     def _shifted(self, draw: np.random.Generator, wave: Floats, rate: int) -> Floats:
         """A little cut from or added to both ends, each in half of the cases."""
@@ -98,7 +97,7 @@ class Augmented:
         if len(wave) > 4 * sum(cuts):
             wave = wave[cuts[0] : len(wave) - cuts[1]]
         pads = [int(draw.integers(0, round(EDGE_SECONDS * rate), endpoint=True)) * (draw.random() < 0.5) for _ in "ab"]
-        floor = np.float32(draw.uniform(0.0, 12.0) / 32768)
+        floor = np.float32(10.0 ** draw.uniform(-1.0, 1.2) / 32768)
         padded: Floats = np.pad(wave, (pads[0], pads[1]))
         return padded + floor * draw.standard_normal(len(padded), np.float32)
 

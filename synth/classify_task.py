@@ -17,7 +17,7 @@ from synth import metrics
 from synth.augment import Augmented, Clips, Sound, collate
 from synth.corpus import Corpus, Entry
 from synth.errors import CorpusError, RunError, UsageError
-from synth.features import features, floats, lengthened, normalised
+from synth.features import floats, heard
 from synth.hearing import UNITS, HearConfig, HearTrain, Target, tags_of
 from synth.labelling import Labeller, natural
 from synth.learn import Learner, descend
@@ -98,8 +98,9 @@ def judge(network: Listener, sounds: Sequence[Sound]) -> tuple[list[NDArray[np.f
     order = sorted(range(len(sounds)), key=lambda place: len(sounds[place][0]))
     for at in range(0, len(order), GROUP):
         group = [sounds[place] for place in order[at : at + GROUP]]
-        waves = [lengthened(floats(samples[:most]), config.shortest) for samples, _ in group]
-        clips = collate([normalised(features(wave, config)) for wave in waves], [answer for _, answer in group])
+        clips = collate(
+            [heard(floats(samples[:most]), config) for samples, _ in group], [answer for _, answer in group]
+        )
         for place, found in enumerate(network(*_tensors(clips, device))):
             logits[place].append(found.cpu())
             answers[place].append(clips.answers[place])

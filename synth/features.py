@@ -17,6 +17,11 @@ from synth.hearing import HearConfig
 Floats = NDArray[np.float32]
 
 LOG_OFFSET = 1e-6
+SPAN = 10.0
+"""Powers below this (43 dB) under the sound's loudest are raised to it: what is left of them is the recorder's hiss."""
+ACTIVE, AROUND = 5.0, 10
+"""A frame is active when its mean over the bands is at most this (22 dB) below the loudest frame's; of what lies before
+the first and after the last active frame this many frames are heard."""
 STEADY = 0.05
 """Added to deviations, so that bands that never change are not blown up."""
 
@@ -78,13 +83,18 @@ def powers(wave: Floats, config: HearConfig, hop: float | None = None) -> Floats
     return power
 
 
-def features(wave: Floats, config: HearConfig, hop: float | None = None, warp: float = 1.0) -> Floats:
+def features(
+    wave: Floats, config: HearConfig, hop: float | None = None, warp: float = 1.0, span: float | None = None
+) -> Floats:
     """Features (frames, bands) of a wave (samples,) at the config's rate, with `config.shortest` samples or more.
 
-    `hop` (samples) and `warp` (of the mel scale) are for augmentation.
+    `hop` (samples) and `warp` (of the mel scale) are for augmentation. Logarithms are at least the greatest less
+    `span`, as with `AmplitudeToDB(top_db=...)`.
     """
     mel = powers(wave, config, hop) @ _filters(config.sample_rate, config.fft, config.mels, warp)
     log = np.log(mel + np.float32(LOG_OFFSET))
+    if span is not None:
+        log = np.maximum(log, log.max() - np.float32(span))
     return log if config.features == "logmel" else log @ _dct(config.coefficients, config.mels)
 
 
@@ -98,10 +108,19 @@ def lengthened(wave: Floats, shortest: int) -> Floats:
     return wave if len(wave) >= shortest else np.pad(wave, (0, shortest - len(wave)))
 
 
-def normalised(found: Floats) -> tuple[Floats, Floats]:
-    """Features (frames, bands) with mean 0 and deviation 1 over the sound, and what was taken out (2 x bands,).
+def normalised(found: Floats, config: HearConfig) -> tuple[Floats, Floats]:
+    """Features (frames, bands) without silent ends, less their mean over deviation, and both of these (2 x bands,).
 
-    The loudness and colour of a microphone, a room and much of a voice are in what is taken out.
+    Mean and deviation are those of the active frames. The loudness and colour of a microphone, a room and much of a
+    voice are in what is taken out.
     """
-    mean, deviation = found.mean(axis=0), found.std(axis=0)
-    return (found - mean) / (deviation + np.float32(STEADY)), np.concatenate([mean, deviation])
+    loudness = found.mean(axis=1) if config.features == "logmel" else found[:, 0] / np.float32(np.sqrt(config.mels))
+    active = np.flatnonzero(loudness >= loudness.max() - ACTIVE)
+    mean, deviation = found[active].mean(axis=0), found[active].std(axis=0)
+    inside = found[max(0, int(active[0]) - AROUND) : int(active[-1]) + 1 + AROUND]
+    return (inside - mean) / (deviation + np.float32(STEADY)), np.concatenate([mean, deviation])
+
+
+def heard(wave: Floats, config: HearConfig, hop: float | None = None, warp: float = 1.0) -> tuple[Floats, Floats]:
+    """What a recogniser hears of a wave (samples,) of any length: `normalised` features."""
+    return normalised(features(lengthened(wave, config.shortest), config, hop, warp, SPAN), config)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from synth import audio, checkpoint
 from synth.errors import AudioError, CheckpointError, UsageError
-from synth.features import Floats, features, floats, lengthened, normalised
+from synth.features import Floats, floats, heard
 from synth.hearing import CHANNELS, HearConfig, Target, shapes
 from synth.places import write_whole
 
@@ -93,7 +93,7 @@ class Recogniser:
 
     def forward(self, wave: Floats) -> tuple[Floats, list[Floats]]:
         """Embedding (embedding,) and logits (values,) of each target of one wave (samples,), all of it at once."""
-        x, taken = normalised(features(lengthened(wave, self.config.shortest), self.config))
+        x, taken = heard(wave, self.config)
         y = self._cnn(x) if self.config.net == "cnn" else self._gru(x)
         embedding = self._linear("embed", np.concatenate([y.mean(axis=0), y.max(axis=0)]).astype(np.float32))
         found: Floats = silu(embedding)

@@ -12,7 +12,7 @@ import sounds
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.features import dct, features, floats, lengthened, mel_filters, normalised, powers
+from synth.features import dct, features, floats, heard, mel_filters, powers
 from synth.hearing import HearConfig
 
 TOLERANCE = 1e-4
@@ -111,7 +111,7 @@ def test_a_frame_every_hop(count: int, hop: float) -> None:
 def test_loudness_is_taken_out(gain: float, seed: int) -> None:
     config = HearConfig(8000)
     wave = floats(sounds.noise(2000, seed))
-    (plain, taken), (loud, more) = (normalised(features(wave * np.float32(g), config)) for g in (1.0, gain))
+    (plain, taken), (loud, more) = (heard(wave * np.float32(g), config) for g in (1.0, gain))
     np.testing.assert_allclose(plain, loud, atol=0.02)
     np.testing.assert_allclose(more[:40] - taken[:40], 2 * np.log(gain), atol=0.02)
     np.testing.assert_allclose(plain.mean(axis=0), 0, atol=1e-4)
@@ -119,5 +119,25 @@ def test_loudness_is_taken_out(gain: float, seed: int) -> None:
 
 def test_silence_and_the_shortest_sound_have_features() -> None:
     config = HearConfig(8000)
-    x, taken = normalised(features(lengthened(np.zeros(5, np.float32), config.shortest), config))
+    x, taken = heard(np.zeros(5, np.float32), config)
     assert np.isfinite(x).all() and np.isfinite(taken).all() and not x.any()
+
+
+@pytest.mark.parametrize("kind", ["logmel", "mfcc"])
+def test_silence_around_a_sound_is_not_heard(kind: str) -> None:
+    """However much of it; a recorder's hiss, 60 dB below the sound, is as good as none."""
+    config = HearConfig(8000, features=kind)
+    wave = floats(sounds.noise(3200, 1))
+    plain = np.concatenate([np.zeros(1600, np.float32), wave, np.zeros(1600, np.float32)])
+    long = np.concatenate([np.zeros(8000, np.float32), plain, np.zeros(24000, np.float32)])
+    (x, taken), (y, more) = heard(plain, config), heard(long, config)
+    np.testing.assert_allclose(x, y, atol=1e-4)
+    np.testing.assert_allclose(taken, more, atol=1e-4)
+    hissing, _ = heard(plain + floats(sounds.noise(len(plain), 2, 3.0)), config)
+    assert len(hissing) == len(x) == 61 and np.abs(hissing - x).max() < 0.5
+
+
+@given(st.lists(st.integers(-32768, 32767), min_size=1, max_size=600))
+def test_any_sound_has_finite_features(samples: list[int]) -> None:
+    x, taken = heard(floats(np.array(samples, np.int16)), HearConfig(8000))
+    assert len(x) and np.isfinite(x).all() and np.isfinite(taken).all()

@@ -17,7 +17,7 @@ from tools import tiny_checkpoint
 import synth
 from synth import checkpoint, recogniser
 from synth.errors import AudioError, CheckpointError
-from synth.features import features, floats, lengthened, normalised
+from synth.features import floats, heard
 from synth.hearing import HearConfig
 from synth.recogniser import Recogniser, probabilities
 
@@ -37,7 +37,7 @@ def test_the_network_is_pytorchs_and_no_neighbour_changes_it(net: str, kind: str
     assert {name: tuple(p.shape) for name, p in network.named_parameters()} == {k: v.shape for k, v in tensors.items()}
     network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
     wave = floats(sounds.noise(count, 4))
-    x, taken = normalised(features(lengthened(wave, config.shortest), config))
+    x, taken = heard(wave, config)
     batch = np.ones((2, len(x) + 9, x.shape[1]), np.float32)  # beside a longer sound
     batch[0] = 0
     batch[0, : len(x)] = x
