@@ -6,8 +6,10 @@ import dataclasses
 
 import listeners
 import numpy as np
+import pytest
 import sounds
 
+from synth import augment
 from synth.augment import Augmented, Clips
 from synth.hearing import HearTrain
 
@@ -62,14 +64,17 @@ def test_a_changed_voice_is_nobodys_and_half_are_changed() -> None:
     assert 0.3 < known.mean() < 0.7 and np.array_equal(speaker[known], digit[known] % 2)
 
 
-def test_without_augmentation_of_speed_sounds_keep_their_length() -> None:
+def test_speed_and_tempo_change_the_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment, "EDGE_SECONDS", 0.0)
+    monkeypatch.setattr(augment, "CUT_SECONDS", 0.0)
     config = dataclasses.replace(listeners.TINY, targets=(listeners.DIGIT,))
     sound = [(samples, answers[:1]) for samples, answers in SOUNDS[:1]]
-    spread = []
+    lengths = []
     for warp in (1.0, 1.25):
-        train = dataclasses.replace(TRAIN, batch=60, longest=2.0, warp=warp)
-        spread.append(float(Augmented(sound, config, train).batch(0).lengths.std()))
-    assert spread[0] < spread[1]
+        train = dataclasses.replace(TRAIN, batch=30, longest=2.0, warp=warp)
+        lengths.append(Augmented(sound, config, train).batch(0).lengths)
+    assert set(lengths[0].tolist()) == {16}  # 1200 samples
+    assert lengths[1].min() < 14 and lengths[1].max() > 19
 
 
 def test_silence_and_a_few_samples_pass() -> None:
