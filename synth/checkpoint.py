@@ -21,7 +21,7 @@ from synth.engine.layout import check
 from synth.errors import CheckpointError, UsageError
 from synth.places import write_whole
 
-FORMAT = "synth-checkpoint"
+FORMAT, RECOGNISER = "synth-checkpoint", "synth-recogniser"
 VERSION = 1
 LARGEST_FILE, LARGEST_HEADER = 64 << 20, 1 << 20
 SUFFIX = ".safetensors"
@@ -78,8 +78,8 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     raise CheckpointError(f"{text}: no such checkpoint; bundled are {', '.join(names()) or 'none'}, or give a file")
 
 
-def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any]]) -> str:
-    total = hashlib.sha256("\0".join((FORMAT, version, config, info)).encode())
+def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any]], kind: str = FORMAT) -> str:
+    total = hashlib.sha256("\0".join((kind, version, config, info)).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         total.update(f"\0{name}\0{tensor.dtype.str}\0{tensor.shape}\0".encode())
@@ -90,10 +90,15 @@ def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any
 def encode(config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any]) -> bytes:
     """The bytes of a checkpoint file."""
     check(config, tensors)
-    texts = str(VERSION), json.dumps(config.to_json()), json.dumps(info)
+    return pack(FORMAT, config.to_json(), tensors, info)
+
+
+def pack(kind: str, config: dict[str, Any], tensors: dict[str, NDArray[Any]], info: dict[str, Any]) -> bytes:
+    """The bytes of a file of this kind, `unpack` reads them; CheckpointError when they are too many."""
+    texts = str(VERSION), json.dumps(config), json.dumps(info)
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     meta = dict(zip(("version", "config", "info"), texts, strict=True))
-    data = to_bytes(whole, {"format": FORMAT, **meta, "digest": _digest(*texts, whole)})
+    data = to_bytes(whole, {"format": kind, **meta, "digest": _digest(*texts, whole, kind)})
     length = int.from_bytes(data[:8], "little")
     # the library writes the header's names in any order: sorted, the same content makes the same file
     header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
@@ -112,15 +117,7 @@ def save(
 
 def load(name_or_path: str | os.PathLike[str]) -> Checkpoint:
     """The checkpoint of a bundled name or a path; CheckpointError, with the file's name, when it can't be trusted."""
-    path = find(name_or_path)
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > LARGEST_FILE:
-                raise CheckpointError(f"{path}: {size} bytes; a checkpoint has at most {LARGEST_FILE}")
-            data = file.read(LARGEST_FILE)
-    except OSError as error:
-        raise CheckpointError(f"{path}: can't be read ({error.strerror})") from None
+    path, data = read(name_or_path)
     try:
         config, tensors, info = decode(data)
     except CheckpointError as error:
@@ -128,10 +125,46 @@ def load(name_or_path: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(path.stem, path, config, tensors, info, hashlib.sha256(data).hexdigest())
 
 
+def read(name_or_path: str | os.PathLike[str]) -> tuple[Path, bytes]:
+    """Path and bytes of a checkpoint of any kind; CheckpointError when it can't be read."""
+    path = find(name_or_path)
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > LARGEST_FILE:
+                raise CheckpointError(f"{path}: {size} bytes; a checkpoint has at most {LARGEST_FILE}")
+            return path, file.read(LARGEST_FILE)
+    except OSError as error:
+        raise CheckpointError(f"{path}: can't be read ({error.strerror})") from None
+
+
 def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str, Any]]:
     """Config, tensors and card from a checkpoint's bytes, all of them checked; CheckpointError says what is wrong."""
+    if is_recogniser(data):
+        raise CheckpointError("is a recogniser, for synth classify; this takes a checkpoint that generates, as digits")
+    found, tensors, info = unpack(data, FORMAT)
+    try:
+        config = ModelConfig.from_json(found)
+    except UsageError as error:
+        raise CheckpointError(f"its config can't be used ({_short(error)})") from None
+    check(config, tensors)
+    return config, tensors, info
+
+
+def is_recogniser(data: bytes) -> bool:
+    """Whether these are the bytes of a recogniser (`recogniser.load`); False too for what is no checkpoint at all."""
+    try:
+        return _metadata(data).get("format") == RECOGNISER
+    except CheckpointError:
+        return False
+
+
+def unpack(data: bytes, kind: str) -> tuple[Any, dict[str, NDArray[Any]], dict[str, Any]]:
+    """What `pack` took: config, tensors and card, checked against the checksum; CheckpointError says what is wrong."""
     meta = _metadata(data)
-    if meta.get("format") != FORMAT:
+    if meta.get("format") == FORMAT != kind:
+        raise CheckpointError("generates; this takes a recogniser, as digits-classifier")
+    if meta.get("format") != kind:
         raise CheckpointError("a safetensors file, but not a synth checkpoint")
     if meta.get("version") != str(VERSION):
         version = _short(meta.get("version"))
@@ -141,13 +174,12 @@ def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str,
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"damaged ({_short(error)})") from None
     config_text, info_text = meta.get("config", ""), meta.get("info", "")
-    if _digest(str(VERSION), config_text, info_text, tensors) != meta.get("digest"):
+    if _digest(str(VERSION), config_text, info_text, tensors, kind) != meta.get("digest"):
         raise CheckpointError("damaged: its checksum does not fit its content")
     try:
-        config, info = ModelConfig.from_json(json.loads(config_text)), json.loads(info_text)
-    except (ValueError, UsageError, RecursionError) as error:
+        config, info = json.loads(config_text), json.loads(info_text)
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"its config can't be used ({_short(error)})") from None
-    check(config, tensors)
     return config, tensors, info if isinstance(info, dict) else {}
 
 

@@ -40,8 +40,6 @@ class Report:
 
 def train(options: Namespace, console: Console) -> None:
     """`synth train`: trains a network on folders of audio."""
-    if options.task != "generate":
-        raise UsageError(f"--task {options.task}: this version trains for generate only")
     if not options.corpora and not options.resume:
         raise UsageError("CORPUS: name at least one folder of audio")
     with training_extra("synth train"):
@@ -58,6 +56,11 @@ def train(options: Namespace, console: Console) -> None:
             steps=options.steps,
             seed=options.seed,
             density=options.density,
+            task=options.task,
+            target=options.target,
+            voice=options.voice,
+            features=options.features,
+            net=options.net,
             resume=options.resume,
             device=options.device,
             threads=options.threads,
@@ -117,6 +120,22 @@ def score(options: Namespace, console: Console) -> Report:
         "labels": {"by name": options.labels} if options.labels else single,
         "engine": model.engine.name,
     }
+    return Report(data, lines, failures)
+
+
+def classify(options: Namespace, console: Console) -> Report:
+    """`synth classify`: what each file is, most probable first; goes on after a file that can't be heard."""
+    from synth import classifying, places
+
+    places.given_twice(options.audio)
+    judge = classifying.open_judge(options.checkpoint, options.engine)
+    found = classifying.classify_files(judge, options.audio, options.threads or os.cpu_count() or 1)
+    failures = [entry for entry in found if isinstance(entry, SynthError)]
+    files = [entry for entry in found if not isinstance(entry, SynthError)]
+    if not files:
+        return Report(None, [], failures)
+    lines = [classifying.line(file, options.top or 3) for file in files]
+    data = {"files": [classifying.entry(file, options.top) for file in files], "checkpoint": judge.name}
     return Report(data, lines, failures)
 
 

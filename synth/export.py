@@ -13,18 +13,18 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from synth import checkpoint, engine
+from synth import checkpoint, engine, export_recogniser
 from synth.config import TrainConfig
 from synth.corpus import Corpus, open_cache
 from synth.data import Batches, Row, validation_rows
 from synth.engine.layout import block_density
-from synth.errors import RunError
+from synth.errors import RunError, UsageError
 from synth.files import check_output
+from synth.generate_task import configs
 from synth.learn import Learner, denormals_flushed, learn, measure, steady_memory
 from synth.predicting import predict_codes
 from synth.quantize import quantize
 from synth.runs import RunFolder
-from synth.train import configs
 
 FINE_RATE = 0.3  # of the run's learning rate
 REFERENCE_SAMPLES = 20_000  # what is measured where only the slow engine runs
@@ -51,6 +51,10 @@ def export(
     steady_memory()
     folder = RunFolder(run)
     options = folder.options()
+    if options.get("task") == "classify":
+        if steps is not None or noise:
+            raise UsageError(f"--{'noise' if noise else 'steps'}: a run of --task classify has no fine-tuning")
+        return export_recogniser.export(run, out, card, force, say)
     model, config, constants = configs(options)
     corpus = open_cache(folder.path / "cache")
     best = "best" if (folder.path / "best.safetensors").exists() else "last"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from synth import checkpoint, engine
+from synth import checkpoint, engine, recogniser
 from synth.engine.layout import block_density
 from synth.errors import SynthError
 
@@ -16,13 +16,15 @@ def overview() -> Told:
     entries, failures = [], []
     for name in checkpoint.names():
         try:
-            entries.append(_summary(checkpoint.load(name)))
+            path, data = checkpoint.read(name)
+            known = checkpoint.is_recogniser(data)
+            entries.append(_heard(recogniser.opened(path, data)) if known else _summary(checkpoint.load(name)))
         except SynthError as error:
             failures.append(error)
     rows = [["checkpoint", "rate", "bits a sample", "licence", "labels"]]
     for entry in entries:
         keys = ", ".join(f"{key} ({len(values)})" for key, values in entry["labels"].items())
-        shown = _plain(_main_bits(entry["bits_per_sample"]) or "-")
+        shown = _plain(_main_bits(entry.get("bits_per_sample")) or "-")
         rows.append([entry["name"], f"{entry['sample_rate']} Hz", shown, str(entry["licence"] or "-"), keys or "none"])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -32,6 +34,9 @@ def overview() -> Told:
 
 def details(name: str) -> Told:
     """One checkpoint: where it is, its network, its card, what a sample costs."""
+    path, bytes_ = checkpoint.read(name)
+    if checkpoint.is_recogniser(bytes_):
+        return _recogniser(recogniser.opened(path, bytes_))
     loaded = checkpoint.load(name)
     running, lines_running = _running()
     sizes = {
@@ -91,6 +96,30 @@ def _summary(loaded: checkpoint.Checkpoint) -> dict[str, Any]:
         "bits_per_sample": loaded.info.get("bits_per_sample"),
         "sha256": loaded.sha256,
     }
+
+
+def _heard(loaded: recogniser.Recogniser) -> dict[str, Any]:
+    return {
+        "name": loaded.name,
+        "task": "classify",
+        "sample_rate": loaded.sample_rate,
+        "labels": {target.name: list(target.values) for target in loaded.targets},
+        "licence": loaded.info.get("licence"),
+        "accuracy": loaded.info.get("accuracy"),
+        "sha256": loaded.sha256,
+    }
+
+
+def _recogniser(loaded: recogniser.Recogniser) -> Told:
+    """A recogniser: where it is, its network, its card."""
+    config = loaded.config.to_json()
+    size = sum(int(tensor.size) for tensor in loaded.tensors.values())
+    data = {**_heard(loaded), "path": str(loaded.path), "config": config, "info": loaded.info, "parameters": size}
+    lines = [f"{loaded.name}: {loaded.path}", f"sha256: {loaded.sha256}", "task: classify"]
+    lines += [f"{key}: {value}" for key, value in config.items() if key != "targets"]
+    lines += [f"target {target.name} ({target.kind}): {', '.join(target.values)}" for target in loaded.targets]
+    lines += [f"{key}: {_plain(value)}" for key, value in loaded.info.items()]
+    return data, [*lines, f"parameters: {size}"], []
 
 
 def _main_bits(bits: Any) -> Any:

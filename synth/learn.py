@@ -1,14 +1,14 @@
-"""One step of training: the frame tier over whole streams, the sample tier on random windows of them. Measuring too."""
+"""One step of training, of the generator the frame tier over whole streams and the sample tier on random windows."""
 
 from __future__ import annotations
 
 import ctypes
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -24,24 +24,30 @@ from synth.model import TREE_LIMIT, Network
 from synth.predicting import predict_codes
 
 BETAS, EPSILON, DECAY, CLIP = (0.9, 0.98), 1e-8, 0.01, 1.0
+N = TypeVar("N", bound=torch.nn.Module)
+M = TypeVar("M", bound=torch.nn.Module)
 
 
 @dataclass
-class Learner:
+class Learner(Generic[N]):
     """A network with the moments of its optimiser (AdamW, arXiv 1711.05101) and the count of steps done."""
 
-    network: Network
+    network: N
     optimiser: torch.optim.AdamW
     step: int = 0
 
     @classmethod
-    def of(cls, config: ModelConfig, seed: int, device: torch.device) -> Learner:
-        """A new one; the same seed gives the same weights."""
+    def of(cls, config: ModelConfig, seed: int, device: torch.device) -> Learner[Network]:
+        """A new one that generates; the same seed gives the same weights."""
         torch.manual_seed(seed)
-        network = Network(config).to(device)
+        return Learner.around(Network(config).to(device))
+
+    @staticmethod
+    def around(network: M) -> Learner[M]:
+        """A new one of any network."""
         # foreach=False: one order of operations, whatever the number of tensors
         optimiser = torch.optim.AdamW(network.parameters(), betas=BETAS, eps=EPSILON, weight_decay=DECAY, foreach=False)
-        return cls(network, optimiser)
+        return Learner(network, optimiser)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Weights and moments, for `load`."""
@@ -92,7 +98,16 @@ def steady_memory() -> None:
         pass
 
 
-def rate_at(config: TrainConfig, step: int) -> float:
+class Schedule(Protocol):
+    """What both kinds of network say of their training."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def rate(self) -> float: ...
+
+
+def rate_at(config: Schedule, step: int) -> float:
     """Learning rate: 100 steps of warm-up, then half a cosine down to a hundredth."""
     warm = min(1.0, (step + 1) / 100)
     return config.rate * warm * (0.505 + 0.495 * math.cos(math.pi * step / config.steps))
@@ -119,16 +134,22 @@ def batch_loss(network: Network, batch: Batch, inputs: NDArray[np.uint8], warmup
     return (bits * counted).sum() / counted.sum().clamp_min(1)
 
 
-def learn(learner: Learner, config: TrainConfig, batch: Batch, inputs: NDArray[np.uint8], boss: Accelerator) -> float:
-    """One step; returns its mean bits a sample over all processes. RunError when that is not a number.
+def descend(
+    learner: Learner[Any],
+    config: Schedule,
+    loss: Tensor,
+    boss: Accelerator,
+    masks: Sequence[tuple[Tensor, Tensor]] = (),
+) -> float:
+    """One step down a loss; returns its mean over all processes. RunError when that is not a number.
 
-    Several processes each bring their share of the batch; their gradients are averaged, so all take the same step.
+    Several processes each bring the loss of their share of the batch; their gradients are averaged, so all take the
+    same step. `masks`: (parameter, mask) pairs, gradients are kept where the mask is 1.
     """
     network, optimiser = learner.network, learner.optimiser
     for group in optimiser.param_groups:
         group["lr"] = rate_at(config, learner.step)
     optimiser.zero_grad(set_to_none=False)
-    loss = batch_loss(network, batch, inputs, config.warmup, config.window)
     loss.backward()
     parameters = [p for p in network.parameters() if p.grad is not None]
     mean = loss.detach()
@@ -138,23 +159,32 @@ def learn(learner: Learner, config: TrainConfig, batch: Batch, inputs: NDArray[n
         for p, grad in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
             p.grad = grad.view_as(p).clone()
         mean = flat[-1]
-    kept = [(matrix, sparse.zero_mask(matrix)) for matrix in (network.sample_recurrent, network.dense)]
-    for matrix, mask in kept:
+    for matrix, mask in masks:
         if matrix.grad is not None:
             matrix.grad.mul_(mask)
     norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP)
     if not math.isfinite(float(mean)) or not math.isfinite(float(norm)):
         raise RunError(f"step {learner.step}: the loss is not finite ({float(mean)}); the last good state is kept")
     optimiser.step()
+    learner.step += 1
+    return float(mean)
+
+
+def learn(
+    learner: Learner[Network], config: TrainConfig, batch: Batch, inputs: NDArray[np.uint8], boss: Accelerator
+) -> float:
+    """One step of the generator; returns its mean bits a sample over all processes, as `descend` does."""
+    network = learner.network
+    kept = [(matrix, sparse.zero_mask(matrix)) for matrix in (network.sample_recurrent, network.dense)]
+    mean = descend(learner, config, batch_loss(network, batch, inputs, config.warmup, config.window), boss, kept)
     with torch.no_grad():
         network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
-        learner.step += 1
         due = config.density < 1 and sparse.is_due(learner.step, config.steps)
         for matrix, mask in kept:
             matrix.mul_(mask)  # moments from before a block went would bring it back
             if due:
                 matrix.mul_(sparse.block_mask(matrix, sparse.density_at(learner.step, config.steps, config.density)))
-    return float(mean)
+    return mean
 
 
 @torch.inference_mode()

@@ -6,7 +6,7 @@ from typing import Any
 
 from synth import options as opt
 
-COMMANDS = ("train", "export", "info", "score", "bench", "compress", "decompress", "verify")
+COMMANDS = ("train", "export", "info", "score", "classify", "bench", "compress", "decompress", "verify")
 
 
 def generate_parser() -> opt.Parser:
@@ -56,7 +56,7 @@ def synth_parser() -> opt.Parser:
     )
     parser.add_argument("--version", action="version", version=_version("synth"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=opt.Parser)
-    for add in (_train_parser, _export_parser, _info_parser, _score_parser, _bench_parser):
+    for add in (_train_parser, _export_parser, _info_parser, _score_parser, _classify_parser, _bench_parser):
         add(commands)
     for add in (_compress_parser, _decompress_parser, _verify_parser):
         add(commands)
@@ -85,7 +85,16 @@ def _train_parser(commands: Any) -> None:
         help="blocks of the weights of every sample that remain; the engine skips the others (default: the preset's)",
     )
     add("--resume", action="store_true", help="go on with a run that was stopped")
-    add("--task", choices=("generate", "classify"), default="generate", help="what to train for (default: generate)")
+    add("--task", choices=("generate", "classify"), help="what to train for (default: generate)")
+    add("--target", action="append", metavar="KEY", help="label to classify by; several are learned at once")
+    add(
+        "--voice",
+        action="append",
+        metavar="KEY",
+        help="target that speed and pitch are part of (default: speaker, where it is one)",
+    )
+    add("--features", choices=("logmel", "mfcc"), help="what a classifier hears (default: logmel)")
+    add("--net", choices=("gru", "cnn"), help="network of a classifier (default: cnn)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: auto)")
     add("--threads", type=opt.integer(1, 4096), metavar="N", help="CPU threads (default: all cores)")
     _add_common(parser, as_json=False)
@@ -131,6 +140,17 @@ def _score_parser(commands: Any) -> None:
         metavar="PATTERN|CSV",
         help='the labels of each file, from its name, like "{digit}_{speaker}_{take}", or from a CSV',
     )
+    _add_engine(parser)
+    _add_common(parser)
+
+
+def _classify_parser(commands: Any) -> None:
+    text = "tells what recordings are: which digit, which speaker"
+    parser = commands.add_parser("classify", help=text, description=f"synth classify {text}.")
+    add = parser.add_argument
+    add("audio", nargs="+", metavar="AUDIO", help="sound files of any rate and length, or - for stdin")
+    _add_checkpoint(parser, "digits-classifier", "; one that generates compares code lengths between its labels")
+    add("--top", type=opt.integer(1), metavar="N", help="values of each target (default: 3; all with --json)")
     _add_engine(parser)
     _add_common(parser)
 
@@ -222,10 +242,9 @@ def _add_threads(parser: opt.Parser) -> None:
     parser.add_argument("--threads", type=opt.integer(1, 4096), metavar="N", help=text)
 
 
-def _add_checkpoint(parser: opt.Parser) -> None:
-    parser.add_argument(
-        "-c", "--checkpoint", default="digits", metavar="NAME|PATH", help="checkpoint (default: digits)"
-    )
+def _add_checkpoint(parser: opt.Parser, default: str = "digits", more: str = "") -> None:
+    text = f"checkpoint (default: {default}){more}"
+    parser.add_argument("-c", "--checkpoint", default=default, metavar="NAME|PATH", help=text)
 
 
 def _add_drawing(parser: opt.Parser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -55,7 +56,7 @@ class RunFolder:
         if self._made and not self.started:
             with suppress(OSError):
                 (self.path / "lock").unlink()
-                (self.path / "cache").rmdir()
+                shutil.rmtree(self.path / "cache")
             with suppress(OSError):
                 self.path.rmdir()
         self._lock.close()

@@ -17,7 +17,7 @@ PACKAGE = Path(synth.__file__).parent
 HEAVY = {"torch", "torchaudio", "accelerate", "tensorboard"}
 """Imported inside of functions, or by the modules of training alone."""
 OUTER = {"__init__", "__main__", "cli", "commands", "bench", "information", "generating", "parsers", "scoring"}
-OUTER |= {"compressing"}
+OUTER |= {"compressing", "classifying"}
 """What only commands may import: nothing below knows of them."""
 
 
@@ -89,6 +89,10 @@ def test_imports_have_no_circle() -> None:
         ("chunks", {"errors", "files", "pcm", "container"}),
         ("flac", {"errors", "files", "pcm", "container"}),
         ("coding", {"errors"}),
+        ("hearing", {"errors"}),
+        ("features", {"hearing"}),
+        ("augment", {"hearing", "features"}),
+        ("recogniser", {"errors", "hearing", "features", "audio", "checkpoint", "places"}),
         ("unpacking", {"errors", "files", "pcm", "container", "coding", "parallel"}),
         ("codec", {"errors", "files", "pcm", "container", "chunks", "coding", "parallel", "unpacking"}),
     ],

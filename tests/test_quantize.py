@@ -294,7 +294,7 @@ def best_network(run: Path) -> Network:
 
 
 def constants_of(run: Path) -> dict[str, NDArray[Any]]:
-    from synth.train import configs
+    from synth.generate_task import configs
 
     return configs(small.RunFolder(run).options())[2]
 

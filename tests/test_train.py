@@ -20,8 +20,7 @@ import soundfile
 
 torch = pytest.importorskip("torch")
 
-from synth import config  # noqa: E402
-from synth import train as training  # noqa: E402
+from synth import config, generate_task  # noqa: E402
 from synth.errors import RunError  # noqa: E402
 from synth.runs import RunFolder  # noqa: E402
 from synth.train import Run, interruptible, train  # noqa: E402
@@ -124,17 +123,17 @@ def test_n_plus_m_steps_equal_n_stop_resume_m(
 CHILD = """
 import sys, time
 import small
-from synth import config, train
+from synth import config, generate_task
 from synth.cli import main
 
 config.PRESETS["tiny"] = small.MINI
-learn = train.learn
+learn = generate_task.learn
 
 def slow(*given):
     time.sleep(0.25)
     return learn(*given)
 
-train.learn = slow
+generate_task.learn = slow
 sys.exit(main())
 """
 
@@ -172,14 +171,14 @@ def test_ctrl_c_saves_exits_130_and_resume_ends_alike(sounds_folder: Path, whole
 def test_ctrl_c_between_validations_saves_that_very_step(
     sounds_folder: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn, run = training.learn, tmp_path / "run"
+    learn, run = generate_task.learn, tmp_path / "run"
 
     def interrupting(learner: Any, *given: Any) -> float:
         if learner.step == 5:
             os.kill(os.getpid(), signal.SIGINT)
         return learn(learner, *given)
 
-    monkeypatch.setattr(training, "learn", interrupting)
+    monkeypatch.setattr(generate_task, "learn", interrupting)
     with pytest.raises(KeyboardInterrupt):
         begin(sounds_folder, run)
     assert small.state(run)[1]["step"] == 6  # the step under way was finished
@@ -254,7 +253,7 @@ def test_a_worse_validation_does_not_take_the_place_of_the_best(
     stop: int | None, sounds_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = iter([5.0, 5.1, 6.0, 4.0])  # without labels, with; the one without decides
-    monkeypatch.setattr(training, "measure", lambda *given: next(measured))
+    monkeypatch.setattr(generate_task, "measure", lambda *given: next(measured))
     run = tmp_path / "run"
     begin(sounds_folder, run, until=stop)
     go_on(run)
@@ -267,14 +266,14 @@ def test_a_worse_validation_does_not_take_the_place_of_the_best(
 def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_last_good_state(
     poison: float, sounds_folder: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn, run = training.learn, tmp_path / "run"
+    learn, run = generate_task.learn, tmp_path / "run"
 
     def poisoned(learner: Any, *given: Any) -> float:
         if learner.step == 5:
             learner.network.tree_bias.data[1] = poison
         return learn(learner, *given)
 
-    monkeypatch.setattr(training, "learn", poisoned)
+    monkeypatch.setattr(generate_task, "learn", poisoned)
     with pytest.raises(RunError, match="step 5: the loss is not finite"):
         begin(sounds_folder, run)
     arrays, info = small.state(run)

@@ -14,8 +14,7 @@ import sounds
 
 torch = pytest.importorskip("torch")
 
-from synth import config  # noqa: E402
-from synth import train as training  # noqa: E402
+from synth import config, generate_task  # noqa: E402
 from synth.corpus import open_cache  # noqa: E402
 from synth.errors import CorpusError, RunError, UsageError  # noqa: E402
 from synth.runs import RunFolder  # noqa: E402
@@ -98,7 +97,7 @@ def test_a_run_killed_before_its_first_state_starts_over(sounds_folder: Path, wh
 
 
 def test_two_runs_into_one_folder(sounds_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    learn, run, refused = training.learn, tmp_path / "run", []
+    learn, run, refused = generate_task.learn, tmp_path / "run", []
 
     def meanwhile(*given: Any) -> float:
         for resume in (False, True):
@@ -107,7 +106,7 @@ def test_two_runs_into_one_folder(sounds_folder: Path, tmp_path: Path, monkeypat
             refused.append(error)
         return learn(*given)
 
-    monkeypatch.setattr(training, "learn", meanwhile)
+    monkeypatch.setattr(generate_task, "learn", meanwhile)
     begin(sounds_folder, run, until=1)
     assert len(refused) == 2
     assert small.state(run)[1]["step"] == 1
@@ -186,12 +185,12 @@ def test_labels_are_dropped_at_random_in_training_not_in_validation(whole: Path)
 
     with RunFolder(whole) as folder:
         run = Run(folder, folder.options(), Accelerator(cpu=True), True, lambda text: None)
-    assert run.model.labels == (("digit", ("0", "1", "2")), ("speaker", ("ann", "bob")))
-    rows = np.concatenate([run.batches.batch(step).labels.reshape(-1, 2) for step in range(40)])
+    assert run.task.model.labels == (("digit", ("0", "1", "2")), ("speaker", ("ann", "bob")))
+    rows = np.concatenate([run.task.batches.batch(step).labels.reshape(-1, 2) for step in range(40)])
     assert 0.2 < (rows == 0).all(1).mean() < 0.5  # all of a file
     one = (rows == 0).any(1) & ~(rows == 0).all(1)
     assert 0.05 < one.mean() < 0.35
-    assert all(0 not in labels for _, labels in run.rows)
+    assert all(0 not in labels for _, labels in run.task.rows)
 
 
 @pytest.mark.parametrize("kind", ["empty", "text", "silent", "missing"])
