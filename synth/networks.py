@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import checkpoint, coding, engine
+from synth import coding, engine
 from synth.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Network:
 @functools.lru_cache(maxsize=8)
 def named(name_or_path: str) -> Network:
     """The network of a bundled name or a path; CheckpointError."""
+    from synth import checkpoint
+
     loaded = checkpoint.load(name_or_path)
     return Network(loaded.name, bytes.fromhex(loaded.sha256)[:DIGEST], engine.create(loaded.config, loaded.tensors))
 
@@ -52,9 +54,13 @@ def check(name: str, level: str) -> str:
 
 def by_digest(digest: bytes, given: Iterable[str] = ()) -> Network:
     """The one that a file names, of the paths `given` and of those that are bundled; CheckpointError for none."""
+    from synth import checkpoint
+
     for name in (*given, *checkpoint.names()):
         path = checkpoint.find(name)
         if hashlib.sha256(path.read_bytes()).digest().startswith(digest):
+            if named(str(path)).digest != digest:
+                named.cache_clear()  # the file has changed since it was read
             return named(str(path))
     raise CheckpointError(
         f"was made with the checkpoint whose SHA-256 begins with {digest.hex()}, which is not here; give it with -c"
@@ -63,12 +69,16 @@ def by_digest(digest: bytes, given: Iterable[str] = ()) -> Network:
 
 def newest() -> list[str]:
     """The bundled checkpoints that `auto` tries: of each name the newest."""
+    from synth import checkpoint
+
     latest = {name.rpartition("-")[0]: name for name in checkpoint.names()}
     return list(latest.values())
 
 
 def choose(samples: NDArray[np.int32], bits: int, level: str) -> Network | None:
     """The bundled network that makes the middle of the samples [frames, channels] shortest, or None where none does."""
+    from synth import checkpoint
+
     frames = min(len(samples), max(1, TRIAL // samples.shape[1]))
     first = (len(samples) - frames) // 2
     middle = np.ascontiguousarray(samples[first : first + frames])
@@ -88,6 +98,8 @@ def describe(digest: bytes) -> str:
     """The bundled name of what a file gives as its checkpoint, "none" for nothing, or the digest."""
     if not digest:
         return NONE
+    from synth import checkpoint
+
     for name in checkpoint.names():
         if hashlib.sha256(checkpoint.find(name).read_bytes()).digest().startswith(digest):
             return name

@@ -146,7 +146,7 @@ def test_a_damaged_state_is_named(sounds_folder: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_preset(sounds_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="preset huge: must be digits, piano, tiny"):
+    with pytest.raises(UsageError, match="preset huge: must be digits, piano, general, tiny"):
         begin(sounds_folder, tmp_path / "run", preset="huge")
     assert os.listdir(tmp_path) == []
 
