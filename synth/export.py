@@ -24,7 +24,7 @@ from synth.generate_task import configs
 from synth.learn import Learner, denormals_flushed, learn, measure, steady_memory
 from synth.predicting import predict_codes
 from synth.quantize import quantize
-from synth.runs import RunFolder
+from synth.runs import RunFolder, without_places
 
 FINE_RATE = 0.3  # of the run's learning rate
 REFERENCE_SAMPLES = 20_000  # what is measured where only the slow engine runs
@@ -82,7 +82,7 @@ def export(
         "noise": noise,
         **({"density": round(density, 4)} if density < 1 else {}),
         "samples_seen": int(info["step"]) * config.streams * config.windows * (config.window - config.warmup),
-        "given": {key: value for key, value in options["given"].items() if key != "corpora"},
+        "given": without_places(options["given"]),
         "bits_per_sample": _bits(player, corpus),
         "float_and_integer": {
             split: [round(bits, 4), round(integer_bits(player, same[split], False), 4)]

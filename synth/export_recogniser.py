@@ -15,7 +15,7 @@ from synth.corpus import open_cache
 from synth.errors import AudioError
 from synth.files import check_output
 from synth.recogniser import Recogniser
-from synth.runs import RunFolder
+from synth.runs import RunFolder, without_places
 
 
 def export(
@@ -51,7 +51,7 @@ def export(
         "seconds_of_audio": round(corpus.size("train") / corpus.rate),
         "steps": int(info["step"]),
         "sounds_seen": int(info["step"]) * config.batch,
-        "given": {key: value for key, value in options["given"].items() if key != "corpora"},
+        "given": without_places(options["given"]),
         "accuracy": found,
     }
     recogniser.save(out, model, weights, facts)

@@ -120,3 +120,12 @@ class RunFolder:
         """Forget records after `step`: a resumed run makes them again."""
         kept = [json.dumps(record) + "\n" for record in self.records() if record.get("step", 0) <= step]
         write_whole(self.path / "log.jsonl", "".join(kept).encode())
+
+
+def without_places(given: dict[str, Any]) -> dict[str, Any]:
+    """The options that a run was made with, for a card: no corpora, and of lists in files their names alone."""
+    kept = {key: value for key, value in given.items() if key != "corpora"}
+    for key in ("split", "labels"):
+        if isinstance(kept.get(key), str) and os.path.isfile(kept[key]):
+            kept[key] = os.path.basename(kept[key])
+    return kept

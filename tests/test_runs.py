@@ -124,3 +124,9 @@ def test_a_line_that_a_crash_cut_is_forgotten(tmp_path: Path) -> None:
 def test_nothing_of_a_state_is_pickled() -> None:
     source = Path(runs.__file__).read_text()
     assert "pickle" not in source.split('"""', 2)[2] and "torch" not in source
+
+
+def test_a_card_names_no_place(tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text("file,split\n")
+    given = {"corpora": ["/home/me"], "split": str(tmp_path / "split.csv"), "labels": "{digit}_{take}", "rate": 8000}
+    assert runs.without_places(given) == {"split": "split.csv", "labels": "{digit}_{take}", "rate": 8000}

@@ -86,7 +86,7 @@ BALANCED = Preset(
     (
         Regressor(120, 16, 16, 0.998, 30.0),
         Regressor(16, 8, 2, 0.99, 30.0, True),
-        Regressor(32, 16, 8, 0.9998, 30.0),
+        Regressor(32, 16, 8, 0.9999, 30.0),
     ),
     _LONG,
     _SECOND,
@@ -99,7 +99,7 @@ MAX = Preset(
     (
         Regressor(232, 16, 16, 0.999, 100.0),
         Regressor(16, 8, 1, 0.99, 30.0, True),
-        Regressor(32, 16, 8, 0.9998, 30.0),
+        Regressor(32, 16, 8, 0.9999, 30.0),
         Regressor(120, 16, 8, 0.998, 100.0),
     ),
     ((1024, 0.06), *_LONG),
@@ -114,7 +114,7 @@ MAX_SHORT = replace(
     ols=(
         Regressor(120, 16, 8, 0.998, 30.0),
         Regressor(16, 8, 1, 0.99, 30.0, True),
-        Regressor(32, 16, 8, 0.9998, 30.0),
+        Regressor(32, 16, 8, 0.9999, 30.0),
         Regressor(32, 16, 2, 0.997, 30.0),
     ),
     first=_LONG,

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from synth import codec
+from synth import chunks, codec, pcm
+from synth.container import Header
 from synth.unpacking import Unpacker
 
 HERE = Path(__file__).resolve().parent
@@ -37,11 +37,23 @@ def tune(frames: int, channels: int, bits: int, seed: int = 1) -> NDArray[np.int
     return np.clip(out, -(1 << (bits - 1)), (1 << (bits - 1)) - 1).astype(np.int32)
 
 
-def sound(samples: NDArray[np.int32], kind: str, subtype: str, rate: int = 16000) -> bytes:
-    """A file of these samples (of 24 bits)."""
-    file = io.BytesIO()
-    soundfile.write(file, samples << 8, rate, subtype, format=kind)
-    return file.getvalue()
+def sound(samples: NDArray[np.int32], encoding: str, rate: int = 16000) -> bytes:
+    """A WAV of these samples (of 24 bits)."""
+    samples = samples.astype(np.int32) >> 24 - pcm.BITS[encoding]
+    if encoding in ("alaw", "mulaw"):
+        samples = pcm.unpack((samples & 255).astype(np.uint8).tobytes(), encoding, False, samples.shape[1])
+    header = Header("wav", encoding, samples.shape[1], rate, "fast")
+    return chunks.plain_head(header, len(samples)) + pcm.pack(samples, encoding, False)
+
+
+def aiff(samples: NDArray[np.int32]) -> bytes:
+    """An AIFF of 24 bits at 44100 Hz."""
+    data = pcm.pack(samples, "s24", True)
+    shape = struct.pack(">hIhHQ", samples.shape[1], len(samples), 24, 0x400E, 44100 << 48)
+    parts = (
+        b"AIFF" + b"COMM" + struct.pack(">I", 18) + shape + b"SSND" + struct.pack(">III", len(data) + 8, 0, 0) + data
+    )
+    return b"FORM" + struct.pack(">I", len(parts)) + parts
 
 
 def chunked(file: bytes) -> bytes:
@@ -59,27 +71,27 @@ def files() -> dict[str, tuple[bytes, dict[str, object]]]:
     both = np.concatenate([tune(400, 2, 24, 5), np.zeros((500, 2), np.int32), tune(300, 2, 24, 6)])
     none = {"network": "none"}
     found: dict[str, tuple[bytes, dict[str, object]]] = {
-        "fast-16": (sound(mono, "WAV", "PCM_16"), {"level": "fast"}),
-        "balanced-24-stereo": (sound(stereo, "WAV", "PCM_24"), none),
-        "max-16": (sound(mono, "WAV", "PCM_16"), {"level": "max", **none}),
-        "max-16-stereo": (sound(stereo, "WAV", "PCM_16"), {"level": "max", **none}),
-        "balanced-u8": (sound(mono, "WAV", "PCM_U8"), none),
-        "balanced-float": (sound(stereo, "WAV", "FLOAT"), none),
-        "fast-alaw": (sound(mono, "WAV", "ALAW", 8000), {"level": "fast"}),
-        "balanced-ulaw": (sound(mono, "WAV", "ULAW", 8000), none),
-        "balanced-aiff": (sound(stereo, "AIFF", "PCM_24", 44100), none),
-        "fast-chunks": (chunked(sound(mono, "WAV", "PCM_16")), {"level": "fast"}),
-        "balanced-list": (sound(steps, "WAV", "PCM_16"), none),
-        "balanced-shift": (sound(mono // 4096 * 4096, "WAV", "PCM_24"), none),
-        "balanced-stored": (sound(noise, "WAV", "PCM_24"), none),
-        "fast-copies": (sound(np.repeat(mono, 3, 1) * [1, 1, -1], "WAV", "PCM_16"), {"level": "fast"}),
-        "balanced-segments": (sound(both, "WAV", "PCM_16"), {"segment": 100, **none}),
-        "fast-empty": (sound(mono[:0], "WAV", "PCM_16"), {"level": "fast"}),
-        "balanced-digits-2": (sound(mono, "WAV", "PCM_16", 8000), {"network": "digits-2"}),
-        "max-piano-1-stereo": (sound(stereo[:400], "WAV", "PCM_16"), {"level": "max", "network": "piano-1"}),
-        "balanced-general-1": (sound(mono, "WAV", "PCM_24"), {"network": "general-1"}),
-        "mulaw": (sound(mono, "WAV", "PCM_16"), {"mode": "mulaw", **none}),
-        "mulaw-general-1-stereo": (sound(stereo, "WAV", "PCM_24"), {"mode": "mulaw", "network": "general-1"}),
+        "fast-16": (sound(mono, "s16"), {"level": "fast"}),
+        "balanced-24-stereo": (sound(stereo, "s24"), none),
+        "max-16": (sound(mono, "s16"), {"level": "max", **none}),
+        "max-16-stereo": (sound(stereo, "s16"), {"level": "max", **none}),
+        "balanced-u8": (sound(mono, "u8"), none),
+        "balanced-float": (sound(stereo, "f32"), none),
+        "fast-alaw": (sound(mono, "alaw", 8000), {"level": "fast"}),
+        "balanced-ulaw": (sound(mono, "mulaw", 8000), none),
+        "balanced-aiff": (aiff(stereo), none),
+        "fast-chunks": (chunked(sound(mono, "s16")), {"level": "fast"}),
+        "balanced-list": (sound(steps, "s16"), none),
+        "balanced-shift": (sound(mono // 4096 * 4096, "s24"), none),
+        "balanced-stored": (sound(noise, "s24"), none),
+        "fast-copies": (sound(np.repeat(mono // 512 * 256, 3, 1) * [1, 1, -1], "s16"), {"level": "fast"}),
+        "balanced-segments": (sound(both, "s16"), {"segment": 100, **none}),
+        "fast-empty": (sound(mono[:0], "s16"), {"level": "fast"}),
+        "balanced-digits-2": (sound(mono, "s16", 8000), {"network": "digits-2"}),
+        "max-piano-1-stereo": (sound(stereo[:400], "s16"), {"level": "max", "network": "piano-1"}),
+        "balanced-general-1": (sound(mono, "s24"), {"network": "general-1"}),
+        "mulaw": (sound(mono, "s16"), {"mode": "mulaw", **none}),
+        "mulaw-general-1-stereo": (sound(stereo, "s24"), {"mode": "mulaw", "network": "general-1"}),
     }
     return found
 
