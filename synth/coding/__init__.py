@@ -1,6 +1,7 @@
 """The lossless codec's core: a segment of integer samples to bytes and back, the same bytes on every machine.
 
 What a segment was (frames, channels, bits, level) is not in its bytes; a container keeps that, and a checksum.
+segment.cpp, or where it is not compiled segment.py, the specification, does the work.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synth import engine
 from synth.errors import CodecError, EngineError
 
 if TYPE_CHECKING:
@@ -32,26 +34,26 @@ def _check(channels: int, bits: int, level: str, network: Any) -> int:
     return LEVELS.index(level)
 
 
-def _native() -> tuple[Any, str]:
-    """The compiled module, and the instruction set to use."""
-    from synth import engine
-
-    if not engine.has_native():
-        raise EngineError(f"the codec needs the compiled engine: {engine.ADVICE}")
+def _native(network: Engine | None) -> tuple[Any, str, Any]:
+    """The compiled module, the instruction set to use, and the module's form of a native engine."""
     from synth.engine import _kernel, native
 
-    return _kernel, native.chosen_set()
-
-
-def _packed(network: Engine | None) -> Any:
-    """The kernel's form of a native engine."""
     if network is None:
-        return None
-    from synth.engine.native import NativeEngine
-
-    if not isinstance(network, NativeEngine):
+        return _kernel, native.chosen_set(), None
+    if not isinstance(network, native.NativeEngine):
         raise EngineError(f"engine {network.name}: the compiled codec needs a native engine")
-    return network.network
+    return _kernel, native.chosen_set(), network.network
+
+
+def _specified(network: Engine | None) -> tuple[Any, Any]:
+    """The specification, which does the same slowly, and the engine that it can listen to."""
+    engine.warn_slow()
+    from synth.coding import segment
+    from synth.engine.reference import ReferenceEngine
+
+    if network is not None and not isinstance(network, ReferenceEngine):
+        raise EngineError(f"engine {network.name}: the codec in NumPy needs the reference engine")
+    return segment, network
 
 
 def encode_segment(samples: NDArray[Any], bits: int, level: str = "balanced", network: Engine | None = None) -> bytes:
@@ -68,8 +70,14 @@ def encode_segment(samples: NDArray[Any], bits: int, level: str = "balanced", ne
     bound = 1 << (bits - 1)
     if samples.size and not -bound <= int(samples.min()) <= int(samples.max()) < bound:
         raise CodecError(f"samples: not all of {bits} bits")
-    kernel, chosen = _native()
-    data: bytes = kernel.encode_segment(chosen, np.ascontiguousarray(samples, np.int32), bits, number, _packed(network))
+    whole = np.ascontiguousarray(samples, np.int32)
+    data: bytes
+    if engine.has_native():
+        kernel, chosen, listening = _native(network)
+        data = kernel.encode_segment(chosen, whole, bits, number, listening)
+    else:
+        slow, listening = _specified(network)
+        data = slow.encode_segment(whole, bits, level, listening)
     return data
 
 
@@ -88,11 +96,14 @@ def decode_segment(
     number = _check(channels, bits, level, network)
     if frames < 0:
         raise CodecError(f"{frames} frames: must be 0 or more")
-    kernel, chosen = _native()
+    samples: NDArray[np.int32]
     try:
-        samples: NDArray[np.int32] = kernel.decode_segment(
-            chosen, data, frames, channels, bits, number, _packed(network)
-        )
+        if engine.has_native():
+            kernel, chosen, listening = _native(network)
+            samples = kernel.decode_segment(chosen, data, frames, channels, bits, number, listening)
+        else:
+            slow, listening = _specified(network)
+            samples = slow.decode_segment(data, frames, channels, bits, level, listening)
     except (ValueError, MemoryError) as error:
         raise CodecError(str(error) or "segment: memory is out") from None
     return samples

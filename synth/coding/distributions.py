@@ -89,8 +89,12 @@ class Grid:
     threshold: list[int] = field(init=False)  # first rank of each code
 
     def __post_init__(self) -> None:
-        every = np.array(self.values) if self.values else self.first + np.arange(self.count) * self.unit
-        self.threshold = [int(n) for n in np.searchsorted(every, np.array(self.starts), side="left")]
+        starts = np.array(self.starts)
+        if self.values:
+            ranks = np.searchsorted(np.array(self.values), starts, side="left")
+        else:
+            ranks = np.clip(np.ceil((starts - self.first) / self.unit), 0, self.count)
+        self.threshold = [int(rank) for rank in ranks]
 
     def value(self, rank: int) -> float:
         return self.values[rank] if self.values else self.first + rank * self.unit

@@ -57,7 +57,8 @@ def has_native() -> bool:
 
 
 @functools.cache
-def _warn_slow() -> None:
+def warn_slow() -> None:
+    """Says once that the compiled engine is missing."""
     warnings.warn(f"the native engine is not built, the slow reference engine runs: {ADVICE}", stacklevel=4)
 
 
@@ -85,7 +86,7 @@ def create(config: ModelConfig, tensors: dict[str, NDArray[Any]], prefer: str = 
 
         return NativeEngine(config, tensors)
     if prefer == "auto":
-        _warn_slow()
+        warn_slow()
     from synth.engine.layout import check
     from synth.engine.reference import ReferenceEngine
 
@@ -101,7 +102,7 @@ def predict_codes(
         from synth.engine import native
 
         return native.predict_codes(codes, tensors)
-    _warn_slow()
+    warn_slow()
     from synth.engine import predictor
 
     return predictor.predict_codes(codes, tensors)
