@@ -201,6 +201,8 @@ def decompress_stream(
     if opened.header.kind == "flac":
         return _restore_flac(opened, write, tick)
     header = opened.header
+    if header.kind == "array" and header.encoding == "s8":
+        header = replace(header, encoding="u8")  # what a WAV file has of 8 bits
     big = header.big and header.kind != "array"
     frames, head = 0, b""
     if part is None and (header.plain or header.kind == "array"):

@@ -19,6 +19,13 @@ MAGIC = b"\xb5SY"
 VERSION = 1
 KINDS = ("wav", "aiff", "flac", "array")
 ENCODINGS = ("u8", "s8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i")
+OF_KIND = {
+    "wav": {"u8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i"},
+    "aiff": set(ENCODINGS),
+    "flac": {"s8", "s16", "s24"},
+    "array": {"u8", "s8", "s16", "s24"},
+}
+"""The encodings that files of a kind can have."""
 LEVELS = ("fast", "balanced", "max")
 MODES = ("lossless", "mulaw")
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000)
@@ -293,6 +300,7 @@ class Reader:
             version < 1
             or level >= len(LEVELS)
             or packed >= len(ENCODINGS)
+            or ENCODINGS[packed] not in OF_KIND[KINDS[what & 3]]
             or not 1 <= rate <= MOST_RATE
             or not storable_suffix(suffix or "")
         ):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -41,10 +43,9 @@ def test_a_file_is_what_format_md_says() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(
+    st.sampled_from([(kind, encoding) for kind in container.KINDS for encoding in container.OF_KIND[kind]]),
     st.builds(
-        Header,
-        st.sampled_from(container.KINDS),
-        st.sampled_from(container.ENCODINGS),
+        functools.partial(Header, "wav", "s16"),
         st.integers(1, 8),
         st.one_of(st.sampled_from(container.RATES), st.integers(1, container.MOST_RATE)),
         st.sampled_from(container.LEVELS),
@@ -55,7 +56,8 @@ def test_a_file_is_what_format_md_says() -> None:
         checkpoint=st.sampled_from([b"", b"8 bytes!"]),
     )
 )
-def test_headers_come_back(header: Header) -> None:
+def test_headers_come_back(kind: tuple[str, str], header: Header) -> None:
+    header = replace(header, kind=kind[0], encoding=kind[1])
     data = container.pack_header(header)
     assert Reader(io.BytesIO(data), "x").header == header
 
@@ -96,7 +98,7 @@ def test_one_segment_needs_no_index() -> None:
     assert Reader(io.BytesIO(out.getvalue()), "x").index() is None
 
 
-@pytest.mark.parametrize("at,value", [(4, 0x08), (5, 0x18), (5, 0x80), (6, 15)])
+@pytest.mark.parametrize("at,value", [(4, 0x08), (4, 0x04), (4, 0x02), (5, 0x18), (5, 0x80), (6, 15)])
 def test_what_this_version_does_not_know_is_refused(at: int, value: int) -> None:
     data = bytearray(container.pack_header(Header("wav", "mulaw", 1, 8000, "fast")))
     data[at] = value
