@@ -109,6 +109,8 @@ class FlacMaker:
         """The whole file through `write`."""
         self._sound.close()
         blocks = list(_metadata(self._file))
+        if not blocks:
+            raise OutputError(f"{self._name}: can't be written as FLAC (it has no samples)")
         frames_at = self._file.tell()
         head = bytes([_STREAMINFO]) + len(blocks[0][1]).to_bytes(3, "big") + blocks[0][1] + self.head
         starts, at = [], 0

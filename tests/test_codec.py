@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import Any
 
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from packed import chunk, form, packed, tones, unpacked, wav, wav16
 
 import synth
-from synth import codec, coding, engine, pcm
-from synth.errors import AudioError, CodecError
+from synth import codec, coding, container, engine, pcm
+from synth.container import Header
+from synth.errors import AudioError, CodecError, OutputError
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
 SEGMENT = 96
@@ -80,6 +82,20 @@ def test_a_flac_comes_back_with_samples_and_tags(subtype: str, bits: int, tmp_pa
     with soundfile.SoundFile(tmp_path / "y.flac") as back:
         assert (back.title, back.artist, back.subtype, back.samplerate) == ("a title", "Ä", subtype, 44100)
         np.testing.assert_array_equal(back.read(dtype="int32"), sound)
+
+
+def test_no_flac_is_made_of_no_samples() -> None:
+    """libsndfile neither reads nor writes one, so that no .syn file of ours is like that."""
+    out = io.BytesIO()
+    container.Writer(out.write, Header("flac", "s16", 1, 8000, "fast", 0)).end(hashlib.md5().digest())
+    with pytest.raises(OutputError, match=r"x.syn: can't be written as FLAC \(it has no samples\)"):
+        unpacked(out.getvalue())
+
+
+def test_an_array_of_int8_becomes_a_wav() -> None:
+    wave = np.array([-128, -1, 0, 127, 5], np.int8)
+    back, rate = soundfile.read(io.BytesIO(unpacked(synth.compress(wave, 8000, level="fast"))), dtype="int16")
+    np.testing.assert_array_equal(back, wave.astype(np.int16) << 8)
 
 
 @settings(deadline=None, max_examples=20)
