@@ -54,7 +54,7 @@ def test_a_file_is_what_format_md_says() -> None:
         st.booleans(),
         st.sampled_from([None, "", ".wav", ".x"]),
         checkpoint=st.sampled_from([b"", b"8 bytes!"]),
-    )
+    ),
 )
 def test_headers_come_back(kind: tuple[str, str], header: Header) -> None:
     header = replace(header, kind=kind[0], encoding=kind[1])

@@ -1,0 +1,65 @@
+"""Builds segments.cpp under AddressSanitizer and UBSan and runs it, then files.py: what BENCHMARKS.md records.
+
+python tests/fuzz/run.py [--segments N] [--files N] [--seed S] [--build FOLDER]
+
+Ends with 1 where a damaged segment or file does anything but give samples or an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(ROOT), str(HERE.parent)]
+
+from golden import checkpoints, run  # noqa: E402
+
+NETWORKS = ("labelled", "sparse")
+"""Those of the golden test that listen."""
+
+
+def lacking() -> str:
+    """Why the program can't be built here; empty when it can."""
+    return run.lacking(run.Build(run.NATIVE, "g++", "-O1", run.SANITIZE))
+
+
+def build(folder: Path) -> Path:
+    """The program, built; CalledProcessError with its output where that fails."""
+    ninja = run._tool("ninja")
+    maker = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"] if ninja else ["-G", "Unix Makefiles"]
+    cmake = str(run._tool("cmake"))
+    for command in (
+        [cmake, "-S", str(HERE), "-B", str(folder), *maker, "-DCMAKE_CXX_COMPILER=g++"],
+        [cmake, "--build", str(folder)],
+    ):
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    return folder / "segments"
+
+
+def segments(program: Path, count: int, seed: int) -> subprocess.CompletedProcess[str]:
+    """The program's run over so many mutants."""
+    files = [path for path in checkpoints.write(program.parent / "checkpoints") if path.stem in NETWORKS]
+    command = [str(program), str(count), str(seed), *map(str, files)]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def main() -> int:
+    """Both, one line each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--segments", type=int, default=800_000, help="mutants of segments")
+    parser.add_argument("--files", type=int, default=250_000, help="mutants of .syn files")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--build", type=Path, default=ROOT / "build" / "fuzz", help="where to build")
+    chosen = parser.parse_args()
+    done = segments(build(chosen.build), chosen.segments, chosen.seed)
+    print(done.stdout.splitlines()[-1] if done.returncode == 0 else done.stdout, flush=True)
+    files = subprocess.run([sys.executable, str(HERE / "files.py"), str(chosen.files), str(chosen.seed)])
+    return 1 if done.returncode or files.returncode else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
