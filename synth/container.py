@@ -301,6 +301,7 @@ class Reader:
             or level >= len(LEVELS)
             or packed >= len(ENCODINGS)
             or ENCODINGS[packed] not in OF_KIND[KINDS[what & 3]]
+            or (what & 64 and KINDS[what & 3] != "wav")
             or not 1 <= rate <= MOST_RATE
             or not storable_suffix(suffix or "")
         ):

@@ -57,7 +57,7 @@ def test_a_file_is_what_format_md_says() -> None:
     ),
 )
 def test_headers_come_back(kind: tuple[str, str], header: Header) -> None:
-    header = replace(header, kind=kind[0], encoding=kind[1])
+    header = replace(header, kind=kind[0], encoding=kind[1], plain=header.plain and kind[0] == "wav")
     data = container.pack_header(header)
     assert Reader(io.BytesIO(data), "x").header == header
 
@@ -98,7 +98,7 @@ def test_one_segment_needs_no_index() -> None:
     assert Reader(io.BytesIO(out.getvalue()), "x").index() is None
 
 
-@pytest.mark.parametrize("at,value", [(4, 0x08), (4, 0x04), (4, 0x02), (5, 0x18), (5, 0x80), (6, 15)])
+@pytest.mark.parametrize("at,value", [(4, 0x08), (4, 0x04), (4, 0x02), (4, 0x49), (5, 0x18), (5, 0x80), (6, 15)])
 def test_what_this_version_does_not_know_is_refused(at: int, value: int) -> None:
     data = bytearray(container.pack_header(Header("wav", "mulaw", 1, 8000, "fast")))
     data[at] = value

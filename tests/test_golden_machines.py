@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from golden import checkpoints, run, scenario
+from golden import checkpoints, coded, run, scenario
 
-from synth import engine
+from synth import coding, engine
 
 EXPECTED = run.expected()
 MADE = [pytest.param(b, id=b.name, marks=[pytest.mark.slow] if i else []) for i, b in enumerate(run.BUILDS)]
+
+LEVELS = [pytest.param(level, marks=[pytest.mark.slow] if level != "fast" else []) for level in coding.LEVELS]
 
 
 def wanted(network: str) -> dict[str, str]:
@@ -26,7 +28,8 @@ def files() -> list[Path]:
 
 
 def test_no_hash_is_left_over() -> None:
-    assert set(EXPECTED) == {(name, what) for name in checkpoints.NETWORKS for what in scenario.SCENARIOS}
+    engines = {(name, what) for name in checkpoints.NETWORKS for what in scenario.SCENARIOS}
+    assert set(EXPECTED) == engines | {(coded.NAME, name) for name in coded.names()}
 
 
 @pytest.mark.parametrize("name", ["reference", *engine.instruction_sets()])
@@ -36,6 +39,22 @@ def test_engines(network: str, name: str, monkeypatch: pytest.MonkeyPatch) -> No
     config, tensors = checkpoints.NETWORKS[network][0], checkpoints.tensors(network)
     made: Any = engine.create(config, tensors, "reference" if name == "reference" else "native")
     assert scenario.digests(made) == wanted(network)
+
+
+@pytest.mark.parametrize("chosen", engine.instruction_sets())
+def test_coded_segments(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTH_ISA", chosen)
+    assert {name: coded.digest(name, "native") for name in coded.names()} == wanted(coded.NAME)
+
+
+@pytest.mark.parametrize(
+    "level", [coding.LEVELS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in coding.LEVELS[1:])]
+)
+def test_coded_segments_as_specified(level: str) -> None:
+    short = {f"{kind}-{level}" for kind in coded.CASES if kind not in coded.SLOW}
+    assert {name: coded.digest(name, "reference") for name in short} == {
+        name: wanted(coded.NAME)[name] for name in short
+    }
 
 
 @pytest.mark.parametrize("build", MADE)

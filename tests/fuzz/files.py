@@ -122,7 +122,7 @@ def make_case(draw: random.Random, network: str) -> Case:
 
 
 def attempt(draw: random.Random, case: Case, data: bytes, forged: bool) -> str:
-    """What became of a file: "refused", "right", "saved" or "long"; AssertionError where that is not what it should be."""
+    """What became of a file: refused, right, saved or long; AssertionError where that is not what it should be."""
     way = draw.choice(["whole", "whole", "whole", "samples", "array", "salvage", "part"])
     out = Sink()
     try:

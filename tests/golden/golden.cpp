@@ -1,14 +1,16 @@
 // The golden test: checkpoints in, for each of them, for each scenario and instruction set a hash of the samples and
-// states out. scenario.py is the same in Python; expected.txt has what must come out, on every machine.
+// states out, and of coded segments. scenario.py and coded.py are the same in Python; expected.txt has what must come
+// out, on every machine.
 #include <array>
 #include <cstdio>
 #include <functional>
 #include <optional>
 #include <utility>
 
+#include "checkpoint.hpp"
+#include "coded.hpp"
 #include "dispatch.hpp"
 #include "engine.hpp"
-#include "checkpoint.hpp"
 #include "sha256.hpp"
 
 namespace {
@@ -178,14 +180,44 @@ void predicted(Session& session) {
     }
 }
 
+void heard(Session& session) {
+    std::vector<int32_t> samples = samples_of(kCoded[0]);
+    samples.resize(18);
+    const std::shared_ptr<const synth::Network>& network = session.network;
+    for (const int level : {1, 2})
+        session.add("heard", coded(coding_of(network->api), {1, 16, level, network}, samples));
+}
+
 constexpr std::pair<const char*, void (*)(Session&)> kScenarios[] = {
     {"drawn", drawn},       {"tempered", tempered}, {"greedy", greedy}, {"top", top}, {"labelled", labelled},
     {"forced", forced},     {"looked", looked},     {"restored", restored}, {"far", far}, {"predicted", predicted},
+    {"heard", heard},
 };
 
 std::string stem(const std::string& path) {
     const size_t from = path.find_last_of("/\\") + 1;
     return path.substr(from, path.find_last_of('.') - from);
+}
+
+// Prints the hashes of segments that no network listens to; false if two instruction sets differ.
+bool run_codec() {
+    bool same = true;
+    for (const Coded& segment : kCoded) {
+        const std::vector<int32_t> samples = samples_of(segment);
+        for (int level = 0; level < 3; ++level) {
+            std::string first;
+            for (const synth::Api* api : synth::instruction_sets()) {
+                Sha256 hash;
+                for (const uint8_t byte : coded(coding_of(*api), {segment.channels, segment.bits, level, nullptr}, samples))
+                    hash.add(byte);
+                const std::string text = hash.hex().substr(0, 32);
+                std::printf("codec %s-%s %s %s\n", segment.kind, kLevelNames[level], api->name, text.c_str());
+                same = same && (first.empty() || first == text);
+                first = text;
+            }
+        }
+    }
+    return same;
 }
 
 // Prints the hashes of one checkpoint; false if two instruction sets differ.
@@ -211,7 +243,7 @@ bool run(const std::string& path) {
 }  // namespace
 
 int main(int count, char** arguments) try {
-    bool same = true;
+    bool same = run_codec();
     for (int i = 1; i < count; ++i) same = run(arguments[i]) && same;
     if (!same) std::fputs("instruction sets differ\n", stderr);
     return same ? 0 : 1;

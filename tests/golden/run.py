@@ -2,7 +2,8 @@
 
 python tests/golden/run.py [--only TEXT] [--jobs N] [--build FOLDER]
 
-Ends with 1 when a build fails, a hash differs or a sanitizer reports; what lacks its tools is skipped, with the reason.
+expected.py writes expected.txt anew. Ends with 1 when a build fails, a hash differs or a sanitizer reports; what lacks
+its tools is skipped, with the reason.
 """
 
 from __future__ import annotations

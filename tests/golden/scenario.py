@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from golden import coded
 from numpy.typing import NDArray
 
+from synth import coding
+from synth.coding import segment
 from synth.config import Draw
 
 PLAIN, GREEDY, ALL = Draw(), Draw(0), 1 << 32
@@ -142,6 +145,13 @@ def _predicted(session: Session) -> None:
             session.add("predicted", values[0])
 
 
+def _heard(session: Session) -> None:
+    samples = coded.samples("mono")[:18]
+    encode = coding.encode_segment if session.engine.name == "native" else segment.encode_segment
+    for level in ("balanced", "max"):
+        session.add("heard", np.frombuffer(encode(samples, 16, level, session.engine), np.uint8))
+
+
 SCENARIOS: dict[str, Callable[[Session], None]] = {
     "drawn": _drawn,
     "tempered": _tempered,
@@ -153,6 +163,7 @@ SCENARIOS: dict[str, Callable[[Session], None]] = {
     "restored": _restored,
     "far": _far,
     "predicted": _predicted,
+    "heard": _heard,
 }
 
 

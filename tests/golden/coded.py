@@ -1,0 +1,81 @@
+"""The segments that the golden test codes, without a network; coded.hpp makes the same. Integers alone decide them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth import coding, mulaw
+from synth.coding import segment
+
+NAME = "codec"
+"""Stands where hashes of networks have the network's name."""
+# kind: frames, channels, bits
+CASES: dict[str, tuple[int, int, int]] = {
+    "mono": (80, 1, 16),
+    "stereo": (36, 2, 8),
+    "three": (24, 3, 24),
+    "silence": (50, 2, 16),
+    "square": (150, 1, 16),
+    "list": (140, 1, 16),
+    "codes": (60, 1, 16),
+    "copies": (30, 4, 16),
+    "low": (60, 1, 24),
+    "noise": (30, 2, 16),
+    "long": (1200, 1, 16),
+}
+SLOW = ("long",)
+"""Too long for the specification."""
+
+
+def samples(kind: str) -> NDArray[np.int32]:
+    """A segment [frames, channels]."""
+    frames, channels, bits = CASES[kind]
+    bound, state = 1 << (bits - 1), 1
+    memory = [[0, 0] for _ in range(channels)]
+    out = np.zeros((frames, channels), np.int32)
+    for t in range(frames):
+        for c in range(channels):
+            state = (state * 1103515245 + 12345) % 2**31
+            noise = state >> 4
+            y1, y2 = memory[c]
+            y = (y1 * (1990 - 3 * c) - y2 * 1004 >> 10) + (noise % 2001 - 1000) * (32 if 2 * t > frames else 8)
+            memory[c] = [y, y1]
+            value = y * 16 + noise % 16 >> 24 - bits
+            value = min(max(value, 1 - bound), bound - 1)
+            if kind == "silence":
+                value = 0
+            elif kind == "square":
+                value = bound - 1 if t // 9 % 2 else -bound
+            elif kind == "list":
+                value = (noise % 11 - 5) ** 3 * 37
+            elif kind == "codes":
+                value = int(mulaw.DECODE[noise % 256])
+            elif kind == "copies" and c:
+                value = int(out[t, 0]) * (-1 if c % 2 else 1)
+            elif kind == "low":
+                value = value >> 6 << 6
+            elif kind == "noise":
+                value = noise % (2 * bound) - bound
+            out[t, c] = value
+    return out
+
+
+def names() -> list[str]:
+    """What is coded: each kind at each level."""
+    return [f"{kind}-{level}" for kind in CASES for level in coding.LEVELS]
+
+
+def digest(name: str, engine: str) -> str:
+    """The hash of one segment's bytes, by the compiled codec ("native") or by the specification."""
+    kind, _, level = name.partition("-")
+    made: Any = samples(kind)
+    bits = CASES[kind][2]
+    encode = coding.encode_segment if engine == "native" else segment.encode_segment
+    data = encode(made, bits, level)
+    if engine == "native":
+        assert np.array_equal(coding.decode_segment(data, *made.shape, bits, level), made)
+    return hashlib.sha256(data).hexdigest()[:32]
