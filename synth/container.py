@@ -135,7 +135,7 @@ class Writer:
 
     def coded(self, frames: int, data: bytes) -> None:
         """A segment's coded samples."""
-        self._samples(CODED, frames, varint(len(data)) + data)
+        self._samples(CODED, frames, data)
 
     def constant(self, frames: int, values: tuple[int, ...]) -> None:
         """Frames that are all the same: the value of each channel."""
@@ -155,7 +155,7 @@ class Writer:
         """What is known only now."""
         if self._only:
             (kind, data), self._only = self._only, None
-            self._block(kind, data)
+            self._put_block(kind, data)
             self._put(md5)
             return
         count = len(self._index) if 1 < self.segments and len(self._index) <= MOST_BLOCKS else 0
@@ -181,6 +181,9 @@ class Writer:
         if self._only:
             (kind, only), self._only = self._only, None
             self._block((self._header.frames or 0) << 2 | kind, only)
+        self._put_block(tag, varint(len(data)) + data if tag & 3 == CODED else data)
+
+    def _put_block(self, tag: int, data: bytes) -> None:
         data = varint(tag) + data
         data += _crc(data, self._crc)
         self._index.append((tag, len(data)))
@@ -218,6 +221,7 @@ class Reader:
         self.name, self._source = name, source
         self._at, self._seen = 0, bytearray()
         self._last = False  # the end follows, without its tag
+        self._ahead = b""
         try:
             self.header = self._read_header()
         except CodecError as error:
@@ -252,7 +256,7 @@ class Reader:
     def seek(self, at: int, frames: int) -> None:
         """Go on with the block at a place, before which so many frames are."""
         self._source.seek(at)
-        self._at, self.frames, self._last = at, frames, False
+        self._at, self.frames, self._last, self._ahead = at, frames, False, b""
 
     def index(self) -> list[Block] | None:
         """The blocks of a seekable file, as its end tells them, and the end itself; None where it has no good index."""
@@ -316,6 +320,9 @@ class Reader:
             raise CodecError(f"a block of {count}")
 
     def _with_data(self, block: Block) -> Block:
+        if self._last:
+            most = 4 * block.count * self.header.channels + (1 << 20)
+            return replace(block, data=self._up_to_the_end(most, 4 + 16))
         size = self._varint()
         if block.kind == RAW:
             most, size = block.count, size or block.count
@@ -361,13 +368,31 @@ class Reader:
             if shift > 56:
                 raise CodecError("a number that is too long")
 
-    def _read(self, count: int) -> bytes:
+    def _up_to_the_end(self, most: int, left: int) -> bytes:
+        """All that there is but for the last `left` bytes, which `_read` gives."""
+        data = self._gather(most + left + 1)
+        if not left < len(data) <= most + left:
+            raise CodecError(
+                f"is cut short at byte {self._at + len(data)}" if len(data) <= left else "a block too long"
+            )
+        data, self._ahead = data[:-left], data[-left:]
+        self._at += len(data)
+        self._seen += data
+        return data
+
+    def _gather(self, count: int) -> bytes:
         data = self._source.read(count)
         while data and len(data) < count:
             more = self._source.read(count - len(data))
             if not more:
                 break
             data += more
+        return data
+
+    def _read(self, count: int) -> bytes:
+        data, self._ahead = self._ahead[:count], self._ahead[count:]
+        if len(data) < count:
+            data += self._gather(count - len(data))
         self._at += len(data)
         if len(data) < count:
             raise CodecError(f"is cut short at byte {self._at}")

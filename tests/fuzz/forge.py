@@ -77,6 +77,8 @@ def _block(cursor: _Cursor, channels: int, first: bool) -> Unit:
         return unit
     if kind == container.CONSTANT:
         unit = Unit([field, *(cursor.varint()[0] for _ in range(channels))])
+    elif kind == container.CODED and not count:
+        unit = Unit([field, cursor.take(len(cursor.data) - 20 - cursor.at)])
     else:
         size_field, size = cursor.varint()
         unit = Unit([field, size_field, cursor.take(size or count)])
