@@ -21,6 +21,7 @@ AUTO, NONE = "auto", "none"
 DIGEST = 8
 TRIAL = 16384
 """Samples of a file, of all channels, on which networks are tried."""
+TRIAL_LEVEL = "balanced"
 
 
 @dataclass(frozen=True)
@@ -75,20 +76,23 @@ def newest() -> list[str]:
     return list(latest.values())
 
 
-def choose(samples: NDArray[np.int32], bits: int, level: str) -> Network | None:
-    """The bundled network that makes the middle of the samples [frames, channels] shortest, or None where none does."""
+def choose(samples: NDArray[np.int32], bits: int) -> Network | None:
+    """The bundled network that makes the middle of the samples [frames, channels] shortest, or None where none does.
+
+    At level balanced, whatever the level is to be: level max agrees and takes four times as long.
+    """
     from synth import checkpoint
 
     frames = min(len(samples), max(1, TRIAL // samples.shape[1]))
     first = (len(samples) - frames) // 2
     middle = np.ascontiguousarray(samples[first : first + frames])
-    best, least = None, len(coding.encode_segment(middle, bits, level))
+    best, least = None, len(coding.encode_segment(middle, bits, TRIAL_LEVEL))
     for name in newest():
         try:
             network = named(str(checkpoint.find(name)))
         except CheckpointError:
             continue  # of another kind
-        size = len(coding.encode_segment(middle, bits, level, network.engine)) + DIGEST * frames // len(samples)
+        size = len(coding.encode_segment(middle, bits, TRIAL_LEVEL, network.engine)) + DIGEST * frames // len(samples)
         if size < least:
             best, least = network, size
     return best

@@ -86,6 +86,6 @@ def test_level_fast_takes_none() -> None:
 
 def test_auto_takes_none_where_none_is_best() -> None:
     noise = np.random.default_rng(1).integers(-32768, 32768, 3000).astype(np.int16)
-    assert networks.choose(noise[:, None].astype(np.int32), 16, "balanced") is None
+    assert networks.choose(noise[:, None].astype(np.int32), 16) is None
     assert len(synth.compress(noise, 8000)) == len(synth.compress(noise, 8000, checkpoint="none"))
     assert synth.decompress(synth.compress(noise[:0], 8000))[0].shape == (0,)
