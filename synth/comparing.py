@@ -87,13 +87,18 @@ def left_out(data: Mapping[str, Any], labels: Mapping[str, tuple[str, ...]], ref
 
 def lines(data: Mapping[str, Any]) -> list[str]:
     """The report as lines for people."""
-    first, last = data["seeds"]
     found = [
-        f"{data['checkpoint']}: {data['files']} files of {data['seconds']:g} s, seeds {first} to {last},"
+        f"{data['checkpoint']}: {data['files']} files of {data['seconds']:g} s, {seeds(data)},"
         f" temperature {data['temperature']:g}"
     ]
     found += [f"{name}: {made}" + (f" (real {real})" if real else "") for name, made, real in rows(data)]
     return [*found, *(f"left out: {why}" for why in data["left_out"])]
+
+
+def seeds(data: Mapping[str, Any]) -> str:
+    """The seeds in use, for people."""
+    first, last = data["seeds"]
+    return f"seed {first}" if first == last else f"seeds {first} to {last}"
 
 
 def rows(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -117,17 +122,17 @@ def rows(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             name = f"copying, 1st percentile of distances to training by {measure}"
             found.append((name, f"{verdict['generated']:.3f}, {passed}", f"{verdict['real']:.3f}"))
     own, real = data["levels"]["generated"], data["levels"]["real"]
-    for name, key, form in _LEVELS:
-        found.append((name, form.format(own[key]), form.format(real[key]) if real else ""))
+    for name, key, scale, form in _LEVELS:
+        found.append((name, form.format(scale * own[key]), form.format(scale * real[key]) if real else ""))
     return found
 
 
 _LEVELS = (
-    ("median RMS", "median_rms", "{:.4f}"),
-    ("median seconds from first to last sound", "median_sounding_seconds", "{:.2f}"),
-    ("silent frames", "silence", "{:.1%}"),
-    ("clipped samples", "clipping", "{:.3%}"),
-    ("median DC offset", "dc_offset", "{:.5f}"),
+    ("median RMS", "median_rms", 1, "{:.4f}"),
+    ("median seconds from first to last sound", "median_sounding_seconds", 1, "{:.2f}"),
+    ("silent frames", "silence", 100, "{:.1f} %"),
+    ("clipped samples", "clipping", 100, "{:.3f} %"),
+    ("median DC offset", "dc_offset", 1, "{:.5f}"),
 )
 
 

@@ -89,8 +89,8 @@ def _blocks(
 ) -> Iterator[tuple[Floats, Floats]]:
     """Training sound end to end in blocks: waves (blocks, size), which overlap, and weights (blocks, starts).
 
-    A weight is 1 over the norm of the stretch of `length` that starts there; 0 where that is silent or reaches into the
-    next clip.
+    A weight is 1 over the norm of the stretch of `length` that starts there, less its mean (an excerpt has none); 0
+    where that is silent or reaches into the next clip.
     """
     waves: list[Floats] = []
     weights: list[Floats] = []
@@ -116,9 +116,10 @@ def _blocks(
 
 
 def _inverse_norms(wave: Floats, length: int) -> Floats:
-    """Of every stretch of a clip (n,) by its start: (n,), 0 for those that end after it and for silent ones."""
+    """Of every stretch of a clip (n,), less its mean, by its start: (n,), 0 for those beyond its end, or silent."""
+    sums = np.concatenate([[0.0], np.cumsum(wave, dtype=np.float64)])
     energy = np.concatenate([[0.0], np.cumsum(wave.astype(np.float64) ** 2)])
-    found = energy[length:] - energy[:-length]
+    found = energy[length:] - energy[:-length] - (sums[length:] - sums[:-length]) ** 2 / length
     loud = found > length * _QUIET**2
     inverse = np.where(loud, 1 / np.sqrt(np.where(loud, found, 1.0)), 0.0)
     return np.pad(inverse, (0, len(wave) - len(inverse))).astype(np.float32)

@@ -25,13 +25,15 @@ p { max-width: 46rem; } .faint, caption { color: var(--faint); font-size: .875re
 .wide { overflow-x: auto; } .beside { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; } th { font-weight: 600; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; } .sounds td { text-align: left; }
-.confusion td, .confusion th { padding: .15rem .4rem; min-width: 1.6rem; text-align: center; border: 0;
+th:first-child, td:first-child { text-align: left; } .sounds { width: 100%; }
+.sounds td, .sounds th { text-align: left; white-space: nowrap; }
+.confusion td, .confusion th { padding: .15rem .4rem; min-width: 1.8rem; text-align: center; border: 0;
   font-size: .875rem; }
 .confusion td.right { outline: 1px solid var(--faint); outline-offset: -1px; }
-figure { display: inline-block; margin: 0 1rem .8rem 0; } figcaption { color: var(--faint); font-size: .8rem; }
-figure img { display: block; height: 96px; image-rendering: pixelated; border-radius: 3px; }
-audio { display: block; width: 240px; height: 32px; margin-top: 4px; }
+figure { display: inline-block; margin: .3rem 1rem .3rem 0; vertical-align: top; }
+figcaption { color: var(--faint); font-size: .8rem; }
+figure img { display: block; height: 112px; border-radius: 3px; }
+audio { display: block; width: 210px; height: 30px; margin-top: 4px; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 """
 
@@ -50,8 +52,9 @@ def render(data: Mapping[str, Any], sections: Sequence[Section], rate: int) -> b
     body = [f"<h1>{escape(title)}</h1>", _intro(data), _summary(data)]
     for key, label in data["labels"].items():
         body.append(_confusions(key, label))
-    for key, label in data["labels"].items():
-        body.append(_loudness(key, label))
+    loudness = "".join(_loudness(key, label) for key, label in data["labels"].items())
+    if loudness:
+        body.append(f'<h2>Median RMS</h2><div class="beside">{loudness}</div>')
     body += [_sounds(section, rate, _names(data)) for section in sections]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
     text = f'<!doctype html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head>\n<body>\n'
@@ -59,9 +62,8 @@ def render(data: Mapping[str, Any], sections: Sequence[Section], rate: int) -> b
 
 
 def _intro(data: Mapping[str, Any]) -> str:
-    first, last = data["seeds"]
     text = (
-        f"{data['files']} files of {data['seconds']:g} s from silence, seeds {first} to {last} for each combination of"
+        f"{data['files']} files of {data['seconds']:g} s from silence, {comparing.seeds(data)} for each combination of"
         f" labels, temperature {data['temperature']:g}, top-k {data['top_k']}, top-p {data['top_p']:g}."
     )
     if reference := data.get("reference"):
@@ -134,7 +136,7 @@ def _loudness(key: str, label: Mapping[str, Any]) -> str:
         ratio = f"{pair['generated'] / pair['real']:.2f}" if pair["generated"] is not None and pair["real"] else ""
         lines.append(f"<tr><td>{escape(value)}</td><td>{made}</td><td>{real}</td><td>{ratio}</td></tr>")
     head = f"<tr><th>{escape(key)}</th><th>Generated</th><th>Real</th><th>Ratio</th></tr>"
-    return f'<h2>{escape(key)}: median RMS</h2><div class="wide"><table>{head}{"".join(lines)}</table></div>'
+    return f'<div class="wide"><table>{head}{"".join(lines)}</table></div>'
 
 
 def _names(data: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
@@ -166,7 +168,8 @@ def _figures(takes: Iterable[Take], rate: int, names: Sequence[tuple[str, list[s
         sound = _inline("audio/wav", wav_header(len(take.sound), rate) + take.sound.astype("<i2").tobytes())
         found.append(
             f'<figure><figcaption>{escape(caption)}</figcaption><img alt="spectrogram of {escape(caption)}"'
-            f' style="width: {width}px" src="{picture}"><audio controls preload="none" src="{sound}"></audio></figure>'
+            f' style="width: {width}px" src="{picture}">'
+            f'<audio controls preload="metadata" src="{sound}"></audio></figure>'
         )
     return "".join(found)
 
