@@ -129,6 +129,7 @@ def rows(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 _LEVELS = (
     ("median RMS", "median_rms", 1, "{:.4f}"),
+    ("median seconds until the first sound", "median_onset_seconds", 1, "{:.2f}"),
     ("median seconds from first to last sound", "median_sounding_seconds", 1, "{:.2f}"),
     ("silent frames", "silence", 100, "{:.1f} %"),
     ("clipped samples", "clipping", 100, "{:.3f} %"),

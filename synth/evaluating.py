@@ -80,16 +80,18 @@ def evaluate(request: Request, progress: Progress) -> dict[str, Any]:
 
 
 def plan(labels: Labels, count: int, seed: int) -> list[Job]:
-    """The files to make, `count` for each combination of label values, with the seeds from `seed` on.
+    """The files to make, `count` for each combination of label values, each with a seed of its own, from `seed` on.
 
-    With more than 128 combinations each value has its files with the other keys unset. UsageError for too many files.
+    With the same seeds for all combinations the files would not be independent: of one seed they start to sound at the
+    same sample. With more than 128 combinations each value has its files with the other keys unset. UsageError for too
+    many files.
     """
     rows = bayes.rows_of(labels)
     if (total := len(rows) * count) > MOST_COUNT:
         raise UsageError(f"-n {count}: {count} files for each of {len(rows)} are {total}; at most {MOST_COUNT}")
-    if seed + count - 1 > MOST_SEED:
-        raise UsageError(f"--seed {seed} with -n {count}: the last seed would be above {MOST_SEED}")
-    return [Job(each, seed + number) for each in rows for number in range(count)]
+    if seed + total - 1 > MOST_SEED:
+        raise UsageError(f"--seed {seed} with {total} files: the last seed would be above {MOST_SEED}")
+    return [Job(each, seed + place * count + number) for place, each in enumerate(rows) for number in range(count)]
 
 
 def _check_report(request: Request) -> None:
@@ -189,7 +191,7 @@ def _facts(
         "files": files,
         "seconds": samples / model.sample_rate,
         "sample_rate": model.sample_rate,
-        "seeds": [request.seed, request.seed + request.count - 1],
+        "seeds": [request.seed, request.seed + files - 1],
         "temperature": request.temperature,
         "top_k": request.top_k,
         "top_p": request.top_p,

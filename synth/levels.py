@@ -17,10 +17,12 @@ _RANGE_DB = 40.0
 
 @dataclass(frozen=True)
 class Level:
-    """Of one sound: `rms` and `offset` (its mean) of full scale; `sounding` seconds from the first to the last frame
-    of 10 ms within 40 dB of the loudest; `silent` share of frames, `clipped` share of samples."""
+    """Of one sound: `rms` and `offset` (its mean) of full scale; `onset` seconds before the first frame of 10 ms within
+    40 dB of the loudest, `sounding` from there to the end of the last; `silent` share of frames, `clipped` share of
+    samples."""
 
     rms: float
+    onset: float
     sounding: float
     silent: float
     clipped: float
@@ -36,6 +38,7 @@ def measure(samples: NDArray[np.int16], rate: int) -> Level:
     loud = np.flatnonzero(frames > max(SILENCE, frames.max() * 10 ** (-_RANGE_DB / 20)))
     return Level(
         rms=float(np.sqrt(np.mean(wave**2)) / 32768),
+        onset=float(loud[0] * step / rate) if len(loud) else len(wave) / rate,
         sounding=float(min(len(wave), (loud[-1] + 1 - loud[0]) * step) / rate) if len(loud) else 0.0,
         silent=float(np.mean(frames <= SILENCE)),
         clipped=float(np.mean(np.abs(wave) >= CLIPPED)),
@@ -44,9 +47,10 @@ def measure(samples: NDArray[np.int16], rate: int) -> Level:
 
 
 def summary(levels: Sequence[Level]) -> dict[str, float]:
-    """Of several sounds: medians of RMS, of seconds that sound, of the offset's size; means of the shares."""
+    """Of several sounds: medians of RMS, of seconds until and of sound, of the offset's size; means of the shares."""
     return {
         "median_rms": float(np.median([level.rms for level in levels])),
+        "median_onset_seconds": float(np.median([level.onset for level in levels])),
         "median_sounding_seconds": float(np.median([level.sounding for level in levels])),
         "silence": float(np.mean([level.silent for level in levels])),
         "clipping": float(np.mean([level.clipped for level in levels])),

@@ -63,8 +63,8 @@ def render(data: Mapping[str, Any], sections: Sequence[Section], rate: int) -> b
 
 def _intro(data: Mapping[str, Any]) -> str:
     text = (
-        f"{data['files']} files of {data['seconds']:g} s from silence, {comparing.seeds(data)} for each combination of"
-        f" labels, temperature {data['temperature']:g}, top-k {data['top_k']}, top-p {data['top_p']:g}."
+        f"{data['files']} files of {data['seconds']:g} s from silence, {comparing.seeds(data)},"
+        f" temperature {data['temperature']:g}, top-k {data['top_k']}, top-p {data['top_p']:g}."
     )
     if reference := data.get("reference"):
         text += f" Reference: {reference['test']} test and {reference['train']} training files."

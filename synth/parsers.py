@@ -168,7 +168,7 @@ def _evaluate_parser(commands: Any) -> None:
         type=opt.integer(1, opt.MOST_COUNT),
         default=10,
         metavar="COUNT",
-        help="files for each combination of label values, of the seeds SEED to SEED+COUNT-1; with more than 128 "
+        help="files for each combination of label values, every file with the next seed; with more than 128 "
         "combinations, for each value by itself (default: 10)",
     )
     add("--reference", metavar="CORPUS", help="folder of real recordings to compare with")

@@ -13,7 +13,7 @@ def test_of_a_tone_between_silences() -> None:
     tone = sounds.tone(4000, amplitude=0.5)
     level = levels.measure(np.concatenate([np.zeros(1600, np.int16), tone, np.zeros(2400, np.int16)]), 8000)
     assert level.rms == pytest.approx(0.5 / np.sqrt(2) / np.sqrt(2), rel=1e-3)
-    assert level.sounding == pytest.approx(0.5, abs=0.01)
+    assert level.sounding == pytest.approx(0.5, abs=0.01) and level.onset == pytest.approx(0.2, abs=0.01)
     assert level.silent == pytest.approx(0.5, abs=0.01)
     assert level.clipped == 0 and abs(level.offset) < 1e-3
 
@@ -23,7 +23,7 @@ def test_clipping_offset_and_silence() -> None:
     assert levels.measure(square, 8000).clipped == 1
     assert levels.measure(np.full(1000, 3277, np.int16), 8000).offset == pytest.approx(0.1, abs=1e-4)
     silence = levels.measure(np.zeros(1000, np.int16), 8000)
-    assert (silence.rms, silence.sounding, silence.silent) == (0, 0, 1)
+    assert (silence.rms, silence.onset, silence.sounding, silence.silent) == (0, 0.125, 0, 1)
     assert levels.measure(np.array([20000], np.int16), 8000).sounding > 0
 
 
