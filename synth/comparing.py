@@ -131,6 +131,7 @@ _LEVELS = (
     ("median RMS", "median_rms", 1, "{:.4f}"),
     ("median seconds until the first sound", "median_onset_seconds", 1, "{:.2f}"),
     ("median seconds from first to last sound", "median_sounding_seconds", 1, "{:.2f}"),
+    ("silent files", "silent_files", 100, "{:.1f} %"),
     ("silent frames", "silence", 100, "{:.1f} %"),
     ("clipped samples", "clipping", 100, "{:.3f} %"),
     ("median DC offset", "dc_offset", 1, "{:.5f}"),

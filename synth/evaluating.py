@@ -299,7 +299,7 @@ def _sections(labels: Labels, made: list[Take], real: list[Take]) -> list[page.S
     kept = [take for take in made if take.sound is not None]
     truth = [take for take in real if take.sound is not None]
     if not labels:
-        return [page.Section("Sounds", [("", truth, kept)])] if kept else []
+        return [page.Section("sounds", [("", truth, kept)])] if kept else []
     found = []
     for key, (name, values) in enumerate(labels):
         lines = []

@@ -52,6 +52,7 @@ def summary(levels: Sequence[Level]) -> dict[str, float]:
         "median_rms": float(np.median([level.rms for level in levels])),
         "median_onset_seconds": float(np.median([level.onset for level in levels])),
         "median_sounding_seconds": float(np.median([level.sounding for level in levels])),
+        "silent_files": float(np.mean([level.silent == 1 for level in levels])),
         "silence": float(np.mean([level.silent for level in levels])),
         "clipping": float(np.mean([level.clipped for level in levels])),
         "dc_offset": float(np.median([abs(level.offset) for level in levels])),

@@ -12,7 +12,8 @@ from synth import comparing, png
 from synth.takes import Take
 from synth.writer import wav_header
 
-_PIXELS_A_SECOND = 250
+_PIXELS_A_SECOND, _MOST_PIXELS = 250, 460
+"""Width of a spectrogram: all of a table have the scale at which the longest still fits."""
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1f; --paper: #fdfdfc; --faint: #6a6a72; --line: #d9d9de;
   --mark: 28, 98, 182; --good: #1c7a3d; --bad: #b3261e; }
@@ -25,8 +26,8 @@ p { max-width: 46rem; } .faint, caption { color: var(--faint); font-size: .875re
 .wide { overflow-x: auto; } .beside { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; } th { font-weight: 600; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; } .sounds { width: 100%; }
-.sounds td, .sounds th { text-align: left; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } .sounds { width: 100%; min-width: 62rem; table-layout: fixed; }
+.sounds td, .sounds th { text-align: left; } .sounds th:first-child { width: 5.5rem; overflow-wrap: break-word; }
 .confusion td, .confusion th { padding: .15rem .4rem; min-width: 1.8rem; text-align: center; border: 0;
   font-size: .875rem; }
 .confusion td.right { outline: 1px solid var(--faint); outline-offset: -1px; }
@@ -72,11 +73,12 @@ def _intro(data: Mapping[str, Any]) -> str:
 
 
 def _summary(data: Mapping[str, Any]) -> str:
-    lines = []
+    lines, beside = [], data["levels"]["real"] is not None
     for name, made, real in comparing.rows(data):
         mark = ' class="bad"' if "TOO NEAR" in made else ' class="good"' if "no copies" in made else ""
-        lines.append(f"<tr><td>{escape(name)}</td><td{mark}>{escape(made)}</td><td>{escape(real)}</td></tr>")
-    head = "<tr><th>What</th><th>Generated</th><th>Real</th></tr>"
+        more = f"<td>{escape(real)}</td>" if beside else ""
+        lines.append(f"<tr><td>{escape(name)}</td><td{mark}>{escape(made)}</td>{more}</tr>")
+    head = f"<tr><th>What</th><th>Generated</th>{'<th>Real</th>' if beside else ''}</tr>"
     return f'<h2>Summary</h2><div class="wide"><table>{head}{"".join(lines)}</table></div>{_notes(data)}'
 
 
@@ -130,12 +132,14 @@ def _confusion(title: str, values: Sequence[str], heard: Sequence[str], table: S
 
 
 def _loudness(key: str, label: Mapping[str, Any]) -> str:
-    lines = []
+    lines, beside = [], any(pair["real"] is not None for pair in label["median_rms"].values())
     for value, pair in label["median_rms"].items():
         made, real = ("" if pair[who] is None else f"{pair[who]:.4f}" for who in ("generated", "real"))
         ratio = f"{pair['generated'] / pair['real']:.2f}" if pair["generated"] is not None and pair["real"] else ""
-        lines.append(f"<tr><td>{escape(value)}</td><td>{made}</td><td>{real}</td><td>{ratio}</td></tr>")
-    head = f"<tr><th>{escape(key)}</th><th>Generated</th><th>Real</th><th>Ratio</th></tr>"
+        more = f"<td>{real}</td><td>{ratio}</td>" if beside else ""
+        lines.append(f"<tr><td>{escape(value)}</td><td>{made}</td>{more}</tr>")
+    more = "<th>Real</th><th>Ratio</th>" if beside else ""
+    head = f"<tr><th>{escape(key)}</th><th>Generated</th>{more}</tr>"
     return f'<div class="wide"><table>{head}{"".join(lines)}</table></div>'
 
 
@@ -144,26 +148,31 @@ def _names(data: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def _sounds(section: Section, rate: int, names: Sequence[tuple[str, list[str]]]) -> str:
-    lines = []
+    lines, beside = [], any(real for _, real, _ in section.lines)
+    longest = max([len(t.sound) for _, *both in section.lines for t in sum(both, []) if t.sound is not None], default=1)
+    scale = min(_PIXELS_A_SECOND / rate, _MOST_PIXELS / longest)
     for value, real, made in section.lines:
-        cells = "".join(f"<td>{_figures(takes, rate, names)}</td>" for takes in (real, made))
+        cells = "".join(
+            f"<td>{_figures(takes, rate, scale, names)}</td>" for takes in ((real, made) if beside else (made,))
+        )
         lines.append(f"<tr><td><strong>{escape(value)}</strong></td>{cells}</tr>")
-    head = f"<tr><th>{escape(section.title)}</th><th>Real</th><th>Generated</th></tr>"
-    scale = f"Spectrograms: 0 to {rate / 2000:g} kHz, {png.FLOOR_DB:g} to {png.TOP_DB:g} dB of full scale."
+    head = f"<tr><th>{escape(section.title)}</th>{'<th>Real</th>' if beside else ''}<th>Generated</th></tr>"
+    note = f"Spectrograms: 0 to {rate / 2000:g} kHz, {png.FLOOR_DB:g} to {png.TOP_DB:g} dB of full scale."
     return (
-        f'<h2>{escape(section.title)}: real and generated</h2><p class="faint">{scale}</p>'
+        f'<h2>{escape(section.title)}: {"real and " if beside else ""}generated</h2><p class="faint">{note}</p>'
         f'<div class="wide"><table class="sounds">{head}{"".join(lines)}</table></div>'
     )
 
 
-def _figures(takes: Iterable[Take], rate: int, names: Sequence[tuple[str, list[str]]]) -> str:
+def _figures(takes: Iterable[Take], rate: int, scale: float, names: Sequence[tuple[str, list[str]]]) -> str:
+    """Players with their spectrograms, at `scale` pixels a sample."""
     found = []
     for take in takes:
         if take.sound is None:
             continue
         labels = [values[row - 1] for (_, values), row in zip(names, take.rows, strict=True) if row]
         caption = ", ".join([*labels, take.name])
-        width = max(24, round(len(take.sound) / rate * _PIXELS_A_SECOND))
+        width = max(24, round(len(take.sound) * scale))
         picture = _inline("image/png", png.spectrogram(take.sound, rate))
         sound = _inline("audio/wav", wav_header(len(take.sound), rate) + take.sound.astype("<i2").tobytes())
         found.append(

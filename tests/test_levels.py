@@ -38,4 +38,4 @@ def test_summary_has_medians_and_means() -> None:
     clips = [sounds.tone(800, amplitude=a) for a in (0.1, 0.2, 0.9)] + [np.zeros(800, np.int16)] * 2
     found = levels.summary([levels.measure(clip, 8000) for clip in clips])
     assert found["median_rms"] == pytest.approx(0.1 / np.sqrt(2), rel=1e-2)
-    assert found["silence"] == pytest.approx(0.4)
+    assert found["silence"] == pytest.approx(0.4) and found["silent_files"] == pytest.approx(0.4)
