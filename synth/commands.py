@@ -6,7 +6,7 @@ import os
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from synth.errors import CodecError, SynthError, UsageError
@@ -137,6 +137,16 @@ def classify(options: Namespace, console: Console) -> Report:
     lines = [classifying.line(file, options.top or 3) for file in files]
     data = {"files": [classifying.entry(file, options.top) for file in files], "checkpoint": judge.name}
     return Report(data, lines, failures)
+
+
+def evaluate(options: Namespace, console: Console) -> Report:
+    """`synth evaluate`: what is generated, heard by a recogniser and beside real recordings."""
+    from synth import comparing, evaluating
+
+    names = {field.name for field in fields(evaluating.Request)}
+    request = evaluating.Request(**{name: value for name, value in vars(options).items() if name in names})
+    data = evaluating.evaluate(request, console.progress)
+    return Report(data, comparing.lines(data))
 
 
 def info(options: Namespace, console: Console) -> Report:

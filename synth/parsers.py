@@ -6,7 +6,7 @@ from typing import Any
 
 from synth import options as opt
 
-COMMANDS = ("train", "export", "info", "score", "classify", "bench", "compress", "decompress", "verify")
+COMMANDS = ("train", "export", "info", "score", "classify", "evaluate", "bench", "compress", "decompress", "verify")
 
 
 def generate_parser() -> opt.Parser:
@@ -56,8 +56,9 @@ def synth_parser() -> opt.Parser:
     )
     parser.add_argument("--version", action="version", version=_version("synth"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=opt.Parser)
-    for add in (_train_parser, _export_parser, _info_parser, _score_parser, _classify_parser, _bench_parser):
+    for add in (_train_parser, _export_parser, _info_parser, _score_parser, _classify_parser, _evaluate_parser):
         add(commands)
+    _bench_parser(commands)
     for add in (_compress_parser, _decompress_parser, _verify_parser):
         add(commands)
     return parser
@@ -155,6 +156,38 @@ def _classify_parser(commands: Any) -> None:
     _add_common(parser)
 
 
+def _evaluate_parser(commands: Any) -> None:
+    text = "judges what a checkpoint generates, by a recogniser and beside real recordings"
+    parser = commands.add_parser("evaluate", help=text, description=f"synth evaluate {text}.")
+    add = parser.add_argument
+    add("checkpoint", metavar="CHECKPOINT", help="checkpoint that generates, a name or a path")
+    add("--classifier", metavar="NAME|PATH", help="recogniser that hears (default: digits-classifier)")
+    add(
+        "-n",
+        "--count",
+        type=opt.integer(1, opt.MOST_COUNT),
+        default=10,
+        metavar="COUNT",
+        help="files for each combination of label values, every file with the next seed; with more than 128 "
+        "combinations, for each value by itself (default: 10)",
+    )
+    add("--reference", metavar="CORPUS", help="folder of real recordings to compare with")
+    add("--labels", metavar="PATTERN|CSV", help="labels of the reference (default: as the checkpoint was trained)")
+    add("--split", metavar="RULE|CSV", help="its test and training files (default: as the checkpoint was trained)")
+    add(
+        "-d",
+        "--duration",
+        type=opt.real(0, open_least=True),
+        metavar="SECONDS",
+        help="length of a file (default: the median of the reference's test files; 2 without)",
+    )
+    _add_drawing(parser, 0)
+    add("--report", metavar="FILE.html", help="write a page with tables, spectrograms and players")
+    add("-f", "--force", action="store_true", help="replace a page that exists")
+    _add_engine(parser)
+    _add_common(parser)
+
+
 def _bench_parser(commands: Any) -> None:
     text = "measures samples a second on this machine"
     parser = commands.add_parser("bench", help=text, description=f"synth bench {text}.")
@@ -247,8 +280,8 @@ def _add_checkpoint(parser: opt.Parser, default: str = "digits", more: str = "")
     parser.add_argument("-c", "--checkpoint", default=default, metavar="NAME|PATH", help=text)
 
 
-def _add_drawing(parser: opt.Parser) -> None:
-    add = parser.add_argument
+def _add_drawing(parser: opt.Parser, seed: int | None = None) -> None:
+    add, default = parser.add_argument, "drawn, printed" if seed is None else seed
     add(
         "-t",
         "--temperature",
@@ -266,7 +299,12 @@ def _add_drawing(parser: opt.Parser) -> None:
         help="draw among the fewest most probable codes that together have probability P",
     )
     add(
-        "-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: drawn, printed)"
+        "-s",
+        "--seed",
+        type=opt.integer(0, opt.MOST_SEED),
+        default=seed,
+        metavar="SEED",
+        help=f"random seed (default: {default})",
     )
 
 

@@ -17,7 +17,7 @@ PACKAGE = Path(synth.__file__).parent
 HEAVY = {"torch", "torchaudio", "accelerate", "tensorboard"}
 """Imported inside of functions, or by the modules of training alone."""
 OUTER = {"__init__", "__main__", "cli", "commands", "bench", "information", "generating", "parsers", "scoring"}
-OUTER |= {"compressing", "classifying"}
+OUTER |= {"compressing", "classifying", "evaluating"}
 """What only commands may import: nothing below knows of them."""
 
 

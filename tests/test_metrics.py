@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synth import metrics
 from synth.metrics import accuracy, average_precision, confusion, mean_average_precision
 
 
@@ -46,3 +47,32 @@ def test_average_precision_is_the_area_under_the_steps(pairs: list[tuple[int, bo
 def test_sounds_of_unknown_tags_do_not_count() -> None:
     scores, wanted = np.array([[0.9], [0.1], [0.5]]), np.array([[1.0], [0.0], [-1.0]])
     assert mean_average_precision(scores, wanted) == 1.0
+
+
+def test_frechet_of_known_gaussians() -> None:
+    draw = np.random.default_rng(0)
+    one = draw.normal(size=(200000, 2)) @ np.array([[2.0, 0.5], [0, 1.0]])
+    other = draw.normal(size=(200000, 2)) * [1.0, 3.0] + [3.0, -1.0]
+    a, b = np.array([[4.0, 1.0], [1.0, 1.25]]), np.diag([1.0, 9.0])
+    root = np.linalg.eigvals(a @ b)  # trace of the root of A B: the sum of the roots of its eigenvalues
+    wanted = 10 + np.trace(a) + np.trace(b) - 2 * np.sqrt(root).sum()
+    assert metrics.frechet(one, other) == pytest.approx(wanted, rel=0.02)
+    assert metrics.frechet(other, one) == pytest.approx(metrics.frechet(one, other), rel=1e-6)
+    assert metrics.frechet(one, one) == pytest.approx(0, abs=1e-6)
+
+
+def test_frechet_stands_degenerate_sets() -> None:
+    few = np.random.default_rng(1).normal(size=(3, 20))
+    assert metrics.frechet(few, few) == pytest.approx(0, abs=1e-6)
+    assert metrics.frechet(few[:2], few[:2] + 1) == pytest.approx(20, rel=1e-6)
+    assert metrics.frechet(np.zeros((4, 1)), np.ones((4, 1))) == pytest.approx(1)
+
+
+def test_frechet_floor_is_what_equal_sets_come_to() -> None:
+    draw = np.random.default_rng(2)
+    same, real = draw.normal(size=(500, 12)), draw.normal(size=(120, 12))
+    distance, floor, count = metrics.frechet_beside_floor(same, real)
+    assert count == 60 and distance == pytest.approx(floor, rel=0.25) and floor > 0.5  # all of it is bias
+    apart, again, _ = metrics.frechet_beside_floor(same + 1, real)
+    assert again == floor and apart - floor == pytest.approx(12, rel=0.1)
+    assert np.isnan(metrics.frechet_beside_floor(same, real[:3])[0])

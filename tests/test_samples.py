@@ -8,13 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from synth import places
+
 FOLDER = Path(__file__).parent.parent / "samples"
 TEXT = (FOLDER / "README.md").read_text()
 COMMANDS = re.findall(r"^generate-audio .*$", TEXT, re.MULTILINE)
 
 
+def names(command: str) -> list[str]:
+    """The files that a command makes."""
+    words = shlex.split(command)
+    return places.numbered(words[1], int(words[words.index("-n") + 1]) if "-n" in words else 1)
+
+
 def test_every_sample_has_a_command() -> None:
-    made = {shlex.split(command)[1] for command in COMMANDS}
+    made = {name for command in COMMANDS for name in names(command)}
     assert made == {path.name for path in FOLDER.glob("*.wav")}
     assert made
 
@@ -31,4 +39,5 @@ def test_sample_is_made_again(command: str, tmp_path: Path) -> None:
         del options[place : place + 2]
     program = "import sys; from synth.cli import generate_audio_main as main; sys.exit(main())"
     subprocess.run([sys.executable, "-c", program, str(tmp_path / name), *options], check=True, capture_output=True)
-    assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
+    for made in names(command):
+        assert (tmp_path / made).read_bytes() == (FOLDER / made).read_bytes()
