@@ -50,7 +50,7 @@ def packed(file: bytes, *, piped: bool = False, **options: Any) -> bytes:
     """A sound file as a .syn file."""
     out = io.BytesIO()
     sound = codec.open_sound(io.BytesIO(file), "x.wav", None if piped else len(file))
-    done = codec.compress_stream(sound, out.write, level="fast", **options)
+    done = codec.compress_stream(sound, out.write, **{"level": "fast", **options})
     assert done.bytes_out == len(out.getvalue())
     return out.getvalue()
 
