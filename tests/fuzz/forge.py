@@ -79,6 +79,8 @@ def _block(cursor: _Cursor, channels: int, first: bool) -> Unit:
         unit = Unit([field, *(cursor.varint()[0] for _ in range(channels))])
     elif kind == container.CODED and not count:
         unit = Unit([field, cursor.take(len(cursor.data) - 20 - cursor.at)])
+    elif kind == container.CODED and not count:
+        unit = Unit([field, cursor.take(len(cursor.data) - cursor.at - 20)])  # all up to the CRC and the MD5
     else:
         size_field, size = cursor.varint()
         unit = Unit([field, size_field, cursor.take(size or count)])
