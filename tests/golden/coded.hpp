@@ -17,7 +17,7 @@ struct Coded {
 constexpr Coded kCoded[] = {
     {"mono", 80, 1, 16},   {"stereo", 36, 2, 8}, {"three", 24, 3, 24}, {"silence", 50, 2, 16},
     {"square", 150, 1, 16}, {"list", 140, 1, 16}, {"codes", 60, 1, 16}, {"copies", 30, 4, 16},
-    {"low", 60, 1, 24},    {"noise", 30, 2, 16}, {"long", 1200, 1, 16},
+    {"low", 60, 1, 24},    {"noise", 30, 2, 16}, {"long", 400, 1, 16},
 };
 constexpr const char* kLevelNames[] = {"fast", "balanced", "max"};
 

@@ -25,7 +25,7 @@ CASES: dict[str, tuple[int, int, int]] = {
     "copies": (30, 4, 16),
     "low": (60, 1, 24),
     "noise": (30, 2, 16),
-    "long": (1200, 1, 16),
+    "long": (400, 1, 16),
 }
 SLOW = ("long",)
 """Too long for the specification."""
