@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from golden import checkpoints
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from test_coding import tune
@@ -120,6 +120,7 @@ def test_the_variant_is_the_one_that_makes_the_middle_shortest(monkeypatch: pyte
 
 @compiled
 @given(st.binary(max_size=40), st.integers(1, 3), st.sampled_from([4, 8, 16, 24]), st.integers(0, 9))
+@example(b"\x01\0", 1, 16, 2)  # a variant that only other levels have
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_bytes_are_read_or_refused_alike(data: bytes, channels: int, bits: int, frames: int) -> None:
     def attempt(decode: Any) -> Any:

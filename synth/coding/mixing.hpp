@@ -3,8 +3,7 @@
 #pragma once
 
 constexpr int kInputs = 32, kMixSets = 4, kMixContexts = 512;
-constexpr int kDistributions = 24;  // the first of them are distributions' log-odds, in the order of Point
-constexpr int kInputCounter = 24, kInputBias = 25, kInputNetwork = 26;
+constexpr int kInputCounter = 24, kInputBias = 25, kInputNetwork = 26;  // before them: distributions, as in Point
 constexpr float kMostStretch = 11.0f;
 constexpr float kMixtureStart = 0.65f, kNetworkStart = 0.4f;  // first weights where a network listens, else 1 and 0
 

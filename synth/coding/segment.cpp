@@ -40,6 +40,9 @@ double about_log2(double x) {
     return whole + (x - 1.0) * (1.0 + 0.34 * (2.0 - x));
 }
 
+// How many ways a level has of coding a segment.
+int variants(int level) { return kPresets[level][1] == kPresets[level][0] ? 1 : kVariants; }
+
 int64_t least_of(int bits) { return -(int64_t{1} << (bits - 1)); }
 int64_t most_of(int bits) { return (int64_t{1} << (bits - 1)) - 1; }
 
@@ -93,7 +96,7 @@ class Coding {
         if (data == end) return false;
         const uint8_t first = *data++;
         variant_ = first & 127;
-        if (variant_ >= kVariants) return false;
+        if (variant_ >= variants(format_.level)) return false;
         if (first & kAllPlain) return true;
         for (int c = 0; c < format_.channels; ++c) {
             if (data == end) return false;
@@ -320,7 +323,7 @@ int best_variant(const CodingApi& api, const SegmentFormat& format, Coding& codi
     const size_t tried = std::min(frames, std::max(frames / 8, kLeastTried));
     size_t least = SIZE_MAX;
     int best = 0;
-    for (int variant = 0; variant < kVariants && kPresets[format.level][1] != kPresets[format.level][0]; ++variant) {
+    for (int variant = 0, count = variants(format.level); count > 1 && variant < count; ++variant) {
         coding.set_variant(variant);
         const Plan plan = coding.plan();
         const std::vector<int32_t> ranks = coding.ranks(plan, samples);

@@ -21,7 +21,6 @@ from synth.errors import CodecError
 Ints = NDArray[np.int32]
 PLAIN, LIST, COPY, INVERSE = range(4)
 STORED, ALL_PLAIN = 255, 128
-VARIANTS = 2
 FEW_CODES = 64
 """Fewer values than these are listed, mu-law codes or not."""
 LEAST_TRIED = 16384
@@ -147,10 +146,10 @@ def write_layouts(layouts: Sequence[Layout], variant: int, bits: int) -> bytes:
     return out
 
 
-def read_layouts(data: bytes, channels: int, bits: int) -> tuple[int, list[Layout], bytes]:
+def read_layouts(data: bytes, channels: int, bits: int, variants: int) -> tuple[int, list[Layout], bytes]:
     """The variant, the layouts, and what follows them; CodecError for what `write_layouts` never writes."""
     variant = data[0] & 127
-    if variant >= VARIANTS:
+    if variant >= variants:
         raise _damaged()
     if data[0] & ALL_PLAIN:
         return variant, [Layout() for _ in range(channels)], data[1:]
@@ -255,10 +254,9 @@ def decode_segment(
         return np.zeros((frames, channels), np.int32)
     if data[0] == STORED:
         return _read_stored(data[1:], frames, channels, bits)
-    variant, layouts, stream = read_layouts(data, channels, bits)
+    variant, layouts, stream = read_layouts(data, channels, bits, len(PRESETS[level]))
     grids = [layout.grid(bits) for layout in layouts if layout.is_coded]
-    preset = PRESETS[level][min(variant, len(PRESETS[level]) - 1)]
-    return _samples(reference.decode(preset, grids, stream, frames, network), layouts, bits)
+    return _samples(reference.decode(PRESETS[level][variant], grids, stream, frames, network), layouts, bits)
 
 
 def _read_stored(data: bytes, frames: int, channels: int, bits: int) -> Ints:
