@@ -112,14 +112,14 @@ def peak(*arguments: object) -> int:
 
 
 def long_file(path: Path, minutes: int) -> None:
-    """Stereo of 44.1 kHz, of which every sixteenth segment is noise and the others one value."""
+    """Stereo of 44.1 kHz, of which every 32nd segment is noise and the others one value."""
     frames, most = minutes * 60 * 44100, 1 << 19
     noise = np.random.default_rng(1).integers(-3000, 3000, (most, 2)).astype("<i2")
     with open(path, "wb") as file:
         head = wav(b"", form(1, 2, 44100, 2))
         file.write(head[:4] + (36 + 4 * frames).to_bytes(4, "little") + head[8:40] + (4 * frames).to_bytes(4, "little"))
         for number, at in enumerate(range(0, frames, most)):
-            block = noise if number % 16 == 3 else np.full((most, 2), number % 7, "<i2")
+            block = noise if number % 32 == 3 else np.full((most, 2), number % 7, "<i2")
             file.write(block[: frames - at].tobytes())
 
 
