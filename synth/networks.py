@@ -43,7 +43,12 @@ def named(name_or_path: str) -> Network:
 
 
 def check(name: str, level: str) -> str:
-    """What `-c` means at a level: "none" for "auto" where no network can listen; CheckpointError for what can't be."""
+    """What `-c` means at a level: "none" for "auto" where no network can listen; CheckpointError for what can't be.
+
+    Without the compiled engine a trial would take minutes: "auto" is "none" then too.
+    """
+    if name == AUTO and not engine.has_native():
+        return NONE
     if level != coding.LEVELS[0]:
         if name not in (AUTO, NONE):
             named(name)

@@ -84,6 +84,11 @@ def test_level_fast_takes_none() -> None:
         coding.encode_segment(WAVE[:, None], 16, "fast", networks.named("digits-1").engine)
 
 
+def test_auto_tries_nothing_without_the_compiled_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "has_native", lambda: False)
+    assert networks.check("auto", "max") == "none" and networks.check("none", "max") == "none"
+
+
 def test_auto_takes_none_where_none_is_best() -> None:
     noise = np.random.default_rng(1).integers(-32768, 32768, 3000).astype(np.int16)
     assert networks.choose(noise[:, None].astype(np.int32), 16) is None
