@@ -320,7 +320,7 @@ void encode(const CodingApi& api, const Plan& plan, const int32_t* ranks, size_t
 // The level's variant that makes the middle of the segment shortest.
 int best_variant(const CodingApi& api, const SegmentFormat& format, Coding& coding, const int32_t* samples,
                  size_t frames) {
-    const size_t tried = std::min(frames, std::max(frames / 8, kLeastTried));
+    const size_t tried = std::min(frames, std::max(frames / 16, kLeastTried));
     size_t least = SIZE_MAX;
     int best = 0;
     for (int variant = 0, count = variants(format.level); count > 1 && variant < count; ++variant) {

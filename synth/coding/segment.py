@@ -229,7 +229,7 @@ def encode_segment(samples: Ints, bits: int, level: str, network: ReferenceEngin
     grids = [layout.grid(bits) for layout in layouts if layout.is_coded]
     ranks, presets = _ranks(samples, layouts, bits), PRESETS[level]
     frames, variant, streams = len(samples), 0, []
-    tried = min(frames, max(frames // 8, LEAST_TRIED))
+    tried = min(frames, max(frames // 16, LEAST_TRIED))
     if len(presets) > 1:
         first = (frames - tried) // 2
         streams = [reference.encode(preset, grids, ranks[first : first + tried], network) for preset in presets]
