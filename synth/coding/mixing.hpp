@@ -3,7 +3,8 @@
 #pragma once
 
 constexpr int kInputs = 32, kMixSets = 4, kMixContexts = 512;
-constexpr int kInputCounter = 24, kInputBias = 25, kInputNetwork = 26;  // before them: distributions, as in Point
+// the first 24 are the distributions' log-odds, in the order of Point
+constexpr int kInputMixture = 16, kInputCounter = 24, kInputBias = 25, kInputNetwork = 26;
 constexpr float kMostStretch = 11.0f;
 constexpr float kMixtureStart = 0.65f, kNetworkStart = 0.4f;  // first weights where a network listens, else 1 and 0
 

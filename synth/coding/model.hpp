@@ -25,7 +25,7 @@ inline void prepare(Channel& channel, Arena& arena, const Preset& preset, bool h
     prepare(channel.experts, preset, grid.unit);
     prepare(channel.map);
     if (!preset.mixing) return;
-    prepare(channel.mixer, arena, 16, channel.listener.api);
+    prepare(channel.mixer, arena, kInputMixture, channel.listener.api);
     prepare(channel.counters, arena, grid);
 }
 
@@ -52,7 +52,8 @@ struct Place {
 };
 
 // A decision by the mixer. Its contexts: how likely the mixture thinks it and how much is left to decide; the place in
-// the tree; how wide the interval is for the expected error.
+// the tree; how wide the interval is for the expected error; how likely the network and the mixture think it. Within a
+// code the network has no opinion, and the mixture's stands for it.
 template <class Coder>
 inline bool decide(Channel& channel, Coder& coder, const Point& low, const Point& middle, const Point& high,
                    const Place& place, double unit, bool bit) {
@@ -60,13 +61,16 @@ inline bool decide(Channel& channel, Coder& coder, const Point& low, const Point
     stretch(m, low.cdf, middle.cdf, high.cdf);
     uint8_t* counts = node(channel.counters, place.from, place.to, place.split);
     m.inputs[kInputCounter] = counts ? stretch(channel.counters, counts) : 0.0f;
-    m.inputs[kInputNetwork] = channel.listener.api && place.half > 0 ? stretch(channel.listener, place.code, place.half) : m.inputs[16];
+    Listener& network = channel.listener;
+    const bool heard = network.api && place.half > 0;
+    m.inputs[kInputNetwork] = heard ? stretch(network, place.code, place.half) : m.inputs[kInputMixture];
     const int odds = exponent((high.mixed - middle.mixed) / (middle.mixed - low.mixed));
+    const int opinion = static_cast<int>(m.inputs[kInputNetwork] * 1.5f + 8.0f);
     const int width = exponent((place.to - place.from) * unit * channel.experts.inverse[2]);
     const int contexts[kMixSets] = {limited(odds + 8, 15) * 4 + limited(0 - exponent(high.mixed - low.mixed), 3),
                                     limited(place.level, 31) * 16 + (place.code >> 4),
                                     limited((width >> 1) + 8, 15) * 4 + channel.bursts,
- limited(static_cast<int>(m.inputs[kInputNetwork] * 1.5f + 8.0f), 15) * 16 + limited(odds + 8, 15)};
+                                    limited(opinion, 15) * 16 + limited(odds + 8, 15)};
     bit = coder.code(bit, probability16(mix(m, contexts, 1)));
     learn(m, bit);
     if (counts) count(counts, bit);

@@ -116,4 +116,5 @@ constexpr Preset kMaxShort = {
 };
 
 constexpr int kLevels = 3, kVariants = 2;
-constexpr const Preset* kPresets[kLevels][kVariants] = {{&kFast, &kFast}, {&kBalanced, &kBalanced}, {&kMax, &kMaxShort}};
+constexpr const Preset* kPresets[kLevels][kVariants] = {
+    {&kFast, &kFast}, {&kBalanced, &kBalanced}, {&kMax, &kMaxShort}};
