@@ -1,5 +1,5 @@
-// Online logistic mixing (Mattern; Mahoney's PAQ): log-odds of all sources, weighted by three sets of weights that
-// small contexts choose; their sum is the log-odds of the decision, and the weights follow its error.
+// Online logistic mixing (Mattern; Mahoney's PAQ): log-odds of all sources, weighted by four sets of weights that
+// small contexts choose; each set gives log-odds of its own, follows its own error, and a last set of weights mixes them.
 #pragma once
 
 constexpr int kInputs = 32, kMixSets = 4, kMixContexts = 512;
@@ -62,8 +62,7 @@ inline void stretch(Mixer& m, const double* low, const double* middle, const dou
 
 inline F16 odds_limited(F16 x) { return fmin(fmax(x, fset(-kMostStretch)), fset(kMostStretch)); }
 
-// The probability of a 1. Each set's weighted sum is a decision's log-odds of its own; a last set of weights, chosen as
-// those of the set `last`, mixes them.
+// The probability of a 1; the last set of weights is chosen as those of the set `last`.
 inline float mix(Mixer& m, const int* contexts, int last) {
     const F16 a = fload(m.inputs), b = fload(m.inputs + 16), one = fset(1.0f);
     for (int i = 0; i < kMixSets; ++i) {
