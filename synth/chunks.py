@@ -83,6 +83,7 @@ class Sound:
     _length: int | None
 
     def _read_head(self) -> None:
+        """Reads up to the first sample; `Wave` and `Aiff` do it, each in its way."""
         raise NotImplementedError
 
     def _take(self, count: int) -> bytes:

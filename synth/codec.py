@@ -93,7 +93,7 @@ def _spooled(start: bytes, source: Readable) -> Readable:
 
 
 def compress_stream(
-    sound: Sound | Quantised,
+    source: Sound,
     write: Callable[[bytes], Any],
     *,
     level: str = "balanced",
@@ -110,8 +110,8 @@ def compress_stream(
     `network`: a checkpoint, "none", or "auto": what makes the beginning shortest. `suffix`: the end of the file's name,
     to be kept; `segment`: frames of a segment. Raises AudioError, CheckpointError and CodecError.
     """
-    if mode != "lossless":
-        sound, suffix = Quantised(sound), None  # type: ignore[arg-type]
+    sound = source if mode == "lossless" else Quantised(source)
+    suffix = suffix if mode == "lossless" else None
     if suffix is not None and (suffix == f".{sound.kind}" or not container.storable_suffix(suffix)):
         suffix = None
     shape = sound.kind, sound.encoding, sound.channels, sound.rate, level

@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
     """argparse that raises UsageError with one line instead of printing its usage and leaving."""
 
     def __init__(self, **options: object) -> None:
-        super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
+        super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]  # argparse checks them
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")

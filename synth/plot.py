@@ -22,7 +22,7 @@ _FLOOR_DB = -100.0
 def require() -> None:
     """Raises SynthError with what to install when matplotlib can't be imported."""
     try:
-        import matplotlib.figure  # noqa: F401
+        import matplotlib.figure  # noqa: F401 - asked only whether it is there
     except ImportError:
         raise SynthError('--plot needs matplotlib: pip install ".[plot]"') from None
 

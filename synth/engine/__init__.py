@@ -50,7 +50,7 @@ ADVICE = "install a C++ compiler and the Python headers, then install synth agai
 def has_native() -> bool:
     """Whether the compiled engine was built for this Python."""
     try:
-        import synth.engine._kernel  # noqa: F401
+        import synth.engine._kernel  # noqa: F401 - asked only whether it is there
     except ImportError:
         return False
     return True

@@ -105,7 +105,7 @@ def decoded(data: bytes) -> bytes:
 
 def main() -> int:
     known = DIGESTS.read_text() if DIGESTS.exists() else ""
-    for name, (file, options) in files().items():
+    for name, (file, options) in files().items():  # the options are of several types, which mypy can't match
         path = HERE / f"{name}.syn"
         if path.exists():
             continue

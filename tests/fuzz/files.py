@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+# E402: as a script it finds these only from here on
 from fuzz.forge import Unit, damage, forge, parse  # noqa: E402
 from golden import checkpoints  # noqa: E402
 from packed import chunk, form, tones, wav  # noqa: E402
