@@ -10,6 +10,7 @@ from typing import Any
 from synth.errors import UsageError
 
 Labels = tuple[tuple[str, tuple[str, ...]], ...]
+_OPTIONAL = {"stride", "period"}  # integers of a network's config that older files lack: 0 there
 
 
 def _check(ok: bool, message: str) -> None:
@@ -24,6 +25,8 @@ class ModelConfig:
     `hop`: samples a frame. `window`: past samples that the frame tier reads. `frame_units`, `sample_units`,
     `head_units`: widths of the frame GRU, the sample GRU and the hidden layer before the tree. `order`, `decay`: length
     of the least-squares predictor and its forgetting factor a sample. `labels`: keys with their known values.
+    `stride`: frames from one conditioning vector of the frame tier to the next, 0 where there is none. `period`: codes
+    of a token frame, in a network whose codes are tokens and that has no linear predictor; 0 where they are samples.
     """
 
     sample_rate: int
@@ -35,6 +38,8 @@ class ModelConfig:
     order: int = 16
     decay: float = 0.99
     labels: Labels = ()
+    stride: int = 0
+    period: int = 0
 
     def __post_init__(self) -> None:
         _check(1000 <= self.sample_rate <= 384000, f"sample rate {self.sample_rate}: must be 1000 to 384000")
@@ -49,16 +54,21 @@ class ModelConfig:
             _check(0 < len(values) <= 4096, f"label {key}: must have 1 to 4096 values")
             _check(len(set(values)) == len(values), f"label {key}: has a value twice")
         _check(len({key for key, _ in self.labels}) == len(self.labels), "a label key stands twice")
+        _check(0 <= self.stride <= 64, f"stride {self.stride}: must be 0 to 64")
+        _check(self.period in (0, 1, 2, 4, 8, 16), f"period {self.period}: must be 0, 1, 2, 4, 8 or 16")
 
     def to_json(self) -> dict[str, Any]:
-        """A dict that `json` can write and `from_json` reads back."""
-        return {**dataclasses.asdict(self), "labels": [[key, list(values)] for key, values in self.labels]}
+        """A dict that `json` can write and `from_json` reads back; what is optional is left out where it is 0."""
+        data = {**dataclasses.asdict(self), "labels": [[key, list(values)] for key, values in self.labels]}
+        return {name: value for name, value in data.items() if value or name not in _OPTIONAL}
 
     @classmethod
     def from_json(cls, data: Any) -> ModelConfig:
         """The config in `data`; raises UsageError when a name, type or range is wrong."""
         fields = {field.name: field.type for field in dataclasses.fields(cls)}
-        _check(isinstance(data, dict) and set(data) == set(fields), "network config: its names are not the known ones")
+        known = isinstance(data, dict) and set(data) | _OPTIONAL == set(fields)
+        _check(known, "network config: its names are not the known ones")
+        data = {**dict.fromkeys(_OPTIONAL, 0), **data}
         for name, kind in fields.items():
             if kind == "int":
                 _check(type(data[name]) is int, f"network config: {name} must be an integer")

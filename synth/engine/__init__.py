@@ -15,9 +15,11 @@ from synth.errors import EngineError
 
 
 class State(Protocol):
-    """One stream. `labels`: a row for each key, effective from the next frame; `position`: samples done."""
+    """One stream. `labels`: a row for each key, `given`: the conditioning vector (int16 [3 frame units], or [0] where
+    the network has none), both effective from the next frame; `position`: samples done."""
 
     labels: Any
+    given: Any
 
     @property
     def position(self) -> int: ...

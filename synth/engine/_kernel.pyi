@@ -11,6 +11,7 @@ class Network:
 
 class Stream:
     labels: list[int]
+    given: NDArray[np.int16]
     def __init__(self, network: Network, seed: int, stream: int) -> None: ...
     @property
     def position(self) -> int: ...
@@ -28,6 +29,8 @@ def network(
     frame_units: int,
     sample_units: int,
     head_units: int,
+    stride: int,
+    period: int,
     label_values: list[int],
     tensors: dict[str, NDArray[Any]],
 ) -> Network: ...

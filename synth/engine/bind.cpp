@@ -20,6 +20,7 @@ using namespace nb::literals;
 namespace {
 
 using Codes = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Gates = nb::ndarray<const int16_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using CodeRows = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using CodeRowsOut = nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
@@ -89,12 +90,15 @@ synth::PredictorWeights predictor(const nb::dict& from) {
     return weights;
 }
 
-synth::Sizes check_sizes(int window, int frame, int sample, int head, const std::vector<int>& label_values) {
+synth::Sizes check_sizes(int window, int frame, int sample, int head, int stride, int period,
+                         const std::vector<int>& label_values) {
     const auto fits = [](int value, int most) { return value >= 16 && value <= most && value % 16 == 0; };
     need(fits(window, synth::kMaxWindow) && fits(frame, synth::kMaxUnits) && fits(sample, synth::kMaxUnits) &&
              fits(head, synth::kMaxHead) && label_values.size() <= synth::kLabels,
          "network: sizes out of range");
-    synth::Sizes sizes{window, frame, sample, head, static_cast<int>(label_values.size()), {}};
+    need(stride >= 0 && stride <= 64, "network: stride out of range");
+    need(period >= 0 && period <= synth::kHop && (period & (period - 1)) == 0, "network: period out of range");
+    synth::Sizes sizes{window, frame, sample, head, stride, period, static_cast<int>(label_values.size()), {}};
     for (size_t key = 0; key < label_values.size(); ++key) {
         need(label_values[key] > 0 && label_values[key] <= 4096, "network: label values out of range");
         sizes.label_values[key] = label_values[key];
@@ -103,8 +107,9 @@ synth::Sizes check_sizes(int window, int frame, int sample, int head, const std:
 }
 
 std::shared_ptr<synth::Network> make_network(const std::string& set, int window, int frame, int sample, int head,
-                                             const std::vector<int>& label_values, const nb::dict& from) {
-    const synth::Sizes sizes = check_sizes(window, frame, sample, head, label_values);
+                                             int stride, int period, const std::vector<int>& label_values,
+                                             const nb::dict& from) {
+    const synth::Sizes sizes = check_sizes(window, frame, sample, head, stride, period, label_values);
     synth::Tensors t{};
     t.frame_input = linear(from, "frame.input", 3 * frame, window);
     t.frame_recurrent = linear(from, "frame.recurrent", 3 * frame, frame);
@@ -128,7 +133,7 @@ std::shared_ptr<synth::Network> make_network(const std::string& set, int window,
     t.tanh = data<int16_t>(from, "table.tanh", {3, 8});
     t.probability = data<uint32_t>(from, "table.probability", {2048});
     t.cost = data<uint32_t>(from, "table.cost", {2048});
-    t.predictor = predictor(from);
+    if (!period) t.predictor = predictor(from);
     return std::make_shared<synth::Network>(find_set(set), sizes, t);
 }
 
@@ -145,7 +150,7 @@ nb::object to_array(const std::vector<T>& values, size_t columns) {
 nb::dict save(const synth::Stream& stream) {
     synth::SavedState saved = stream.save();
     nb::dict out;
-    saved.each(stream.network->model.predictor.order,
+    saved.each(stream.network->model,
                [&](const char* name, auto& values, int columns) { out[name] = to_array(values, columns); });
     return out;
 }
@@ -159,7 +164,7 @@ void check_labels(const synth::Network& network, const std::vector<int>& rows) {
 std::shared_ptr<synth::Stream> restore(const std::shared_ptr<synth::Network>& network, const nb::dict& from) {
     auto stream = std::make_shared<synth::Stream>(network, 0, 0);
     synth::SavedState saved = stream->save();  // for its sizes
-    saved.each(network->model.predictor.order, [&](const char* name, auto& values, int columns) {
+    saved.each(network->model, [&](const char* name, auto& values, int columns) {
         using T = std::decay_t<decltype(values[0])>;
         const int64_t length = static_cast<int64_t>(values.size());
         const T* found = columns ? data<T>(from, name, {length / columns, columns}) : data<T>(from, name, {length});
@@ -271,6 +276,14 @@ void set_labels(synth::Stream& stream, const std::vector<int>& rows) {
     std::copy(rows.begin(), rows.end(), stream.state.labels);
 }
 
+nb::object given(const synth::Stream& stream) { return to_array(stream.given(), 0); }
+
+void set_given(synth::Stream& stream, const Gates& given) {
+    const synth::Model& model = stream.network->model;
+    need(given.shape(0) == (model.stride ? static_cast<size_t>(3 * model.frame_units) : 0), "given: wrong shape");
+    stream.give(given.data());
+}
+
 }  // namespace
 
 NB_MODULE(_kernel, m) {
@@ -286,6 +299,7 @@ NB_MODULE(_kernel, m) {
         .def_prop_ro("seed", [](const synth::Stream& stream) { return stream.state.seed; })
         .def_prop_ro("stream", [](const synth::Stream& stream) { return stream.state.stream; })
         .def_prop_rw("labels", &labels, &set_labels)
+        .def_prop_rw("given", &given, &set_given)
         .def("copy", [](const synth::Stream& stream) { return std::make_shared<synth::Stream>(stream); })
         .def("save", &save)
         .def("distribution", &distribution);
@@ -293,7 +307,7 @@ NB_MODULE(_kernel, m) {
     m.def("force", &force);
     m.def("product", &product);
     m.def("network", &make_network, "set"_a, "window"_a, "frame_units"_a, "sample_units"_a, "head_units"_a,
-          "label_values"_a, "tensors"_a);
+          "stride"_a, "period"_a, "label_values"_a, "tensors"_a);
     m.def("restore", &restore);
     m.def("instruction_sets", &instruction_sets);
     m.def("predict_codes", &predict_codes);

@@ -24,7 +24,7 @@ class Arena {
 };
 
 struct Sizes {
-    int window, frame_units, sample_units, head_units, labels;
+    int window, frame_units, sample_units, head_units, stride, period, labels;
     int label_values[kLabels];
 };
 
@@ -74,15 +74,20 @@ struct SavedState {
     std::vector<uint32_t> seed;
     std::vector<int32_t> labels;
     std::vector<uint8_t> codes, residual;
-    std::vector<int16_t> frame, condition, sample;
+    std::vector<int16_t> given, frame, condition, sample;
     std::vector<double> history, weights, covariance, correlation, scale, rows, targets, gains;
 
-    // Calls visit(name, vector, columns) for each piece; columns is 0 for a vector, else the pieces' last axis.
+    // Calls visit(name, vector, columns) for each piece that a network has; columns is 0 for a vector, else the pieces'
+    // last axis.
     template <class Visit>
-    void each(int order, Visit visit) {
+    void each(const Model& model, Visit visit) {
+        const int order = model.predictor.order;
         visit("position", position, 0), visit("seed", seed, 0), visit("labels", labels, 0);
-        visit("codes", codes, 0), visit("residual", residual, 0);
+        if (model.stride) visit("given", given, 0);
+        visit("codes", codes, 0);
+        if (order) visit("residual", residual, 0);
         visit("frame", frame, 0), visit("condition", condition, 0), visit("sample", sample, 0);
+        if (!order) return;
         visit("history", history, 0), visit("weights", weights, 0), visit("covariance", covariance, order);
         visit("correlation", correlation, 0), visit("scale", scale, 0), visit("rows", rows, order);
         visit("targets", targets, 0), visit("gains", gains, 0);
@@ -97,6 +102,8 @@ class Stream {
 
     SavedState save() const;
     void restore(const SavedState& saved);  // sizes already checked against those of save()
+    std::vector<int16_t> given() const;     // [3][frame units], or nothing
+    void give(const int16_t* given);        // as many as given() has
 
     std::shared_ptr<const Network> network;
     State state{};
@@ -104,6 +111,8 @@ class Stream {
 
    private:
     void allocate();
+    void save_predictor(SavedState& to) const;
+    void restore_predictor(const SavedState& from);
     Arena arena_;
 };
 

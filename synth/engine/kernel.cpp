@@ -25,19 +25,32 @@ namespace {
 #include "predictor.hpp"
 #include "random.hpp"
 
+// Throughout, N is the predictor's order, or 0 where codes are tokens.
+constexpr int kTokens = 0;
+
+// What stands for the prediction of a token: the code a period ago, and in the residual's place that in the period.
+inline void predict_token(const Model& model, State& state, Work& work) {
+    work.predicted = state.window[kHop - state.phase + model.period - 1] + 128;
+    state.residual = state.phase & (model.period - 1);  // a power of two that divides the hop
+}
+
 // The prediction of a sample, from the newest one and `work.parts` of the others.
 template <int N>
-inline void predict(const State& state, Work& work, double newest) {
-    work.guess = predict_newest<N>(state.predictor.weights[0], newest, work.parts);
-    work.predicted = encode(work.guess);
+inline void predict(const Model& model, State& state, Work& work, double newest) {
+    if constexpr (N == kTokens) {
+        predict_token(model, state, work);
+    } else {
+        work.guess = predict_newest<N>(state.predictor.weights[0], newest, work.parts);
+        work.predicted = encode(work.guess);
+    }
 }
 
 // The same with nothing prepared.
 template <int N>
-inline void predict(const State& state, Work& work) {
+inline void predict(const Model& model, State& state, Work& work) {
     const double* history = state.predictor.history + kHop - state.phase;
-    predict_parts<N>(state.predictor.weights, history, work.parts);
-    predict<N>(state, work, history[0]);
+    if constexpr (N != kTokens) predict_parts<N>(state.predictor.weights, history, work.parts);
+    predict<N>(model, state, work, history[0]);
 }
 
 inline bool frame_due(const State& state) { return state.phase == 0 || state.phase == kHop; }
@@ -48,18 +61,18 @@ void start_frame(const Model& model, State* const* states, Work* works) {
     for (int k = 0; k < S; ++k) {
         State& state = *states[k];
         if (state.phase != kHop) continue;
-        predictor_update<N>(model.predictor, state.predictor);
+        if constexpr (N != kTokens) predictor_update<N>(model.predictor, state.predictor);
         for (int i = model.window - 1; i >= 0; --i) state.window[kHop + i] = state.window[i];
         state.phase = 0;
     }
     frame_step<S>(model, states, works);
-    for (int k = 0; k < S; ++k) predict<N>(*states[k], works[k]);
+    for (int k = 0; k < S; ++k) predict<N>(model, *states[k], works[k]);
 }
 
 // Brings `work` to the state that a step expects.
 template <int N>
-void enter(const State& state, Work& work) {
-    if (!frame_due(state)) predict<N>(state, work);
+void enter(const Model& model, State& state, Work& work) {
+    if (!frame_due(state)) predict<N>(model, state, work);
 }
 
 // The sample tier and the head's hidden layer of the next sample of S streams.
@@ -78,21 +91,25 @@ inline void begin_sample(const Model& model, State* const* states, Work* works) 
         sample_gates(model, state, work, state.window[kHop - state.phase] + 128, work.predicted);
         hidden_layer(model, work, work.predicted);
         // all of the next prediction that does not need this sample; not used if a frame starts there
-        predict_parts<N>(state.predictor.weights, state.predictor.history + kHop - 1 - state.phase, work.parts);
+        if constexpr (N != kTokens)
+            predict_parts<N>(state.predictor.weights, state.predictor.history + kHop - 1 - state.phase, work.parts);
     }
 }
 
 // Moves the state past the sample of `code`, and predicts the next one if it is of the same frame.
 template <int N>
 inline void end_sample(const Model& model, State& state, Work& work, int code) {
-    const int sample = kMulaw.decode[code], error = sample - work.guess;
-    predictor_push(model.predictor, state.predictor, state.phase, sample, error);
-    state.residual = encode(saturate16(error));
+    const int sample = kMulaw.decode[code];
+    if constexpr (N != kTokens) {
+        const int error = sample - work.guess;
+        predictor_push(model.predictor, state.predictor, state.phase, sample, error);
+        state.residual = encode(saturate16(error));
+    }
     state.window[kHop - 1 - state.phase] = static_cast<int8_t>(code - 128);
     ++state.phase;
     ++state.position;
     if (state.phase == kHop) return;
-    predict<N>(state, work, static_cast<double>(sample));
+    predict<N>(model, state, work, static_cast<double>(sample));
     prefetch_rows(model, code, work.predicted, state.residual);
 }
 
@@ -130,7 +147,7 @@ void generate_some(const Model& model, State* const* states, uint8_t* const* out
     Work works[S];
     int codes[S];
     for (int k = 0; k < S; ++k) {
-        enter<N>(*states[k], works[k]);
+        enter<N>(model, *states[k], works[k]);
         frame_random(*states[k], works[k].random);
     }
     for (size_t i = 0; i < count; ++i) {
@@ -150,7 +167,7 @@ template <int N>
 void generate_by_leaves(const Model& model, State& state, uint8_t* codes, size_t count, const DrawOptions& draw) {
     Work work;
     State* const one = &state;
-    enter<N>(state, work);
+    enter<N>(model, state, work);
     frame_random(state, work.random);
     for (size_t i = 0; i < count; ++i) {
         const int column = static_cast<int>(state.position % kHop);
@@ -169,7 +186,7 @@ void force_some(const Model& model, State* const* states, const uint8_t* const* 
                 size_t count) {
     Work works[S];
     int codes[S];
-    for (int k = 0; k < S; ++k) enter<N>(*states[k], works[k]);
+    for (int k = 0; k < S; ++k) enter<N>(model, *states[k], works[k]);
     for (size_t i = 0; i < count; ++i) {
         Follower followers[S];
         for (int k = 0; k < S; ++k) followers[k] = {&model, in[k][i], 0};
@@ -200,45 +217,49 @@ void force_all(const Model& model, State* const* states, const uint8_t* const* c
     for (; k < streams; ++k) force_some<N, 1>(model, states + k, codes + k, costs + k, count);
 }
 
+template <int N>
+struct Order {
+    static constexpr int value = N;
+};
+
+// Calls call(Order<N>()) for the network's N.
+template <class Call>
+inline void by_order(const Model& model, Call call) {
+    if (model.predictor.order == 32)
+        call(Order<32>());
+    else if (model.predictor.order == 16)
+        call(Order<16>());
+    else
+        call(Order<kTokens>());
+}
+
 void generate(const Model& model, State* const* states, uint8_t* const* codes, int streams, size_t count,
               const DrawOptions& draw) {
     const FloatMode mode;
-    if (model.predictor.order == 32)
-        generate_all<32>(model, states, codes, streams, count, draw);
-    else
-        generate_all<16>(model, states, codes, streams, count, draw);
+    by_order(model, [&](auto order) { generate_all<order.value>(model, states, codes, streams, count, draw); });
 }
 
 void force(const Model& model, State* const* states, const uint8_t* const* codes, uint32_t* const* costs, int streams,
            size_t count) {
     const FloatMode mode;
-    if (model.predictor.order == 32)
-        force_all<32>(model, states, codes, costs, streams, count);
-    else
-        force_all<16>(model, states, codes, costs, streams, count);
+    by_order(model, [&](auto order) { force_all<order.value>(model, states, codes, costs, streams, count); });
 }
 
 void distribution(const Model& model, State& state, uint32_t* leaves) {
     const FloatMode mode;
     Work work;
     State* const one = &state;
-    if (model.predictor.order == 32) {
-        enter<32>(state, work);
-        begin_sample<32, 1>(model, &one, &work);
-    } else {
-        enter<16>(state, work);
-        begin_sample<16, 1>(model, &one, &work);
-    }
+    by_order(model, [&](auto order) {
+        enter<order.value>(model, state, work);
+        begin_sample<order.value, 1>(model, &one, &work);
+    });
     all_leaves(model, work, 4096, leaves);
 }
 
 void listen(const Model& model, State& state, void* work) {
     State* const one = &state;
     Work& w = *static_cast<Work*>(work);
-    if (model.predictor.order == 32)
-        begin_sample<32, 1>(model, &one, &w);
-    else
-        begin_sample<16, 1>(model, &one, &w);
+    by_order(model, [&](auto order) { begin_sample<order.value, 1>(model, &one, &w); });
     multiply_gates<1>(model.sample_recurrent, {{w.bytes}, {state.sample_product}});
 }
 
@@ -250,10 +271,7 @@ void logits(const Model& model, const void* work, int tile, int16_t* out) {
 
 void hear(const Model& model, State& state, void* work, int code) {
     Work& w = *static_cast<Work*>(work);
-    if (model.predictor.order == 32)
-        end_sample<32>(model, state, w, code);
-    else
-        end_sample<16>(model, state, w, code);
+    by_order(model, [&](auto order) { end_sample<order.value>(model, state, w, code); });
 }
 
 void refresh(const Model& model, State& state) {

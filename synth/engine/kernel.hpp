@@ -29,7 +29,7 @@ struct Matrix {
 };
 
 struct PredictorWeights {
-    int order;
+    int order;  // 16 or 32; 0 in a network of tokens, which has no predictor
     double start[kMaxOrder], powers[kHop];
     double decay, prior, floor;
 };
@@ -44,9 +44,11 @@ struct alignas(64) Predictor {
     double scale;
 };
 
-// All int16 vectors of gates are [3][padded units].
+// All int16 vectors of gates are [3][padded units]. `stride` is not 0 where streams have a conditioning vector, `period`
+// where codes are tokens: the code so long ago then is the predicted one, the place in the period the residual.
 struct Model {
     int window, frame_units, frame_padded, sample_units, sample_padded, head_units, head_padded, labels;
+    int stride, period;
     Matrix frame_input, frame_recurrent, frame_output, sample_recurrent, head_dense;
     const int16_t *frame_input_bias, *frame_recurrent_bias, *frame_output_bias, *sample_recurrent_bias;
     const int16_t* frame_label[kLabels];
@@ -70,6 +72,7 @@ struct State {
     uint32_t seed, stream;
     int phase, residual;
     int labels[kLabels];
+    int16_t* given;  // added to the frame tier's gates; null where the network has none
     int8_t* window;
     int16_t *frame, *condition, *sample;
     Predictor predictor;

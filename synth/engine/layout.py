@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.config import ModelConfig
-from synth.errors import CheckpointError
+from synth.errors import CheckpointError, EngineError
 
 Tensors = dict[str, NDArray[Any]]
 
 
 def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     """dtype and shape of every tensor."""
-    frame, sample, head, order = config.frame_units, config.sample_units, config.head_units, config.order
+    frame, sample, head = config.frame_units, config.sample_units, config.head_units
     found: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     def linear(name: str, rows: int, columns: int) -> None:
@@ -41,11 +41,26 @@ def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     found["head.predicted"] = ("int16", (256, head))
     found["table.sigmoid"] = found["table.tanh"] = ("int16", (3, 8))
     found["table.probability"] = found["table.cost"] = ("uint32", (2048,))
-    found["predictor.start"] = ("float64", (order,))
-    found["predictor.powers"] = ("float64", (config.hop,))
-    found["predictor.decay"] = ("float64", (1,))
-    found["predictor.ridge"] = ("float64", (2,))
+    if not config.period:
+        found["predictor.start"] = ("float64", (config.order,))
+        found["predictor.powers"] = ("float64", (config.hop,))
+        found["predictor.decay"] = ("float64", (1,))
+        found["predictor.ridge"] = ("float64", (2,))
     return found
+
+
+def given_units(config: ModelConfig) -> int:
+    """Length of a stream's conditioning vector: reset, update and candidate gates of the frame GRU, or 0 for none."""
+    return 3 * config.frame_units if config.stride else 0
+
+
+def check_given(config: ModelConfig, given: Any) -> NDArray[np.int16]:
+    """`given` as int16 [given_units] of its own memory; EngineError when it is of another type or shape."""
+    shape = (given_units(config),)
+    if not isinstance(given, np.ndarray) or given.dtype != np.int16 or given.shape != shape:
+        found = f"{given.dtype}{list(given.shape)}" if isinstance(given, np.ndarray) else type(given).__name__
+        raise EngineError(f"given is {found}, must be int16{list(shape)}")
+    return given.astype(np.int16)  # also in this machine's byte order
 
 
 def block_density(weight: NDArray[Any]) -> float:
@@ -74,6 +89,8 @@ def check(config: ModelConfig, tensors: Tensors) -> None:
         if name.endswith(".shift") and not 0 <= int(tensor[0]) <= 12:
             raise CheckpointError(f"tensor {name}: the shift must be 0 to 12")
     _check_tables(tensors)
+    if not config.period:
+        _check_predictor(tensors)
 
 
 def _check_tables(tensors: Tensors) -> None:
@@ -90,6 +107,9 @@ def _check_tables(tensors: Tensors) -> None:
         raise CheckpointError("tensor table.probability: must rise and be symmetric")
     if tensors["table.cost"].max() > 1 << 22:
         raise CheckpointError("tensor table.cost: a code length is too large")
+
+
+def _check_predictor(tensors: Tensors) -> None:
     start, ridge = tensors["predictor.start"], tensors["predictor.ridge"]
     steps = np.concatenate([tensors["predictor.powers"], tensors["predictor.decay"]])
     if np.abs(start).max() > 64 or ridge.min() <= 0 or ridge.max() > 1e9 or steps.min() <= 0 or steps.max() > 1:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from synth.config import Draw, ModelConfig
 from synth.engine import _kernel
-from synth.engine.layout import check
+from synth.engine.layout import check, check_given
+from synth.engine.tokens import token_inputs
 from synth.errors import CheckpointError, EngineError
 
 Tensors = dict[str, NDArray[Any]]
@@ -51,10 +52,10 @@ def predict_codes(
 
 
 class NativeState:
-    """Everything that goes on from one sample to the next. `labels` takes effect at the next frame."""
+    """Everything that goes on from one sample to the next. `labels` and `given` take effect at the next frame."""
 
-    def __init__(self, kernel: _kernel.Stream) -> None:
-        self.kernel = kernel
+    def __init__(self, config: ModelConfig, kernel: _kernel.Stream) -> None:
+        self.config, self.kernel = config, kernel
 
     @property
     def position(self) -> int:
@@ -83,13 +84,22 @@ class NativeState:
         except ValueError as error:
             raise EngineError(str(error)) from None
 
+    @property
+    def given(self) -> NDArray[np.int16]:
+        """The conditioning vector, int16 [given_units], 10 fractional bits: added to the frame tier's gates."""
+        return self.kernel.given
+
+    @given.setter
+    def given(self, given: NDArray[np.int16]) -> None:
+        self.kernel.given = check_given(self.config, given)
+
     def save(self) -> dict[str, NDArray[Any]]:
         """The state as arrays; `restore` of either engine goes on from them."""
         return dict(self.kernel.save())
 
     def copy(self) -> NativeState:
         """An independent state that goes on in the same way."""
-        return NativeState(self.kernel.copy())
+        return NativeState(self.config, self.kernel.copy())
 
 
 class NativeEngine:
@@ -103,22 +113,23 @@ class NativeEngine:
         self.instruction_set = chosen_set()
         self._constants = {name: tensors[name] for name in tensors if name.startswith("predictor.")}
         sizes = (config.window, config.frame_units, config.sample_units, config.head_units)
+        kind = (config.stride, config.period)
         values = [len(known) for _, known in config.labels]
         arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         try:
-            self.network = _kernel.network(self.instruction_set, *sizes, values, arrays)
+            self.network = _kernel.network(self.instruction_set, *sizes, *kind, values, arrays)
         except ValueError as error:
             raise CheckpointError(f"tensor {error}") from None
 
     def state(self, seed: int = 0, stream: int = 0) -> NativeState:
         """A fresh stream's state."""
-        return NativeState(_kernel.Stream(self.network, seed, stream))
+        return NativeState(self.config, _kernel.Stream(self.network, seed, stream))
 
     def restore(self, saved: dict[str, NDArray[Any]]) -> NativeState:
         """The state that `save` gave; EngineError when it is damaged or of another network."""
         arrays = {name: np.ascontiguousarray(value) for name, value in saved.items()}
         try:
-            state = NativeState(_kernel.restore(self.network, arrays))
+            state = NativeState(self.config, _kernel.restore(self.network, arrays))
         except ValueError as error:
             raise EngineError(f"saved state: {error}") from None
         for name, value in state.save().items():
@@ -155,4 +166,4 @@ class NativeEngine:
 
     def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Predicted and residual codes, each (streams, time), along given codes (streams, time)."""
-        return predict_codes(codes, self._constants)
+        return token_inputs(codes, self.config.period) if self.config.period else predict_codes(codes, self._constants)

@@ -121,15 +121,17 @@ struct Work {
     int guess, predicted;  // the next sample as predicted, and its code
 };
 
-// What the frame tier's gates read from outside its product: the last codes, the bias, the labels.
+inline void add_row(int16_t* gates, const int16_t* row, int count) {
+    for (int i = 0; i < count; i += kLanes) vstore(gates + i, vadds(vload(gates + i), vload(row + i)));
+}
+
+// What the frame tier's gates read from outside its product: the last codes, the bias, what is given, the labels.
 inline void frame_gates(const Model& model, const State& state, Work& work) {
     const int all = 3 * model.frame_padded;
-    for (int i = 0; i < all; i += kLanes)
-        vstore(work.input + i, vadds(vload(work.input + i), vload(model.frame_input_bias + i)));
-    for (int key = 0; key < model.labels; ++key) {
-        const int16_t* row = model.frame_label[key] + static_cast<size_t>(state.labels[key]) * all;
-        for (int i = 0; i < all; i += kLanes) vstore(work.input + i, vadds(vload(work.input + i), vload(row + i)));
-    }
+    add_row(work.input, model.frame_input_bias, all);
+    if (state.given) add_row(work.input, state.given, all);
+    for (int key = 0; key < model.labels; ++key)
+        add_row(work.input, model.frame_label[key] + static_cast<size_t>(state.labels[key]) * all, all);
 }
 
 inline void frame_units(const Model& model, State& state, Work& work) {

@@ -140,6 +140,7 @@ Network::Network(const Api& set, const Sizes& sizes, const Tensors& tensors) : a
     int together = set.head_tiles;
     while (head / kTile % together != 0) together /= 2;
     model.window = sizes.window, model.labels = sizes.labels;
+    model.stride = sizes.stride, model.period = sizes.period;
     model.frame_units = frame, model.frame_padded = padded(frame);
     model.sample_units = sample, model.sample_padded = padded(sample);
     model.head_units = head, model.head_padded = padded(head);

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from synth import mulaw
 from synth.config import Draw, ModelConfig
+from synth.engine.layout import check_given, given_units
 from synth.engine.predictor import Predictor, PredictorTables
 from synth.engine.predictor import predict_codes as predict_all
+from synth.engine.tokens import token_inputs
 
 Ints = NDArray[np.int64]
 Tensors = dict[str, NDArray[Any]]
@@ -110,31 +112,50 @@ def pick(weights: Ints, draw: Draw, word: int) -> int:
 
 
 class ReferenceState:
-    """Everything that goes on from one sample to the next. `labels` takes effect at the next frame."""
+    """Everything that goes on from one sample to the next. `labels` and `given` take effect at the next frame."""
 
     def __init__(self, engine: ReferenceEngine, seed: int, stream: int) -> None:
-        config = engine.config
+        self.config = config = engine.config
         self.position, self.seed, self.stream = 0, seed, stream
         self.labels: tuple[int, ...] = (0,) * len(config.labels)
+        self._given = np.zeros(given_units(config), np.int16)
         self.codes = np.full(config.window, mulaw.SILENCE, np.int64)  # newest first
         self.residual = mulaw.SILENCE
         self.frame = np.zeros(config.frame_units, np.int64)
         self.condition = np.zeros(3 * config.sample_units, np.int64)
         self.sample = np.zeros(config.sample_units, np.int64)
-        self.predictor = Predictor(engine.predictor, 1)
+        self.predictor = Predictor(engine.predictor, 1) if engine.predictor else None
+
+    @property
+    def given(self) -> NDArray[np.int16]:
+        """The conditioning vector, int16 [given_units], 10 fractional bits: added to the frame tier's gates."""
+        return self._given.copy()
+
+    @given.setter
+    def given(self, given: NDArray[np.int16]) -> None:
+        self._given = check_given(self.config, given)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The state as arrays; `restore` of either engine goes on from them."""
-        p = self.predictor
+        audio, given = self.predictor is not None, self.config.stride > 0
         return {
             "position": np.array([self.position], np.uint64),
             "seed": np.array([self.seed, self.stream], np.uint32),
             "labels": np.array(self.labels, np.int32),
+            **({"given": self.given} if given else {}),
             "codes": self.codes.astype(np.uint8),
-            "residual": np.array([self.residual], np.uint8),
+            **({"residual": np.array([self.residual], np.uint8)} if audio else {}),
             "frame": self.frame.astype(np.int16),
             "condition": self.condition.astype(np.int16),
             "sample": self.sample.astype(np.int16),
+            **self._save_predictor(),
+        }
+
+    def _save_predictor(self) -> dict[str, NDArray[Any]]:
+        p = self.predictor
+        if p is None:
+            return {}
+        return {
             "history": p.history[0].copy(),
             "weights": p.weights[0].copy(),
             "covariance": p.covariance[0].copy(),
@@ -150,9 +171,13 @@ class ReferenceState:
         p = self.predictor
         self.position, self.seed, self.stream = int(saved["position"][0]), *(int(v) for v in saved["seed"])
         self.labels = tuple(int(row) for row in saved["labels"])
-        self.residual = int(saved["residual"][0])
+        if self.config.stride:
+            self.given = saved["given"]
         for name in ("codes", "frame", "condition", "sample"):
             setattr(self, name, saved[name].astype(np.int64))
+        if p is None:
+            return
+        self.residual = int(saved["residual"][0])
         for name in ("history", "weights", "covariance", "correlation", "rows", "targets", "gains"):
             setattr(p, name, saved[name].astype(np.float64)[None].copy())
         p.scale = saved["scale"].astype(np.float64).copy()
@@ -166,7 +191,7 @@ class ReferenceEngine:
 
     def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
         self.config, self.tensors = config, tensors
-        self.predictor = PredictorTables.of(tensors)
+        self.predictor = None if config.period else PredictorTables.of(tensors)
         self._input, self._output = Linear(tensors, "frame.input"), Linear(tensors, "frame.output")
         self._dense, self._tree = Linear(tensors, "head.dense"), Linear(tensors, "head.tree")
         self._frame_gru, self._sample_gru = Gru(tensors, "frame.recurrent"), Gru(tensors, "sample.recurrent")
@@ -189,26 +214,34 @@ class ReferenceEngine:
 
     def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Predicted and residual codes, each (streams, time), along given codes (streams, time)."""
-        return predict_all(codes, self.tensors)
+        return token_inputs(codes, self.config.period) if self.config.period else predict_all(codes, self.tensors)
 
     def _frame_step(self, s: ReferenceState) -> None:
-        if s.position:
+        if s.position and s.predictor:
             s.predictor.update()
         gates = saturate(self._input(s.codes - mulaw.SILENCE) + self._wide["frame.input.bias"])
+        if self.config.stride:
+            gates = saturate(gates + s.given.astype(np.int64))
         for k, row in enumerate(s.labels):
             gates = saturate(gates + self._wide[f"frame.label.{k}"][row])
         s.frame = self._frame_gru(gates, s.frame)
         s.condition = saturate(self._output(eighth(s.frame)) + self._wide["frame.output.bias"])
 
+    def inputs(self, s: ReferenceState) -> tuple[int, int, int]:
+        """Of the next sample: its predicted value (0 for a token), the predicted code and the residual code."""
+        if s.predictor is None:
+            return 0, int(s.codes[self.config.period - 1]), s.position % self.config.period
+        guess = int(s.predictor.predict()[0])
+        return guess, int(mulaw.ENCODE[guess + 32768]), s.residual
+
     def sample_step(self, s: ReferenceState) -> tuple[int, Ints]:
         """Up to the hidden layer of the next sample: its predicted value and the layer (head units,)."""
         if s.position % self.config.hop == 0:
             self._frame_step(s)
-        guess = int(s.predictor.predict()[0])
-        predicted = int(mulaw.ENCODE[guess + 32768])
+        guess, predicted, residual = self.inputs(s)
         gates = saturate(s.condition + self._wide["sample.code"][s.codes[0]])
         gates = saturate(gates + self._wide["sample.predicted"][predicted])
-        gates = saturate(gates + self._wide["sample.residual"][s.residual])
+        gates = saturate(gates + self._wide["sample.residual"][residual])
         s.sample = self._sample_gru(gates, s.sample)
         hidden = saturate(self._dense(eighth(s.sample)) + self._wide["head.predicted"][predicted])
         return guess, np.minimum(np.maximum(hidden, 0) >> 5, 127)
@@ -219,10 +252,11 @@ class ReferenceEngine:
 
     def take(self, s: ReferenceState, guess: int, code: int) -> None:
         """Move the state past the sample of `code`."""
-        sample = int(mulaw.DECODE[code])
-        error = sample - guess
-        s.predictor.push(s.position % self.config.hop, np.array([sample], np.int32), np.array([error], np.int32))
-        s.residual = int(mulaw.ENCODE[min(max(error, -32768), 32767) + 32768])
+        if s.predictor:
+            sample = int(mulaw.DECODE[code])
+            error = sample - guess
+            s.predictor.push(s.position % self.config.hop, np.array([sample], np.int32), np.array([error], np.int32))
+            s.residual = int(mulaw.ENCODE[min(max(error, -32768), 32767) + 32768])
         s.codes = np.concatenate([[code], s.codes[:-1]])
         s.position += 1
 

@@ -4,6 +4,20 @@
 #include "engine.hpp"
 
 namespace synth {
+namespace {
+
+// [3][units] of [3][padded], and back.
+std::vector<int16_t> gathered(const int16_t* from, int units, int padded) {
+    std::vector<int16_t> to;
+    for (int block = 0; block < 3; ++block) to.insert(to.end(), from + block * padded, from + block * padded + units);
+    return to;
+}
+
+void spread(const int16_t* from, int16_t* to, int units, int padded) {
+    for (int block = 0; block < 3; ++block) std::copy_n(from + block * units, units, to + block * padded);
+}
+
+}  // namespace
 
 void reset_predictor(const PredictorWeights& weights, Predictor& state) {
     state = Predictor{};
@@ -18,6 +32,7 @@ void reset_predictor(const PredictorWeights& weights, Predictor& state) {
 void Stream::allocate() {
     const Model& model = network->model;
     state.window = arena_.take<int8_t>(model.window + kHop);
+    state.given = model.stride ? arena_.take<int16_t>(3 * model.frame_padded) : nullptr;
     state.frame = arena_.take<int16_t>(model.frame_padded);
     state.condition = arena_.take<int16_t>(3 * model.sample_padded);
     state.sample = arena_.take<int16_t>(model.sample_padded);
@@ -38,6 +53,7 @@ Stream::Stream(const Stream& other) : network(other.network) {
     const Model& model = network->model;
     const State& from = other.state;
     std::copy(from.window, from.window + model.window + kHop, state.window);
+    if (model.stride) std::copy(from.given, from.given + 3 * model.frame_padded, state.given);
     std::copy(from.frame, from.frame + model.frame_padded, state.frame);
     std::copy(from.condition, from.condition + 3 * model.sample_padded, state.condition);
     std::copy(from.sample, from.sample + model.sample_padded, state.sample);
@@ -47,21 +63,25 @@ Stream::Stream(const Stream& other) : network(other.network) {
 SavedState Stream::save() const {
     const std::lock_guard<std::mutex> guard(mutex);
     const Model& model = network->model;
-    const Predictor& p = state.predictor;
-    const int order = model.predictor.order, phase = state.phase, units = model.sample_units;
+    const int phase = state.phase, units = model.sample_units;
     SavedState to;
     to.position = {state.position};
     to.seed = {state.seed, state.stream};
     to.labels.assign(state.labels, state.labels + model.labels);
     for (int i = 0; i < model.window; ++i)
         to.codes.push_back(static_cast<uint8_t>(state.window[kHop - phase + i] + 128));
-    to.residual = {static_cast<uint8_t>(state.residual)};
+    if (model.stride) to.given = gathered(state.given, model.frame_units, model.frame_padded);
     to.frame.assign(state.frame, state.frame + model.frame_units);
-    for (int block = 0; block < 3; ++block) {
-        const int16_t* from = state.condition + block * model.sample_padded;
-        to.condition.insert(to.condition.end(), from, from + units);
-    }
+    to.condition = gathered(state.condition, units, model.sample_padded);
     to.sample.assign(state.sample, state.sample + units);
+    if (model.predictor.order) save_predictor(to);
+    return to;
+}
+
+void Stream::save_predictor(SavedState& to) const {
+    const Predictor& p = state.predictor;
+    const int order = network->model.predictor.order, phase = state.phase;
+    to.residual = {static_cast<uint8_t>(state.residual)};
     to.history.assign(p.history + kHop - phase, p.history + kHop - phase + order);
     to.weights.assign(p.weights, p.weights + order);
     for (int i = 0; i < order; ++i)
@@ -75,25 +95,30 @@ SavedState Stream::save() const {
         to.targets[k] = p.history[kHop - 1 - k];
         to.gains[k] = p.gains[k];
     }
-    return to;
 }
 
 void Stream::restore(const SavedState& from) {
     const std::lock_guard<std::mutex> guard(mutex);
     const Model& model = network->model;
-    Predictor& p = state.predictor;
-    const int order = model.predictor.order, units = model.sample_units;
+    const int units = model.sample_units;
     state.position = from.position[0];
     state.seed = from.seed[0], state.stream = from.seed[1];
     state.phase = state.position == 0 ? 0 : static_cast<int>((state.position - 1) % kHop) + 1;
     std::copy(from.labels.begin(), from.labels.end(), state.labels);
     for (int i = 0; i < model.window; ++i)
         state.window[kHop - state.phase + i] = static_cast<int8_t>(from.codes[i] - 128);
-    state.residual = from.residual[0];
+    if (model.stride) spread(from.given.data(), state.given, model.frame_units, model.frame_padded);
     std::copy(from.frame.begin(), from.frame.end(), state.frame);
-    for (int block = 0; block < 3; ++block)
-        std::copy_n(from.condition.begin() + block * units, units, state.condition + block * model.sample_padded);
+    spread(from.condition.data(), state.condition, units, model.sample_padded);
     std::copy(from.sample.begin(), from.sample.end(), state.sample);
+    if (model.predictor.order) restore_predictor(from);
+    network->api.refresh(model, state);
+}
+
+void Stream::restore_predictor(const SavedState& from) {
+    Predictor& p = state.predictor;
+    const int order = network->model.predictor.order;
+    state.residual = from.residual[0];
     p = Predictor{};
     if (state.phase > 0) std::copy_n(from.rows.begin(), order, p.history + kHop);
     std::copy_n(from.history.begin(), order, p.history + kHop - state.phase);
@@ -103,7 +128,19 @@ void Stream::restore(const SavedState& from) {
     std::copy(from.correlation.begin(), from.correlation.end(), p.correlation);
     p.scale = from.scale[0];
     std::copy(from.gains.begin(), from.gains.end(), p.gains);
-    network->api.refresh(model, state);
+}
+
+std::vector<int16_t> Stream::given() const {
+    const std::lock_guard<std::mutex> guard(mutex);
+    const Model& model = network->model;
+    if (!model.stride) return {};
+    return gathered(state.given, model.frame_units, model.frame_padded);
+}
+
+void Stream::give(const int16_t* given) {
+    const std::lock_guard<std::mutex> guard(mutex);
+    const Model& model = network->model;
+    if (model.stride) spread(given, state.given, model.frame_units, model.frame_padded);
 }
 
 }  // namespace synth
