@@ -61,6 +61,7 @@ def train(options: Namespace, console: Console) -> None:
             voice=options.voice,
             features=options.features,
             net=options.net,
+            vocoder=options.vocoder,
             resume=options.resume,
             device=options.device,
             threads=options.threads,
@@ -83,7 +84,10 @@ def export(options: Namespace, console: Console) -> None:
         from synth import export as exporting
 
         run, out = options.run, options.out
-        exporting.export(run, out, options.steps, options.noise, card, options.force, options.quiet, say=console.say)
+        warm = tuple(options.temperatures) if options.temperatures else None
+        exporting.export(
+            run, out, options.steps, options.noise, warm, card, options.force, options.quiet, say=console.say
+        )
 
 
 def score(options: Namespace, console: Console) -> Report:

@@ -70,7 +70,11 @@ def _train_parser(commands: Any) -> None:
     add = parser.add_argument
     add("corpora", nargs="*", metavar="CORPUS", help="folder or file of audio, of any rate and channel count")
     add("-o", "--out", required=True, metavar="RUN", help="folder of the run: made, or gone on with by --resume")
-    add("--preset", choices=("digits", "piano", "general", "tiny"), help="sizes and schedule (default: digits)")
+    add(
+        "--preset",
+        choices=("digits", "piano", "general", "tiny", "speech"),
+        help="sizes and schedule (default: digits)",
+    )
     add("--rate", type=opt.integer(1000, 384000), metavar="HZ", help="sample rate (default: the preset's)")
     add(
         "--labels", metavar="PATTERN|CSV", help='labels from file names, like "{digit}_{speaker}_{take}", or from a CSV'
@@ -86,7 +90,7 @@ def _train_parser(commands: Any) -> None:
         help="blocks of the weights of every sample that remain; the engine skips the others (default: the preset's)",
     )
     add("--resume", action="store_true", help="go on with a run that was stopped")
-    add("--task", choices=("generate", "classify"), help="what to train for (default: generate)")
+    add("--task", choices=("generate", "classify", "vocoder", "planner"), help="what to train for (default: generate)")
     add("--target", action="append", metavar="KEY", help="label to classify by; several are learned at once")
     add(
         "--voice",
@@ -96,6 +100,7 @@ def _train_parser(commands: Any) -> None:
     )
     add("--features", choices=("logmel", "mfcc"), help="what a classifier hears (default: logmel)")
     add("--net", choices=("gru", "cnn"), help="network of a classifier (default: cnn)")
+    add("--vocoder", metavar="VOICE", help="checkpoint of the vocoder that a planner is for")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: auto)")
     add("--threads", type=opt.integer(1, 4096), metavar="N", help="CPU threads (default: all cores)")
     _add_common(parser, as_json=False)
@@ -115,6 +120,13 @@ def _export_parser(commands: Any) -> None:
         default=0.0,
         metavar="CODES",
         help="noise in what the network hears while it is fine-tuned: steadier sound for a few hundredths of a bit",
+    )
+    parser.add_argument(
+        "--temperatures",
+        type=opt.real(0.05, 4),
+        nargs=2,
+        metavar=("PLANNER", "NETWORK"),
+        help="of a planner's voice: what a temperature of 1 stands for (default: 1 1)",
     )
     parser.add_argument(
         "--card", action="append", default=[], metavar="KEY=TEXT", help="a fact for the model card, like licence=CC0"

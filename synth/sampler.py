@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from synth import audio, checkpoint, engine, mulaw
 from synth.config import Draw
 from synth.errors import AudioError, UsageError
-from synth.stream import Changes, Stream, check_seed, draw_seed
+from synth.guide import Changes, Guides
+from synth.stream import Stream, check_seed, draw_seed
 from synth.writer import MAX_WAV_SAMPLES
 
 Labels = Mapping[str, str | Sequence[str]]
@@ -75,6 +76,8 @@ class Model:
     def __init__(self, loaded: checkpoint.Checkpoint, engine_name: str = "auto") -> None:
         self.checkpoint = loaded
         self.engine = engine.create(loaded.config, loaded.tensors, engine_name)
+        voice = loaded.voice
+        self.guides = Guides(loaded.config, loaded.tensors, voice, engine_name) if voice else None
 
     @property
     def sample_rate(self) -> int:
@@ -141,7 +144,7 @@ class Model:
 
     def restore(self, saved: bytes) -> Stream:
         """The stream that `Stream.save` saved, to go on where it was; CheckpointError when it isn't this model's."""
-        return Stream.restored(self.checkpoint, self.engine, saved)
+        return Stream.restored(self.checkpoint, self.engine, saved, self.guides)
 
     def score(self, wave: NDArray[Any], rate: int, labels: Labels | None = None) -> Score:
         """Bits per sample of a recording under the model, its first sample included, state fresh at its start.
@@ -156,6 +159,8 @@ class Model:
         """`score` of int16 samples (n,) that are at the model's rate already."""
         if not len(samples):
             raise AudioError("has no samples to score")
+        if self.guides is not None:
+            raise UsageError(f"{self.checkpoint.name}: is a voice, which is told what to say; score by a plain network")
         cost = self.start(Draw(), seed=0, labels=labels, samples=len(samples)).force(mulaw.encode(samples))
         return Score(len(samples), cost / 65536 / len(samples))
 
@@ -175,8 +180,29 @@ class Model:
         """A stream of which `samples` will be asked (None: no end), after the codes `prime` under its first labels."""
         plan = self.plan(labels or {}, samples)
         state = self.engine.state(seed=draw_seed() if seed is None else check_seed(seed), stream=0)
-        stream = Stream(self.checkpoint, self.engine, state, draw)
+        if self.guides is None:
+            stream = Stream(self.checkpoint, self.engine, state, draw)
+            stream.begin(plan, prime)
+            return stream
+        sound = None if prime is None or not len(prime) else mulaw.decode(prime)
+        planned = self.guides.planned(draw, state.seed, plan, sound)
+        stream = Stream(self.checkpoint, self.engine, state, self.guides.network_draw(draw), guide=planned)
+        if sound is not None:
+            stream.guide = self.guides.heard(sound)  # the prime itself is heard, not planned
         stream.begin(plan, prime)
+        stream.guide = planned
+        return stream
+
+    def follow(
+        self, vectors: NDArray[np.int64], draw: Draw | None = None, *, seed: int = 0, labels: Labels | None = None
+    ) -> Stream:
+        """A stream of a voice along 8-bit vectors (frames, latent), for what was heard or decoded."""
+        if self.guides is None:
+            raise UsageError(f"{self.checkpoint.name}: is no voice, it can't follow features or tokens; speech can")
+        state = self.engine.state(seed=check_seed(seed), stream=0)
+        guide, draw = self.guides.known(vectors), self.guides.network_draw(draw or Draw())
+        stream = Stream(self.checkpoint, self.engine, state, draw, guide=guide)
+        stream.begin(self.plan(labels or {}, len(vectors) * self.guides.vocoder.hop), None)
         return stream
 
     def plan(self, labels: Labels, samples: int | None) -> Changes:
