@@ -68,7 +68,7 @@ def export_vocoder(
     check_output(out, force)
     folder = RunFolder(run)
     options = folder.options()
-    model, config, vocoder, train, constants = vocoder_task.configs(options)
+    model, config, vocoder, train = vocoder_task.configs(options)
     corpus = open_cache(folder.path / "cache")
     arrays, info = folder.load("best" if (folder.path / "best.safetensors").exists() else "last")
     torch.manual_seed(config.seed)
@@ -81,8 +81,8 @@ def export_vocoder(
     with denormals_flushed():
         learner.network.network.quantised = True
         for step in tqdm(range(fine), desc="fine-tuning", unit="step", disable=True if quiet else None):
-            vocoder_task.learn(learner, gentle, train, batches.batch(step), constants, boss)
-    tensors = quantize(learner.network.network, constants)
+            vocoder_task.learn(learner, gentle, train, batches.batch(step), boss)
+    tensors = quantize(learner.network.network, {})
     facts = _facts(options, corpus, int(info["step"]), fine, card)
     voice = Voice(vocoder, quantize_vocoder(learner.network))
     checkpoint.save(out, model, tensors, facts, voice)

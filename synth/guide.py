@@ -53,7 +53,7 @@ class Guide:
         return self.vocoder.part
 
     def given(self, position: int) -> NDArray[np.int16]:
-        """What the frame tier is given from sample `position` on, a multiple of `part`: int16 (3 frame units,)."""
+        """What the frame tier is given from sample `position` on, a multiple of `part`: int16 (given units,)."""
         frame = position // self.vocoder.hop
         if frame != self._frame:
             self._fill(frame + LOOKAHEAD)

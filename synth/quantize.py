@@ -102,4 +102,6 @@ def quantize_vocoder(vocoder: Vocoder) -> dict[str, Array]:
         found |= linear(f"vocoder.condition.{name}", w[f"condition_{name}"], unit, GATE)
     for name in ("0", "1"):
         found[f"vocoder.condition.{name}.bias"] = fixed(w[f"condition_{name}_bias"], GATE)
+    found |= linear("vocoder.reflect", w["reflect"], STATE, GATE)
+    found["vocoder.reflect.bias"] = fixed(w["reflect_bias"], GATE)
     return found

@@ -66,11 +66,13 @@ def layout(config: VocoderConfig, model: ModelConfig) -> dict[str, tuple[str, tu
         ("condition.0", wide, TAPS * latent),
         ("condition.1", wide, TAPS * wide),
         ("condition.out", config.parts * 3 * model.frame_units, wide),
+        ("reflect", config.parts * model.order, wide),
     ):
         found[f"vocoder.{name}.weight"] = ("int8", (rows, columns))
         found[f"vocoder.{name}.scale"] = ("int16", (rows,))
         found[f"vocoder.{name}.shift"] = ("int32", (1,))
     found["vocoder.condition.0.bias"] = found["vocoder.condition.1.bias"] = ("int16", (wide,))
+    found["vocoder.reflect.bias"] = ("int16", (config.parts * model.order,))
     return found
 
 
@@ -91,11 +93,12 @@ class Vocoder:
         self.config, self.rate = config, model.sample_rate
         self.hop = token_hop(model.sample_rate)
         self.part = stride_of(config, model) * model.hop
-        self.given_units = 3 * model.frame_units
+        self.given_units = 3 * model.frame_units + model.order
         self._floats = {name: tensors[name] for name in tensors if name.startswith("vocoder.encoder.")}
         self.books = tensors["vocoder.books"].astype(np.int64)
-        self._layers = [Linear(tensors, f"vocoder.condition.{name}") for name in ("0", "1", "out")]
-        self._biases = [tensors[f"vocoder.condition.{k}.bias"].astype(np.int64) for k in range(2)]
+        names = ("condition.0", "condition.1", "condition.out", "reflect")
+        self._layers = [Linear(tensors, f"vocoder.{name}") for name in names]
+        self._biases = [tensors[f"vocoder.{name}.bias"].astype(np.int64) for name in (*names[:2], names[3])]
         self._tanh = tensors["table.tanh"].astype(np.int64)
 
     def _layer(self, name: str, x: Floats) -> Floats:
@@ -143,17 +146,20 @@ class Vocoder:
         return np.clip(np.rint(vectors * UNIT), -127, 127).astype(np.int64)
 
     def condition(self, vectors: Ints, first: int = 0, last: int | None = None) -> NDArray[np.int16]:
-        """What the frame tier is given in frames `first` to `last` of 8-bit vectors (frames, latent).
+        """What the network is given in frames `first` to `last` of 8-bit vectors (frames, latent).
 
-        int16 ((last - first) x parts, 3 frame units). Hidden values before the first frame and after the last are 0;
+        int16 ((last - first) x parts, given units): for the frame tier's gates, and the linear predictor's reflection
+        coefficients. Hidden values before the first frame and after the last are 0;
         a slice that begins TAPS + 1 frames earlier and ends LOOKAHEAD frames later gives the same.
         """
         last = len(vectors) if last is None else last
         low, high = max(0, first - 1), min(len(vectors), last + 1)
         hidden = self._hidden(0, self._cut(vectors, low - 1, high + 1))[1 : 1 + high - low]
         hidden = self._hidden(1, self._cut(hidden, first - 1 - low, last + 1 - low))[1:-1]
-        out = saturate(self._product(2, hidden)).astype(np.int16)
-        return out.reshape((last - first) * self.config.parts, -1)
+        parts = (last - first) * self.config.parts
+        gates = self._product(2, hidden).reshape(parts, -1)
+        reflections = self._curve(saturate(self._product(3, hidden) + self._biases[2])).reshape(parts, -1)
+        return np.concatenate([gates, reflections], 1).astype(np.int16)
 
     @staticmethod
     def _cut(x: Ints, first: int, last: int) -> Ints:
@@ -162,9 +168,11 @@ class Vocoder:
         return np.pad(inside, ((max(0, -first), last - first - len(inside) - max(0, -first)), (0, 0)))
 
     def _hidden(self, place: int, x: Ints) -> Ints:
-        gates = saturate(self._product(place, _around(x, TAPS)) + self._biases[place])
-        y, positive = piecewise(gates, self._tanh, 9)
-        return eighth(np.where(positive, y, -y))
+        return eighth(self._curve(saturate(self._product(place, _around(x, TAPS)) + self._biases[place])))
+
+    def _curve(self, x: Ints) -> Ints:
+        y, positive = piecewise(x, self._tanh, 9)
+        return np.where(positive, y, -y)
 
     def _product(self, place: int, x: Ints) -> Ints:
         layer = self._layers[place]

@@ -212,7 +212,7 @@ def dropped(z: Tensor, sums: Tensor, train: VocoderTrain, draw: np.random.Genera
 
 @torch.inference_mode()
 def measure(vocoder: Vocoder, rows: list[Row]) -> dict[str, float]:
-    """Bits a sample of files, each from a fresh state, and the mean spectral distance, with all tokens and with none."""
+    """Bits a sample of files, each from a fresh state, with all tokens and with none; mean spectral distance."""
     totals: dict[str, float] = {"validation": 0.0, "validation_free": 0.0, "spectral": 0.0}
     count, hop = 0, token_hop(vocoder.network.config.sample_rate)
     ordered = sorted(rows, key=lambda row: len(row[0]))
