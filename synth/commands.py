@@ -127,6 +127,32 @@ def score(options: Namespace, console: Console) -> Report:
     return Report(data, lines, failures)
 
 
+def vocode(options: Namespace, console: Console) -> Report:
+    """`synth vocode`: a recording or features, spoken by a voice."""
+    from synth import vocoding
+
+    labels = parse_labels(options.label)
+    single = {key: value for key, value in labels.items() if isinstance(value, str)}
+    for key in labels.keys() - single.keys():
+        raise UsageError(f"--label {key}: takes one value here, it holds for the whole sound")
+    request = vocoding.Request(
+        options.source,
+        options.out,
+        options.checkpoint,
+        options.tokens,
+        options.temperature,
+        options.seed,
+        single,
+        options.format,
+        options.engine,
+        options.force,
+    )
+    data = vocoding.vocode(request, console.progress)
+    file = data["files"][0]
+    line = f"{file['path']}: {data['seconds']:.2f} s with {data['checkpoint']}, seed {file['seed']}"
+    return Report(data, [line], [], options.out == "-")
+
+
 def classify(options: Namespace, console: Console) -> Report:
     """`synth classify`: what each file is, most probable first; goes on after a file that can't be heard."""
     from synth import classifying, places

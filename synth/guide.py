@@ -79,7 +79,7 @@ class Guide:
     def save(self) -> dict[str, NDArray[Any]]:
         """Everything that `Guides.restored` needs to go on."""
         numbers = np.array([self._first, int(self._ended)], np.int64)
-        own = {"held": self._held.astype(np.int8), "numbers": numbers}
+        own: dict[str, NDArray[Any]] = {"held": self._held.astype(np.int8), "numbers": numbers}
         return own | {f"source.{name}": value for name, value in self.source.save().items()}
 
     def relabel(self, rows: tuple[int, ...]) -> None:
@@ -123,6 +123,7 @@ class Planned:
 
     def __init__(self, vocoder: Vocoder, planner: Any, state: Any, draw: Draw) -> None:
         self.vocoder, self.engine, self.state = vocoder, planner, state
+        self.period: int = planner.config.period
         self.draw = replace(draw, top_k=256, top_p=1 << 32)
         self.changes: Changes = []
         self.prime = np.zeros((0, vocoder.config.latent), np.int64)
@@ -140,7 +141,7 @@ class Planned:
             return np.asarray(self.prime[frame], np.int64)
         while self.changes and self.changes[0][0] <= frame * self.vocoder.hop:
             self.state.labels = self.changes.pop(0)[1]
-        tokens = self.engine.generate(self.state, self.engine.config.period, self.draw)
+        tokens = self.engine.generate(self.state, self.period, self.draw)
         return np.asarray(self.vocoder.vectors(tokens[None])[0], np.int64)
 
     def relabel(self, rows: tuple[int, ...]) -> None:
@@ -160,7 +161,7 @@ class Planned:
         keys = len(self.engine.config.labels)
         rows = np.array([[at, *row] for at, row in self.changes], np.int64).reshape(-1, 1 + keys)
         inverse = np.array([self.draw.inverse_temperature], np.int64)
-        own = {"prime": self.prime.astype(np.int8), "changes": rows, "draw": inverse}
+        own: dict[str, NDArray[Any]] = {"prime": self.prime.astype(np.int8), "changes": rows, "draw": inverse}
         return own | {f"state.{name}": value for name, value in self.state.save().items()}
 
 
@@ -172,11 +173,12 @@ class Guides:
         self.vocoder = Vocoder(voice.config, config, voice.tensors | {"table.tanh": tensors["table.tanh"]})
         self.planner = engine.create(voice.planner, voice.planner_tensors, prefer) if voice.planner else None
         self.temperatures = voice.temperatures
+        self._period = voice.planner.period if voice.planner else 0
 
     @property
     def period(self) -> int:
         """Tokens of a frame that the planner knows; 0 without a planner."""
-        return 0 if self.planner is None else int(self.planner.config.period)
+        return self._period
 
     def network_draw(self, draw: Draw) -> Draw:
         """How the network draws where a person asked for `draw`."""
@@ -191,7 +193,7 @@ class Guides:
             heard = self.vocoder.hear(prime)
             whole = max(0, origin // self.vocoder.hop - 1)  # what the last windows hear is not whole
             vectors = self.vocoder.exact(heard)[:whole]
-            tokens = self.vocoder.tokens(heard[:whole], source.engine.config.period)
+            tokens = self.vocoder.tokens(heard[:whole], source.period)
         source.begin([(0, changes[0][1]), *((origin + at, rows) for at, rows in changes[1:])], vectors, tokens)
         return Guide(self.vocoder, source)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from synth import options as opt
 
-COMMANDS = ("train", "export", "info", "score", "classify", "evaluate", "bench", "compress", "decompress", "verify")
+COMMANDS = ("train", "export", "info", "score", "vocode", "classify", "evaluate", "bench")
+COMMANDS += ("compress", "decompress", "verify")
 
 
 def generate_parser() -> opt.Parser:
@@ -56,7 +57,9 @@ def synth_parser() -> opt.Parser:
     )
     parser.add_argument("--version", action="version", version=_version("synth"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=opt.Parser)
-    for add in (_train_parser, _export_parser, _info_parser, _score_parser, _classify_parser, _evaluate_parser):
+    for add in (_train_parser, _export_parser, _info_parser, _score_parser, _vocode_parser):
+        add(commands)
+    for add in (_classify_parser, _evaluate_parser):
         add(commands)
     _bench_parser(commands)
     for add in (_compress_parser, _decompress_parser, _verify_parser):
@@ -153,6 +156,28 @@ def _score_parser(commands: Any) -> None:
         metavar="PATTERN|CSV",
         help='the labels of each file, from its name, like "{digit}_{speaker}_{take}", or from a CSV',
     )
+    _add_engine(parser)
+    _add_common(parser)
+
+
+def _vocode_parser(commands: Any) -> None:
+    text = "says again what a recording says, with a voice's network"
+    parser = commands.add_parser("vocode", help=text, description=f"synth vocode {text}.")
+    add = parser.add_argument
+    add("source", metavar="AUDIO|FEATURES.npy", help="sound of any rate, or log-mel features [frames, mels] of 10 ms")
+    add("-o", "--out", required=True, metavar="OUT", help="file to write, or - for a pipe")
+    _add_checkpoint(parser, "speech")
+    add(
+        "--tokens",
+        type=opt.integer(1, 16),
+        metavar="N",
+        help="tokens of 8 bits a frame of 20 ms that the sound is reduced to before (default: none, it is heard whole)",
+    )
+    add("-t", "--temperature", type=opt.real(0), default=1.0, metavar="T", help="as of generate-audio (default: 1)")
+    add("-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: drawn)")
+    _add_label(parser)
+    add("--format", choices=("wav", "flac", "ogg", "raw"), help="of the file (default: by its suffix)")
+    add("-f", "--force", action="store_true", help="replace a file that exists")
     _add_engine(parser)
     _add_common(parser)
 

@@ -21,6 +21,7 @@ from synth.config import Draw
 from synth.errors import AudioError, UsageError
 from synth.guide import Changes, Guides
 from synth.stream import Stream, check_seed, draw_seed
+from synth.vocoder import checked, mel_of
 from synth.writer import MAX_WAV_SAMPLES
 
 Labels = Mapping[str, str | Sequence[str]]
@@ -100,6 +101,7 @@ class Model:
         seed: int | None = None,
         labels: Labels | None = None,
         prime: Prime | None = None,
+        features: NDArray[np.floating[Any]] | None = None,
     ) -> NDArray[np.float32]:
         """Sound: float32 (samples,) at `sample_rate`, 16-bit values / 32768. 2 seconds when no length is given.
 
@@ -108,11 +110,16 @@ class Model:
         tree multiplies out to: the `top_k` greatest stay, and of these the fewest that have `top_p` of their sum.
         `seed` is drawn when it is None. `labels` gives each key a value, or a list of values that take equal parts of
         the output. `prime` is (wave, rate): sound of any rate, shape (frames,) or (frames, channels), that the output
-        goes on from; it isn't part of the output. Raises UsageError for what is out of range, AudioError for a prime
-        that isn't sound.
+        goes on from; it isn't part of the output. `features`, for a voice: log-mel features (frames, mels), 10 ms
+        each, as `Model.features` gives them, that are spoken; the length is theirs. Raises UsageError for what is out
+        of range, AudioError for a prime that isn't sound.
         """
-        count = sample_count(seconds, samples, self.sample_rate)
         draw = Draw.of(temperature, top_k, top_p)
+        if features is not None:
+            if seconds is not None or samples is not None or prime is not None:
+                raise UsageError("features: their length is the sound's, and no prime goes before them")
+            return self._spoken(features, draw, seed, labels)
+        count = sample_count(seconds, samples, self.sample_rate)
         stream = self.start(draw, seed=seed, labels=labels, prime=self._codes(prime), samples=count)
         wave = np.empty(count, np.float32)
         for start in range(0, count, _BLOCK):
@@ -197,13 +204,34 @@ class Model:
         self, vectors: NDArray[np.int64], draw: Draw | None = None, *, seed: int = 0, labels: Labels | None = None
     ) -> Stream:
         """A stream of a voice along 8-bit vectors (frames, latent), for what was heard or decoded."""
+        guides = self._guides()
+        state = self.engine.state(seed=check_seed(seed), stream=0)
+        guide, draw = guides.known(vectors), guides.network_draw(draw or Draw())
+        stream = Stream(self.checkpoint, self.engine, state, draw, guide=guide)
+        stream.begin(self.plan(labels or {}, len(vectors) * guides.vocoder.hop), None)
+        return stream
+
+    def features(self, wave: NDArray[Any], rate: int) -> NDArray[np.float32]:
+        """Log-mel features of a recording as a voice's encoder hears them: float32 (frames, mels), 10 ms each.
+
+        Natural logarithms of torchaudio's `MelSpectrogram(power=2)` plus 1e-6: windows of 25 ms, HTK scale, no norm.
+        """
+        samples = audio.from_array(wave, rate, self.sample_rate)
+        vocoder = self._guides().vocoder
+        return mel_of(samples, vocoder.config, self.sample_rate)
+
+    def _guides(self) -> Guides:
         if self.guides is None:
             raise UsageError(f"{self.checkpoint.name}: is no voice, it can't follow features or tokens; speech can")
-        state = self.engine.state(seed=check_seed(seed), stream=0)
-        guide, draw = self.guides.known(vectors), self.guides.network_draw(draw or Draw())
-        stream = Stream(self.checkpoint, self.engine, state, draw, guide=guide)
-        stream.begin(self.plan(labels or {}, len(vectors) * self.guides.vocoder.hop), None)
-        return stream
+        return self.guides
+
+    def _spoken(
+        self, features: NDArray[Any], draw: Draw, seed: int | None, labels: Labels | None
+    ) -> NDArray[np.float32]:
+        vocoder = self._guides().vocoder
+        vectors = vocoder.exact(vocoder.encode(checked(np.asarray(features), vocoder.config.mels)))
+        stream = self.follow(vectors, draw, seed=draw_seed() if seed is None else seed, labels=labels)
+        return stream.read(len(features) * vocoder.hop // 2)
 
     def plan(self, labels: Labels, samples: int | None) -> Changes:
         """Which table rows are in force from which sample on, the first from 0; UsageError for labels it can't follow.

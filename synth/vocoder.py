@@ -18,7 +18,7 @@ from synth.config import ModelConfig
 from synth.engine.reference import Linear, eighth, piecewise, saturate
 from synth.errors import AudioError, CheckpointError, UsageError
 from synth.features import Floats, features
-from synth.vocoder_config import CODES, LOOKAHEAD, TAPS, VocoderConfig, features_of, stride_of, token_hop
+from synth.vocoder_config import CODES, TAPS, VocoderConfig, features_of, stride_of, token_hop
 
 Tensors = dict[str, NDArray[Any]]
 Ints = NDArray[np.int64]
@@ -26,6 +26,10 @@ BOUND = 3.96875
 """Vectors are within this."""
 UNIT = 32
 """Of 1.0 in a vector's 8-bit integers."""
+LEAST, MOST = -16.0, 16.0
+"""What natural logarithms of mel powers plus 1e-6 can be, of waves of full scale 1."""
+PIECE, AROUND = 1000, 4
+"""Token frames that are encoded at once, and those before and after them that are heard along."""
 CENTRE, SPREAD = -6.0, 4.0
 """Of natural logarithms of mel powers, roughly; the encoder hears them normalised by these."""
 
@@ -115,10 +119,15 @@ class Vocoder:
         return found
 
     def hear(self, samples: NDArray[np.int16]) -> Floats:
-        """`encode` of int16 samples (n,) at the model's rate; AudioError when there are none."""
+        """`encode` of int16 samples (n,) at the model's rate, in pieces; AudioError when there are none."""
         if not len(samples):
             raise AudioError("has no samples")
-        return self.encode(mel_of(samples, self.config, self.rate))
+        found, piece, around = [], PIECE * self.hop, AROUND * self.hop
+        for start in range(0, len(samples), piece):
+            low = max(0, start - around)
+            vectors = self.encode(mel_of(samples[low : start + piece + around], self.config, self.rate))
+            found.append(vectors[(start - low) // self.hop :][:PIECE])
+        return np.concatenate(found)
 
     def tokens(self, vectors: Floats, count: int | None = None) -> NDArray[np.uint8]:
         """The first `count` tokens of each vector (tokens, latent): uint8 (tokens, count)."""
@@ -144,6 +153,10 @@ class Vocoder:
     def exact(self, vectors: Floats) -> Ints:
         """Vectors that were not quantised by tokens, as the conditioner takes them: 8-bit (frames, latent)."""
         return np.clip(np.rint(vectors * UNIT), -127, 127).astype(np.int64)
+
+    def inexact(self, vectors: Ints) -> Floats:
+        """8-bit vectors as `encode` gives them."""
+        return (vectors / UNIT).astype(np.float32)
 
     def condition(self, vectors: Ints, first: int = 0, last: int | None = None) -> NDArray[np.int16]:
         """What the network is given in frames `first` to `last` of 8-bit vectors (frames, latent).
@@ -182,6 +195,15 @@ class Vocoder:
         return saturate((rounded * layer.scale + 16384) >> 15)
 
 
+def checked(mel: NDArray[Any], bands: int, name: str = "features") -> NDArray[np.float32]:
+    """Log-mel features as float32 (even count, bands); AudioError when shape, type or range are wrong."""
+    if mel.ndim != 2 or mel.shape[1] != bands or not len(mel) or mel.dtype.kind != "f":
+        raise AudioError(f"{name}: is {mel.dtype}{list(mel.shape)}, must be floats [frames, {bands}], 10 ms a frame")
+    if not np.isfinite(mel).all() or mel.min() < LEAST or mel.max() > MOST:
+        raise AudioError(f"{name}: must be finite natural logarithms of mel powers plus 1e-6, {LEAST:g} to {MOST:g}")
+    return np.concatenate([mel, mel[-1:]])[: len(mel) + len(mel) % 2].astype(np.float32)
+
+
 def check(config: VocoderConfig, model: ModelConfig, tensors: Tensors) -> None:
     """CheckpointError when a tensor of a vocoder is missing or of another type, shape or range."""
     for name, (kind, shape) in layout(config, model).items():
@@ -198,6 +220,3 @@ def check(config: VocoderConfig, model: ModelConfig, tensors: Tensors) -> None:
             raise CheckpointError(f"tensor {name}: scales must be 0 or more")
         if name.endswith(".shift") and not 0 <= int(tensor[0]) <= 12:
             raise CheckpointError(f"tensor {name}: the shift must be 0 to 12")
-
-
-__all__ = ["BOUND", "LOOKAHEAD", "UNIT", "Vocoder", "check", "layout", "mel_of", "normalised"]

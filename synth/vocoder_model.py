@@ -87,9 +87,12 @@ class Vocoder(nn.Module):
         self.stride = stride_of(config, model)
         self.network = Network(model)
         units, latent, wide = config.encoder_units, config.latent, config.units
-        for place, columns in enumerate((TAPS * config.mels, 4 * units, TAPS * units)):
-            setattr(self, f"encoder_{place}", layer(units, columns))
-            setattr(self, f"encoder_{place}_bias", nn.Parameter(torch.zeros(units)))
+        self.encoder_0 = layer(units, TAPS * config.mels)
+        self.encoder_0_bias = nn.Parameter(torch.zeros(units))
+        self.encoder_1 = layer(units, 4 * units)
+        self.encoder_1_bias = nn.Parameter(torch.zeros(units))
+        self.encoder_2 = layer(units, TAPS * units)
+        self.encoder_2_bias = nn.Parameter(torch.zeros(units))
         self.encoder_out = layer(latent, units)
         self.encoder_out_bias = nn.Parameter(torch.zeros(latent))
         self.quantisers = Quantisers(config.quantisers, latent)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from synth import mulaw
 from synth.config import Draw, ModelConfig
-from synth.engine.layout import check_given, given_units
 from synth.engine.lattice import SteeredPredictor
+from synth.engine.layout import check_given, given_units
 from synth.engine.predictor import Predictor, PredictorTables
 from synth.engine.predictor import predict_codes as predict_all
 from synth.engine.tokens import token_inputs
