@@ -84,6 +84,26 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     raise CheckpointError(f"{text}: no such checkpoint; bundled are {', '.join(names()) or 'none'}, or give a file")
 
 
+def plain(name_or_path: str | os.PathLike[str]) -> str:
+    """Of a bundled name the newest checkpoint that goes by the samples alone, for what listens; all else as it is."""
+    text = os.fspath(name_or_path)
+    for _, path in sorted(_numbered().get(text, ()), reverse=True):
+        if not is_voice(path):
+            return path.stem
+    return text
+
+
+def is_voice(path: Path) -> bool:
+    """Whether a file says that it is a voice; False for what can't be read."""
+    try:
+        with open(path, "rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            head = file.read(min(size, LARGEST_HEADER))
+        return "network" in json.loads(_metadata(size.to_bytes(8, "little") + head).get("config", "{}"))
+    except (OSError, ValueError, CheckpointError):
+        return False
+
+
 def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any]], kind: str = FORMAT) -> str:
     total = hashlib.sha256("\0".join((kind, version, config, info)).encode())
     for name in sorted(tensors):

@@ -99,7 +99,7 @@ def score(options: Namespace, console: Console) -> Report:
     for key in labels.keys() - single.keys():
         raise UsageError(f"--label {key}: takes one value here, it holds for the whole file")
     places.given_twice(options.audio)
-    model = sampler.load(options.checkpoint, options.engine)
+    model = sampler.load(options.checkpoint, options.engine, plain=True)
     model.plan(single, None)
     if options.labels and single:
         raise UsageError("--label and --labels: give one of them")

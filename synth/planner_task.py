@@ -31,6 +31,8 @@ from synth.vocoder import Vocoder
 
 VOICE = "vocoder.safetensors"
 """The voice in a run's folder."""
+DROPPED = (0.1, 0.05)
+"""Shares of files whose labels are all dropped, and of labels that are dropped alone."""
 FRAME = 16  # tokens that a frame of the network's slow tier lasts
 
 
@@ -54,8 +56,8 @@ class PlannerTrain:
 
 PLANNERS: dict[str, tuple[ModelConfig, TrainConfig, PlannerTrain]] = {
     "digits": (
-        ModelConfig(8000, window=16, frame_units=64, sample_units=192, head_units=64, period=4),
-        TrainConfig(steps=1200, streams=32, span=19200, windows=1, every=100, fine_steps=100, rate=3e-3),
+        ModelConfig(8000, window=16, frame_units=64, sample_units=192, head_units=64, period=2),
+        TrainConfig(steps=1200, streams=32, span=12800, windows=1, every=100, fine_steps=100, rate=3e-3),
         PlannerTrain(),
     ),
     "speech": (
@@ -183,7 +185,8 @@ def vocoder_of(found: Checkpoint) -> Vocoder:
 def batches_of(corpus: Corpus, config: TrainConfig, train: PlannerTrain, seed: int) -> Batches:
     """The batches of a planner's training, of sound."""
     window = FRAME  # of the sample tier, which a planner has no use for
-    return Batches(corpus, "train", config.streams, config.span, 1, window, FRAME, seed, gap=train.gap)
+    sizes = config.streams, config.span, 1, window
+    return Batches(corpus, "train", *sizes, FRAME, seed, label_drop=DROPPED, gap=train.gap)
 
 
 def tokens_of(vocoder: Vocoder, codes: NDArray[np.uint8], period: int) -> NDArray[np.uint8]:
@@ -211,7 +214,8 @@ def learn(
     wrong = (draw.random(tokens.shape) < train.heard_wrong) & counted
     heard = np.where(wrong, draw.integers(0, 256, tokens.shape), tokens).astype(np.uint8)
     every = FRAME // period * vocoder.hop // batches.hop  # label rows stand for samples, ours for tokens
-    loss = bits_of(network, tokens, heard, np.ascontiguousarray(batch.labels[:, ::every]))
+    # the last one's: what begins in a frame is to be known there, what ends may end without
+    loss = bits_of(network, tokens, heard, np.ascontiguousarray(batch.labels[:, every - 1 :: every]))
     kept = torch.from_numpy(counted).to(loss.device)
     mean = descend(learner, config, (loss * kept).sum() / kept.sum(), boss)
     with torch.no_grad():

@@ -40,13 +40,14 @@ class Score:
     bits_per_sample: float
 
 
-def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto") -> Model:
+def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto", plain: bool = False) -> Model:
     """The model of a checkpoint: a name that `synth info` lists, or the path of a `.safetensors` file.
 
-    `engine` is "auto" (the native one where it was built), "native" or "reference"; all give the same samples. Raises
-    CheckpointError for a file that is missing, damaged or not ours, EngineError for an engine that isn't here.
+    `engine` is "auto" (the native one where it was built), "native" or "reference"; all give the same samples. `plain`:
+    of a bundled name the newest that is no voice, to listen with. Raises CheckpointError for a file that is missing,
+    damaged or not ours, EngineError for an engine that isn't here.
     """
-    return Model(checkpoint.load(os.fspath(name_or_path)), engine)
+    return Model(checkpoint.load(checkpoint.plain(name_or_path) if plain else os.fspath(name_or_path)), engine)
 
 
 def sample_count(seconds: float | None, samples: int | None, rate: int) -> int:
