@@ -86,10 +86,12 @@ struct DrawOptions {
     uint64_t top_p;
 };
 
-// What one instruction set gives. `gate_tiles`: tiles of a block in a group of a matrix of three blocks; `head_tiles`: most
-// tiles in a group of the head's hidden layer; `biased`: products read the input + 128.
+// What one instruction set gives. `tokens`: the same for networks of tokens. `gate_tiles`: tiles of a block in a group of
+// a matrix of three blocks; `head_tiles`: most tiles in a group of the head's hidden layer; `biased`: products read the
+// input + 128.
 struct Api {
     const char* name;
+    const Api* tokens;
     int gate_tiles, head_tiles;
     bool biased;
     void (*refresh)(const Model&, State&);  // computes what is derived

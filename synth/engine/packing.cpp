@@ -134,7 +134,7 @@ void Network::pack_tree(const Tensors& tensors) {
     model.tree_shift = from.shift;
 }
 
-Network::Network(const Api& set, const Sizes& sizes, const Tensors& tensors) : api(set) {
+Network::Network(const Api& set, const Sizes& sizes, const Tensors& tensors) : api(sizes.period ? *set.tokens : set) {
     const int frame = sizes.frame_units, sample = sizes.sample_units, head = sizes.head_units;
     const int gate = set.gate_tiles;
     int together = set.head_tiles;

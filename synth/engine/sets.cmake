@@ -1,4 +1,4 @@
-# The engine without Python: one object library of kernel.cpp for each instruction set, each with its own flags. Needs
+# The engine without Python: two object libraries of kernel.cpp for each instruction set, each with its own flags. Needs
 # SYNTH_FOLDER; gives SYNTH_COMMON (sources for all sets), SYNTH_OBJECTS, SYNTH_GENERATED (a folder of headers) and
 # SYNTH_FLAGS.
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -37,9 +37,13 @@ set(SYNTH_OBJECTS)
 set(SYNTH_BUILT "")
 foreach(SYNTH_SET IN LISTS SYNTH_SETS)
   add_library(synth_${SYNTH_SET} OBJECT "${SYNTH_FOLDER}/kernel.cpp" "${SYNTH_CODING_FOLDER}/codec.cpp")
-  target_compile_definitions(synth_${SYNTH_SET} PRIVATE SYNTH_SET=${SYNTH_SET})
-  target_compile_options(synth_${SYNTH_SET} PRIVATE ${SYNTH_FLAGS} ${SYNTH_FLAGS_${SYNTH_SET}})
-  list(APPEND SYNTH_OBJECTS $<TARGET_OBJECTS:synth_${SYNTH_SET}>)
+  add_library(synth_tokens_${SYNTH_SET} OBJECT "${SYNTH_FOLDER}/kernel.cpp")
+  target_compile_definitions(synth_tokens_${SYNTH_SET} PRIVATE SYNTH_TOKENS)
+  foreach(SYNTH_LIBRARY synth_${SYNTH_SET} synth_tokens_${SYNTH_SET})
+    target_compile_definitions(${SYNTH_LIBRARY} PRIVATE SYNTH_SET=${SYNTH_SET})
+    target_compile_options(${SYNTH_LIBRARY} PRIVATE ${SYNTH_FLAGS} ${SYNTH_FLAGS_${SYNTH_SET}})
+    list(APPEND SYNTH_OBJECTS $<TARGET_OBJECTS:${SYNTH_LIBRARY}>)
+  endforeach()
   string(APPEND SYNTH_BUILT " f(${SYNTH_SET})")
 endforeach()
 
