@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth import chunks, coding, container, networks, parallel, pcm
-from synth.container import Header
 from synth.errors import AudioError, CodecError
 from synth.files import Readable
+from synth.header import LEVELS, MODES, MOST_CHANNELS, MOST_RATE, Header, storable_suffix
 from synth.lossy import Quantised, quantise
 from synth.networks import Network
 from synth.unpacking import Unpacker
@@ -112,7 +112,7 @@ def compress_stream(
     """
     sound = source if mode == "lossless" else Quantised(source)
     suffix = suffix if mode == "lossless" else None
-    if suffix is not None and (suffix == f".{sound.kind}" or not container.storable_suffix(suffix)):
+    if suffix is not None and (suffix == f".{sound.kind}" or not storable_suffix(suffix)):
         suffix = None
     shape = sound.kind, sound.encoding, sound.channels, sound.rate, level
     header = Header(*shape, sound.frames, sound.big, suffix=suffix, mode=mode)
@@ -264,16 +264,16 @@ def compress(
             "(frames,) or (frames, channels)"
         )
     channels = 1 if array.ndim == 1 else array.shape[1]
-    if not 1 <= channels <= container.MOST_CHANNELS:
-        raise CodecError(f"{channels} channels: must be 1 to {container.MOST_CHANNELS}")
-    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= container.MOST_RATE:
-        raise CodecError(f"sample rate {rate!r}: must be a whole number of Hz, 1 to {container.MOST_RATE}")
-    if level not in container.LEVELS:
-        raise CodecError(f"level {level}: must be {', '.join(container.LEVELS)}")
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise CodecError(f"{channels} channels: must be 1 to {MOST_CHANNELS}")
+    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= MOST_RATE:
+        raise CodecError(f"sample rate {rate!r}: must be a whole number of Hz, 1 to {MOST_RATE}")
+    if level not in LEVELS:
+        raise CodecError(f"level {level}: must be {', '.join(LEVELS)}")
     if kind == "s24" and array.size and not -(1 << 23) <= int(array.min()) <= int(array.max()) < 1 << 23:
         raise CodecError("array of int32: has values of more than 24 bits")
-    if mode not in container.MODES:
-        raise CodecError(f"mode {mode}: must be {', '.join(container.MODES)}")
+    if mode not in MODES:
+        raise CodecError(f"mode {mode}: must be {', '.join(MODES)}")
     samples = array.astype(np.int32).reshape(len(array), channels) - (128 if kind == "u8" else 0)
     if mode != "lossless":
         samples, kind = quantise(samples, pcm.BITS[kind]), "s16"

@@ -15,6 +15,7 @@ from packed import chunk, form, packed, salvaged, tones, unpacked, wav, wav16
 
 from synth import coding, container
 from synth.errors import CodecError, SynthError
+from synth.header import Header, pack_header, varint
 from synth.unpacking import Unpacker
 
 RATE = 100
@@ -151,15 +152,13 @@ def test_a_newer_version_and_other_files_are_refused_by_name() -> None:
 @given(st.data())
 def test_forged_blocks_are_refused_or_read(data: st.DataObject) -> None:
     """Bytes with right checksums that no writer made: no crash, no long work."""
-    header = container.Header(
-        "wav", "s16", data.draw(st.integers(1, 8)), 8000, "fast", data.draw(st.sampled_from([None, 0, 5]))
-    )
-    file = head = container.pack_header(header)
+    header = Header("wav", "s16", data.draw(st.integers(1, 8)), 8000, "fast", data.draw(st.sampled_from([None, 0, 5])))
+    file = head = pack_header(header)
     for _ in range(data.draw(st.integers(0, 4))):
         kind = data.draw(st.sampled_from([container.END, container.CODED, container.RAW, container.CONSTANT]))
         most = [0, 1, 5, 100] if kind == container.CONSTANT else [0, 1, 5, 100, 1 << 23, 1 << 27, 1 << 50]
         count = data.draw(st.sampled_from(most))
-        body = container.varint(count << 2 | kind) + data.draw(st.binary(max_size=24))
+        body = varint(count << 2 | kind) + data.draw(st.binary(max_size=24))
         file += body + zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little")
     for attempt in (unpacked, salvaged):
         try:

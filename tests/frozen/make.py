@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth import chunks, codec, pcm
-from synth.container import Header
+from synth.header import Header
 from synth.unpacking import Unpacker
 
 HERE = Path(__file__).resolve().parent

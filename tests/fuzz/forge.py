@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass
 
 from synth import container
+from synth.header import varint
 
 MAGIC_SIZE = 4
 """With the version."""
@@ -96,7 +97,7 @@ def _number(draw: random.Random, field: bytes) -> bytes:
     """Another varint: near to the old one, or one of those around a limit; sometimes longer than it need be."""
     old = sum((byte & 127) << 7 * i for i, byte in enumerate(field[:9]))
     value = max(0, old + draw.choice([-4, -2, -1, 1, 2, 3, 4, 8])) if draw.random() < 0.5 else draw.choice(_NUMBERS)
-    made = container.varint(value)
+    made = varint(value)
     if draw.random() < 0.1:
         made = made[:-1] + bytes([made[-1] | 128]) + b"\x80" * draw.randrange(3) + b"\0"
     return made
