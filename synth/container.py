@@ -18,19 +18,21 @@ from synth.header import MAGIC, Header, pack_header, unpack_header, varint
 MOST_SAMPLES = 1 << 22
 """Frames times channels of a coded block."""
 MOST_CONSTANT = 1 << 26
-"""Frames of a constant block."""
+"""Frames of a constant block, or one that repeats some."""
 MOST_RAW = 1 << 20
 """Bytes of a raw block, before deflating."""
 MOST_BLOCKS = 1 << 20
 """Blocks of an index."""
 END, CODED, CONSTANT, RAW = range(4)
+_LEAST_BLOCK = 6  # bytes: a tag, a size or a value, the checksum
 
 
 @dataclass(frozen=True)
 class Block:
     """A block of the file, with its place in it. `count`: frames, bytes of a raw block, or entries of the index.
 
-    `damage` says what is wrong with it, where its data can't be used.
+    `period`: the first frames, which the data is of, and which the others repeat; 0 where nothing is repeated, or where
+    all have the same `values`. `damage` says what is wrong with it, where its data can't be used.
     """
 
     kind: int
@@ -40,6 +42,7 @@ class Block:
     at: int = 0
     size: int = 0
     damage: str = ""
+    period: int = 0
 
 
 def _crc(data: bytes, header: int) -> bytes:
@@ -51,7 +54,7 @@ class Writer:
     """Writes a file through `write`, block by block: all that it says of itself is known at that time."""
 
     def __init__(self, write: Callable[[bytes], object], header: Header) -> None:
-        self._write, self._header = write, header
+        self._write, self.header, self.version = write, header, header.version
         self._index: list[tuple[int, int]] = []
         self._only: tuple[int, bytes] | None = None  # a segment of all frames, as long as nothing follows it
         self.frames = self.size = self.segments = 0
@@ -65,9 +68,12 @@ class Writer:
 
     def constant(self, frames: int, values: tuple[int, ...]) -> None:
         """Frames that are all the same: the value of each channel."""
-        self._samples(
-            CONSTANT, frames, b"".join(varint(value << 1 if value >= 0 else ~value << 1 | 1) for value in values)
-        )
+        data = b"".join(varint(value << 1 if value >= 0 else ~value << 1 | 1) for value in values)
+        self._samples(CONSTANT, frames, data if self.version < 2 else varint(0) + data)
+
+    def repeated(self, frames: int, period: int, data: bytes) -> None:
+        """Frames that repeat the first `period` of them, whose coded samples are given: in version 2 alone."""
+        self._samples(CONSTANT, frames, varint(period) + varint(len(data)) + data)
 
     def raw(self, data: bytes) -> None:
         """Bytes of the file that are no samples, of any number."""
@@ -95,7 +101,7 @@ class Writer:
         self._put(data)
 
     def _samples(self, kind: int, frames: int, data: bytes) -> None:
-        all_of_it = self.frames == 0 and frames == self._header.frames
+        all_of_it = self.frames == 0 and frames == self.header.frames
         self.frames += frames
         self.segments += 1
         if all_of_it:
@@ -106,7 +112,7 @@ class Writer:
     def _block(self, tag: int, data: bytes) -> None:
         if self._only:
             (kind, only), self._only = self._only, None
-            self._block((self._header.frames or 0) << 2 | kind, only)
+            self._block((self.header.frames or 0) << 2 | kind, only)
         self._put_block(tag, varint(len(data)) + data if tag & 3 == CODED else data)
 
     def _put_block(self, tag: int, data: bytes) -> None:
@@ -170,10 +176,7 @@ class Reader:
             count, self._last = (self.header.frames or 0) - frames, True
         self._check_count(kind, count)
         block = Block(kind, count, at=at)
-        if kind == CONSTANT:
-            block = replace(block, values=tuple(self._signed() for _ in range(self.header.channels)))
-        else:
-            block = self._with_data(block)
+        block = self._with_values(block) if kind == CONSTANT else self._with_data(block)
         if kind != RAW:
             self.frames += count
         intact = _crc(bytes(self._seen), self._crc) == self._read(4)
@@ -201,7 +204,7 @@ class Reader:
         blocks, at, frames = [], self.start, 0
         for tag, bytes_ in zip(end.values[::2], end.values[1::2], strict=True):
             kind, count = tag & 3, tag >> 2
-            if kind != RAW and not count:
+            if kind == END or not 1 <= count <= self._most_count(kind) or bytes_ < _LEAST_BLOCK:
                 return None
             blocks.append(Block(kind, count, at=at, size=bytes_))
             at += bytes_
@@ -219,22 +222,37 @@ class Reader:
         return header
 
     def _check_count(self, kind: int, count: int) -> None:
-        most = {CODED: MOST_SAMPLES // self.header.channels, CONSTANT: MOST_CONSTANT, RAW: MOST_RAW}[kind]
-        if not 1 <= count <= most:
+        if not 1 <= count <= self._most_count(kind):
             raise CodecError(f"a block of {count}")
+
+    def _most_count(self, kind: int) -> int:
+        return {CODED: MOST_SAMPLES // self.header.channels, CONSTANT: MOST_CONSTANT, RAW: MOST_RAW}[kind]
+
+    def _with_values(self, block: Block) -> Block:
+        period = self._varint() if self.header.version > 1 else 0
+        if not period:
+            return replace(block, values=tuple(self._signed() for _ in range(self.header.channels)))
+        if period > block.count:
+            raise CodecError(f"a block of {block.count} that repeats {period}")
+        self._check_count(CODED, period)
+        return replace(block, period=period, data=self._sized(self._varint(), self._most(period)))
 
     def _with_data(self, block: Block) -> Block:
         if self._last:
-            most = 4 * block.count * self.header.channels + (1 << 20)
-            return replace(block, data=self._up_to_the_end(most, 4 + 16))
+            return replace(block, data=self._up_to_the_end(self._most(block.count), 4 + 16))
         size = self._varint()
         if block.kind == RAW:
-            most, size = block.count, size or block.count
-        else:
-            most = 4 * block.count * self.header.channels + (1 << 20)
+            return replace(block, data=self._sized(size or block.count, block.count))
+        return replace(block, data=self._sized(size, self._most(block.count)))
+
+    def _most(self, frames: int) -> int:
+        """Bytes of as many coded frames."""
+        return 4 * frames * self.header.channels + (1 << 20)
+
+    def _sized(self, size: int, most: int) -> bytes:
         if size > most:
             raise CodecError(f"a block of {size} bytes")
-        return replace(block, data=self._read(size))
+        return self._read(size)
 
     def _settled(self, block: Block, intact: bool) -> Block:
         """`block`, with its bytes inflated, or marked as damaged."""

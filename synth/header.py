@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from synth.errors import CodecError
 
 MAGIC = b"\xb5SY"
-VERSION = 1
+VERSION = 2
+"""The newest that is read; 1 is written where it has all that a file needs."""
 KINDS = ("wav", "aiff", "flac", "array")
 ENCODINGS = ("u8", "s8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i")
 OF_KIND = {
@@ -33,7 +34,7 @@ class Header:
     """What a file was. `frames`: as far as it was known when the file was begun; `suffix`: None where it is the kind's.
 
     `big`: samples are big-endian (kind array: the array has one axis). `plain`: the 44 bytes of `wav.plain_head` come
-    first. `checkpoint`: its 8-byte digest, or nothing.
+    first. `checkpoint`: its 8-byte digest, or nothing. `version`: of the format.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Header:
     suffix: str | None = None
     mode: str = "lossless"
     checkpoint: bytes = b""
+    version: int = 1
 
     @property
     def name_suffix(self) -> str:
@@ -76,7 +78,7 @@ def pack_header(header: Header) -> bytes:
     what |= header.big << 5 | header.plain << 6 | (header.suffix is not None) << 7
     how = header.channels - 1 | LEVELS.index(header.level) << 3 | MODES.index(header.mode) << 5
     how |= bool(header.checkpoint) << 6 | encoding >> 3 << 7
-    data = MAGIC + bytes([VERSION, what, how])
+    data = MAGIC + bytes([header.version, what, how])
     data += varint(RATES.index(header.rate) if header.rate in RATES else header.rate + _COMMON_RATES)
     data += varint(0 if header.frames is None else header.frames + 1)
     if header.suffix is not None:
@@ -107,4 +109,4 @@ def unpack_header(read: Callable[[int], bytes], number: Callable[[], int]) -> He
         raise CodecError("its header is damaged: it has what this version does not know")
     kind, encoding, known = KINDS[what & 3], ENCODINGS[packed], frames - 1 if frames else None
     shape = kind, encoding, (how & 7) + 1, rate, LEVELS[level]
-    return Header(*shape, known, bool(what & 32), bool(what & 64), suffix, MODES[how >> 5 & 1], checkpoint)
+    return Header(*shape, known, bool(what & 32), bool(what & 64), suffix, MODES[how >> 5 & 1], checkpoint, version)
