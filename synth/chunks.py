@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from synth import pcm
-from synth.container import MOST_CHANNELS, MOST_RATE
 from synth.errors import AudioError, CodecError
 from synth.files import Readable
+from synth.header import MOST_CHANNELS, MOST_RATE
 
 UNKNOWN = 0x7FFFF000
 """Data sizes from here on are what programs write that do not know the length."""

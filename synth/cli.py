@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -29,19 +30,22 @@ class _Terminated(BaseException):
 
 def generate_audio_main(argv: Sequence[str] | None = None) -> int:
     """The command `generate-audio`; its exit code."""
-    return _run("generate-audio", _generate, argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    return _run("generate-audio", _generate, arguments, argv is None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `synth`; its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = f"synth {arguments[0]}" if arguments and arguments[0] in COMMANDS else "synth"
-    return _run(name, _synth, arguments)
+    return _run(name, _synth, arguments, argv is None)
 
 
-def _run(name: str, body: Callable[[str, list[str]], int], argv: Sequence[str] | None) -> int:
-    """Runs `body`, with every way that it can end turned into a line on stderr and an exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+def _run(name: str, body: Callable[[str, list[str]], int], arguments: list[str], alone: bool) -> int:
+    """Runs `body`, with every way that it can end turned into a line on stderr and an exit code.
+
+    `alone`: the process is there for nothing else.
+    """
     debug = "--debug" in arguments[: arguments.index("--") if "--" in arguments else len(arguments)]
     try:
         with _terminable(), warnings.catch_warnings():
@@ -53,10 +57,10 @@ def _run(name: str, body: Callable[[str, list[str]], int], argv: Sequence[str] |
     except KeyboardInterrupt:
         _silence(sys.stdout)
         _say(f"{name}: interrupted")
-        return INTERRUPTED
+        return _leave(INTERRUPTED, alone)
     except _Terminated as ended:
         _silence(sys.stdout)
-        return 128 + ended.args[0]
+        return _leave(128 + ended.args[0], alone)
     except BrokenPipeError:  # whoever read has had enough
         _silence(sys.stdout)
         return 1
@@ -68,6 +72,19 @@ def _run(name: str, body: Callable[[str, list[str]], int], argv: Sequence[str] |
         _complain(name, error)
         _settle(sys.stdout)
         return error.exit_code if isinstance(error, SynthError) else 1
+
+
+def _leave(code: int, alone: bool) -> int:
+    """The exit code; a process that is there for the command alone ends here if threads are left inside of the kernel.
+
+    The interpreter would wait for them, seconds at level max.
+    """
+    if alone and any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        from synth import files
+
+        files.abandon_all()
+        os._exit(code)
+    return code
 
 
 @contextmanager

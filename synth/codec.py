@@ -12,15 +12,16 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import chunks, coding, container, networks, parallel, pcm
-from synth.container import Header
+from synth import chunks, container, networks, parallel, pcm, segments
 from synth.errors import AudioError, CodecError
 from synth.files import Readable
+from synth.header import LEVELS, MODES, MOST_CHANNELS, MOST_RATE, Header, storable_suffix
 from synth.lossy import Quantised, quantise
 from synth.networks import Network
 from synth.unpacking import Unpacker
@@ -112,7 +113,7 @@ def compress_stream(
     """
     sound = source if mode == "lossless" else Quantised(source)
     suffix = suffix if mode == "lossless" else None
-    if suffix is not None and (suffix == f".{sound.kind}" or not container.storable_suffix(suffix)):
+    if suffix is not None and (suffix == f".{sound.kind}" or not storable_suffix(suffix)):
         suffix = None
     shape = sound.kind, sound.encoding, sound.channels, sound.rate, level
     header = Header(*shape, sound.frames, sound.big, suffix=suffix, mode=mode)
@@ -122,15 +123,13 @@ def compress_stream(
     first = sound.read(length)
     listening = _chosen(network, first, header)
     header = replace(header, checkpoint=listening.digest if listening else b"")
-    writer = container.Writer(write, header)
-    if not header.plain:
-        writer.raw(sound.head)
-    md5 = _compress_samples(_pieces(first, sound.read, length), writer, header, listening, threads, tick)
+    head = b"" if header.plain else sound.head
+    writer, md5 = _compress_samples(_pieces(first, sound.read, length), write, header, head, listening, threads, tick)
     sound.check(md5)
     for data in sound.tail():
         writer.raw(data)
     writer.end(md5)
-    return Summary(header, writer.frames, writer.size, writer.segments)
+    return Summary(writer.header, writer.frames, writer.size, writer.segments)
 
 
 def _pieces(first: pcm.Samples, read: Callable[[int], pcm.Samples], length: int) -> Iterator[pcm.Samples]:
@@ -151,43 +150,42 @@ def _chosen(network: str, samples: pcm.Samples, header: Header) -> Network | Non
 
 def _compress_samples(
     pieces: Iterable[pcm.Samples],
-    writer: container.Writer,
+    write: Callable[[bytes], Any],
     header: Header,
+    head: bytes,
     network: Network | None,
     threads: int,
     tick: Tick,
-) -> bytes:
-    """Codes the pieces, each a segment, up to the first that is empty; their MD5."""
-    bits = pcm.BITS[header.encoding]
+) -> tuple[container.Writer, bytes]:
+    """Codes the pieces, each a segment, up to the first that is empty; the writer of a file begun so, and their MD5.
+
+    Whether the file is of version 2 of the format, its first two segments decide, for the header comes before them.
+    """
     engine = network.engine if network else None
     md5 = hashlib.md5(usedforsecurity=False)
-    like: tuple[int, ...] = ()  # what all frames were like that are not written yet
-    frames = 0
 
-    def segments() -> Iterator[pcm.Samples]:
+    def filled() -> Iterator[pcm.Samples]:
         for samples in pieces:
             if not len(samples):
                 return
             md5.update(pcm.hashed_bytes(samples, header.encoding))
             yield samples
 
-    def work(samples: pcm.Samples) -> tuple[int, bytes, tuple[int, ...]]:
-        if (samples == samples[0]).all():
-            return len(samples), b"", tuple(int(value) for value in samples[0])
-        return len(samples), coding.encode_segment(samples, bits, header.level, engine), ()
-
-    for count, data, values in parallel.ordered(work, segments(), threads):
-        if frames and (values != like or frames + count > container.MOST_CONSTANT):
-            writer.constant(frames, like)
-            frames = 0
-        if data:
-            writer.coded(count, data)
-        else:
-            like, frames = values, frames + count
-        tick(count)
-    if frames:
-        writer.constant(frames, like)
-    return md5.digest()
+    source = filled()
+    ahead = list(islice(source, 2))
+    repeating = any(not segments.is_constant(samples) and segments.period(samples) for samples in ahead)
+    made = parallel.ordered(
+        lambda samples: segments.make(samples, header, engine, repeating), chain(ahead, source), threads
+    )
+    del ahead
+    begun = list(islice(made, 2))
+    if repeating or any(segment.codes for segment in begun):
+        header = replace(header, version=2)
+    writer = container.Writer(write, header)
+    writer.raw(head)
+    for frames in segments.write(chain(begun, made), writer):
+        tick(frames)
+    return writer, md5.digest()
 
 
 def decompress_stream(
@@ -264,16 +262,16 @@ def compress(
             "(frames,) or (frames, channels)"
         )
     channels = 1 if array.ndim == 1 else array.shape[1]
-    if not 1 <= channels <= container.MOST_CHANNELS:
-        raise CodecError(f"{channels} channels: must be 1 to {container.MOST_CHANNELS}")
-    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= container.MOST_RATE:
-        raise CodecError(f"sample rate {rate!r}: must be a whole number of Hz, 1 to {container.MOST_RATE}")
-    if level not in container.LEVELS:
-        raise CodecError(f"level {level}: must be {', '.join(container.LEVELS)}")
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise CodecError(f"{channels} channels: must be 1 to {MOST_CHANNELS}")
+    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= MOST_RATE:
+        raise CodecError(f"sample rate {rate!r}: must be a whole number of Hz, 1 to {MOST_RATE}")
+    if level not in LEVELS:
+        raise CodecError(f"level {level}: must be {', '.join(LEVELS)}")
     if kind == "s24" and array.size and not -(1 << 23) <= int(array.min()) <= int(array.max()) < 1 << 23:
         raise CodecError("array of int32: has values of more than 24 bits")
-    if mode not in container.MODES:
-        raise CodecError(f"mode {mode}: must be {', '.join(container.MODES)}")
+    if mode not in MODES:
+        raise CodecError(f"mode {mode}: must be {', '.join(MODES)}")
     samples = array.astype(np.int32).reshape(len(array), channels) - (128 if kind == "u8" else 0)
     if mode != "lossless":
         samples, kind = quantise(samples, pcm.BITS[kind]), "s16"
@@ -281,10 +279,10 @@ def compress(
     network = _chosen(checkpoint, samples, header) if len(samples) else None
     header = replace(header, checkpoint=network.digest if network else b"")
     out = io.BytesIO()
-    writer = container.Writer(out.write, header)
     length = segment_length(header.rate, channels, len(samples))
     pieces = (samples[at : at + length] for at in range(0, len(samples), length))
-    writer.end(_compress_samples(pieces, writer, header, network, threads, lambda done: None))
+    writer, md5 = _compress_samples(pieces, out.write, header, b"", network, threads, lambda done: None)
+    writer.end(md5)
     return out.getvalue()
 
 

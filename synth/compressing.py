@@ -12,8 +12,8 @@ from threading import Event
 from typing import IO, Any
 
 from synth import codec, files, networks, parallel, places
-from synth.container import Header
 from synth.errors import AudioError, CodecError, OutputError, SynthError, UsageError
+from synth.header import Header
 from synth.unpacking import Unpacker
 
 SUFFIX = ".syn"

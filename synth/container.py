@@ -1,4 +1,4 @@
-"""The .syn file, as FORMAT.md has it: a header, blocks with checksums, the MD5 of the samples, an index.
+"""The .syn file, as FORMAT.md has it: after the header blocks with checksums, the MD5 of the samples, an index.
 
 Nothing here knows how samples are coded. What a file says is believed only within fixed bounds: no field makes a reader
 allocate more than a block's most.
@@ -6,7 +6,6 @@ allocate more than a block's most.
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -14,67 +13,26 @@ from dataclasses import dataclass, replace
 
 from synth.errors import CodecError
 from synth.files import Readable
+from synth.header import MAGIC, Header, pack_header, unpack_header, varint
 
-MAGIC = b"\xb5SY"
-VERSION = 1
-KINDS = ("wav", "aiff", "flac", "array")
-ENCODINGS = ("u8", "s8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i")
-OF_KIND = {
-    "wav": {"u8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i"},
-    "aiff": set(ENCODINGS),
-    "flac": {"s8", "s16", "s24"},
-    "array": {"u8", "s8", "s16", "s24"},
-}
-"""The encodings that files of a kind can have."""
-LEVELS = ("fast", "balanced", "max")
-MODES = ("lossless", "mulaw")
-RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000)
-MOST_RATE = 10_000_000
-MOST_CHANNELS = 8
 MOST_SAMPLES = 1 << 22
 """Frames times channels of a coded block."""
 MOST_CONSTANT = 1 << 26
-"""Frames of a constant block."""
+"""Frames of a constant block, or one that repeats some."""
 MOST_RAW = 1 << 20
 """Bytes of a raw block, before deflating."""
 MOST_BLOCKS = 1 << 20
 """Blocks of an index."""
 END, CODED, CONSTANT, RAW = range(4)
-_SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,15})?", re.ASCII)
-_COMMON_RATES = 16
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a file was. `frames`: as far as it was known when the file was begun; `suffix`: None where it is the kind's.
-
-    `big`: samples are big-endian (kind array: the array has one axis). `plain`: the 44 bytes of `wav.plain_head` come
-    first. `checkpoint`: its 8-byte digest, or nothing.
-    """
-
-    kind: str
-    encoding: str
-    channels: int
-    rate: int
-    level: str
-    frames: int | None = None
-    big: bool = False
-    plain: bool = False
-    suffix: str | None = None
-    mode: str = "lossless"
-    checkpoint: bytes = b""
-
-    @property
-    def name_suffix(self) -> str:
-        """The end of the name that the file had."""
-        return self.suffix if self.suffix is not None else ".wav" if self.kind == "array" else f".{self.kind}"
+_LEAST_BLOCK = 6  # bytes: a tag, a size or a value, the checksum
 
 
 @dataclass(frozen=True)
 class Block:
     """A block of the file, with its place in it. `count`: frames, bytes of a raw block, or entries of the index.
 
-    `damage` says what is wrong with it, where its data can't be used.
+    `period`: the first frames, which the data is of, and which the others repeat; 0 where nothing is repeated, or where
+    all have the same `values`. `damage` says what is wrong with it, where its data can't be used.
     """
 
     kind: int
@@ -84,21 +42,7 @@ class Block:
     at: int = 0
     size: int = 0
     damage: str = ""
-
-
-def storable_suffix(suffix: str) -> bool:
-    """Whether a file name's end can be kept."""
-    return _SUFFIX.fullmatch(suffix) is not None
-
-
-def varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first, the eighth bit set on all but the last byte."""
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    period: int = 0
 
 
 def _crc(data: bytes, header: int) -> bytes:
@@ -106,26 +50,11 @@ def _crc(data: bytes, header: int) -> bytes:
     return struct.pack("<I", zlib.crc32(data, header))
 
 
-def pack_header(header: Header) -> bytes:
-    """The bytes that a file begins with."""
-    encoding = ENCODINGS.index(header.encoding)
-    what = KINDS.index(header.kind) | (encoding & 7) << 2
-    what |= header.big << 5 | header.plain << 6 | (header.suffix is not None) << 7
-    how = header.channels - 1 | LEVELS.index(header.level) << 3 | MODES.index(header.mode) << 5
-    how |= bool(header.checkpoint) << 6 | encoding >> 3 << 7
-    data = MAGIC + bytes([VERSION, what, how])
-    data += varint(RATES.index(header.rate) if header.rate in RATES else header.rate + _COMMON_RATES)
-    data += varint(0 if header.frames is None else header.frames + 1)
-    if header.suffix is not None:
-        data += varint(len(header.suffix)) + header.suffix.encode("ascii")
-    return data + header.checkpoint
-
-
 class Writer:
     """Writes a file through `write`, block by block: all that it says of itself is known at that time."""
 
     def __init__(self, write: Callable[[bytes], object], header: Header) -> None:
-        self._write, self._header = write, header
+        self._write, self.header, self.version = write, header, header.version
         self._index: list[tuple[int, int]] = []
         self._only: tuple[int, bytes] | None = None  # a segment of all frames, as long as nothing follows it
         self.frames = self.size = self.segments = 0
@@ -139,9 +68,12 @@ class Writer:
 
     def constant(self, frames: int, values: tuple[int, ...]) -> None:
         """Frames that are all the same: the value of each channel."""
-        self._samples(
-            CONSTANT, frames, b"".join(varint(value << 1 if value >= 0 else ~value << 1 | 1) for value in values)
-        )
+        data = b"".join(varint(value << 1 if value >= 0 else ~value << 1 | 1) for value in values)
+        self._samples(CONSTANT, frames, data if self.version < 2 else varint(0) + data)
+
+    def repeated(self, frames: int, period: int, data: bytes) -> None:
+        """Frames that repeat the first `period` of them, whose coded samples are given: in version 2 alone."""
+        self._samples(CONSTANT, frames, varint(period) + varint(len(data)) + data)
 
     def raw(self, data: bytes) -> None:
         """Bytes of the file that are no samples, of any number."""
@@ -169,7 +101,7 @@ class Writer:
         self._put(data)
 
     def _samples(self, kind: int, frames: int, data: bytes) -> None:
-        all_of_it = self.frames == 0 and frames == self._header.frames
+        all_of_it = self.frames == 0 and frames == self.header.frames
         self.frames += frames
         self.segments += 1
         if all_of_it:
@@ -180,7 +112,7 @@ class Writer:
     def _block(self, tag: int, data: bytes) -> None:
         if self._only:
             (kind, only), self._only = self._only, None
-            self._block((self._header.frames or 0) << 2 | kind, only)
+            self._block((self.header.frames or 0) << 2 | kind, only)
         self._put_block(tag, varint(len(data)) + data if tag & 3 == CODED else data)
 
     def _put_block(self, tag: int, data: bytes) -> None:
@@ -244,10 +176,7 @@ class Reader:
             count, self._last = (self.header.frames or 0) - frames, True
         self._check_count(kind, count)
         block = Block(kind, count, at=at)
-        if kind == CONSTANT:
-            block = replace(block, values=tuple(self._signed() for _ in range(self.header.channels)))
-        else:
-            block = self._with_data(block)
+        block = self._with_values(block) if kind == CONSTANT else self._with_data(block)
         if kind != RAW:
             self.frames += count
         intact = _crc(bytes(self._seen), self._crc) == self._read(4)
@@ -275,7 +204,7 @@ class Reader:
         blocks, at, frames = [], self.start, 0
         for tag, bytes_ in zip(end.values[::2], end.values[1::2], strict=True):
             kind, count = tag & 3, tag >> 2
-            if kind != RAW and not count:
+            if kind == END or not 1 <= count <= self._most_count(kind) or bytes_ < _LEAST_BLOCK:
                 return None
             blocks.append(Block(kind, count, at=at, size=bytes_))
             at += bytes_
@@ -288,49 +217,42 @@ class Reader:
             raise CodecError("is not a .syn file" if magic else "is empty")
         self._seen += magic
         self._at = len(magic)
-        version = self._read(1)[0]
-        if version > VERSION:
-            raise CodecError(f"is of version {version} of the format; it takes a newer synth, this one reads {VERSION}")
-        what, how = self._read(2)
-        rate, frames = self._varint(), self._varint()
-        suffix = None
-        if what & 128:
-            suffix = self._read(min(self._varint(), 16)).decode("latin-1")
-        checkpoint = self._read(8) if how & 64 else b""
+        header = unpack_header(self._read, self._varint)
         self._crc = zlib.crc32(bytes(self._seen))
-        level, rate = how >> 3 & 3, RATES[rate] if rate < len(RATES) else rate - _COMMON_RATES
-        packed = what >> 2 & 7 | how >> 7 << 3
-        if (
-            version < 1
-            or level >= len(LEVELS)
-            or packed >= len(ENCODINGS)
-            or ENCODINGS[packed] not in OF_KIND[KINDS[what & 3]]
-            or (what & 64 and KINDS[what & 3] != "wav")
-            or not 1 <= rate <= MOST_RATE
-            or not storable_suffix(suffix or "")
-        ):
-            raise CodecError("its header is damaged: it has what this version does not know")
-        kind, encoding, known = KINDS[what & 3], ENCODINGS[packed], frames - 1 if frames else None
-        shape = kind, encoding, (how & 7) + 1, rate, LEVELS[level]
-        return Header(*shape, known, bool(what & 32), bool(what & 64), suffix, MODES[how >> 5 & 1], checkpoint)
+        return header
 
     def _check_count(self, kind: int, count: int) -> None:
-        most = {CODED: MOST_SAMPLES // self.header.channels, CONSTANT: MOST_CONSTANT, RAW: MOST_RAW}[kind]
-        if not 1 <= count <= most:
+        if not 1 <= count <= self._most_count(kind):
             raise CodecError(f"a block of {count}")
+
+    def _most_count(self, kind: int) -> int:
+        return {CODED: MOST_SAMPLES // self.header.channels, CONSTANT: MOST_CONSTANT, RAW: MOST_RAW}[kind]
+
+    def _with_values(self, block: Block) -> Block:
+        period = self._varint() if self.header.version > 1 else 0
+        if not period:
+            return replace(block, values=tuple(self._signed() for _ in range(self.header.channels)))
+        if period > block.count:
+            raise CodecError(f"a block of {block.count} that repeats {period}")
+        self._check_count(CODED, period)
+        return replace(block, period=period, data=self._sized(self._varint(), self._most(period)))
 
     def _with_data(self, block: Block) -> Block:
         if self._last:
-            most = 4 * block.count * self.header.channels + (1 << 20)
-            return replace(block, data=self._up_to_the_end(most, 4 + 16))
+            return replace(block, data=self._up_to_the_end(self._most(block.count), 4 + 16))
         size = self._varint()
         if block.kind == RAW:
-            most, size = block.count, size or block.count
-        else:
-            most = 4 * block.count * self.header.channels + (1 << 20)
+            return replace(block, data=self._sized(size or block.count, block.count))
+        return replace(block, data=self._sized(size, self._most(block.count)))
+
+    def _most(self, frames: int) -> int:
+        """Bytes of as many coded frames."""
+        return 4 * frames * self.header.channels + (1 << 20)
+
+    def _sized(self, size: int, most: int) -> bytes:
         if size > most:
             raise CodecError(f"a block of {size} bytes")
-        return replace(block, data=self._read(size))
+        return self._read(size)
 
     def _settled(self, block: Block, intact: bool) -> Block:
         """`block`, with its bytes inflated, or marked as damaged."""

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -81,6 +82,18 @@ def write_all(file: IO[bytes], data: bytes) -> None:
         rest = rest[file.write(rest) or 0 :]
 
 
+_unfinished: set[NewFile] = set()
+_lock = threading.Lock()
+"""Held while a hidden file is made or removed."""
+
+
+def abandon_all() -> None:
+    """Remove every hidden file, for the process to end at once: threads that want to make others wait for ever."""
+    _lock.acquire()
+    for new in list(_unfinished):
+        new.remove()
+
+
 class NewFile:
     """A hidden, unbuffered file in the folder of `path`, which `finish` gives its name and `abandon` removes.
 
@@ -94,8 +107,9 @@ class NewFile:
         self._place = os.path.realpath(self.name) if os.path.islink(self.name) else self.name
         self._temporary = os.path.join(os.path.dirname(self._place), f".synth-{uuid.uuid4().hex[:16]}.part")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with named(self.name):
+        with named(self.name), _lock:
             self.file: IO[bytes] = os.fdopen(os.open(self._temporary, flags, 0o666), "wb+", buffering=0)
+            _unfinished.add(self)
 
     def __enter__(self) -> NewFile:
         return self
@@ -137,6 +151,12 @@ class NewFile:
         """Close the file and remove what is left under the hidden name, whatever fails on the way."""
         with suppress(OSError):
             self.file.close()
+        with _lock:
+            self.remove()
+            _unfinished.discard(self)
+
+    def remove(self) -> None:
+        """Remove what is left under the hidden name."""
         with suppress(OSError):
             os.unlink(self._temporary)
 

@@ -11,9 +11,9 @@ import numpy as np
 import soundfile
 
 from synth import pcm
-from synth.container import MOST_CHANNELS, Header
 from synth.errors import AudioError, OutputError
 from synth.files import Readable
+from synth.header import MOST_CHANNELS, Header
 
 MAGIC = b"fLaC"
 _STREAMINFO, _SEEKTABLE = 0, 3

@@ -1,12 +1,21 @@
-"""The same work on several things at once, on threads: the kernel lets go of the interpreter while it runs."""
+"""The same work on several things at once, on threads: the kernel lets go of the interpreter while it runs.
+
+The main thread waits meanwhile, for Ctrl-C reaches it there at once, and seconds later inside of the kernel. What is in
+the kernel then is left behind; `cli` does not wait for it.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+GRACE = 0.2
+"""Seconds that what has begun is given at Ctrl-C to clean up after itself."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -19,42 +28,47 @@ def each(work: Callable[[Item], Result], items: Sequence[Item], threads: int, st
     """`work` of every item, in the order of the items, on up to `threads` threads.
 
     At the first failure, and at Ctrl-C, `stop` is set for `work` to look at, what hasn't begun is given up, what has is
-    waited for, and the failure is raised.
+    waited for (at Ctrl-C for `GRACE`), and the failure is raised.
     """
     if threads == 1 or len(items) < 2:
         return [work(item) for item in items]
-    from concurrent.futures import ThreadPoolExecutor, as_completed
+    from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 
-    with ThreadPoolExecutor(min(threads, len(items))) as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            for future in as_completed(futures):
-                future.result()
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
+    pool = ThreadPoolExecutor(min(threads, len(items)))
+    futures = []
+    try:
+        futures += [pool.submit(work, item) for item in items]
+        for future in as_completed(futures):
+            future.result()
+    except BaseException as error:
+        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait(futures, None if isinstance(error, Exception) else GRACE)
+        raise
+    pool.shutdown()
     return [future.result() for future in futures]
 
 
 def ordered(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
-    """`work` of every item, in their order, on up to `threads` threads; at most `threads` + 1 are held at a time."""
-    source = iter(items)
-    first = [item for _, item in zip(range(2), source, strict=False)]
-    if threads == 1 or len(first) < 2:
-        yield from map(work, first)
-        yield from map(work, source)
+    """`work` of every item, in their order, on up to `threads` threads.
+
+    At most `threads` + 1 are held at a time, on one thread one. Work that has begun when its results are no more asked
+    for is left behind.
+    """
+    if threads == 1 and threading.current_thread() is not threading.main_thread():
+        yield from map(work, items)
         return
     from concurrent.futures import ThreadPoolExecutor
 
+    most = threads + 1 if threads > 1 else 1
     pool = ThreadPoolExecutor(threads)
+    waiting: deque[Future[Result]] = deque()
     try:
-        waiting = deque(pool.submit(work, item) for item in first)
-        for item in source:
-            while len(waiting) > threads:
-                yield waiting.popleft().result()
+        for item in items:
             waiting.append(pool.submit(work, item))
+            while len(waiting) >= most:
+                yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)

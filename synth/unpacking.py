@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synth import coding, networks, parallel, pcm
+from synth import container, networks, parallel, pcm, segments
 from synth.container import CODED, CONSTANT, END, RAW, Block, Reader
 from synth.errors import CheckpointError, CodecError
 from synth.files import Readable
@@ -18,15 +18,19 @@ from synth.files import Readable
 if TYPE_CHECKING:
     from synth.engine import Engine
 
-_EXPANDED = 1 << 17
-"""Frames of a constant block that are made at a time."""
+SILENT_BLOCKS = 64
+"""Silence for what is lost is at most that many coded blocks, of the longest there may be, for each whole block before,
+and once more: a header can tell of years."""
 
 Tick = Callable[[int], Any]
 
 
 @dataclass(frozen=True)
 class Part:
-    """A block, the frame that it begins with, the number of its segment (from 1), and its samples once decoded."""
+    """A block, the frame that it begins with, the number of its segment (from 1), and its samples once decoded.
+
+    Of a block that repeats some frames these alone.
+    """
 
     block: Block
     start: int
@@ -65,6 +69,7 @@ class Unpacker:
         self._end: Block | None = None
         self._first, self._last = 0, 1 << 62
         self.damages: list[str] = []
+        self._silence = container.MOST_SAMPLES // self.header.channels * SILENT_BLOCKS
 
     def _trust_header(self) -> None:
         """Every checksum is of the header too: with none that is right, nothing that the header says is believed."""
@@ -127,7 +132,10 @@ class Unpacker:
         for part in parallel.ordered(self._decode, source, self.threads):
             block = part.block
             if block.damage:
+                part = self._silent(part)
                 self._complain(part)
+            else:
+                self._silence += container.MOST_SAMPLES // self.header.channels * SILENT_BLOCKS
             if block.kind == RAW:
                 yield b"" if block.damage else block.data
                 continue
@@ -141,25 +149,33 @@ class Unpacker:
 
     def _samples(self, part: Part) -> Iterator[pcm.Samples]:
         first, last = max(0, self._first - part.start), min(part.block.count, self._last - part.start)
-        if part.samples is not None:
+        if part.samples is not None and not part.block.period:
             yield part.samples[first:last]
             return
         values = (0,) * self.header.channels if part.block.damage else part.block.values
-        row = np.array(values, np.int32)
-        for at in range(first, last, _EXPANDED):
-            yield np.broadcast_to(row, (min(_EXPANDED, last - at), len(row)))
+        yield from segments.repeated(
+            np.array([values], np.int32) if part.samples is None else part.samples, first, last
+        )
+
+    def _silent(self, part: Part) -> Part:
+        """A damaged part with no more frames than may be silent."""
+        if part.block.kind == RAW:
+            return part
+        frames = min(part.block.count, self._silence)
+        self._silence -= frames
+        return replace(part, block=replace(part.block, count=frames))
 
     def _decode(self, part: Part) -> Part:
         block, header = part.block, self.header
         bits = pcm.BITS[header.encoding]
         if block.damage or block.kind == RAW:
             return part
-        if block.kind == CONSTANT:
+        if block.kind == CONSTANT and not block.period:
             bound = 1 << (bits - 1)
             wrong = not all(-bound <= value < bound for value in block.values)
             return replace(part, block=replace(block, damage="its values are too large")) if wrong else part
         try:
-            samples = coding.decode_segment(block.data, block.count, header.channels, bits, header.level, self.network)
+            samples = segments.decode(block.data, block.period or block.count, header, self.network)
         except CodecError as error:
             return replace(part, block=replace(block, damage=str(error)))
         return replace(part, samples=samples)

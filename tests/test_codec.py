@@ -15,8 +15,8 @@ from packed import chunk, form, packed, tones, unpacked, wav, wav16
 
 import synth
 from synth import codec, coding, container, engine, pcm
-from synth.container import Header
 from synth.errors import AudioError, CodecError, OutputError
+from synth.header import Header
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
 SEGMENT = 96

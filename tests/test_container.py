@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth import container
-from synth.container import Block, Header, Reader, Writer
+from synth.container import Block, Reader, Writer
 from synth.errors import CodecError
+from synth.header import KINDS, LEVELS, MOST_RATE, OF_KIND, RATES, Header, pack_header, varint
 
 
 def crc(header: bytes, data: bytes) -> bytes:
@@ -43,12 +44,12 @@ def test_a_file_is_what_format_md_says() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(
-    st.sampled_from([(kind, encoding) for kind in container.KINDS for encoding in container.OF_KIND[kind]]),
+    st.sampled_from([(kind, encoding) for kind in KINDS for encoding in OF_KIND[kind]]),
     st.builds(
         functools.partial(Header, "wav", "s16"),
         st.integers(1, 8),
-        st.one_of(st.sampled_from(container.RATES), st.integers(1, container.MOST_RATE)),
-        st.sampled_from(container.LEVELS),
+        st.one_of(st.sampled_from(RATES), st.integers(1, MOST_RATE)),
+        st.sampled_from(LEVELS),
         st.one_of(st.none(), st.integers(0, 1 << 50)),
         st.booleans(),
         st.booleans(),
@@ -58,15 +59,15 @@ def test_a_file_is_what_format_md_says() -> None:
 )
 def test_headers_come_back(kind: tuple[str, str], header: Header) -> None:
     header = replace(header, kind=kind[0], encoding=kind[1], plain=header.plain and kind[0] == "wav")
-    data = container.pack_header(header)
+    data = pack_header(header)
     assert Reader(io.BytesIO(data), "x").header == header
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 1 << 56))
 def test_varints_come_back(value: int) -> None:
-    data = container.varint(value)
-    reader = Reader(io.BytesIO(container.pack_header(Header("wav", "s16", 1, 8000, "fast")) + data), "x")
+    data = varint(value)
+    reader = Reader(io.BytesIO(pack_header(Header("wav", "s16", 1, 8000, "fast")) + data), "x")
     assert reader._varint() == value
 
 
@@ -100,7 +101,7 @@ def test_one_segment_needs_no_index() -> None:
 
 @pytest.mark.parametrize("at,value", [(4, 0x08), (4, 0x04), (4, 0x02), (4, 0x49), (5, 0x18), (5, 0x80), (6, 15)])
 def test_what_this_version_does_not_know_is_refused(at: int, value: int) -> None:
-    data = bytearray(container.pack_header(Header("wav", "mulaw", 1, 8000, "fast")))
+    data = bytearray(pack_header(Header("wav", "mulaw", 1, 8000, "fast")))
     data[at] = value
     try:
         header = Reader(io.BytesIO(bytes(data)), "x.syn").header

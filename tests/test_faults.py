@@ -19,8 +19,9 @@ from golden import checkpoints
 from packed import form, wav, wav16
 from tools import command, error_line, run
 
-from synth import checkpoint, cli, codec, engine, files
+from synth import checkpoint, cli, codec, container, engine, files
 from synth.errors import CheckpointError, CodecError, OutputError
+from synth.header import Header
 from synth.unpacking import Unpacker
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
@@ -71,6 +72,55 @@ def test_a_process_that_is_ended_leaves_no_output(name: str, number: signal.Sign
     left = [left for left in os.listdir() if left != source]
     assert not left or number == signal.SIGKILL and len(left) == 1 and left[0].endswith(".part")
     assert Path(source).read_bytes() == content
+
+
+@functools.cache
+def long(name: str) -> bytes:
+    """What keeps the kernel busy for many seconds with its first segment, at level max."""
+    channels, frames = 8, codec.SAMPLES // 8
+    if name == "compress":
+        return wav(np.random.default_rng(SEED).bytes(2 * codec.SAMPLES), form(1, channels, 44100, 2))
+    out = io.BytesIO()
+    writer = container.Writer(out.write, Header("wav", "s16", channels, 44100, "max", frames, plain=True))
+    writer.coded(frames, b"\x80" + bytes(99))
+    writer.end(bytes(16))
+    return out.getvalue()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what this system tells of a process")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "name,files,threads",
+    [("compress", 1, 1), ("compress", 3, 2), ("decompress", 1, 2), ("decompress", 3, 2), ("verify", 1, 1)],
+)
+def test_a_process_in_the_kernel_ends_at_once(name: str, files: int, threads: int, number: signal.Signals) -> None:
+    """One that waited for its segment would take longer."""
+    if number == signal.SIGTERM and files == 1:
+        pytest.skip("once is enough")
+    sources = [f"{i}.wav" if name == "compress" else f"{i}.syn" for i in range(files)]
+    for source in sources:
+        Path(source).write_bytes(long(name))
+    options = {"compress": ["--level", "max", "-c", "none"], "decompress": [], "verify": []}[name]
+    arguments = command("synth", name, *sources, "-q", "--threads", threads, *options)
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        begun = _seconds(process.pid)
+        while _seconds(process.pid) < begun + 2:  # by now it is in the kernel, whatever it had to load
+            assert process.poll() is None
+            time.sleep(0.02)
+        assert sum(left.endswith(".part") for left in os.listdir()) == (0 if name == "verify" else min(files, threads))
+        process.send_signal(number)
+        sent = time.monotonic()
+        assert process.wait(60) == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+        assert time.monotonic() - sent < 2, "half a second, where nothing else runs"
+        line = process.stderr.read() if process.stderr else None
+    assert line == (f"synth {name}: interrupted\n".encode() if number == signal.SIGINT else b"")
+    assert sorted(os.listdir()) == sources
+
+
+def _seconds(process: int) -> float:
+    """Processor time that a process has taken."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
@@ -187,10 +237,10 @@ def test_every_cut_is_refused_and_what_is_before_it_can_be_saved(listened: tuple
 
 def test_a_newer_version_is_refused_by_name(listened: tuple[bytes, bytes, str]) -> None:
     data = listened[1]
-    Path("x.syn").write_bytes(data[:3] + b"\x02" + data[4:])
+    Path("x.syn").write_bytes(data[:3] + b"\x03" + data[4:])
     for name in ("decompress", "verify", "info"):
         text = error_line(run("synth", name, "x.syn"), 1, f"synth {name}")
-        assert "x.syn: is of version 2 of the format; it takes a newer synth, this one reads 1" in text
+        assert "x.syn: is of version 3 of the format; it takes a newer synth, this one reads 2" in text
     assert os.listdir() == ["x.syn"]
 
 

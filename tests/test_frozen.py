@@ -26,8 +26,15 @@ def test_a_file_decodes_for_ever(name: str, chosen: str, monkeypatch: pytest.Mon
     assert hashlib.sha256(make.decoded((make.HERE / name).read_bytes())).hexdigest() == KNOWN[name]
 
 
+def test_files_say_which_version_they_take() -> None:
+    for name in KNOWN:
+        assert (make.HERE / name).read_bytes()[3] == (2 if name.startswith("2-") else 1), name
+
+
 def test_this_version_writes_the_same() -> None:
     for name, (file, options) in make.files().items():
+        if name in make.OLDER:
+            continue
         out = io.BytesIO()
         codec.compress_stream(codec.open_sound(io.BytesIO(file), name, len(file)), out.write, **options)  # type: ignore[arg-type]
         assert out.getvalue() == (make.HERE / f"{name}.syn").read_bytes(), name

@@ -15,7 +15,8 @@ from packed import chunk, form, packed, salvaged, tones, unpacked, wav, wav16
 
 from synth import coding, container
 from synth.errors import CodecError, SynthError
-from synth.unpacking import Unpacker
+from synth.header import Header, pack_header, varint
+from synth.unpacking import SILENT_BLOCKS, Unpacker
 
 RATE = 100
 SEGMENT = 50
@@ -140,26 +141,63 @@ def test_parts_come_from_their_segments_alone() -> None:
 
 def test_a_newer_version_and_other_files_are_refused_by_name() -> None:
     _, data = small(1)
-    with pytest.raises(CodecError, match="x.syn: is of version 2 of the format; it takes a newer synth"):
-        unpacked(data[:3] + b"\x02" + data[4:])
+    with pytest.raises(CodecError, match="x.syn: is of version 3 of the format; it takes a newer synth"):
+        unpacked(data[:3] + b"\x03" + data[4:])
     for other in (b"", b"RIFF", wav16(10)):
         with pytest.raises(CodecError, match="x.syn: is (empty|not a .syn file)"):
             unpacked(other)
+
+
+@pytest.mark.parametrize("index", [False, True])
+@pytest.mark.parametrize("silent", [0, 1, 3])
+def test_a_header_that_tells_of_years_gives_no_years_of_silence(
+    index: bool, silent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right checksums everywhere, and one block whose bytes can't be decoded, or the rest that is not there."""
+    monkeypatch.setattr(container, "MOST_SAMPLES", 100)
+    monkeypatch.setattr(container, "MOST_CONSTANT", 20000)
+    out = io.BytesIO()
+    writer = container.Writer(out.write, Header("wav", "s16", 1, RATE, "fast", 1 << 50, plain=True))
+    for _ in range(silent):
+        writer.constant(50, (7,))
+    for _ in range(4 if index else 1):
+        writer._block(20000 << 2 | container.CONSTANT, b"\x80" * 9 + b"\0")  # a number that is too long
+        writer.segments += 1
+    if index:
+        writer.end(bytes(16))
+    if not silent and not index:
+        with pytest.raises(CodecError, match="nothing of it is whole"):
+            salvaged(out.getvalue())
+        return
+    saved, damages = salvaged(out.getvalue())
+    most = SILENT_BLOCKS * 100 * (1 + silent)
+    assert len(saved) == 44 + 2 * (50 * silent + min(most, 80000 if index else 1 << 50))
+    assert saved[44 : 44 + 100 * silent] == b"\7\0" * 50 * silent and not any(saved[44 + 100 * silent :])
+    assert any("of 1125899906842624 samples" in text for text in damages)
+
+
+def test_an_index_of_blocks_that_can_not_be_is_none() -> None:
+    for tags in ([(5000 << 2 | container.CODED, 20), (1 << 62, 9)], [((1 << 40) << 2 | 2, 9)], [(9 << 2 | 2, 0)] * 3):
+        out = io.BytesIO()
+        writer = container.Writer(out.write, Header("wav", "s16", 1, RATE, "fast", 100))
+        writer.constant(50, (7,))
+        writer.constant(50, (8,))
+        writer._index += tags
+        writer.end(bytes(16))
+        assert container.Reader(io.BytesIO(out.getvalue()), "x.syn").index() is None
 
 
 @settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_forged_blocks_are_refused_or_read(data: st.DataObject) -> None:
     """Bytes with right checksums that no writer made: no crash, no long work."""
-    header = container.Header(
-        "wav", "s16", data.draw(st.integers(1, 8)), 8000, "fast", data.draw(st.sampled_from([None, 0, 5]))
-    )
-    file = head = container.pack_header(header)
+    header = Header("wav", "s16", data.draw(st.integers(1, 8)), 8000, "fast", data.draw(st.sampled_from([None, 0, 5])))
+    file = head = pack_header(header)
     for _ in range(data.draw(st.integers(0, 4))):
         kind = data.draw(st.sampled_from([container.END, container.CODED, container.RAW, container.CONSTANT]))
         most = [0, 1, 5, 100] if kind == container.CONSTANT else [0, 1, 5, 100, 1 << 23, 1 << 27, 1 << 50]
         count = data.draw(st.sampled_from(most))
-        body = container.varint(count << 2 | kind) + data.draw(st.binary(max_size=24))
+        body = varint(count << 2 | kind) + data.draw(st.binary(max_size=24))
         file += body + zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little")
     for attempt in (unpacked, salvaged):
         try:

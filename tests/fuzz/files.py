@@ -33,7 +33,7 @@ from fuzz.forge import Unit, damage, forge, parse  # noqa: E402
 from golden import checkpoints  # noqa: E402
 from packed import chunk, form, tones, wav  # noqa: E402
 
-from synth import checkpoint, codec, container, mulaw, pcm  # noqa: E402
+from synth import checkpoint, codec, container, mulaw, pcm, segments  # noqa: E402
 from synth.errors import CheckpointError, CodecError, OutputError  # noqa: E402
 from synth.unpacking import Unpacker  # noqa: E402
 
@@ -76,7 +76,7 @@ def small_checkpoint(folder: str) -> str:
 
 
 def _samples(draw: random.Random, frames: int, channels: int, bits: int) -> Any:
-    kind = draw.randrange(6)
+    kind = draw.randrange(8)
     samples = tones(frames, channels, bits, draw.randrange(1000))
     if kind == 1:
         samples[:] = samples[:1]
@@ -88,6 +88,10 @@ def _samples(draw: random.Random, frames: int, channels: int, bits: int) -> Any:
         samples = np.resize(np.sort(samples[:, 0]), 9)[samples % 9]
     elif kind == 5:
         samples = samples >> 3 << 3
+    elif kind == 6:
+        samples = samples[np.arange(frames) % draw.choice([2, 3, 7, max(2, frames // 3)])]
+    elif kind == 7:
+        samples = np.frombuffer(draw.randbytes(4 * samples.size), np.int32).reshape(samples.shape) >> 32 - bits
     return samples
 
 
@@ -115,10 +119,11 @@ def make_case(draw: random.Random, network: str) -> Case:
     out = io.BytesIO()
     sound = codec.open_sound(io.BytesIO(file), "x.wav", None if draw.random() < 0.5 else len(file))
     segment = draw.choice([None, 20, 31, 64])
-    codec.compress_stream(sound, out.write, level=level, network=listening, segment=segment)
+    mode = "lossless" if draw.random() < 0.9 else "mulaw"
+    codec.compress_stream(sound, out.write, level=level, mode=mode, network=listening, segment=segment)
     back = io.BytesIO()
     codec.decompress_stream(Unpacker(io.BytesIO(out.getvalue()), "x.syn", checkpoint=network), back.write)
-    assert file[:4] == b"fLaC" or back.getvalue() == file
+    assert file[:4] == b"fLaC" or mode == "mulaw" or back.getvalue() == file
     return Case(out.getvalue(), parse(out.getvalue()), back.getvalue(), network)
 
 
@@ -184,7 +189,7 @@ def _late(*_: object) -> None:
 
 def main(count: int, seed: int) -> int:
     """`fuzz` in bounds of memory and time."""
-    container.MOST_SAMPLES, container.MOST_CONSTANT = 4096, 1 << 14
+    container.MOST_SAMPLES, container.MOST_CONSTANT, segments.LEAST_SAVED = 4096, 1 << 14, 8
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGPROF, _late)
     with tempfile.TemporaryDirectory() as folder:

@@ -7,9 +7,11 @@ import zlib
 from dataclasses import dataclass
 
 from synth import container
+from synth.header import varint
 
 MAGIC_SIZE = 4
-"""With the version."""
+"""With the version, of which there are as many."""
+VERSIONS = 2
 
 
 @dataclass
@@ -60,14 +62,14 @@ def parse(data: bytes) -> list[Unit]:
         fields.append(cursor.take(8))
     units = [Unit(fields, crc=False)]
     while cursor.at < len(data):
-        units.append(_block(cursor, (how & 7) + 1, len(units) == 1))
+        units.append(_block(cursor, (how & 7) + 1, len(units) == 1, fields[0][3]))
         if units[-1].fields[0][0] >> 2 == 0 and units[-1].fields[0][0] & 3 in (container.CODED, container.CONSTANT):
             units.append(Unit([cursor.take(16)], crc=False))  # the end, without its tag
     assert cursor.at == len(data)
     return units
 
 
-def _block(cursor: _Cursor, channels: int, first: bool) -> Unit:
+def _block(cursor: _Cursor, channels: int, first: bool, version: int) -> Unit:
     field, tag = cursor.varint()
     kind, count = tag & 3, tag >> 2
     if kind == container.END:
@@ -76,11 +78,14 @@ def _block(cursor: _Cursor, channels: int, first: bool) -> Unit:
         cursor.take(8 if count else 4 if first else 0)
         return unit
     if kind == container.CONSTANT:
-        unit = Unit([field, *(cursor.varint()[0] for _ in range(channels))])
+        period, repeated = cursor.varint() if version > 1 else (b"", 0)
+        if repeated:
+            size_field, size = cursor.varint()
+            unit = Unit([field, period, size_field, cursor.take(size)])
+        else:
+            unit = Unit([field, *[period] * bool(period), *(cursor.varint()[0] for _ in range(channels))])
     elif kind == container.CODED and not count:
         unit = Unit([field, cursor.take(len(cursor.data) - 20 - cursor.at)])
-    elif kind == container.CODED and not count:
-        unit = Unit([field, cursor.take(len(cursor.data) - cursor.at - 20)])  # all up to the CRC and the MD5
     else:
         size_field, size = cursor.varint()
         unit = Unit([field, size_field, cursor.take(size or count)])
@@ -96,7 +101,7 @@ def _number(draw: random.Random, field: bytes) -> bytes:
     """Another varint: near to the old one, or one of those around a limit; sometimes longer than it need be."""
     old = sum((byte & 127) << 7 * i for i, byte in enumerate(field[:9]))
     value = max(0, old + draw.choice([-4, -2, -1, 1, 2, 3, 4, 8])) if draw.random() < 0.5 else draw.choice(_NUMBERS)
-    made = container.varint(value)
+    made = varint(value)
     if draw.random() < 0.1:
         made = made[:-1] + bytes([made[-1] | 128]) + b"\x80" * draw.randrange(3) + b"\0"
     return made
@@ -133,6 +138,8 @@ def forge(draw: random.Random, units: list[Unit], others: list[Unit]) -> bytes:
             made[place], made[other] = made[other], unit
         elif kind == 3:
             made[place] = draw.choice(others).copy()
+        elif place == 0 and kind == 4:
+            unit.fields[0] = unit.fields[0][:3] + bytes([1 + draw.randrange(VERSIONS)])
         elif unit.fields:
             field = draw.randrange(len(unit.fields))
             length = len(unit.fields[field])

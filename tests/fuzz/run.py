@@ -2,7 +2,8 @@
 
 python tests/fuzz/run.py [--segments N] [--files N] [--seed S] [--build FOLDER]
 
-Ends with 1 where a damaged segment or file does anything but give samples or an error.
+Ends with 1 where a damaged segment or file does anything but give samples or an error. Runs in parts, a line for each:
+one that is stopped has told how far it came. The first part has the seed S, each other the next.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ sys.path[:0] = [str(ROOT), str(HERE.parent)]
 
 from golden import checkpoints, run  # noqa: E402
 
+PART = 25_600
+"""Mutants."""
 NETWORKS = ("labelled", "sparse")
 """Those of the golden test that listen."""
 
@@ -48,17 +51,24 @@ def segments(program: Path, count: int, seed: int) -> subprocess.CompletedProces
 
 
 def main() -> int:
-    """Both, one line each."""
+    """Both, one line for each part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--segments", type=int, default=800_000, help="mutants of segments")
     parser.add_argument("--files", type=int, default=250_000, help="mutants of .syn files")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "fuzz", help="where to build")
     chosen = parser.parse_args()
-    done = segments(build(chosen.build), chosen.segments, chosen.seed)
-    print(done.stdout.splitlines()[-1] if done.returncode == 0 else done.stdout, flush=True)
-    files = subprocess.run([sys.executable, str(HERE / "files.py"), str(chosen.files), str(chosen.seed)])
-    return 1 if done.returncode or files.returncode else 0
+    failed = 0
+    program = build(chosen.build) if chosen.segments else None
+    for part in range(-(-chosen.segments // PART)):
+        done = segments(Path(str(program)), PART, chosen.seed + part)
+        print(f"segments {part}: {done.stdout.splitlines()[-1] if done.returncode == 0 else done.stdout}", flush=True)
+        failed += done.returncode != 0
+    for part in range(-(-chosen.files // PART)):
+        print(f"files {part}: ", end="", flush=True)
+        files = subprocess.run([sys.executable, str(HERE / "files.py"), str(PART), str(chosen.seed + part)])
+        failed += files.returncode != 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
