@@ -234,6 +234,8 @@ def compress(options: Namespace, console: Console) -> Report:
 
     if options.verify and options.out in (None, "-") and "-" in options.inputs or options.verify and options.out == "-":
         raise UsageError("--verify: what goes into a pipe can't be read again; name a file")
+    if options.bitrate and options.mode != "parametric":
+        raise UsageError("--bitrate: is for --mode parametric")
     if options.out not in (None, "-") and not (
         os.path.isdir(options.out) or len(options.inputs) > 1 or options.recursive
     ):
@@ -244,7 +246,8 @@ def compress(options: Namespace, console: Console) -> Report:
         options.threads or os.cpu_count() or 1,
         options.level,
         options.mode,
-        networks.check(options.checkpoint, options.level),
+        options.checkpoint if options.mode == "parametric" else networks.check(options.checkpoint, options.level),
+        options.bitrate,
         options.force,
         options.verify,
     )

@@ -7,11 +7,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import IO, Any
 
-from synth import codec, files, networks, parallel, places
+from synth import codec, files, networks, parallel, parametric, parametric_files, places
 from synth.errors import AudioError, CodecError, OutputError, SynthError, UsageError
 from synth.header import Header
 from synth.unpacking import Unpacker
@@ -64,13 +64,15 @@ class Done:
 class Options:
     """What the commands share; `level`, `mode` and `verify` are of compressing, the three last of decompressing.
 
-    `checkpoint`: what compressing is to use, or where decompressing may find what a file names.
+    `bitrate`: of mode parametric. `checkpoint`: what compressing is to use, or where decompressing may find what a file
+    names.
     """
 
     threads: int
     level: str = "balanced"
     mode: str = "lossless"
     checkpoint: str | None = None
+    bitrate: float | None = None
     force: bool = False
     verify: bool = False
     salvage: bool = False
@@ -203,6 +205,11 @@ def work(
 
 def compress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
     """Compresses a file."""
+    if options.mode == "parametric":
+        rate = options.bitrate or parametric_files.BITRATE
+        sizes = parametric_files.compress(job.path, job.out, options.checkpoint, rate, options.force, options.verify)
+        tick(sizes[0].samples)
+        return _spoken(job, *sizes)
     suffix = None if job.path == places.STDOUT else os.path.splitext(job.path)[1]
     with files.source(job.path) as source:
         before = source.state()
@@ -230,6 +237,12 @@ def decompress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done
     """Decompresses a file."""
     part = options.start is not None or options.end is not None
     with files.source(job.path, whole=part or options.salvage) as source:
+        if parametric.is_parametric(source.peek(5)):
+            bounds, given = (options.start, options.end), [options.checkpoint] if options.checkpoint else []
+            head, damages = parametric_files.decompress(
+                source, job.path, job.out, given, options.force, options.salvage, bounds, tick
+            )
+            return replace(_spoken(job, head, source.size or source.count), damages=damages)
         seekable = part or options.salvage
         opened = Unpacker(
             source,
@@ -253,9 +266,17 @@ def _done(
     return Done(job.path, job.out, size, bytes_out, frames, header.channels, header.rate, damages, checkpoint=network)
 
 
+def _spoken(job: Job, head: parametric.Head, bytes_in: int, bytes_out: int = 0) -> Done:
+    voice = networks.describe(head.digest)
+    return Done(job.path, job.out, bytes_in, bytes_out, head.samples, 1, head.rate, checkpoint=voice)
+
+
 def verify_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
     """Decodes a file and checks all that can be checked."""
     with files.source(job.path) as source:
+        if parametric.is_parametric(source.peek(5)):
+            head = parametric_files.verify(source, job.path, [options.checkpoint] if options.checkpoint else [])
+            return _spoken(job, head, source.size or source.count)
         opened = Unpacker(source, job.path, threads=threads, checkpoint=options.checkpoint)
         frames = sum(len(piece) for piece in opened.pieces(tick) if not isinstance(piece, bytes))
     return _done(job, source, opened.header, frames)
@@ -268,9 +289,9 @@ def _path(checkpoint: str | None) -> str | None:
 def original_name(path: str, name: str) -> str:
     """The name of the file that `path` was made of: the stem, and the suffix that its header tells."""
     with files.source(path) as source:
-        header = Unpacker(source, path).header
+        header = None if parametric.is_parametric(source.peek(5)) else Unpacker(source, path).header
     stem = name[: -len(SUFFIX)] if name.lower().endswith(SUFFIX) and len(name) > len(SUFFIX) else name
-    return stem + header.name_suffix
+    return stem + (header.name_suffix if header else ".wav")
 
 
 def check_kind(job: Job) -> None:
@@ -281,11 +302,12 @@ def check_kind(job: Job) -> None:
         return
     try:
         with files.source(job.path) as source:
-            header = Unpacker(source, job.path).header
+            spoken = parametric.is_parametric(source.peek(5))
+            header = None if spoken else Unpacker(source, job.path).header
     except SynthError:
         return  # to be told when it is decompressed
-    found = "wav" if header.kind == "array" else header.kind
-    if kind != found and suffix != header.name_suffix.lower():
+    found = "wav" if header is None or header.kind == "array" else header.kind
+    if kind != found and (header is None or suffix != header.name_suffix.lower()):
         check_suffix(job.out, SOUNDS[found])
 
 

@@ -168,17 +168,29 @@ class Source:
         self.name, self._file, self.size = name, file, size
         self.count = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._ahead = b""
 
-    def read(self, count: int = -1) -> bytes:
+    def _more(self, count: int) -> bytes:
         try:
-            data = self._file.read(count)
+            return self._file.read(count)
         except OSError as error:
             raise AudioError(f"{self.name}: can't be read ({error.strerror or error})") from None
+
+    def peek(self, count: int) -> bytes:
+        """The first bytes, which `read` gives too; for before anything was read."""
+        while len(self._ahead) < count and (more := self._more(count - len(self._ahead))):
+            self._ahead += more
+        return self._ahead[:count]
+
+    def read(self, count: int = -1) -> bytes:
+        ahead, self._ahead = (self._ahead, b"") if count < 0 else (self._ahead[:count], self._ahead[count:])
+        data = ahead + self._more(count if count < 0 else count - len(ahead)) if count != len(ahead) else ahead
         self.count += len(data)
         self._md5.update(data)
         return data
 
     def seek(self, at: int, whence: int = 0) -> int:
+        self._ahead = b""
         return self._file.seek(at, whence)
 
     def fileno(self) -> int:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,13 +67,18 @@ def by_digest(digest: bytes, given: Iterable[str] = ()) -> Network:
 
     for name in (*given, *checkpoint.names()):
         path = checkpoint.find(name)
-        if hashlib.sha256(path.read_bytes()).digest().startswith(digest):
+        if digest_of(path) == digest:
             if named(str(path)).digest != digest:
                 named.cache_clear()  # the file has changed since it was read
             return named(str(path))
     raise CheckpointError(
         f"was made with the checkpoint whose SHA-256 begins with {digest.hex()}, which is not here; give it with -c"
     )
+
+
+def digest_of(path: Path) -> bytes:
+    """What stands in a file for the checkpoint at `path`."""
+    return hashlib.sha256(path.read_bytes()).digest()[:DIGEST]
 
 
 def newest() -> list[str]:
@@ -111,6 +117,6 @@ def describe(digest: bytes) -> str:
     from synth import checkpoint
 
     for name in checkpoint.names():
-        if hashlib.sha256(checkpoint.find(name).read_bytes()).digest().startswith(digest):
+        if digest_of(checkpoint.find(name)) == digest:
             return name
     return digest.hex()

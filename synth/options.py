@@ -37,6 +37,16 @@ def integer(least: int, most: int | None = None) -> Callable[[str], int]:
     return convert
 
 
+def bitrate(text: str) -> float:
+    """A converter of bits a second, like 1600 or 1.6k, 100 to 100000."""
+    thousands = text.lower().endswith("k")
+    number = text[:-1] if thousands else text
+    value = float(number) * (1000 if thousands else 1) if _NUMBER.fullmatch(number) else float("nan")
+    if not 100 <= value <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be bits a second like 1600 or 1.6k, 100 to 100k")
+    return value
+
+
 def real(least: float, most: float | None = None, *, open_least: bool = False) -> Callable[[str], float]:
     """A converter of option texts to finite numbers in least..most, without `least` itself when `open_least`."""
     bounds = f"must be a finite number {'above' if open_least else 'from'} {least:g}"

@@ -144,7 +144,7 @@ class Reader:
             yield at, min(SEGMENT, frames - at), coded if good else "its checksum is wrong"
 
 
-def tokens_of(reader: Reader, model: Model, salvage: bool = False) -> tuple[NDArray[np.int64], list[str]]:
+def vectors_of(reader: Reader, model: Model, salvage: bool = False) -> tuple[NDArray[np.int64], list[str]]:
     """8-bit vectors (frames, latent) of a file, and what was damaged: silence is in its place with `salvage`."""
     guides, head = model.guides, reader.head
     if guides is None or guides.planner is None or model.sample_rate != head.rate:

@@ -6,8 +6,10 @@ from typing import Any
 
 from synth import options as opt
 
-COMMANDS = ("train", "export", "info", "score", "vocode", "classify", "evaluate", "bench")
-COMMANDS += ("compress", "decompress", "verify")
+COMMANDS = (
+    *("train", "export", "info", "score", "vocode", "classify", "evaluate", "bench"),
+    *("compress", "decompress", "verify"),
+)
 
 
 def generate_parser() -> opt.Parser:
@@ -249,10 +251,17 @@ def _compress_parser(commands: Any) -> None:
     add("-r", "--recursive", action="store_true", help="take the sound files in folders, to the bottom")
     add(
         "--mode",
-        choices=("lossless", "mulaw"),
+        choices=("lossless", "mulaw", "parametric"),
         default="lossless",
-        help="what is kept: every bit (default), or 256 levels a sample, 2 to 4 bits of it, as 16-bit WAV: a coding of "
-        "the waveform, which Opus beats at the same rate",
+        help="what is kept: every bit (default); mulaw: 256 levels a sample, 2 to 4 bits, as 16-bit WAV: coding of "
+        "the waveform, which Opus beats at the same rate; parametric: of speech what is said and by whom, at 1 to "
+        "6 kb/s, spoken again by a voice's network",
+    )
+    add(
+        "--bitrate",
+        type=opt.bitrate,
+        metavar="RATE",
+        help="most bits a second of mode parametric, like 1600 or 1.6k (default: 1.6k)",
     )
     add(
         "--level",
@@ -266,7 +275,7 @@ def _compress_parser(commands: Any) -> None:
         default="auto",
         metavar="auto|none|NAME|PATH",
         help="network that helps to predict; decompress needs the same one (default: auto, the best of the bundled "
-        "ones and none by a short trial)",
+        "ones and none by a short trial; for mode parametric the voice speech)",
     )
     add("--verify", action="store_true", help="decode what was written before it gets its name")
     _add_threads(parser)

@@ -57,7 +57,7 @@ class PlannerTrain:
 PLANNERS: dict[str, tuple[ModelConfig, TrainConfig, PlannerTrain]] = {
     "digits": (
         ModelConfig(8000, window=16, frame_units=64, sample_units=192, head_units=64, period=2),
-        TrainConfig(steps=1200, streams=32, span=12800, windows=1, every=100, fine_steps=100, rate=3e-3),
+        TrainConfig(steps=2000, streams=64, span=6400, windows=1, every=200, fine_steps=100, rate=3e-3),
         PlannerTrain(),
     ),
     "speech": (

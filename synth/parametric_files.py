@@ -1,0 +1,138 @@
+"""What `synth compress`, `decompress`, `verify` and `info` do with files of the mode parametric."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import IO, Any
+
+import numpy as np
+
+from synth import audio, checkpoint, files, networks, parametric, sampler
+from synth.errors import AudioError, CheckpointError, CodecError, OutputError
+from synth.parametric import Head, Reader
+from synth.writer import MAX_WAV_SAMPLES, wav_header
+
+VOICE, BITRATE = "speech", 1600.0
+Tick = Callable[[int], Any]
+
+
+@functools.lru_cache(maxsize=2)
+def voice(name_or_path: str) -> sampler.Model:
+    """The voice of a bundled name or a path; CheckpointError for what is none."""
+    model = sampler.load(name_or_path)
+    if model.guides is None:
+        raise CheckpointError(f"{name_or_path}: is no voice; mode parametric takes one, as {VOICE}")
+    return model
+
+
+def named(checkpoint_name: str | None) -> sampler.Model:
+    """The voice that `-c` means."""
+    if checkpoint_name == networks.NONE:
+        raise CheckpointError("none: mode parametric is nothing without a voice")
+    return voice(VOICE if checkpoint_name in (None, networks.AUTO) else checkpoint_name)
+
+
+def by_digest(digest: bytes, given: Iterable[str], name: str) -> sampler.Model:
+    """The voice that a file names, of the paths `given` and of those that are bundled."""
+    for one in (*given, *checkpoint.names()):
+        path = checkpoint.find(one)
+        if networks.digest_of(path) == digest:
+            return voice(str(path))
+    raise CheckpointError(
+        f"{name}: was made with the voice whose SHA-256 begins with {digest.hex()}, which is not here; give it with -c"
+    )
+
+
+def open_reader(source: files.Source, name: str) -> Reader:
+    """The file that `source` gives, in memory."""
+    data = source.read(parametric.MOST_BYTES)
+    if len(data) == parametric.MOST_BYTES:
+        raise CodecError(f"{name}: is larger than a file of mode parametric can be")
+    return Reader(data, name)
+
+
+def compress(path: str, out: str, name: str | None, bitrate: float, force: bool, verify: bool) -> tuple[Head, int, int]:
+    """Compresses a sound file; its head, and the bytes read and written."""
+    model = named(name)
+    with files.source(path) as source:
+        before = source.state()
+        size = source.size
+        samples = audio.read(path, model.sample_rate)[0]
+        if source.state() != before:
+            raise AudioError(f"{path}: has changed while it was read")
+    if not len(samples):
+        raise AudioError(f"{path}: has no samples")
+    data, _ = parametric.encode(model, samples, bitrate)
+    reader = Reader(data, out)
+    if verify:
+        tokens_back, _ = parametric.vectors_of(reader, model)
+        assert model.guides is not None
+        vocoder = model.guides.vocoder
+        if not np.array_equal(tokens_back, vocoder.vectors(vocoder.tokens(vocoder.hear(samples), reader.head.count))):
+            raise CodecError(f"{path}: what was written does not give it back; please report this")
+    with files.target(out, force) as (write, _):
+        write(data)
+    return reader.head, len(samples) * 2 if size is None else size, len(data)
+
+
+def decompress(
+    source: files.Source,
+    path: str,
+    out: str,
+    given: Iterable[str],
+    force: bool,
+    salvage: bool,
+    part: tuple[float | None, float | None],
+    tick: Tick,
+) -> tuple[Head, list[str]]:
+    """Speaks a file, or a part of it (seconds), into a WAV file; its head and what was damaged."""
+    reader = open_reader(source, path)
+    head = reader.head
+    model = by_digest(head.digest, given, path)
+    first, last = bounds(head, part, path)
+    if last - first > MAX_WAV_SAMPLES:
+        raise OutputError(f"{out}: a WAV file can't hold {last - first} samples; take parts with --start and --end")
+    vectors, damages = parametric.vectors_of(reader, model, salvage)
+    with files.target(out, force) as (write, _):
+        write(wav_header(last - first, head.rate))
+        for block in parametric.spoken(model, vectors, last, first):
+            write(block.astype("<i2").tobytes())
+            tick(len(block))
+    return replace(head, samples=last - first), damages
+
+
+def bounds(head: Head, part: tuple[float | None, float | None], name: str) -> tuple[int, int]:
+    """First and last sample of a part; CodecError when nothing is there."""
+    start, end = part
+    first = round((start or 0) * head.rate)
+    last = head.samples if end is None else min(head.samples, round(end * head.rate))
+    if first >= last:
+        raise CodecError(f"{name}: has nothing from {start or 0:g} s to {last / head.rate:g} s")
+    return first, last
+
+
+def verify(source: files.Source, path: str, given: Iterable[str]) -> Head:
+    """Decodes a file's tokens and checks every checksum."""
+    reader = open_reader(source, path)
+    parametric.vectors_of(reader, by_digest(reader.head.digest, given, path))
+    return reader.head
+
+
+def facts(file: IO[bytes] | files.Source, path: str, size: int) -> dict[str, Any]:
+    """What `synth info` tells of a file."""
+    head = Reader(file.read(parametric.MOST_BYTES), path).head
+    return {
+        "path": path,
+        "format": "wav",
+        "channels": 1,
+        "sample_rate": head.rate,
+        "samples": head.samples,
+        "seconds": head.seconds,
+        "mode": "parametric",
+        "tokens": head.count,
+        "checkpoint": networks.describe(head.digest),
+        "bytes": size,
+        "bits_per_second": 8 * size / head.seconds,
+    }
