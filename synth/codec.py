@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from synth import chunks, container, networks, parallel, pcm, segments
 from synth.errors import AudioError, CodecError
 from synth.files import Readable
-from synth.header import LEVELS, MODES, MOST_CHANNELS, MOST_RATE, Header, storable_suffix
+from synth.header import LEVELS, MODES, MOST_CHANNELS, MOST_RATE, PARAMETRIC, Header, is_parametric, storable_suffix
 from synth.lossy import Quantised, quantise
 from synth.networks import Network
 from synth.unpacking import Unpacker
@@ -247,13 +247,20 @@ def compress(
     mode: str = "lossless",
     checkpoint: str = networks.AUTO,
     threads: int = 1,
+    bitrate: float = 1600.0,
 ) -> bytes:
     """A .syn file of an array of integers: (frames,) or (frames, channels), uint8, int8, int16, or int32 of 24 bits.
 
     `rate` in Hz; `level` is fast, balanced or max; `checkpoint` a name, a path, "auto" or "none". `decompress` gives
-    the same array back; with the mode "mulaw" an array of int16 that holds the values of mu-law codes (mu = 255).
-    Raises CodecError and CheckpointError.
+    the same array back; with the mode "mulaw" an array of int16 that holds the values of mu-law codes (mu = 255); with
+    "parametric" what a voice (`checkpoint`; "auto" means speech) says again in mono at its own rate, from at most
+    `bitrate` bits a second. Raises CodecError and CheckpointError.
     """
+    if mode == PARAMETRIC:
+        from synth import audio, parametric, parametric_files
+
+        model = parametric_files.named(checkpoint)
+        return parametric.encode(model, audio.from_array(wave, rate, model.sample_rate), bitrate)[0]
     array = np.asarray(wave)
     kind = _TYPES.get(array.dtype.name)
     if kind is None or array.ndim not in (1, 2):
@@ -271,7 +278,7 @@ def compress(
     if kind == "s24" and array.size and not -(1 << 23) <= int(array.min()) <= int(array.max()) < 1 << 23:
         raise CodecError("array of int32: has values of more than 24 bits")
     if mode not in MODES:
-        raise CodecError(f"mode {mode}: must be {', '.join(MODES)}")
+        raise CodecError(f"mode {mode}: must be {', '.join(MODES)} or {PARAMETRIC}")
     samples = array.astype(np.int32).reshape(len(array), channels) - (128 if kind == "u8" else 0)
     if mode != "lossless":
         samples, kind = quantise(samples, pcm.BITS[kind]), "s16"
@@ -292,6 +299,10 @@ def decompress(data: bytes, *, checkpoint: str | None = None, threads: int = 1) 
     `checkpoint`: where the file's is, if it isn't one that comes with synth; CheckpointError where it is nowhere.
     24 bits come as int32, float files as float32, G.711 as its codes (uint8). Raises CodecError.
     """
+    if is_parametric(data):
+        from synth import parametric_files
+
+        return parametric_files.speak(data, [checkpoint] if checkpoint else [])
     opened = Unpacker(io.BytesIO(data), "compressed audio", threads=threads, checkpoint=checkpoint)
     header = opened.header
     empty = np.zeros((0, header.channels), np.int32)

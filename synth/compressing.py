@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from threading import Event
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from synth import codec, files, networks, parallel, parametric, parametric_files, places
+from synth import codec, files, networks, parallel, places
 from synth.errors import AudioError, CodecError, OutputError, SynthError, UsageError
-from synth.header import Header
+from synth.header import PARAMETRIC, Header, is_parametric
 from synth.unpacking import Unpacker
+
+if TYPE_CHECKING:
+    from synth.parametric import Head
 
 SUFFIX = ".syn"
 SOUNDS = {"wav": (".wav", ".wave"), "aiff": (".aiff", ".aif", ".aifc"), "flac": (".flac",)}
@@ -205,7 +208,9 @@ def work(
 
 def compress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
     """Compresses a file."""
-    if options.mode == "parametric":
+    if options.mode == PARAMETRIC:
+        from synth import parametric_files
+
         rate = options.bitrate or parametric_files.BITRATE
         sizes = parametric_files.compress(job.path, job.out, options.checkpoint, rate, options.force, options.verify)
         tick(sizes[0].samples)
@@ -237,7 +242,9 @@ def decompress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done
     """Decompresses a file."""
     part = options.start is not None or options.end is not None
     with files.source(job.path, whole=part or options.salvage) as source:
-        if parametric.is_parametric(source.peek(5)):
+        if is_parametric(source.peek(5)):
+            from synth import parametric_files
+
             bounds, given = (options.start, options.end), [options.checkpoint] if options.checkpoint else []
             head, damages = parametric_files.decompress(
                 source, job.path, job.out, given, options.force, options.salvage, bounds, tick
@@ -266,7 +273,7 @@ def _done(
     return Done(job.path, job.out, size, bytes_out, frames, header.channels, header.rate, damages, checkpoint=network)
 
 
-def _spoken(job: Job, head: parametric.Head, bytes_in: int, bytes_out: int = 0) -> Done:
+def _spoken(job: Job, head: Head, bytes_in: int, bytes_out: int = 0) -> Done:
     voice = networks.describe(head.digest)
     return Done(job.path, job.out, bytes_in, bytes_out, head.samples, 1, head.rate, checkpoint=voice)
 
@@ -274,7 +281,9 @@ def _spoken(job: Job, head: parametric.Head, bytes_in: int, bytes_out: int = 0) 
 def verify_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
     """Decodes a file and checks all that can be checked."""
     with files.source(job.path) as source:
-        if parametric.is_parametric(source.peek(5)):
+        if is_parametric(source.peek(5)):
+            from synth import parametric_files
+
             head = parametric_files.verify(source, job.path, [options.checkpoint] if options.checkpoint else [])
             return _spoken(job, head, source.size or source.count)
         opened = Unpacker(source, job.path, threads=threads, checkpoint=options.checkpoint)
@@ -289,7 +298,7 @@ def _path(checkpoint: str | None) -> str | None:
 def original_name(path: str, name: str) -> str:
     """The name of the file that `path` was made of: the stem, and the suffix that its header tells."""
     with files.source(path) as source:
-        header = None if parametric.is_parametric(source.peek(5)) else Unpacker(source, path).header
+        header = None if is_parametric(source.peek(5)) else Unpacker(source, path).header
     stem = name[: -len(SUFFIX)] if name.lower().endswith(SUFFIX) and len(name) > len(SUFFIX) else name
     return stem + (header.name_suffix if header else ".wav")
 
@@ -302,7 +311,7 @@ def check_kind(job: Job) -> None:
         return
     try:
         with files.source(job.path) as source:
-            spoken = parametric.is_parametric(source.peek(5))
+            spoken = is_parametric(source.peek(5))
             header = None if spoken else Unpacker(source, job.path).header
     except SynthError:
         return  # to be told when it is decompressed

@@ -22,6 +22,9 @@ OF_KIND = {
 """The encodings that files of a kind can have."""
 LEVELS = ("fast", "balanced", "max")
 MODES = ("lossless", "mulaw")
+PARAMETRIC = "parametric"
+SPOKEN = MAGIC + bytes([3, 2])
+"""What files of the mode parametric begin with, which have nothing else in common with those of the others."""
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000)
 MOST_RATE = 10_000_000
 MOST_CHANNELS = 8
@@ -54,6 +57,11 @@ class Header:
     def name_suffix(self) -> str:
         """The end of the name that the file had."""
         return self.suffix if self.suffix is not None else ".wav" if self.kind == "array" else f".{self.kind}"
+
+
+def is_parametric(start: bytes) -> bool:
+    """Whether a file that begins with these bytes, five or more, is of the mode parametric."""
+    return start[: len(SPOKEN)] == SPOKEN
 
 
 def storable_suffix(suffix: str) -> bool:

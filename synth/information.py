@@ -58,10 +58,13 @@ def details(name: str) -> Told:
 
 def compressed(path: str) -> Told:
     """What is in a .syn file, without decoding it."""
-    from synth import files, networks, parametric, parametric_files, unpacking
+    from synth import files, networks, unpacking
+    from synth.header import is_parametric
 
     with files.source(path) as source:
-        if parametric.is_parametric(source.peek(5)):
+        if is_parametric(source.peek(5)):
+            from synth import parametric_files
+
             spoken = parametric_files.facts(source, path, source.size or 0)
             return spoken, [f"{key}: {_plain(value)}" for key, value in spoken.items()], []
         opened = unpacking.Unpacker(source, path, seekable=True)

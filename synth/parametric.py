@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from synth import tokencode
 from synth.config import Draw
 from synth.errors import CodecError, UsageError
-from synth.header import MAGIC, RATES, varint
+from synth.header import RATES, SPOKEN, is_parametric, varint
 from synth.sampler import Model
 
-VERSION, MODE = 3, 2
 SEGMENT = 1500
 """Token frames of a segment, 30 seconds: what damage costs; the planner begins anew in each."""
 MOST_BYTES = 1 << 28
@@ -45,12 +44,7 @@ class Head:
         """The bytes that the file begins with."""
         rate = RATES.index(self.rate) if self.rate in RATES else self.rate + _RATES
         numbers = varint(rate) + varint(self.samples) + bytes([self.count])
-        return MAGIC + bytes([VERSION, MODE]) + numbers + self.digest
-
-
-def is_parametric(start: bytes) -> bool:
-    """Whether a file that begins with these bytes, five or more, is of this mode."""
-    return start[:5] == MAGIC + bytes([VERSION, MODE])
+        return SPOKEN + numbers + self.digest
 
 
 def encode(model: Model, samples: NDArray[np.int16], bitrate: float) -> tuple[bytes, int]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synth import audio, checkpoint, files, networks, parametric, sampler
 from synth.errors import AudioError, CheckpointError, CodecError, OutputError
@@ -101,6 +102,14 @@ def decompress(
             write(block.astype("<i2").tobytes())
             tick(len(block))
     return replace(head, samples=last - first), damages
+
+
+def speak(data: bytes, given: Iterable[str]) -> tuple[NDArray[np.int16], int]:
+    """The sound of a file in memory: int16 (samples,), and its rate."""
+    reader = Reader(data, "compressed audio")
+    model = by_digest(reader.head.digest, given, reader.name)
+    vectors, _ = parametric.vectors_of(reader, model)
+    return np.concatenate(list(parametric.spoken(model, vectors, reader.head.samples))), reader.head.rate
 
 
 def bounds(head: Head, part: tuple[float | None, float | None], name: str) -> tuple[int, int]:
