@@ -94,10 +94,7 @@ def score(options: Namespace, console: Console) -> Report:
     """`synth score`: bits per sample of each file, goes on after a file that can't be read."""
     from synth import places, sampler, scoring
 
-    labels = parse_labels(options.label)
-    single = {key: value for key, value in labels.items() if isinstance(value, str)}
-    for key in labels.keys() - single.keys():
-        raise UsageError(f"--label {key}: takes one value here, it holds for the whole file")
+    single = _single_labels(options)
     places.given_twice(options.audio)
     model = sampler.load(options.checkpoint, options.engine, plain=True)
     model.plan(single, None)
@@ -127,14 +124,46 @@ def score(options: Namespace, console: Console) -> Report:
     return Report(data, lines, failures)
 
 
+def _single_labels(options: Namespace, option: str = "--label") -> dict[str, str]:
+    labels = parse_labels(options.label)
+    single = {key: value for key, value in labels.items() if isinstance(value, str)}
+    for key in labels.keys() - single.keys():
+        raise UsageError(f"{option} {key}: takes one value here, it holds for the whole file")
+    return single
+
+
+def morph(options: Namespace, console: Console) -> Report:
+    """`synth morph`: between two sounds."""
+    from synth import morphing
+
+    request = morphing.Request(
+        options.first,
+        options.second,
+        options.out,
+        options.checkpoint,
+        options.mix,
+        options.time_stretch,
+        options.temperature,
+        options.seed,
+        _single_labels(options, "--keep-label"),
+        options.format,
+        options.engine,
+        options.force,
+    )
+    return _spoken(morphing.morph(request, console.progress), options.out)
+
+
+def _spoken(data: dict[str, Any], out: str) -> Report:
+    file = data["files"][0]
+    line = f"{file['path']}: {data['seconds']:.2f} s with {data['checkpoint']}, seed {file['seed']}"
+    return Report(data, [line], [], out == "-")
+
+
 def vocode(options: Namespace, console: Console) -> Report:
     """`synth vocode`: a recording or features, spoken by a voice."""
     from synth import vocoding
 
-    labels = parse_labels(options.label)
-    single = {key: value for key, value in labels.items() if isinstance(value, str)}
-    for key in labels.keys() - single.keys():
-        raise UsageError(f"--label {key}: takes one value here, it holds for the whole sound")
+    single = _single_labels(options)
     request = vocoding.Request(
         options.source,
         options.out,
@@ -147,10 +176,7 @@ def vocode(options: Namespace, console: Console) -> Report:
         options.engine,
         options.force,
     )
-    data = vocoding.vocode(request, console.progress)
-    file = data["files"][0]
-    line = f"{file['path']}: {data['seconds']:.2f} s with {data['checkpoint']}, seed {file['seed']}"
-    return Report(data, [line], [], options.out == "-")
+    return _spoken(vocoding.vocode(request, console.progress), options.out)
 
 
 def classify(options: Namespace, console: Console) -> Report:

@@ -37,6 +37,13 @@ def integer(least: int, most: int | None = None) -> Callable[[str], int]:
     return convert
 
 
+def mix(text: str) -> tuple[float, float]:
+    """A converter of a share from 0 to 1, or of two like 0..1."""
+    first, dots, last = text.partition("..")
+    share = real(0, 1)
+    return (share(first), share(last)) if dots else (share(text), share(text))
+
+
 def bitrate(text: str) -> float:
     """A converter of bits a second, like 1600 or 1.6k, 100 to 100000."""
     thousands = text.lower().endswith("k")

@@ -7,7 +7,7 @@ from typing import Any
 from synth import options as opt
 
 COMMANDS = (
-    *("train", "export", "info", "score", "vocode", "classify", "evaluate", "bench"),
+    *("train", "export", "info", "score", "vocode", "morph", "classify", "evaluate", "bench"),
     *("compress", "decompress", "verify"),
 )
 
@@ -59,7 +59,7 @@ def synth_parser() -> opt.Parser:
     )
     parser.add_argument("--version", action="version", version=_version("synth"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=opt.Parser)
-    for add in (_train_parser, _export_parser, _info_parser, _score_parser, _vocode_parser):
+    for add in (_train_parser, _export_parser, _info_parser, _score_parser, _vocode_parser, _morph_parser):
         add(commands)
     for add in (_classify_parser, _evaluate_parser):
         add(commands)
@@ -175,9 +175,41 @@ def _vocode_parser(commands: Any) -> None:
         metavar="N",
         help="tokens of 8 bits a frame of 20 ms that the sound is reduced to before (default: none, it is heard whole)",
     )
+    _add_label(parser)
+    _add_speaking(parser)
+
+
+def _morph_parser(commands: Any) -> None:
+    text = "walks between two sounds, or stretches one, with a voice's network"
+    parser = commands.add_parser("morph", help=text, description=f"synth morph {text}.")
+    add = parser.add_argument
+    add("first", metavar="A", help="sound of any rate, or features, as for synth vocode")
+    add("second", nargs="?", metavar="B", help="the other one; without it only time and label change")
+    add("-o", "--out", required=True, metavar="OUT", help="file to write, or - for a pipe")
+    _add_checkpoint(parser, "speech")
+    add(
+        "--mix",
+        type=opt.mix,
+        default=(0.5, 0.5),
+        metavar="SHARE|FROM..TO",
+        help="share of B, like 0.3, or from the begin to the end, like 0..1 (default: 0.5)",
+    )
+    add("--time-stretch", type=opt.real(0.1, 10), default=1.0, metavar="F", help="1.5: half as long again (default: 1)")
+    add(
+        "--keep-label",
+        dest="label",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="label that the network is to speak with, all else being kept",
+    )
+    _add_speaking(parser)
+
+
+def _add_speaking(parser: Any) -> None:
+    add = parser.add_argument
     add("-t", "--temperature", type=opt.real(0), default=1.0, metavar="T", help="as of generate-audio (default: 1)")
     add("-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: drawn)")
-    _add_label(parser)
     add("--format", choices=("wav", "flac", "ogg", "raw"), help="of the file (default: by its suffix)")
     add("-f", "--force", action="store_true", help="replace a file that exists")
     _add_engine(parser)

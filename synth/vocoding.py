@@ -53,10 +53,7 @@ def vocode(request: Request, progress: Progress) -> dict[str, Any]:
         vectors = quantised(model, vectors, request.tokens)
     spoken = model.follow(model.guides.vocoder.exact(vectors), draw, seed=seed, labels=request.labels)
     began = time.perf_counter()
-    with progress(count) as tick, AudioWriter(request.out, model.sample_rate, form, request.force, count) as writer:
-        for start in range(0, count, BLOCK):
-            writer.write(spoken.pcm(min(BLOCK, count - start)))
-            tick(min(BLOCK, count - start))
+    speak(spoken, request.out, model.sample_rate, form, request.force, count, progress)
     speed = count / max(time.perf_counter() - began, 1e-9)
     return {
         "files": [{"path": request.out, "samples": count, "seed": seed}],
@@ -71,6 +68,14 @@ def vocode(request: Request, progress: Progress) -> dict[str, Any]:
         "samples_per_second": speed,
         "real_time_factor": speed / model.sample_rate,
     }
+
+
+def speak(spoken: stream.Stream, out: str, rate: int, form: str, force: bool, count: int, progress: Progress) -> None:
+    """Writes `count` samples of a stream."""
+    with progress(count) as tick, AudioWriter(out, rate, form, force, count) as writer:
+        for start in range(0, count, BLOCK):
+            writer.write(spoken.pcm(min(BLOCK, count - start)))
+            tick(min(BLOCK, count - start))
 
 
 def vectors_of(model: sampler.Model, source: str) -> tuple[NDArray[np.float32], int]:
