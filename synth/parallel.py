@@ -6,9 +6,11 @@ the kernel then is left behind; `cli` does not wait for it.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -49,24 +51,45 @@ def each(work: Callable[[Item], Result], items: Sequence[Item], threads: int, st
     return [future.result() for future in futures]
 
 
+def _beside(work: Callable[[Item], Result], item: Item) -> Result:
+    """`work` of an item, for which the main thread waits."""
+    results: list[Result] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work(item))
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    for failure in failures:
+        raise failure
+    return results[0]
+
+
 def ordered(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
     """`work` of every item, in their order, on up to `threads` threads.
 
     At most `threads` + 1 are held at a time, on one thread one. Work that has begun when its results are no more asked
     for is left behind.
     """
-    if threads == 1 and threading.current_thread() is not threading.main_thread():
-        yield from map(work, items)
+    source = iter(items)
+    first = list(islice(source, 2))
+    if threads == 1 or len(first) < 2:
+        main = threading.current_thread() is threading.main_thread()
+        yield from map(functools.partial(_beside, work) if main else work, chain(first, source))
         return
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor  # takes a while to load
 
-    most = threads + 1 if threads > 1 else 1
     pool = ThreadPoolExecutor(threads)
     waiting: deque[Future[Result]] = deque()
     try:
-        for item in items:
+        for item in chain(first, source):
             waiting.append(pool.submit(work, item))
-            while len(waiting) >= most:
+            while len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,14 @@ _LAWS = {"alaw": _g711(True), "mulaw": _g711(False)}
 Samples = NDArray[np.int32]
 
 
+@functools.cache
+def _codes_of(law: str) -> NDArray[np.uint8]:
+    """The codes of all 16-bit samples: of those between two values the next above, as of silence where it has none."""
+    order = np.argsort(_LAWS[law])
+    places = np.searchsorted(_LAWS[law][order], np.arange(-32768, 32768))
+    return order.astype(np.uint8)[np.minimum(places, 255)]
+
+
 def unpack(data: bytes, encoding: str, big: bool, channels: int) -> Samples:
     """The samples of a file's bytes; CodecError, without a name, for those that have no integers."""
     order = ">" if big else "<"
@@ -70,9 +79,7 @@ def pack(samples: Samples, encoding: str, big: bool) -> bytes:
     if encoding == "u8":
         return (flat + 128).astype(np.uint8).tobytes()
     if encoding in _LAWS:
-        order_of = np.argsort(_LAWS[encoding])
-        places = np.searchsorted(_LAWS[encoding][order_of], flat)  # the next above, where silence has no code
-        return order_of.astype(np.uint8)[np.minimum(places, 255)].tobytes()
+        return _codes_of(encoding)[flat + 32768].tobytes()
     if encoding == "s24":
         return _three_bytes(flat, big)
     if encoding == "s32":
