@@ -62,6 +62,7 @@ def train(options: Namespace, console: Console) -> None:
             features=options.features,
             net=options.net,
             vocoder=options.vocoder,
+            divergence=options.divergence,
             resume=options.resume,
             device=options.device,
             threads=options.threads,

@@ -72,7 +72,7 @@ def export_vocoder(
     corpus = open_cache(folder.path / "cache")
     arrays, info = folder.load("best" if (folder.path / "best.safetensors").exists() else "last")
     torch.manual_seed(config.seed)
-    learner = Learner.around(vocoder_task.Vocoder(model, vocoder))
+    learner = Learner.around(vocoder_task.vocoder_in(model, vocoder, train))
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
     learner.network.settle()
     fine, boss = config.fine_steps if steps is None else steps, Accelerator(cpu=True)

@@ -106,6 +106,12 @@ def _train_parser(commands: Any) -> None:
     add("--features", choices=("logmel", "mfcc"), help="what a classifier hears (default: logmel)")
     add("--net", choices=("gru", "cnn"), help="network of a classifier (default: cnn)")
     add("--vocoder", metavar="VOICE", help="checkpoint of the vocoder that a planner is for")
+    add(
+        "--divergence",
+        type=opt.real(0, 100),
+        metavar="WEIGHT",
+        help="of a vocoder: its vectors are Gaussian, held to a standard one with this weight, like 0.01 (default: 0)",
+    )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: auto)")
     add("--threads", type=opt.integer(1, 4096), metavar="N", help="CPU threads (default: all cores)")
     _add_common(parser, as_json=False)

@@ -53,6 +53,7 @@ def train(
     features: str | None = None,
     net: str | None = None,
     vocoder: str | None = None,
+    divergence: float | None = None,
     resume: bool = False,
     device: str = "auto",
     threads: int | None = None,
@@ -63,7 +64,8 @@ def train(
     """Train on `corpora` in the folder `run`, or go on there with `resume`; `until` stops earlier, as Ctrl-C would.
 
     `task`: "generate" (the default); "classify", which takes `target` (label keys), `voice`, `features` and `net` and
-    neither `preset` nor `density`; "vocoder"; or "planner", which takes the checkpoint of a `vocoder`.
+    neither `preset` nor `density`; "vocoder", which takes `divergence`; or "planner", which takes the checkpoint of a
+    `vocoder`.
 
     Raises CorpusError when there is nothing to train on, RunError when the folder can't be used, holds another run, or
     the loss is not finite, KeyboardInterrupt after Ctrl-C, the state being saved.
@@ -88,6 +90,7 @@ def train(
         "voice": list(voice or ()) or None,
         "features": features,
         "net": net,
+        "divergence": divergence,
         "vocoder": os.path.abspath(vocoder) if vocoder and os.path.exists(vocoder) else vocoder,
     }
     with RunFolder(run, lock=boss.is_main_process) as folder:

@@ -78,10 +78,11 @@ class Quantisers(nn.Module):
 class Vocoder(nn.Module):
     """Encoder, quantisers and conditioner around `network`, which is told of each frame what sounds there.
 
-    With `quantised` set on the network, the conditioner too computes as the integer engine will.
+    With `quantised` set on the network, the conditioner too computes as the integer engine will. `variational`: the
+    encoder gives the mean of a Gaussian, and in training its deviation.
     """
 
-    def __init__(self, model: ModelConfig, config: VocoderConfig) -> None:
+    def __init__(self, model: ModelConfig, config: VocoderConfig, variational: bool = False) -> None:
         super().__init__()
         self.config = config
         self.stride = stride_of(config, model)
@@ -95,6 +96,10 @@ class Vocoder(nn.Module):
         self.encoder_2_bias = nn.Parameter(torch.zeros(units))
         self.encoder_out = layer(latent, units)
         self.encoder_out_bias = nn.Parameter(torch.zeros(latent))
+        self.variational = variational
+        if variational:
+            self.spread = nn.Parameter(torch.zeros(latent, units))
+            self.spread_bias = nn.Parameter(torch.full((latent,), -2.0))
         self.quantisers = Quantisers(config.quantisers, latent)
         self.condition_0 = layer(wide, TAPS * latent)
         self.condition_0_bias = nn.Parameter(torch.zeros(wide))
@@ -110,10 +115,22 @@ class Vocoder(nn.Module):
 
     def encode(self, mel: Tensor) -> Tensor:
         """Vectors (batch, tokens, latent), within BOUND, of log-mel features (batch, 2 x tokens, mels)."""
+        return self._vectors(self._heard(mel))
+
+    def draw(self, mel: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors drawn from the encoder's Gaussians by standard `noise`, and their mean divergence, in nats."""
+        x = self._heard(mel)
+        mean, log = self._vectors(x), F.linear(x, self.spread, self.spread_bias).clamp(-8, 4)
+        divergence = 0.5 * (mean.square() + torch.exp(2 * log) - 1 - 2 * log)
+        return (mean + torch.exp(log) * noise).clamp(-BOUND, BOUND), divergence.mean()
+
+    def _vectors(self, x: Tensor) -> Tensor:
+        return BOUND * torch.tanh(F.linear(x, self.encoder_out, self.encoder_out_bias) / BOUND)
+
+    def _heard(self, mel: Tensor) -> Tensor:
         x = F.gelu(convolve(normalised(mel), self.encoder_0, self.encoder_0_bias), approximate="tanh")
         x = F.gelu(F.linear(halves(x), self.encoder_1, self.encoder_1_bias), approximate="tanh")
-        x = x + F.gelu(convolve(x, self.encoder_2, self.encoder_2_bias), approximate="tanh")
-        return BOUND * torch.tanh(F.linear(x, self.encoder_out, self.encoder_out_bias) / BOUND)
+        return x + F.gelu(convolve(x, self.encoder_2, self.encoder_2_bias), approximate="tanh")
 
     def condition(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """What vectors (batch, tokens, latent) tell the network.
@@ -139,7 +156,7 @@ class Vocoder(nn.Module):
         self.quantisers.settled = True
         self.quantisers.books.mul_(UNIT).round_().clamp_(-127, 127).div_(UNIT)
         for name, parameter in self.named_parameters():
-            if name.startswith(("encoder", "spectrum")):
+            if name.startswith(("encoder", "spectrum", "spread")):
                 parameter.requires_grad_(False)
 
     def spectrum(self, z: Tensor) -> Tensor:

@@ -68,7 +68,10 @@ class VocoderTask:
 
     name: ClassVar[str] = "vocoder"
     unit: ClassVar[str] = "bits per sample"
-    given: ClassVar[tuple[str, ...]] = ("corpora", "preset", "rate", "labels", "split", "trim", "steps", "seed")
+    given: ClassVar[tuple[str, ...]] = (
+        *("corpora", "preset", "rate", "labels", "split", "trim", "steps", "seed"),
+        "divergence",
+    )
 
     def __init__(self, folder: RunFolder, options: dict[str, Any], device: torch.device) -> None:
         self.model, self.config, self.vocoder, self.train = configs(options)
@@ -76,7 +79,7 @@ class VocoderTask:
         self.batches = batches_of(self.corpus, self.config, self.train, self.model.hop, self.config.seed)
         self.rows: list[Row] = validation_rows(self.corpus, "validation", self.config.most_validation)
         torch.manual_seed(self.config.seed)
-        self.learner = Learner.around(Vocoder(self.model, self.vocoder).to(device))
+        self.learner = Learner.around(vocoder_in(self.model, self.vocoder, self.train).to(device))
 
     @staticmethod
     def _preset(given: dict[str, Any]) -> tuple[ModelConfig, TrainConfig, VocoderConfig, VocoderTrain]:
@@ -100,6 +103,7 @@ class VocoderTask:
         config = dataclasses.replace(config, steps=given["steps"] or config.steps, seed=given["seed"] or 0)
         hop = token_hop(corpus.rate)
         config = dataclasses.replace(config, span=-(-config.span // hop) * hop)
+        more = dataclasses.replace(more, divergence=given["divergence"] or 0.0)
         stride = stride_of(vocoder, dataclasses.replace(model, sample_rate=corpus.rate))
         model = dataclasses.replace(model, sample_rate=corpus.rate, labels=corpus.labels, stride=stride)
         return {
@@ -112,10 +116,10 @@ class VocoderTask:
     @staticmethod
     def made_with(options: dict[str, Any]) -> dict[str, Any]:
         """The options of `given`, defaults included."""
-        model, config, _, _ = configs(options)
+        model, config, _, more = configs(options)
         given = options["given"]
         known = {"preset": given.get("preset") or DEFAULT_PRESET, "rate": model.sample_rate}
-        known |= {"steps": config.steps, "seed": config.seed}
+        known |= {"divergence": more.divergence, "steps": config.steps, "seed": config.seed}
         return {**{key: given.get(key) for key in ("corpora", "labels", "split", "trim")}, **known}
 
     def step(self, boss: Accelerator) -> float:
@@ -138,6 +142,11 @@ class VocoderTask:
         for key, value in record.items():
             if key != "step":
                 board.add_scalar(f"bits/{key}", value, record["step"])
+
+
+def vocoder_in(model: ModelConfig, config: VocoderConfig, train: VocoderTrain) -> Vocoder:
+    """A new vocoder as a run has it."""
+    return Vocoder(model, config, train.divergence > 0)
 
 
 def batches_of(corpus: Corpus, config: TrainConfig, train: VocoderTrain, hop: int, seed: int) -> Batches:
@@ -165,7 +174,13 @@ def learn(
     vocoder = learner.network
     draw = np.random.Generator(np.random.Philox(key=[config.seed, learner.step], counter=[0, 0, 3, boss.process_index]))
     mel = mels(vocoder, batch.codes)
-    z = vocoder.encode(mel)
+    loss = mel.new_zeros(())
+    if vocoder.variational:
+        noise = draw.standard_normal((len(mel), mel.shape[1] // 2, vocoder.config.latent), np.float32)
+        z, divergence = vocoder.draw(mel, torch.from_numpy(noise).to(mel.device))
+        loss = train.divergence * divergence
+    else:
+        z = vocoder.encode(mel)
     flat = z.detach().reshape(-1, z.shape[-1])
     if learner.step == 0:
         vocoder.quantisers.update(flat, *starting(vocoder, flat), torch.Generator().manual_seed(config.seed))
@@ -173,7 +188,7 @@ def learn(
     heard = dropped(z, sums, train, draw)
     given, reflections = vocoder.condition(heard)
     inputs = inputs_of(vocoder, batch.heard, reflections)
-    loss = batch_loss(vocoder.network, batch, inputs, config.warmup, config.window, given)
+    loss = loss + batch_loss(vocoder.network, batch, inputs, config.warmup, config.window, given)
     sound = torch.from_numpy(decode(batch.codes).astype(np.float32) / 32768).to(z.device)
     loss = loss + train.prediction * prediction_loss(reflections, sound)
     loss = loss + train.spectral * (vocoder.spectrum(heard) - normalised(mel)).abs().mean()
