@@ -41,6 +41,7 @@ class Batches:
     long ones. A gap has the labels of the file just ended (the first gap those of the first file). Of files longer than
     2 spans three in four streams (fewer, down to none, of files down to one span) are a crop that starts anywhere,
     without a gap; there the loss starts after 0.25 s.
+    `gap`: shortest and longest gap in seconds; `speed`: files are played at speeds from 1 / speed to speed.
     All labels of a file and its gap are dropped with probability `label_drop[0]`, else each with `label_drop[1]`.
     `gain_db`: each file is scaled by a random gain of up to this many decibels, either way. `noise`: half of the
     streams are heard with Gaussian noise in their codes, of a deviation drawn between 0 and this many codes; what is
@@ -61,12 +62,13 @@ class Batches:
         gain_db: float = 0.0,
         noise: float = 0.0,
         gap: tuple[float, float] = GAP_SECONDS,
+        speed: float = 1.0,
     ) -> None:
         if span % hop or window % hop or not hop <= window <= span:
             raise ValueError(f"span {span} and window {window} must be multiples of {hop}, the window not the longer")
         self.corpus, self.streams, self.span, self.hop, self.seed = corpus, streams, span, hop, seed
         self.windows, self.window, self.label_drop, self.gain_db = windows, window, label_drop, gain_db
-        self.noise, self.gap = noise, gap
+        self.noise, self.gap, self.speed = noise, gap, speed
         self.entries = corpus.split(split)
         if not self.entries:
             raise CorpusError(f"the corpus has no files for {split}")
@@ -117,6 +119,7 @@ class Batches:
             elif at == 0:
                 at = self._gap(draw, sound, at)
             piece = self.corpus.samples(entry, start, start + self.span - at)
+            piece = self._played(draw, piece)[: self.span - at]
             sound[at : at + len(piece)] = self._scaled(draw, piece)
             at = self._gap(draw, sound, at + len(piece))
         return first
@@ -131,6 +134,15 @@ class Batches:
         if draw.random() < self.label_drop[0]:
             return np.zeros_like(rows)
         return np.where(draw.random(len(rows)) < self.label_drop[1], 0, rows)
+
+    def _played(self, draw: np.random.Generator, piece: NDArray[np.int16]) -> NDArray[np.int16]:
+        """At another speed, and so another pitch; linear between samples."""
+        if self.speed <= 1 or not len(piece):
+            return piece
+        factor = float(np.exp(draw.uniform(-np.log(self.speed), np.log(self.speed))))
+        places = np.arange(max(1, int(len(piece) / factor))) * factor
+        found: NDArray[np.int16] = np.rint(np.interp(places, np.arange(len(piece)), piece)).astype(np.int16)
+        return found
 
     def _scaled(self, draw: np.random.Generator, piece: NDArray[np.int16]) -> NDArray[np.int16]:
         if self.gain_db <= 0:

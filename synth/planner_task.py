@@ -42,23 +42,27 @@ class PlannerTrain:
 
     `heard_wrong`: share of the tokens that the network hears as others than they are. `partial`: share of the streams
     in which each frame has only its first tokens, as a codec at a lower rate has; the others are 128, without a loss.
-    `gap`: shortest and longest silence between files, in seconds.
+    `gap`: shortest and longest silence between files, in seconds. `speed`, `gain_db`: of `Batches`.
     """
 
     heard_wrong: float = 0.05
     partial: float = 0.0
     gap: tuple[float, float] = (0.02, 0.06)
+    speed: float = 1.0
+    gain_db: float = 0.0
 
     def __post_init__(self) -> None:
+        if not (1 <= self.speed <= 2 and 0 <= self.gain_db <= 60):
+            raise UsageError("planner: speed must be 1 to 2, gain_db 0 to 60")
         if not 0 <= self.heard_wrong <= 1 or not 0 <= self.partial <= 1 or not 0 < self.gap[0] <= self.gap[1] <= 60:
             raise UsageError("planner: a share must be 0 to 1, gaps above 0 and in order")
 
 
 PLANNERS: dict[str, tuple[ModelConfig, TrainConfig, PlannerTrain]] = {
     "digits": (
-        ModelConfig(8000, window=16, frame_units=64, sample_units=192, head_units=64, period=2),
-        TrainConfig(steps=2000, streams=64, span=6400, windows=1, every=200, fine_steps=100, rate=3e-3),
-        PlannerTrain(),
+        ModelConfig(8000, window=16, frame_units=64, sample_units=224, head_units=64, period=2),
+        TrainConfig(steps=3000, streams=64, span=6400, windows=1, every=200, fine_steps=100, rate=3e-3),
+        PlannerTrain(heard_wrong=0.08, speed=1.08, gain_db=2.0),
     ),
     "speech": (
         ModelConfig(16000, window=16, frame_units=64, sample_units=224, head_units=128, period=16),
@@ -186,7 +190,17 @@ def batches_of(corpus: Corpus, config: TrainConfig, train: PlannerTrain, seed: i
     """The batches of a planner's training, of sound."""
     window = FRAME  # of the sample tier, which a planner has no use for
     sizes = config.streams, config.span, 1, window
-    return Batches(corpus, "train", *sizes, FRAME, seed, label_drop=DROPPED, gap=train.gap)
+    return Batches(
+        corpus,
+        "train",
+        *sizes,
+        FRAME,
+        seed,
+        label_drop=DROPPED,
+        gain_db=train.gain_db,
+        gap=train.gap,
+        speed=train.speed,
+    )
 
 
 def tokens_of(vocoder: Vocoder, codes: NDArray[np.uint8], period: int) -> NDArray[np.uint8]:
