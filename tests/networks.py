@@ -56,7 +56,7 @@ def _tables() -> Tensors:
 def random_tensors(config: ModelConfig, seed: int, wild: bool = False) -> Tensors:
     """Every tensor of a network of this config. `wild`: values over their whole ranges, so that much saturates."""
     random = np.random.default_rng(seed)
-    tensors: Tensors = {**_tables(), **_predictor(config)}
+    tensors: Tensors = _tables() if config.period else {**_tables(), **_predictor(config)}
     for name, (kind, shape) in layout(config).items():
         if name in tensors:
             continue
