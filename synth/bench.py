@@ -30,7 +30,7 @@ def run(name: str, threads: int | None, baseline: str | None) -> dict[str, Any]:
 
     `ratio`, where a row has one, is its speed over that of the row that `over` names. `milliseconds` is a duration.
     """
-    loaded = checkpoint.load(name)
+    loaded = checkpoint.load(checkpoint.plain(name))
     torch = _baseline() if baseline else None
     cores = threads or os.cpu_count() or 1
     rows = [*_streams(sampler.Model(loaded), cores)]

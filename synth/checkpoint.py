@@ -16,20 +16,25 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
+from synth import voice as voices
 from synth.config import ModelConfig
 from synth.engine.layout import check
 from synth.errors import CheckpointError, UsageError
 from synth.places import write_whole
+from synth.voice import Voice
 
 FORMAT, RECOGNISER = "synth-checkpoint", "synth-recogniser"
-VERSION = 1
+VERSION, VOICE_VERSION = 1, 2
 LARGEST_FILE, LARGEST_HEADER = 64 << 20, 1 << 20
 SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded checkpoint. `info` is its card: corpus, licence, training, bits per sample. `sha256` is of the file."""
+    """A loaded checkpoint. `info` is its card: corpus, licence, training, bits per sample. `sha256` is of the file.
+
+    `voice`: what plans and steers the network of a voice; None where the network goes by the samples alone.
+    """
 
     name: str
     path: Path
@@ -37,6 +42,7 @@ class Checkpoint:
     tensors: dict[str, NDArray[Any]]
     info: dict[str, Any]
     sha256: str
+    voice: Voice | None = None
 
 
 def folder() -> Path:
@@ -78,6 +84,26 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     raise CheckpointError(f"{text}: no such checkpoint; bundled are {', '.join(names()) or 'none'}, or give a file")
 
 
+def plain(name_or_path: str | os.PathLike[str]) -> str:
+    """Of a bundled name the newest checkpoint that goes by the samples alone, for what listens; all else as it is."""
+    text = os.fspath(name_or_path)
+    for _, path in sorted(_numbered().get(text, ()), reverse=True):
+        if not is_voice(path):
+            return path.stem
+    return text
+
+
+def is_voice(path: Path) -> bool:
+    """Whether a file says that it is a voice; False for what can't be read."""
+    try:
+        with open(path, "rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            head = file.read(min(size, LARGEST_HEADER))
+        return "network" in json.loads(_metadata(size.to_bytes(8, "little") + head).get("config", "{}"))
+    except (OSError, ValueError, CheckpointError):
+        return False
+
+
 def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any]], kind: str = FORMAT) -> str:
     total = hashlib.sha256("\0".join((kind, version, config, info)).encode())
     for name in sorted(tensors):
@@ -87,15 +113,23 @@ def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any
     return total.hexdigest()
 
 
-def encode(config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any]) -> bytes:
+def encode(
+    config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any], voice: Voice | None = None
+) -> bytes:
     """The bytes of a checkpoint file."""
     check(config, tensors)
-    return pack(FORMAT, config.to_json(), tensors, info)
+    if voice is None:
+        return pack(FORMAT, config.to_json(), tensors, info)
+    voices.check(config, voice)
+    both = {"network": config.to_json(), **voice.to_json()}
+    return pack(FORMAT, both, tensors | voice.named(), info, VOICE_VERSION)
 
 
-def pack(kind: str, config: dict[str, Any], tensors: dict[str, NDArray[Any]], info: dict[str, Any]) -> bytes:
+def pack(
+    kind: str, config: dict[str, Any], tensors: dict[str, NDArray[Any]], info: dict[str, Any], version: int = VERSION
+) -> bytes:
     """The bytes of a file of this kind, `unpack` reads them; CheckpointError when they are too many."""
-    texts = str(VERSION), json.dumps(config), json.dumps(info)
+    texts = str(version), json.dumps(config), json.dumps(info)
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     meta = dict(zip(("version", "config", "info"), texts, strict=True))
     data = to_bytes(whole, {"format": kind, **meta, "digest": _digest(*texts, whole, kind)})
@@ -109,20 +143,24 @@ def pack(kind: str, config: dict[str, Any], tensors: dict[str, NDArray[Any]], in
 
 
 def save(
-    path: str | os.PathLike[str], config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any]
+    path: str | os.PathLike[str],
+    config: ModelConfig,
+    tensors: dict[str, NDArray[Any]],
+    info: dict[str, Any],
+    voice: Voice | None = None,
 ) -> None:
     """Write a checkpoint beside `path` and rename it into place; OutputError when that can't be done."""
-    write_whole(path, encode(config, tensors, info))
+    write_whole(path, encode(config, tensors, info, voice))
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Checkpoint:
     """The checkpoint of a bundled name or a path; CheckpointError, with the file's name, when it can't be trusted."""
     path, data = read(name_or_path)
     try:
-        config, tensors, info = decode(data)
+        config, tensors, info, voice = decode(data)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    return Checkpoint(path.stem, path, config, tensors, info, hashlib.sha256(data).hexdigest())
+    return Checkpoint(path.stem, path, config, tensors, info, hashlib.sha256(data).hexdigest(), voice)
 
 
 def read(name_or_path: str | os.PathLike[str]) -> tuple[Path, bytes]:
@@ -138,17 +176,21 @@ def read(name_or_path: str | os.PathLike[str]) -> tuple[Path, bytes]:
         raise CheckpointError(f"{path}: can't be read ({error.strerror})") from None
 
 
-def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str, Any]]:
-    """Config, tensors and card from a checkpoint's bytes, all of them checked; CheckpointError says what is wrong."""
+def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str, Any], Voice | None]:
+    """Config, tensors, card and voice of a checkpoint's bytes, all checked; CheckpointError says what is wrong."""
     if is_recogniser(data):
         raise CheckpointError("is a recogniser, for synth classify; this takes a checkpoint that generates, as digits")
     found, tensors, info = unpack(data, FORMAT)
+    steered = isinstance(found, dict) and "network" in found
+    tensors, parts = voices.split(tensors) if steered else (tensors, {})
     try:
-        config = ModelConfig.from_json(found)
+        config = ModelConfig.from_json(found.pop("network") if steered else found)
+        if bool(config.stride) != steered or config.period:
+            raise UsageError("a network that is steered comes with its vocoder")
     except UsageError as error:
         raise CheckpointError(f"its config can't be used ({_short(error)})") from None
     check(config, tensors)
-    return config, tensors, info
+    return config, tensors, info, voices.read(config, found, parts) if steered else None
 
 
 def is_recogniser(data: bytes) -> bool:
@@ -166,15 +208,15 @@ def unpack(data: bytes, kind: str) -> tuple[Any, dict[str, NDArray[Any]], dict[s
         raise CheckpointError("generates; this takes a recogniser, as digits-classifier")
     if meta.get("format") != kind:
         raise CheckpointError("a safetensors file, but not a synth checkpoint")
-    if meta.get("version") != str(VERSION):
-        version = _short(meta.get("version"))
-        raise CheckpointError(f"format version {version}; this synth reads {VERSION}: install a newer one")
+    version = _short(meta.get("version"))
+    if version not in (str(VERSION), str(VOICE_VERSION)):
+        raise CheckpointError(f"format version {version}; this synth reads {VOICE_VERSION}: install a newer one")
     try:
         tensors = from_bytes(data)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"damaged ({_short(error)})") from None
     config_text, info_text = meta.get("config", ""), meta.get("info", "")
-    if _digest(str(VERSION), config_text, info_text, tensors, kind) != meta.get("digest"):
+    if _digest(version, config_text, info_text, tensors, kind) != meta.get("digest"):
         raise CheckpointError("damaged: its checksum does not fit its content")
     try:
         config, info = json.loads(config_text), json.loads(info_text)

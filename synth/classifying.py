@@ -41,7 +41,7 @@ class Verdict:
 
 def open_judge(name_or_path: str, engine: str = "auto") -> Judge:
     """The recogniser, or the generator with labels, of a name or path; CheckpointError, UsageError for what is none."""
-    path, data = checkpoint.read(name_or_path)
+    path, data = checkpoint.read(checkpoint.plain(name_or_path))
     if checkpoint.is_recogniser(data):
         from synth import recogniser
 
@@ -52,7 +52,7 @@ def open_judge(name_or_path: str, engine: str = "auto") -> Judge:
         )
     from synth import bayes, sampler
 
-    model = sampler.load(name_or_path, engine)
+    model = sampler.load(name_or_path, engine, plain=True)
     bayes.check_labels(model)
     labels = model.labels
     return Judge(

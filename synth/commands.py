@@ -61,6 +61,7 @@ def train(options: Namespace, console: Console) -> None:
             voice=options.voice,
             features=options.features,
             net=options.net,
+            vocoder=options.vocoder,
             resume=options.resume,
             device=options.device,
             threads=options.threads,
@@ -83,7 +84,10 @@ def export(options: Namespace, console: Console) -> None:
         from synth import export as exporting
 
         run, out = options.run, options.out
-        exporting.export(run, out, options.steps, options.noise, card, options.force, options.quiet, say=console.say)
+        warm = tuple(options.temperatures) if options.temperatures else None
+        exporting.export(
+            run, out, options.steps, options.noise, warm, card, options.force, options.quiet, say=console.say
+        )
 
 
 def score(options: Namespace, console: Console) -> Report:
@@ -95,7 +99,7 @@ def score(options: Namespace, console: Console) -> Report:
     for key in labels.keys() - single.keys():
         raise UsageError(f"--label {key}: takes one value here, it holds for the whole file")
     places.given_twice(options.audio)
-    model = sampler.load(options.checkpoint, options.engine)
+    model = sampler.load(options.checkpoint, options.engine, plain=True)
     model.plan(single, None)
     if options.labels and single:
         raise UsageError("--label and --labels: give one of them")
@@ -121,6 +125,32 @@ def score(options: Namespace, console: Console) -> Report:
         "engine": model.engine.name,
     }
     return Report(data, lines, failures)
+
+
+def vocode(options: Namespace, console: Console) -> Report:
+    """`synth vocode`: a recording or features, spoken by a voice."""
+    from synth import vocoding
+
+    labels = parse_labels(options.label)
+    single = {key: value for key, value in labels.items() if isinstance(value, str)}
+    for key in labels.keys() - single.keys():
+        raise UsageError(f"--label {key}: takes one value here, it holds for the whole sound")
+    request = vocoding.Request(
+        options.source,
+        options.out,
+        options.checkpoint,
+        options.tokens,
+        options.temperature,
+        options.seed,
+        single,
+        options.format,
+        options.engine,
+        options.force,
+    )
+    data = vocoding.vocode(request, console.progress)
+    file = data["files"][0]
+    line = f"{file['path']}: {data['seconds']:.2f} s with {data['checkpoint']}, seed {file['seed']}"
+    return Report(data, [line], [], options.out == "-")
 
 
 def classify(options: Namespace, console: Console) -> Report:

@@ -60,12 +60,13 @@ class Batches:
         label_drop: tuple[float, float] = (DROP_ALL, DROP_ONE),
         gain_db: float = 0.0,
         noise: float = 0.0,
+        gap: tuple[float, float] = GAP_SECONDS,
     ) -> None:
         if span % hop or window % hop or not hop <= window <= span:
             raise ValueError(f"span {span} and window {window} must be multiples of {hop}, the window not the longer")
         self.corpus, self.streams, self.span, self.hop, self.seed = corpus, streams, span, hop, seed
         self.windows, self.window, self.label_drop, self.gain_db = windows, window, label_drop, gain_db
-        self.noise = noise
+        self.noise, self.gap = noise, gap
         self.entries = corpus.split(split)
         if not self.entries:
             raise CorpusError(f"the corpus has no files for {split}")
@@ -140,7 +141,7 @@ class Batches:
 
     def _gap(self, draw: np.random.Generator, sound: NDArray[np.int16], at: int) -> int:
         """Near-silence from `at`; returns where it ends (at most the row's end)."""
-        low, high = (max(1, round(seconds * self.corpus.rate)) for seconds in GAP_SECONDS)
+        low, high = (max(1, round(seconds * self.corpus.rate)) for seconds in self.gap)
         length, sigma = int(draw.integers(low, high, endpoint=True)), draw.uniform(0.0, GAP_SIGMA)
         end = min(self.span, at + length)
         sound[at:end] = np.rint(draw.standard_normal(end - at, np.float32) * np.float32(sigma))

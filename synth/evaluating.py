@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import bayes, comparing, copying, corpus, page, parallel, places, recogniser, sampler, takes
+from synth import bayes, comparing, copying, corpus, mulaw, page, parallel, places, recogniser, sampler, takes
 from synth.config import Draw, Labels
 from synth.errors import CorpusError, UsageError
 from synth.generating import Progress, Tick
@@ -246,7 +246,10 @@ def _real(work: _Work, reference: corpus.Corpus, wanted: set[Rows]) -> list[Take
 
 
 def _bits(work: _Work, reference: corpus.Corpus | None) -> dict[str, float | None]:
-    """Bits per sample of the test files, weighted by samples: without labels, and with their own where all have one."""
+    """Bits per sample of the test files, weighted by samples: without labels, and with their own where all have one.
+
+    A voice is led by what it hears of each file, without labels.
+    """
     if reference is None:
         return {"bits_per_sample": None, "bits_per_sample_labels": None}
     model, test = work.model, reference.split("test")
@@ -255,6 +258,10 @@ def _bits(work: _Work, reference: corpus.Corpus | None) -> dict[str, float | Non
         sound = np.array(reference.samples(entry))
         rows = rows_in(model, reference.labels, entry.rows)
         named = takes.named(model.checkpoint.config.labels, rows)
+        if model.guides is not None:  # led by what it hears
+            vectors = model.guides.vocoder.exact(model.guides.vocoder.hear(sound))
+            work.tick(2 * entry.length)
+            return model.follow(vectors).force(mulaw.encode(sound)) / 65536, None
         plain = model.score_samples(sound).bits_per_sample * entry.length
         work.tick(2 * entry.length)
         return plain, model.score_samples(sound, named).bits_per_sample * entry.length if named else None

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from synth import checkpoint, engine, export_recogniser
+from synth import checkpoint, engine, export_recogniser, export_voice
 from synth.config import TrainConfig
 from synth.corpus import Corpus, open_cache
 from synth.data import Batches, Row, validation_rows
@@ -35,6 +35,7 @@ def export(
     out: str | os.PathLike[str],
     steps: int | None = None,
     noise: float = 0.0,
+    temperatures: tuple[float, ...] | None = None,
     card: dict[str, str] | None = None,
     force: bool = False,
     quiet: bool = False,
@@ -45,7 +46,8 @@ def export(
     With `noise` the network hears half of the streams with that much noise while it is fine-tuned (see `Batches`).
     Bits per sample are measured with the integer engine on the run's validation and test files; `float_and_integer` in
     the card compares it with the same network in float, on the same files (at most `most_validation` samples).
-    `card` adds facts (corpus, licence, ...). Raises RunError, CorpusError, OutputError.
+    `temperatures`: see `export_voice`. `card` adds facts (corpus, licence, ...). Raises RunError, CorpusError,
+    OutputError.
     """
     check_output(out, force)
     steady_memory()
@@ -55,6 +57,10 @@ def export(
         if steps is not None or noise:
             raise UsageError(f"--{'noise' if noise else 'steps'}: a run of --task classify has no fine-tuning")
         return export_recogniser.export(run, out, card, force, say)
+    if temperatures and options.get("task") != "planner":
+        raise UsageError("--temperatures: is for a run of --task planner")
+    if options.get("task") in ("vocoder", "planner"):
+        return export_voice.export(run, out, options, steps, noise, temperatures, card, force, quiet, say)
     model, config, constants = configs(options)
     corpus = open_cache(folder.path / "cache")
     best = "best" if (folder.path / "best.safetensors").exists() else "last"

@@ -113,12 +113,22 @@ def rate_at(config: Schedule, step: int) -> float:
     return config.rate * warm * (0.505 + 0.495 * math.cos(math.pi * step / config.steps))
 
 
-def batch_loss(network: Network, batch: Batch, inputs: NDArray[np.uint8], warmup: int, window: int) -> Tensor:
-    """Mean bits a sample over the windows of a batch; `inputs` (streams, span, 2) predicted and residual codes."""
+def batch_loss(
+    network: Network,
+    batch: Batch,
+    inputs: NDArray[np.uint8],
+    warmup: int,
+    window: int,
+    given: Tensor | None = None,
+) -> Tensor:
+    """Mean bits a sample over the windows of a batch.
+
+    `inputs` (streams, span, 2) predicted and residual codes; `given` (frames, streams, 3 frame units) for the gates.
+    """
     device, hop = network.frame_bias.device, network.config.hop
     codes = torch.from_numpy(batch.codes).to(device).long()
     heard = torch.from_numpy(batch.heard).to(device).long()
-    condition, _ = network.frames(heard, torch.from_numpy(batch.labels).to(device), network.start(len(codes)))
+    condition, _ = network.frames(heard, torch.from_numpy(batch.labels).to(device), network.start(len(codes)), given)
     starts = torch.from_numpy(batch.windows).to(device).flatten()
     streams = torch.arange(len(codes), device=device).repeat_interleave(batch.windows.shape[1])
     places = starts + torch.arange(window, device=device)[:, None]  # (window, rows)

@@ -38,7 +38,9 @@ def named(name_or_path: str) -> Network:
     """The network of a bundled name or a path; CheckpointError."""
     from synth import checkpoint
 
-    loaded = checkpoint.load(name_or_path)
+    loaded = checkpoint.load(checkpoint.plain(name_or_path))
+    if loaded.voice is not None:
+        raise CheckpointError(f"{name_or_path}: is a voice, which can't listen; --mode parametric takes it")
     return Network(loaded.name, bytes.fromhex(loaded.sha256)[:DIGEST], engine.create(loaded.config, loaded.tensors))
 
 
@@ -74,11 +76,10 @@ def by_digest(digest: bytes, given: Iterable[str] = ()) -> Network:
 
 
 def newest() -> list[str]:
-    """The bundled checkpoints that `auto` tries: of each name the newest."""
+    """The bundled checkpoints that `auto` tries: of each name the newest that is no voice."""
     from synth import checkpoint
 
-    latest = {name.rpartition("-")[0]: name for name in checkpoint.names()}
-    return list(latest.values())
+    return [checkpoint.plain(name) for name in dict.fromkeys(name.rpartition("-")[0] for name in checkpoint.names())]
 
 
 def choose(samples: NDArray[np.int32], bits: int) -> Network | None:

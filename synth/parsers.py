@@ -6,7 +6,8 @@ from typing import Any
 
 from synth import options as opt
 
-COMMANDS = ("train", "export", "info", "score", "classify", "evaluate", "bench", "compress", "decompress", "verify")
+COMMANDS = ("train", "export", "info", "score", "vocode", "classify", "evaluate", "bench")
+COMMANDS += ("compress", "decompress", "verify")
 
 
 def generate_parser() -> opt.Parser:
@@ -56,7 +57,9 @@ def synth_parser() -> opt.Parser:
     )
     parser.add_argument("--version", action="version", version=_version("synth"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=opt.Parser)
-    for add in (_train_parser, _export_parser, _info_parser, _score_parser, _classify_parser, _evaluate_parser):
+    for add in (_train_parser, _export_parser, _info_parser, _score_parser, _vocode_parser):
+        add(commands)
+    for add in (_classify_parser, _evaluate_parser):
         add(commands)
     _bench_parser(commands)
     for add in (_compress_parser, _decompress_parser, _verify_parser):
@@ -70,7 +73,11 @@ def _train_parser(commands: Any) -> None:
     add = parser.add_argument
     add("corpora", nargs="*", metavar="CORPUS", help="folder or file of audio, of any rate and channel count")
     add("-o", "--out", required=True, metavar="RUN", help="folder of the run: made, or gone on with by --resume")
-    add("--preset", choices=("digits", "piano", "general", "tiny"), help="sizes and schedule (default: digits)")
+    add(
+        "--preset",
+        choices=("digits", "piano", "general", "tiny", "speech"),
+        help="sizes and schedule (default: digits)",
+    )
     add("--rate", type=opt.integer(1000, 384000), metavar="HZ", help="sample rate (default: the preset's)")
     add(
         "--labels", metavar="PATTERN|CSV", help='labels from file names, like "{digit}_{speaker}_{take}", or from a CSV'
@@ -86,7 +93,7 @@ def _train_parser(commands: Any) -> None:
         help="blocks of the weights of every sample that remain; the engine skips the others (default: the preset's)",
     )
     add("--resume", action="store_true", help="go on with a run that was stopped")
-    add("--task", choices=("generate", "classify"), help="what to train for (default: generate)")
+    add("--task", choices=("generate", "classify", "vocoder", "planner"), help="what to train for (default: generate)")
     add("--target", action="append", metavar="KEY", help="label to classify by; several are learned at once")
     add(
         "--voice",
@@ -96,6 +103,7 @@ def _train_parser(commands: Any) -> None:
     )
     add("--features", choices=("logmel", "mfcc"), help="what a classifier hears (default: logmel)")
     add("--net", choices=("gru", "cnn"), help="network of a classifier (default: cnn)")
+    add("--vocoder", metavar="VOICE", help="checkpoint of the vocoder that a planner is for")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: auto)")
     add("--threads", type=opt.integer(1, 4096), metavar="N", help="CPU threads (default: all cores)")
     _add_common(parser, as_json=False)
@@ -115,6 +123,13 @@ def _export_parser(commands: Any) -> None:
         default=0.0,
         metavar="CODES",
         help="noise in what the network hears while it is fine-tuned: steadier sound for a few hundredths of a bit",
+    )
+    parser.add_argument(
+        "--temperatures",
+        type=opt.real(0.05, 4),
+        nargs=2,
+        metavar=("PLANNER", "NETWORK"),
+        help="of a planner's voice: what a temperature of 1 stands for (default: 1 1)",
     )
     parser.add_argument(
         "--card", action="append", default=[], metavar="KEY=TEXT", help="a fact for the model card, like licence=CC0"
@@ -141,6 +156,28 @@ def _score_parser(commands: Any) -> None:
         metavar="PATTERN|CSV",
         help='the labels of each file, from its name, like "{digit}_{speaker}_{take}", or from a CSV',
     )
+    _add_engine(parser)
+    _add_common(parser)
+
+
+def _vocode_parser(commands: Any) -> None:
+    text = "says again what a recording says, with a voice's network"
+    parser = commands.add_parser("vocode", help=text, description=f"synth vocode {text}.")
+    add = parser.add_argument
+    add("source", metavar="AUDIO|FEATURES.npy", help="sound of any rate, or log-mel features [frames, mels] of 10 ms")
+    add("-o", "--out", required=True, metavar="OUT", help="file to write, or - for a pipe")
+    _add_checkpoint(parser, "speech")
+    add(
+        "--tokens",
+        type=opt.integer(1, 16),
+        metavar="N",
+        help="tokens of 8 bits a frame of 20 ms that the sound is reduced to before (default: none, it is heard whole)",
+    )
+    add("-t", "--temperature", type=opt.real(0), default=1.0, metavar="T", help="as of generate-audio (default: 1)")
+    add("-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: drawn)")
+    _add_label(parser)
+    add("--format", choices=("wav", "flac", "ogg", "raw"), help="of the file (default: by its suffix)")
+    add("-f", "--force", action="store_true", help="replace a file that exists")
     _add_engine(parser)
     _add_common(parser)
 

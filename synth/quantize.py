@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.model import ROW_FLOOR, Network
+from synth.vocoder import UNIT
+from synth.vocoder_model import Vocoder
 
 Array = NDArray[Any]
 GATE, STATE, HIDDEN, LOGIT = 1024, 128, 32, 512  # units of 1.0 in gate inputs, 8-bit states, hidden layer, logits
@@ -85,4 +87,21 @@ def quantize(network: Network, predictor: dict[str, Array]) -> dict[str, Array]:
         found[f"frame.label.{k}"] = fixed(w[f"frame_labels.{k}"], GATE)
     for k, name in enumerate(("code", "predicted", "residual")):
         found[f"sample.{name}"] = fixed(w["tables"][256 * k : 256 * (k + 1)], GATE)
+    return found
+
+
+def quantize_vocoder(vocoder: Vocoder) -> dict[str, Array]:
+    """The tensors of `synth.vocoder.layout`: an encoder in float32, codebooks and conditioner in integers."""
+    w = {name: value.detach().cpu().double().numpy() for name, value in vocoder.named_parameters()}
+    found: dict[str, Array] = {}
+    for name in ("0", "1", "2", "out"):
+        found[f"vocoder.encoder.{name}.weight"] = w[f"encoder_{name}"].astype(np.float32)
+        found[f"vocoder.encoder.{name}.bias"] = w[f"encoder_{name}_bias"].astype(np.float32)
+    found["vocoder.books"] = np.clip(np.rint(w["quantisers.books"] * UNIT), -127, 127).astype(np.int8)
+    for name, unit in (("0", UNIT), ("1", STATE), ("out", STATE)):
+        found |= linear(f"vocoder.condition.{name}", w[f"condition_{name}"], unit, GATE)
+    for name in ("0", "1"):
+        found[f"vocoder.condition.{name}.bias"] = fixed(w[f"condition_{name}_bias"], GATE)
+    found |= linear("vocoder.reflect", w["reflect"], STATE, GATE)
+    found["vocoder.reflect.bias"] = fixed(w["reflect_bias"], GATE)
     return found

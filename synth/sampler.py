@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from synth import audio, checkpoint, engine, mulaw
 from synth.config import Draw
 from synth.errors import AudioError, UsageError
-from synth.stream import Changes, Stream, check_seed, draw_seed
+from synth.guide import Changes, Guides
+from synth.stream import Stream, check_seed, draw_seed
+from synth.vocoder import checked, mel_of
 from synth.writer import MAX_WAV_SAMPLES
 
 Labels = Mapping[str, str | Sequence[str]]
@@ -38,13 +40,14 @@ class Score:
     bits_per_sample: float
 
 
-def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto") -> Model:
+def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto", plain: bool = False) -> Model:
     """The model of a checkpoint: a name that `synth info` lists, or the path of a `.safetensors` file.
 
-    `engine` is "auto" (the native one where it was built), "native" or "reference"; all give the same samples. Raises
-    CheckpointError for a file that is missing, damaged or not ours, EngineError for an engine that isn't here.
+    `engine` is "auto" (the native one where it was built), "native" or "reference"; all give the same samples. `plain`:
+    of a bundled name the newest that is no voice, to listen with. Raises CheckpointError for a file that is missing,
+    damaged or not ours, EngineError for an engine that isn't here.
     """
-    return Model(checkpoint.load(os.fspath(name_or_path)), engine)
+    return Model(checkpoint.load(checkpoint.plain(name_or_path) if plain else os.fspath(name_or_path)), engine)
 
 
 def sample_count(seconds: float | None, samples: int | None, rate: int) -> int:
@@ -75,6 +78,8 @@ class Model:
     def __init__(self, loaded: checkpoint.Checkpoint, engine_name: str = "auto") -> None:
         self.checkpoint = loaded
         self.engine = engine.create(loaded.config, loaded.tensors, engine_name)
+        voice = loaded.voice
+        self.guides = Guides(loaded.config, loaded.tensors, voice, engine_name) if voice else None
 
     @property
     def sample_rate(self) -> int:
@@ -97,6 +102,7 @@ class Model:
         seed: int | None = None,
         labels: Labels | None = None,
         prime: Prime | None = None,
+        features: NDArray[np.floating[Any]] | None = None,
     ) -> NDArray[np.float32]:
         """Sound: float32 (samples,) at `sample_rate`, 16-bit values / 32768. 2 seconds when no length is given.
 
@@ -105,11 +111,16 @@ class Model:
         tree multiplies out to: the `top_k` greatest stay, and of these the fewest that have `top_p` of their sum.
         `seed` is drawn when it is None. `labels` gives each key a value, or a list of values that take equal parts of
         the output. `prime` is (wave, rate): sound of any rate, shape (frames,) or (frames, channels), that the output
-        goes on from; it isn't part of the output. Raises UsageError for what is out of range, AudioError for a prime
-        that isn't sound.
+        goes on from; it isn't part of the output. `features`, for a voice: log-mel features (frames, mels), 10 ms
+        each, as `Model.features` gives them, that are spoken; the length is theirs. Raises UsageError for what is out
+        of range, AudioError for a prime that isn't sound.
         """
-        count = sample_count(seconds, samples, self.sample_rate)
         draw = Draw.of(temperature, top_k, top_p)
+        if features is not None:
+            if seconds is not None or samples is not None or prime is not None:
+                raise UsageError("features: their length is the sound's, and no prime goes before them")
+            return self._spoken(features, draw, seed, labels)
+        count = sample_count(seconds, samples, self.sample_rate)
         stream = self.start(draw, seed=seed, labels=labels, prime=self._codes(prime), samples=count)
         wave = np.empty(count, np.float32)
         for start in range(0, count, _BLOCK):
@@ -141,7 +152,7 @@ class Model:
 
     def restore(self, saved: bytes) -> Stream:
         """The stream that `Stream.save` saved, to go on where it was; CheckpointError when it isn't this model's."""
-        return Stream.restored(self.checkpoint, self.engine, saved)
+        return Stream.restored(self.checkpoint, self.engine, saved, self.guides)
 
     def score(self, wave: NDArray[Any], rate: int, labels: Labels | None = None) -> Score:
         """Bits per sample of a recording under the model, its first sample included, state fresh at its start.
@@ -156,6 +167,8 @@ class Model:
         """`score` of int16 samples (n,) that are at the model's rate already."""
         if not len(samples):
             raise AudioError("has no samples to score")
+        if self.guides is not None:
+            raise UsageError(f"{self.checkpoint.name}: is a voice, which is told what to say; score by a plain network")
         cost = self.start(Draw(), seed=0, labels=labels, samples=len(samples)).force(mulaw.encode(samples))
         return Score(len(samples), cost / 65536 / len(samples))
 
@@ -175,9 +188,51 @@ class Model:
         """A stream of which `samples` will be asked (None: no end), after the codes `prime` under its first labels."""
         plan = self.plan(labels or {}, samples)
         state = self.engine.state(seed=draw_seed() if seed is None else check_seed(seed), stream=0)
-        stream = Stream(self.checkpoint, self.engine, state, draw)
+        if self.guides is None:
+            stream = Stream(self.checkpoint, self.engine, state, draw)
+            stream.begin(plan, prime)
+            return stream
+        sound = None if prime is None or not len(prime) else mulaw.decode(prime)
+        planned = self.guides.planned(draw, state.seed, plan, sound)
+        stream = Stream(self.checkpoint, self.engine, state, self.guides.network_draw(draw), guide=planned)
+        if sound is not None:
+            stream.guide = self.guides.heard(sound)  # the prime itself is heard, not planned
         stream.begin(plan, prime)
+        stream.guide = planned
         return stream
+
+    def follow(
+        self, vectors: NDArray[np.int64], draw: Draw | None = None, *, seed: int = 0, labels: Labels | None = None
+    ) -> Stream:
+        """A stream of a voice along 8-bit vectors (frames, latent), for what was heard or decoded."""
+        guides = self._guides()
+        state = self.engine.state(seed=check_seed(seed), stream=0)
+        guide, draw = guides.known(vectors), guides.network_draw(draw or Draw())
+        stream = Stream(self.checkpoint, self.engine, state, draw, guide=guide)
+        stream.begin(self.plan(labels or {}, len(vectors) * guides.vocoder.hop), None)
+        return stream
+
+    def features(self, wave: NDArray[Any], rate: int) -> NDArray[np.float32]:
+        """Log-mel features of a recording as a voice's encoder hears them: float32 (frames, mels), 10 ms each.
+
+        Natural logarithms of torchaudio's `MelSpectrogram(power=2)` plus 1e-6: windows of 25 ms, HTK scale, no norm.
+        """
+        samples = audio.from_array(wave, rate, self.sample_rate)
+        vocoder = self._guides().vocoder
+        return mel_of(samples, vocoder.config, self.sample_rate)
+
+    def _guides(self) -> Guides:
+        if self.guides is None:
+            raise UsageError(f"{self.checkpoint.name}: is no voice, it can't follow features or tokens; speech can")
+        return self.guides
+
+    def _spoken(
+        self, features: NDArray[Any], draw: Draw, seed: int | None, labels: Labels | None
+    ) -> NDArray[np.float32]:
+        vocoder = self._guides().vocoder
+        vectors = vocoder.exact(vocoder.encode(checked(np.asarray(features), vocoder.config.mels)))
+        stream = self.follow(vectors, draw, seed=draw_seed() if seed is None else seed, labels=labels)
+        return stream.read(len(features) * vocoder.hop // 2)
 
     def plan(self, labels: Labels, samples: int | None) -> Changes:
         """Which table rows are in force from which sample on, the first from 0; UsageError for labels it can't follow.

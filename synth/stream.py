@@ -23,13 +23,12 @@ from synth import mulaw
 from synth.checkpoint import Checkpoint
 from synth.config import Draw
 from synth.errors import CheckpointError, EngineError, UsageError
+from synth.guide import Changes, Guide, Guides
 
 MOST_SEED = 2**32 - 1
 OPENING_TOP_P = int(0.9 * 2**32)
 _BLOCK = 1 << 16
 _FLOAT = mulaw.DECODE.astype(np.float32) / np.float32(32768)
-Changes = list[tuple[int, tuple[int, ...]]]
-"""From which sample on which rows of the label tables are in force."""
 
 
 def draw_seed() -> int:
@@ -54,7 +53,15 @@ class Stream:
     Made by `Model.stream` and `Model.restore`. `seed` is the seed in use, also when it was drawn.
     """
 
-    def __init__(self, loaded: Checkpoint, engine: Any, state: Any, draw: Draw, block: int = 1024) -> None:
+    def __init__(
+        self,
+        loaded: Checkpoint,
+        engine: Any,
+        state: Any,
+        draw: Draw,
+        block: int = 1024,
+        guide: Guide | None = None,
+    ) -> None:
         self.checkpoint = loaded
         self.engine = engine
         self.seed: int = state.seed
@@ -63,6 +70,7 @@ class Stream:
         self._draw = draw
         self._changes: Changes = []
         self._origin = 0
+        self.guide = guide
         config = loaded.config
         self._opening = -(-config.sample_rate // (100 * config.hop)) * config.hop  # 10 ms, in whole frames
 
@@ -92,6 +100,8 @@ class Stream:
         rows = self.checkpoint.config.label_rows(dict(labels))
         self._changes = []
         self._state.labels = rows
+        if self.guide is not None:
+            self.guide.relabel(rows)
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         return self
@@ -131,7 +141,8 @@ class Stream:
         """
         saved = self._state.save()
         state = self.engine.restore({**saved, "seed": np.array([check_seed(seed), saved["seed"][1]], np.uint32)})
-        other = Stream(self.checkpoint, self.engine, state, self._draw, self.block)
+        guide = self.guide.fork(seed) if self.guide is not None else None
+        other = Stream(self.checkpoint, self.engine, state, self._draw, self.block, guide)
         other._changes, other._origin = list(self._changes), self._origin
         return other
 
@@ -149,11 +160,13 @@ class Stream:
             "stream.numbers": np.array([self._origin, self.block], np.int64),
         }
         arrays = {**own, **{f"state.{name}": value for name, value in self._state.save().items()}}
+        if self.guide is not None:
+            arrays |= {f"guide.{name}": value for name, value in self.guide.save().items()}
         data = save({name: np.ascontiguousarray(value) for name, value in arrays.items()})
         return hashlib.sha256(data).digest() + data
 
     @classmethod
-    def restored(cls, loaded: Checkpoint, engine: Any, saved: bytes) -> Stream:
+    def restored(cls, loaded: Checkpoint, engine: Any, saved: bytes, guides: Guides | None = None) -> Stream:
         """The stream that `save` saved; CheckpointError when `saved` is damaged or of another checkpoint."""
         from safetensors import SafetensorError
         from safetensors.numpy import load
@@ -166,8 +179,12 @@ class Stream:
             own = {name: arrays.pop(f"stream.{name}") for name in ("checkpoint", "changes", "draw", "numbers")}
             if own["checkpoint"].tobytes().hex() != loaded.sha256:
                 raise CheckpointError(f"saved stream: is of another checkpoint than {loaded.name}")
+            steering = {name: arrays.pop(name) for name in list(arrays) if name.startswith("guide.")}
             state = engine.restore({name.removeprefix("state."): value for name, value in arrays.items()})
-            stream = cls(loaded, engine, state, Draw(*(int(value) for value in own["draw"])))
+            draw, guide = Draw(*(int(value) for value in own["draw"])), None
+            if guides is not None:
+                guide = guides.restored({name.removeprefix("guide."): v for name, v in steering.items()})
+            stream = cls(loaded, engine, state, draw, guide=guide)
             stream._changes = [(int(at), tuple(int(row) for row in rows)) for at, *rows in own["changes"]]
             stream._origin, stream.block = (int(value) for value in own["numbers"])
             return stream
@@ -175,10 +192,19 @@ class Stream:
             raise CheckpointError(f"saved stream: is not one of ours ({error})") from None
 
     def _due(self) -> tuple[int, ...]:
-        """Puts label changes whose time has come into force; the rows in force now."""
-        while self._changes and self._changes[0][0] <= self._state.position:
+        """Puts label changes and vectors whose time has come into force; the rows in force now."""
+        position = self._state.position
+        while self._changes and self._changes[0][0] <= position:
             self._state.labels = self._changes.pop(0)[1]
+        if self.guide is not None and position % self.guide.part == 0:
+            self._state.given = self.guide.given(position)
         return tuple(self._state.labels)
+
+    def _room(self) -> int:
+        """Samples until the next label change or vector."""
+        position = self._state.position
+        room = self._changes[0][0] - position if self._changes else _BLOCK
+        return room if self.guide is None else min(room, self.guide.part - position % self.guide.part)
 
 
 def codes_together(streams: Sequence[Stream], count: int) -> NDArray[np.uint8]:
@@ -222,8 +248,7 @@ def _spans(streams: Sequence[Stream], count: int) -> Iterator[tuple[int, int]]:
         room = _BLOCK
         for stream in streams:
             stream._due()
-            if stream._changes:
-                room = min(room, stream._changes[0][0] - stream._state.position)
+            room = min(room, stream._room())
         stop = min(count, start + room)
         yield start, stop
         start = stop

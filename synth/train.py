@@ -20,13 +20,20 @@ from synth.classify_task import ClassifyTask
 from synth.errors import RunError, UsageError
 from synth.generate_task import GenerateTask
 from synth.learn import denormals_flushed, steady_memory
+from synth.planner_task import PlannerTask
 from synth.runs import RunFolder
 from synth.task import VERSION, Task, check_given
+from synth.vocoder_task import VocoderTask
 
 Say = Callable[[str], None]
 SAVE_SECONDS = 60.0
 DEFAULT_TASK = "generate"
-TASKS: dict[str, type[Task]] = {"generate": GenerateTask, "classify": ClassifyTask}
+TASKS: dict[str, type[Task]] = {
+    "generate": GenerateTask,
+    "classify": ClassifyTask,
+    "vocoder": VocoderTask,
+    "planner": PlannerTask,
+}
 
 
 def train(
@@ -45,6 +52,7 @@ def train(
     voice: Sequence[str] | None = None,
     features: str | None = None,
     net: str | None = None,
+    vocoder: str | None = None,
     resume: bool = False,
     device: str = "auto",
     threads: int | None = None,
@@ -54,8 +62,8 @@ def train(
 ) -> None:
     """Train on `corpora` in the folder `run`, or go on there with `resume`; `until` stops earlier, as Ctrl-C would.
 
-    `task`: "generate" (the default) or "classify", which takes `target` (label keys), `voice`, `features` and `net` and
-    neither `preset` nor `density`.
+    `task`: "generate" (the default); "classify", which takes `target` (label keys), `voice`, `features` and `net` and
+    neither `preset` nor `density`; "vocoder"; or "planner", which takes the checkpoint of a `vocoder`.
 
     Raises CorpusError when there is nothing to train on, RunError when the folder can't be used, holds another run, or
     the loss is not finite, KeyboardInterrupt after Ctrl-C, the state being saved.
@@ -80,6 +88,7 @@ def train(
         "voice": list(voice or ()) or None,
         "features": features,
         "net": net,
+        "vocoder": os.path.abspath(vocoder) if vocoder and os.path.exists(vocoder) else vocoder,
     }
     with RunFolder(run, lock=boss.is_main_process) as folder:
         if boss.is_main_process:

@@ -56,7 +56,8 @@ def _tables() -> Tensors:
 def random_tensors(config: ModelConfig, seed: int, wild: bool = False) -> Tensors:
     """Every tensor of a network of this config. `wild`: values over their whole ranges, so that much saturates."""
     random = np.random.default_rng(seed)
-    tensors: Tensors = _tables() if config.period else {**_tables(), **_predictor(config)}
+    known = {**_tables(), **_predictor(config)}
+    tensors: Tensors = {name: tensor for name, tensor in known.items() if name in layout(config)}
     for name, (kind, shape) in layout(config).items():
         if name in tensors:
             continue

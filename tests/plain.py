@@ -52,7 +52,8 @@ class Plain:
         self.t: dict[str, Any] = {name: tensor.tolist() for name, tensor in tensors.items()}
         self.seed, self.stream, self.position = seed, stream, 0
         self.labels = [0] * len(config.labels)
-        self.given = [0] * (3 * config.frame_units)
+        self.given = [0] * (3 * config.frame_units)  # then the reflections, where the predictor is steered
+        self.given += [0] * (0 if config.period else config.order)
         self.codes = [128] * config.window  # newest first
         self.residual = 128
         self.frame = [0] * config.frame_units
@@ -61,8 +62,11 @@ class Plain:
         if config.period:
             return
         n = config.order
+        self.x, self.w = [0.0] * n, [0.0] * n
+        if config.stride:
+            return
         prior = self.t["predictor.ridge"][0]
-        self.x, self.w = [0.0] * n, list(self.t["predictor.start"])
+        self.w = list(self.t["predictor.start"])
         self.a = [[prior if i == j else 0.0 for j in range(n)] for i in range(n)]
         self.b = [prior * start for start in self.w]
         self.s = 16.0
@@ -111,12 +115,14 @@ class Plain:
         """The predicted sample, and the hidden layer (0 to 127) for the next sample."""
         t = self.t
         if self.position % 16 == 0:
-            if self.position and not self.config.period:
+            if self.config.stride and not self.config.period:
+                self._steer()
+            elif self.position and not self.config.period:
                 self._update()
             x8 = [code - 128 for code in self.codes]
             gx = [adds(self.linear("frame.input", x8, k), bias) for k, bias in enumerate(t["frame.input.bias"])]
             if self.config.stride:
-                gx = [adds(value, add) for value, add in zip(gx, self.given, strict=True)]
+                gx = [adds(value, add) for value, add in zip(gx, self.given[: len(gx)], strict=True)]
             for key, row in enumerate(self.labels):
                 gx = [adds(value, add) for value, add in zip(gx, t[f"frame.label.{key}"][row], strict=True)]
             self.frame = self.gru("frame.recurrent", gx, self.frame)
@@ -204,7 +210,17 @@ class Plain:
         f = math.floor(v[0] + 0.5)
         return max(-32768, min(32767, f))
 
+    def _steer(self) -> None:
+        """Levinson's step up from the reflections."""
+        self.w = []
+        for reflection in self.given[3 * self.config.frame_units :]:
+            k = reflection / 32768
+            self.w = [a - k * b for a, b in zip(self.w, reversed(self.w), strict=True)] + [k]
+
     def push(self, x: float, e: float) -> None:
+        if self.config.stride:
+            self.x = [x, *self.x[:-1]]
+            return
         self.s = self.s + (abs(e) - self.s) * 0.0625
         self.taken.append((self.x, x, self.t["predictor.powers"][self.position % 16] / (self.s + 1.0)))
         self.x = [x, *self.x[:-1]]
@@ -281,13 +297,16 @@ def saved(plain: Plain) -> dict[str, NDArray[Any]]:
 
 def saved_predictor(plain: Plain) -> dict[str, NDArray[Any]]:
     """The predictor's part of that."""
+    residual = {"residual": np.array([plain.residual], np.uint8)}
+    if plain.config.stride:
+        return {**residual, "history": np.array(plain.x), "weights": np.array(plain.w)}
     n = plain.config.order
     whole = [[plain.a[max(i, j)][min(i, j)] for j in range(n)] for i in range(n)]
     rows, targets, gains = np.zeros((16, n)), np.zeros(16), np.zeros(16)
     for k, (xs, y, g) in enumerate(plain.taken):
         rows[k], targets[k], gains[k] = xs, y, g
     return {
-        "residual": np.array([plain.residual], np.uint8),
+        **residual,
         "history": np.array(plain.x),
         "weights": np.array(plain.w),
         "covariance": np.array(whole),

@@ -76,7 +76,7 @@ def test_equals_the_specification_bit_for_bit_states_included(
         state.labels, plain.labels = (2, 1), [2, 1]
     random = np.random.default_rng(seed)
     if config.stride:
-        state.given = random.integers(-32768, 32768, 3 * config.frame_units).astype(np.int16)
+        state.given = random.integers(-32768, 32768, len(state.given)).astype(np.int16)
         plain.given = state.given.tolist()
     given = random.integers(0, 256, 21).astype(np.uint8)
     assert reference.force(state, given).tolist() == [plain.cost(int(code)) for code in given]

@@ -29,6 +29,7 @@ def network(
     frame_units: int,
     sample_units: int,
     head_units: int,
+    order: int,
     stride: int,
     period: int,
     label_values: list[int],

@@ -90,7 +90,7 @@ synth::PredictorWeights predictor(const nb::dict& from) {
     return weights;
 }
 
-synth::Sizes check_sizes(int window, int frame, int sample, int head, int stride, int period,
+synth::Sizes check_sizes(int window, int frame, int sample, int head, int order, int stride, int period,
                          const std::vector<int>& label_values) {
     const auto fits = [](int value, int most) { return value >= 16 && value <= most && value % 16 == 0; };
     need(fits(window, synth::kMaxWindow) && fits(frame, synth::kMaxUnits) && fits(sample, synth::kMaxUnits) &&
@@ -98,7 +98,8 @@ synth::Sizes check_sizes(int window, int frame, int sample, int head, int stride
          "network: sizes out of range");
     need(stride >= 0 && stride <= 64, "network: stride out of range");
     need(period >= 0 && period <= synth::kHop && (period & (period - 1)) == 0, "network: period out of range");
-    synth::Sizes sizes{window, frame, sample, head, stride, period, static_cast<int>(label_values.size()), {}};
+    need(order == 16 || order == 32, "network: order out of range");
+    synth::Sizes sizes{window, frame, sample, head, order, stride, period, static_cast<int>(label_values.size()), {}};
     for (size_t key = 0; key < label_values.size(); ++key) {
         need(label_values[key] > 0 && label_values[key] <= 4096, "network: label values out of range");
         sizes.label_values[key] = label_values[key];
@@ -107,9 +108,9 @@ synth::Sizes check_sizes(int window, int frame, int sample, int head, int stride
 }
 
 std::shared_ptr<synth::Network> make_network(const std::string& set, int window, int frame, int sample, int head,
-                                             int stride, int period, const std::vector<int>& label_values,
+                                             int order, int stride, int period, const std::vector<int>& label_values,
                                              const nb::dict& from) {
-    const synth::Sizes sizes = check_sizes(window, frame, sample, head, stride, period, label_values);
+    const synth::Sizes sizes = check_sizes(window, frame, sample, head, order, stride, period, label_values);
     synth::Tensors t{};
     t.frame_input = linear(from, "frame.input", 3 * frame, window);
     t.frame_recurrent = linear(from, "frame.recurrent", 3 * frame, frame);
@@ -133,7 +134,9 @@ std::shared_ptr<synth::Network> make_network(const std::string& set, int window,
     t.tanh = data<int16_t>(from, "table.tanh", {3, 8});
     t.probability = data<uint32_t>(from, "table.probability", {2048});
     t.cost = data<uint32_t>(from, "table.cost", {2048});
-    if (!period) t.predictor = predictor(from);
+    if (!period && !stride) t.predictor = predictor(from);
+    if (!period && stride) t.predictor.order = order;  // its weights come with what is given
+    need(period || t.predictor.order == order, "predictor.start: wrong shape");
     return std::make_shared<synth::Network>(find_set(set), sizes, t);
 }
 
@@ -280,7 +283,8 @@ nb::object given(const synth::Stream& stream) { return to_array(stream.given(), 
 
 void set_given(synth::Stream& stream, const Gates& given) {
     const synth::Model& model = stream.network->model;
-    need(given.shape(0) == (model.stride ? static_cast<size_t>(3 * model.frame_units) : 0), "given: wrong shape");
+    const int length = model.stride ? 3 * model.frame_units + model.predictor.order : 0;
+    need(given.shape(0) == static_cast<size_t>(length), "given: wrong shape");
     stream.give(given.data());
 }
 
@@ -307,7 +311,7 @@ NB_MODULE(_kernel, m) {
     m.def("force", &force);
     m.def("product", &product);
     m.def("network", &make_network, "set"_a, "window"_a, "frame_units"_a, "sample_units"_a, "head_units"_a,
-          "stride"_a, "period"_a, "label_values"_a, "tensors"_a);
+          "order"_a, "stride"_a, "period"_a, "label_values"_a, "tensors"_a);
     m.def("restore", &restore);
     m.def("instruction_sets", &instruction_sets);
     m.def("predict_codes", &predict_codes);

@@ -24,7 +24,7 @@ class Arena {
 };
 
 struct Sizes {
-    int window, frame_units, sample_units, head_units, stride, period, labels;
+    int window, frame_units, sample_units, head_units, order, stride, period, labels;
     int label_values[kLabels];
 };
 
@@ -88,7 +88,9 @@ struct SavedState {
         if (order) visit("residual", residual, 0);
         visit("frame", frame, 0), visit("condition", condition, 0), visit("sample", sample, 0);
         if (!order) return;
-        visit("history", history, 0), visit("weights", weights, 0), visit("covariance", covariance, order);
+        visit("history", history, 0), visit("weights", weights, 0);
+        if (model.stride) return;
+        visit("covariance", covariance, order);
         visit("correlation", correlation, 0), visit("scale", scale, 0), visit("rows", rows, order);
         visit("targets", targets, 0), visit("gains", gains, 0);
     }
@@ -102,7 +104,7 @@ class Stream {
 
     SavedState save() const;
     void restore(const SavedState& saved);  // sizes already checked against those of save()
-    std::vector<int16_t> given() const;     // [3][frame units], or nothing
+    std::vector<int16_t> given() const;     // [3][frame units] and [order], or nothing
     void give(const int16_t* given);        // as many as given() has
 
     std::shared_ptr<const Network> network;
@@ -113,6 +115,8 @@ class Stream {
     void allocate();
     void save_predictor(SavedState& to) const;
     void restore_predictor(const SavedState& from);
+    std::vector<int16_t> gather_given() const;
+    void spread_given(const int16_t* given);
     Arena arena_;
 };
 

@@ -61,8 +61,16 @@ template <int N, int S>
 void start_frame(const Model& model, State* const* states, Work* works) {
     for (int k = 0; k < S; ++k) {
         State& state = *states[k];
+        if constexpr (N != kTokens) {
+            if (model.stride) steer<N>(state.reflections, state.predictor);
+        }
         if (state.phase != kHop) continue;
-        if constexpr (N != kTokens) predictor_update<N>(model.predictor, state.predictor);
+        if constexpr (N != kTokens) {
+            if (model.stride)
+                turn_history<N>(state.predictor);
+            else
+                predictor_update<N>(model.predictor, state.predictor);
+        }
         for (int i = model.window - 1; i >= 0; --i) state.window[kHop + i] = state.window[i];
         state.phase = 0;
     }

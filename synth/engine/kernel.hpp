@@ -73,6 +73,7 @@ struct State {
     int phase, residual;
     int labels[kLabels];
     int16_t* given;  // added to the frame tier's gates; null where the network has none
+    int16_t reflections[kMaxOrder];  // of the predictor, where the network is steered and its codes are samples
     int8_t* window;
     int16_t *frame, *condition, *sample;
     Predictor predictor;

@@ -41,7 +41,7 @@ def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     found["head.predicted"] = ("int16", (256, head))
     found["table.sigmoid"] = found["table.tanh"] = ("int16", (3, 8))
     found["table.probability"] = found["table.cost"] = ("uint32", (2048,))
-    if not config.period:
+    if not config.period and not config.stride:
         found["predictor.start"] = ("float64", (config.order,))
         found["predictor.powers"] = ("float64", (config.hop,))
         found["predictor.decay"] = ("float64", (1,))
@@ -50,8 +50,12 @@ def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
 
 
 def given_units(config: ModelConfig) -> int:
-    """Length of a stream's conditioning vector: reset, update and candidate gates of the frame GRU, or 0 for none."""
-    return 3 * config.frame_units if config.stride else 0
+    """Length of a stream's conditioning vector, or 0 for none.
+
+    Reset, update and candidate gates of the frame GRU, then, where codes are samples, the linear predictor's reflection
+    coefficients.
+    """
+    return 3 * config.frame_units + (0 if config.period else config.order) if config.stride else 0
 
 
 def check_given(config: ModelConfig, given: Any) -> NDArray[np.int16]:
@@ -89,7 +93,7 @@ def check(config: ModelConfig, tensors: Tensors) -> None:
         if name.endswith(".shift") and not 0 <= int(tensor[0]) <= 12:
             raise CheckpointError(f"tensor {name}: the shift must be 0 to 12")
     _check_tables(tensors)
-    if not config.period:
+    if not config.period and not config.stride:
         _check_predictor(tensors)
 
 

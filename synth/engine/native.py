@@ -86,7 +86,10 @@ class NativeState:
 
     @property
     def given(self) -> NDArray[np.int16]:
-        """The conditioning vector, int16 [given_units], 10 fractional bits: added to the frame tier's gates."""
+        """The conditioning vector, int16 [given_units].
+
+        With 10 fractional bits what is added to the frame tier's gates, with 15 the predictor's reflections.
+        """
         return self.kernel.given
 
     @given.setter
@@ -113,7 +116,7 @@ class NativeEngine:
         self.instruction_set = chosen_set()
         self._constants = {name: tensors[name] for name in tensors if name.startswith("predictor.")}
         sizes = (config.window, config.frame_units, config.sample_units, config.head_units)
-        kind = (config.stride, config.period)
+        kind = (config.order, config.stride, config.period)
         values = [len(known) for _, known in config.labels]
         arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         try:

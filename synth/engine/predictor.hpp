@@ -102,12 +102,30 @@ inline void solve(const PredictorWeights& constants, Predictor& state) {
     for (int i = 0; i < N; ++i) state.weights[i] = chosen[i];
 }
 
-// The end of a frame: new weights, and the history moved so that phase 0 stands.
+// The history moved so that phase 0 stands.
+template <int N>
+inline void turn_history(Predictor& state) {
+    for (int i = N - 1; i >= 0; --i) state.history[kHop + i] = state.history[i];
+}
+
+// The end of a frame: new weights.
 template <int N>
 inline void predictor_update(const PredictorWeights& constants, Predictor& state) {
     accumulate<N>(constants, state);
     solve<N>(constants, state);
-    for (int i = N - 1; i >= 0; --i) state.history[kHop + i] = state.history[i];
+    turn_history<N>(state);
+}
+
+// The weights that reflection coefficients stand for, as lattice.py has it.
+template <int N>
+inline void steer(const int16_t* reflections, Predictor& state) {
+    double before[N];
+    for (int m = 0; m < N; ++m) {
+        const double k = static_cast<double>(reflections[m]) / 32768.0;
+        for (int i = 0; i < m; ++i) before[i] = state.weights[i];
+        for (int i = 0; i < m; ++i) state.weights[i] = before[i] - k * before[m - 1 - i];
+        state.weights[m] = k;
+    }
 }
 
 // Predicted and residual codes of a whole row of known codes, from a fresh state.

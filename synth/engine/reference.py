@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from synth import mulaw
 from synth.config import Draw, ModelConfig
+from synth.engine.lattice import SteeredPredictor
 from synth.engine.layout import check_given, given_units
 from synth.engine.predictor import Predictor, PredictorTables
 from synth.engine.predictor import predict_codes as predict_all
@@ -124,11 +125,16 @@ class ReferenceState:
         self.frame = np.zeros(config.frame_units, np.int64)
         self.condition = np.zeros(3 * config.sample_units, np.int64)
         self.sample = np.zeros(config.sample_units, np.int64)
-        self.predictor = Predictor(engine.predictor, 1) if engine.predictor else None
+        self.predictor: Predictor | SteeredPredictor | None = None
+        if not config.period:
+            self.predictor = Predictor(engine.predictor, 1) if engine.predictor else SteeredPredictor(config.order)
 
     @property
     def given(self) -> NDArray[np.int16]:
-        """The conditioning vector, int16 [given_units], 10 fractional bits: added to the frame tier's gates."""
+        """The conditioning vector, int16 [given_units].
+
+        With 10 fractional bits what is added to the frame tier's gates, with 15 the predictor's reflections.
+        """
         return self._given.copy()
 
     @given.setter
@@ -155,9 +161,11 @@ class ReferenceState:
         p = self.predictor
         if p is None:
             return {}
+        shared = {"history": p.history[0].copy(), "weights": p.weights[0].copy()}
+        if isinstance(p, SteeredPredictor):
+            return shared
         return {
-            "history": p.history[0].copy(),
-            "weights": p.weights[0].copy(),
+            **shared,
             "covariance": p.covariance[0].copy(),
             "correlation": p.correlation[0].copy(),
             "scale": p.scale.copy(),
@@ -178,9 +186,12 @@ class ReferenceState:
         if p is None:
             return
         self.residual = int(saved["residual"][0])
-        for name in ("history", "weights", "covariance", "correlation", "rows", "targets", "gains"):
+        steered = isinstance(p, SteeredPredictor)
+        more = () if steered else ("covariance", "correlation", "rows", "targets", "gains")
+        for name in ("history", "weights", *more):
             setattr(p, name, saved[name].astype(np.float64)[None].copy())
-        p.scale = saved["scale"].astype(np.float64).copy()
+        if isinstance(p, Predictor):
+            p.scale = saved["scale"].astype(np.float64).copy()
 
 
 class ReferenceEngine:
@@ -191,7 +202,7 @@ class ReferenceEngine:
 
     def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
         self.config, self.tensors = config, tensors
-        self.predictor = None if config.period else PredictorTables.of(tensors)
+        self.predictor = None if config.period or config.stride else PredictorTables.of(tensors)
         self._input, self._output = Linear(tensors, "frame.input"), Linear(tensors, "frame.output")
         self._dense, self._tree = Linear(tensors, "head.dense"), Linear(tensors, "head.tree")
         self._frame_gru, self._sample_gru = Gru(tensors, "frame.recurrent"), Gru(tensors, "sample.recurrent")
@@ -217,11 +228,13 @@ class ReferenceEngine:
         return token_inputs(codes, self.config.period) if self.config.period else predict_all(codes, self.tensors)
 
     def _frame_step(self, s: ReferenceState) -> None:
-        if s.position and s.predictor:
+        if isinstance(s.predictor, SteeredPredictor):
+            s.predictor.steer(s.given[-self.config.order :])
+        elif s.position and s.predictor:
             s.predictor.update()
         gates = saturate(self._input(s.codes - mulaw.SILENCE) + self._wide["frame.input.bias"])
         if self.config.stride:
-            gates = saturate(gates + s.given.astype(np.int64))
+            gates = saturate(gates + s.given[: len(gates)].astype(np.int64))
         for k, row in enumerate(s.labels):
             gates = saturate(gates + self._wide[f"frame.label.{k}"][row])
         s.frame = self._frame_gru(gates, s.frame)

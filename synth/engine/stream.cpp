@@ -70,7 +70,7 @@ SavedState Stream::save() const {
     to.labels.assign(state.labels, state.labels + model.labels);
     for (int i = 0; i < model.window; ++i)
         to.codes.push_back(static_cast<uint8_t>(state.window[kHop - phase + i] + 128));
-    if (model.stride) to.given = gathered(state.given, model.frame_units, model.frame_padded);
+    to.given = gather_given();
     to.frame.assign(state.frame, state.frame + model.frame_units);
     to.condition = gathered(state.condition, units, model.sample_padded);
     to.sample.assign(state.sample, state.sample + units);
@@ -84,6 +84,7 @@ void Stream::save_predictor(SavedState& to) const {
     to.residual = {static_cast<uint8_t>(state.residual)};
     to.history.assign(p.history + kHop - phase, p.history + kHop - phase + order);
     to.weights.assign(p.weights, p.weights + order);
+    if (network->model.stride) return;
     for (int i = 0; i < order; ++i)
         for (int j = 0; j < order; ++j)
             to.covariance.push_back(p.covariance[std::min(i, j) * order + std::max(i, j)]);
@@ -107,7 +108,7 @@ void Stream::restore(const SavedState& from) {
     std::copy(from.labels.begin(), from.labels.end(), state.labels);
     for (int i = 0; i < model.window; ++i)
         state.window[kHop - state.phase + i] = static_cast<int8_t>(from.codes[i] - 128);
-    if (model.stride) spread(from.given.data(), state.given, model.frame_units, model.frame_padded);
+    spread_given(from.given.data());
     std::copy(from.frame.begin(), from.frame.end(), state.frame);
     spread(from.condition.data(), state.condition, units, model.sample_padded);
     std::copy(from.sample.begin(), from.sample.end(), state.sample);
@@ -120,9 +121,10 @@ void Stream::restore_predictor(const SavedState& from) {
     const int order = network->model.predictor.order;
     state.residual = from.residual[0];
     p = Predictor{};
-    if (state.phase > 0) std::copy_n(from.rows.begin(), order, p.history + kHop);
+    if (state.phase > 0 && !network->model.stride) std::copy_n(from.rows.begin(), order, p.history + kHop);
     std::copy_n(from.history.begin(), order, p.history + kHop - state.phase);
     std::copy(from.weights.begin(), from.weights.end(), p.weights);
+    if (network->model.stride) return;
     for (int i = 0; i < order; ++i)
         for (int j = 0; j < order; ++j) p.covariance[j * order + i] = from.covariance[i * order + j];
     std::copy(from.correlation.begin(), from.correlation.end(), p.correlation);
@@ -132,15 +134,27 @@ void Stream::restore_predictor(const SavedState& from) {
 
 std::vector<int16_t> Stream::given() const {
     const std::lock_guard<std::mutex> guard(mutex);
-    const Model& model = network->model;
-    if (!model.stride) return {};
-    return gathered(state.given, model.frame_units, model.frame_padded);
+    return gather_given();
 }
 
 void Stream::give(const int16_t* given) {
     const std::lock_guard<std::mutex> guard(mutex);
+    spread_given(given);
+}
+
+std::vector<int16_t> Stream::gather_given() const {
     const Model& model = network->model;
-    if (model.stride) spread(given, state.given, model.frame_units, model.frame_padded);
+    if (!model.stride) return {};
+    std::vector<int16_t> found = gathered(state.given, model.frame_units, model.frame_padded);
+    found.insert(found.end(), state.reflections, state.reflections + model.predictor.order);
+    return found;
+}
+
+void Stream::spread_given(const int16_t* given) {
+    const Model& model = network->model;
+    if (!model.stride) return;
+    spread(given, state.given, model.frame_units, model.frame_padded);
+    std::copy_n(given + 3 * model.frame_units, model.predictor.order, state.reflections);
 }
 
 }  // namespace synth

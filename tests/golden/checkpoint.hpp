@@ -13,6 +13,7 @@ struct Checkpoint {
         sizes.frame_units = file.axis("frame.recurrent.weight", 1);
         sizes.sample_units = file.axis("sample.recurrent.weight", 1);
         sizes.head_units = file.axis("head.tree.weight", 1);
+        sizes.order = file.option("order");
         sizes.stride = file.option("stride"), sizes.period = file.option("period");
         sizes.labels = 0;
         while (sizes.labels < synth::kLabels && file.has(label(sizes.labels))) {
@@ -53,7 +54,8 @@ struct Checkpoint {
         tensors.sigmoid = small("table.sigmoid", 24), tensors.tanh = small("table.tanh", 24);
         tensors.probability = file.values<uint32_t>("table.probability", 2048);
         tensors.cost = file.values<uint32_t>("table.cost", 2048);
-        if (!sizes.period) read_predictor();
+        if (!sizes.period && !sizes.stride) read_predictor();
+        if (!sizes.period && sizes.stride) tensors.predictor.order = sizes.order;
     }
 
     void read_predictor() {

@@ -117,7 +117,8 @@ def _predictor(order: int) -> Tensors:
 def tensors(network: str) -> Tensors:
     """All tensors of one of NETWORKS."""
     config, special = NETWORKS[network]
-    made: Tensors = _tables() if config.period else {**_tables(), **_predictor(config.order)}
+    fixed = {**_tables(), **_predictor(config.order)}
+    made: Tensors = {name: fixed[name] for name in fixed.keys() & layout(config).keys()}
     change = _wild if special == "wild" else _tame
     for name, (kind, shape) in layout(config).items():
         if name in made:

@@ -183,6 +183,7 @@ void token_inputs(int period, const std::vector<uint8_t>& codes, std::vector<uin
 
 void predicted(Session& session) {
     const synth::Network& network = *session.network;
+    if (network.model.stride && !network.model.period) return;  // what is predicted depends on what is given
     for (int kind = 0; kind < 3; ++kind) {
         const std::vector<uint8_t> codes = signal(kind, 200);
         std::vector<uint8_t> guesses(codes.size()), residual(codes.size());

@@ -142,6 +142,9 @@ def _far(session: Session) -> None:
 
 
 def _predicted(session: Session) -> None:
+    config = session.engine.config
+    if config.stride and not config.period:
+        return  # what is predicted depends on what is given
     for kind in range(3):
         codes = signal(kind, 200)
         for values in session.engine.predict_codes(codes[None]):

@@ -1,0 +1,189 @@
+"""Runs of `synth train --task vocoder` and `--task planner` to the checkpoint of a voice."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from tqdm import tqdm
+
+from synth import checkpoint, planner_task, vocoder_task
+from synth.config import TrainConfig
+from synth.corpus import Corpus, open_cache
+from synth.data import Row, validation_rows
+from synth.errors import UsageError
+from synth.files import check_output
+from synth.learn import Learner, denormals_flushed
+from synth.mulaw import decode
+from synth.planner_task import VOICE, tokens_of, vocoder_of
+from synth.quantize import quantize, quantize_vocoder
+from synth.runs import RunFolder, without_places
+from synth.sampler import Model
+from synth.voice import Voice
+
+FINE_RATE = 0.3  # of the run's learning rate
+Say = Callable[[str], None]
+
+
+def export(
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    options: dict[str, Any],
+    steps: int | None,
+    noise: float,
+    temperatures: tuple[float, ...] | None,
+    card: dict[str, str] | None,
+    force: bool,
+    quiet: bool,
+    say: Say,
+) -> dict[str, Any]:
+    """`export_vocoder` or `export_planner`, as the run's options say."""
+    if noise:
+        raise UsageError(f"--noise: a run of --task {options['task']} has its own")
+    if options["task"] == "vocoder":
+        return export_vocoder(run, out, steps, card, force, quiet, say)
+    planner, network = temperatures or (1.0, 1.0)
+    return export_planner(run, out, steps, (planner, network), card, force, quiet, say)
+
+
+def export_vocoder(
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    steps: int | None = None,
+    card: dict[str, str] | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Write the voice `out`, which has no planner, from the best weights of `run`; returns its card.
+
+    Encoder and codebooks stay as they are, network and conditioner are fine-tuned with rounded weights. Bits per sample
+    are those of the integer engine that follows the files' own vectors. Raises RunError, CorpusError, OutputError.
+    """
+    check_output(out, force)
+    folder = RunFolder(run)
+    options = folder.options()
+    model, config, vocoder, train = vocoder_task.configs(options)
+    corpus = open_cache(folder.path / "cache")
+    arrays, info = folder.load("best" if (folder.path / "best.safetensors").exists() else "last")
+    torch.manual_seed(config.seed)
+    learner = Learner.around(vocoder_task.Vocoder(model, vocoder))
+    learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
+    learner.network.settle()
+    fine, boss = config.fine_steps if steps is None else steps, Accelerator(cpu=True)
+    gentle = _gentle(config, fine)
+    batches = vocoder_task.batches_of(corpus, config, train, model.hop, config.seed + 1)
+    with denormals_flushed():
+        learner.network.network.quantised = True
+        for step in tqdm(range(fine), desc="fine-tuning", unit="step", disable=True if quiet else None):
+            vocoder_task.learn(learner, gentle, train, batches.batch(step), boss)
+    tensors = quantize(learner.network.network, {})
+    facts = _facts(options, corpus, int(info["step"]), fine, card)
+    voice = Voice(vocoder, quantize_vocoder(learner.network))
+    checkpoint.save(out, model, tensors, facts, voice)
+    facts["bits_per_sample"] = {split: round(bits, 4) for split, bits in _followed(out, corpus).items()}
+    for split, bits in facts["bits_per_sample"].items():
+        say(f"{split}: {bits} bits per sample, led by what it hears")
+    checkpoint.save(out, model, tensors, facts, voice)
+    return facts
+
+
+def export_planner(
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    steps: int | None = None,
+    temperatures: tuple[float, float] = (1.0, 1.0),
+    card: dict[str, str] | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Write the voice `out` from the best weights of the planner `run` and the voice that it plans for.
+
+    `temperatures`: of planner and network, what a temperature of 1 is to stand for. Raises as `export_vocoder`.
+    """
+    check_output(out, force)
+    folder = RunFolder(run)
+    options = folder.options()
+    model, config, train = planner_task.configs(options)
+    corpus = open_cache(folder.path / "cache")
+    found = planner_task.voice_of(folder.path / VOICE)
+    vocoder = vocoder_of(found)
+    arrays, info = folder.load("best" if (folder.path / "best.safetensors").exists() else "last")
+    learner = Learner.of(model, config.seed, torch.device("cpu"))
+    learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
+    fine, boss = config.fine_steps if steps is None else steps, Accelerator(cpu=True)
+    batches = planner_task.batches_of(corpus, config, train, config.seed + 1)
+    with denormals_flushed():
+        learner.network.quantised = True
+        for _ in tqdm(range(fine), desc="fine-tuning", unit="step", disable=True if quiet else None):
+            planner_task.learn(learner, _gentle(config, fine), train, batches, vocoder, boss)
+    assert found.voice is not None
+    tensors = quantize(learner.network, {})
+    voice = dataclasses.replace(found.voice, planner=model, planner_tensors=tensors, temperatures=temperatures)
+    planned = _facts(options, corpus, int(info["step"]), fine, None)
+    facts: dict[str, Any] = {**found.info, **(card or {}), "planner": planned}
+    checkpoint.save(out, found.config, found.tensors, facts, voice)
+    planned["bits_per_token"] = {split: round(bits, 4) for split, bits in _planned(out, corpus).items()}
+    for split, bits in planned["bits_per_token"].items():
+        say(f"{split}: {bits} bits per token")
+    checkpoint.save(out, found.config, found.tensors, facts, voice)
+    return facts
+
+
+def _gentle(config: TrainConfig, fine: int) -> TrainConfig:
+    return dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE)
+
+
+def _facts(
+    options: dict[str, Any], corpus: Corpus, steps: int, fine: int, card: dict[str, str] | None
+) -> dict[str, Any]:
+    return {
+        **(card or {}),
+        "files": len(corpus.split("train")),
+        "seconds_of_audio": round(corpus.size("train") / corpus.rate),
+        "steps": steps,
+        "fine_steps": fine,
+        "given": without_places(options["given"]),
+    }
+
+
+def _rows(corpus: Corpus) -> dict[str, list[Row]]:
+    found = {split: validation_rows(corpus, split) for split in ("validation", "test")}
+    return {split: rows for split, rows in found.items() if rows}
+
+
+def _followed(path: str | os.PathLike[str], corpus: Corpus) -> dict[str, float]:
+    """Bits a sample of the validation and test files along their own vectors, by the integer engine."""
+    model, found = Model(checkpoint.load(path)), {}
+    assert model.guides is not None
+    for split, rows in _rows(corpus).items():
+        total = count = 0
+        for codes, _ in rows:
+            vectors = model.guides.vocoder.exact(model.guides.vocoder.hear(decode(codes)))
+            total += model.follow(vectors, seed=0).force(codes)
+            count += len(codes)
+        found[split] = total / 65536 / count
+    return found
+
+
+def _planned(path: str | os.PathLike[str], corpus: Corpus) -> dict[str, float]:
+    """Bits a token of the validation and test files with their labels, by the integer engine."""
+    model, found = Model(checkpoint.load(path)), {}
+    assert model.guides is not None and model.guides.planner is not None
+    planner = model.guides.planner
+    for split, rows in _rows(corpus).items():
+        total = count = 0
+        for codes, labels in rows:
+            state = planner.state()
+            state.labels = labels
+            tokens = tokens_of(model.guides.vocoder, codes, model.guides.period)
+            total += int(planner.force(state, tokens).astype(np.uint64).sum())
+            count += len(tokens)
+        found[split] = total / 65536 / count
+    return found

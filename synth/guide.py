@@ -1,0 +1,242 @@
+"""What steers a stream of a voice: vectors a token frame ahead of the sound, from tokens, a recording or a planner.
+
+A guide is asked for one conditioning vector after the other. It holds the few frames that the conditioner looks at, so
+a stream may be endless; what it gives depends neither on block sizes nor on pauses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth import engine
+from synth.config import Draw, ModelConfig
+from synth.errors import EngineError, UsageError
+from synth.vocoder import Ints, Vocoder
+from synth.vocoder_config import LOOKAHEAD
+from synth.voice import Tensors, Voice
+
+Changes = list[tuple[int, tuple[int, ...]]]
+"""From which sample on which rows of the label tables are in force."""
+PLANNING = 1
+"""Number of the planner's stream of random numbers; the network's own is 0."""
+
+
+class Source(Protocol):
+    """Where vectors come from."""
+
+    def next(self, frame: int) -> Ints | None:
+        """The 8-bit vector (latent,) of a frame, asked for in order; None from the sound's end on."""
+        ...
+
+    def relabel(self, rows: tuple[int, ...]) -> None: ...
+    def fork(self, seed: int) -> Source: ...
+    def save(self) -> dict[str, NDArray[Any]]: ...
+
+
+class Guide:
+    """Conditioning vectors of one stream, in order."""
+
+    def __init__(self, vocoder: Vocoder, source: Source) -> None:
+        self.vocoder, self.source = vocoder, source
+        self._held = np.zeros((0, vocoder.config.latent), np.int64)
+        self._first = 0  # frame of the first vector that is held
+        self._ended = False
+        self._frame, self._given = -1, np.zeros((0, 0), np.int16)
+
+    @property
+    def part(self) -> int:
+        """Samples that one vector lasts."""
+        return self.vocoder.part
+
+    def given(self, position: int) -> NDArray[np.int16]:
+        """What the frame tier is given from sample `position` on, a multiple of `part`: int16 (given units,)."""
+        frame = position // self.vocoder.hop
+        if frame != self._frame:
+            self._fill(frame + LOOKAHEAD)
+            drop = max(0, frame - LOOKAHEAD - self._first)
+            self._held, self._first = self._held[drop:], self._first + drop
+            self._frame, self._given = frame, self._condition(frame)
+        return self._given[position % self.vocoder.hop // self.part]
+
+    def _fill(self, last: int) -> None:
+        while not self._ended and self._first + len(self._held) <= last:
+            vector = self.source.next(self._first + len(self._held))
+            if vector is None:
+                self._ended = True
+            else:
+                self._held = np.concatenate([self._held, vector[None]])
+
+    def _condition(self, frame: int) -> NDArray[np.int16]:
+        place = frame - self._first
+        if place >= len(self._held):  # past the end: as if nothing were known
+            return np.zeros((self.vocoder.config.parts, self.vocoder.given_units), np.int16)
+        return self.vocoder.condition(self._held, place, place + 1)
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """Everything that `Guides.restored` needs to go on."""
+        numbers = np.array([self._first, int(self._ended)], np.int64)
+        own: dict[str, NDArray[Any]] = {"held": self._held.astype(np.int8), "numbers": numbers}
+        return own | {f"source.{name}": value for name, value in self.source.save().items()}
+
+    def relabel(self, rows: tuple[int, ...]) -> None:
+        """Other label rows, from the next frame that is planned."""
+        self.source.relabel(rows)
+
+    def fork(self, seed: int) -> Guide:
+        """A guide that goes on from here with another seed's draws."""
+        other = Guide(self.vocoder, self.source.fork(seed))
+        other._held, other._first, other._ended = self._held, self._first, self._ended
+        return other
+
+
+class Known:
+    """Vectors that are there from the start: 8-bit (frames, latent)."""
+
+    def __init__(self, vectors: Ints) -> None:
+        self.vectors = vectors
+
+    def next(self, frame: int) -> Ints | None:
+        """The vector of a frame."""
+        return self.vectors[frame] if frame < len(self.vectors) else None
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """The vectors."""
+        return {"vectors": self.vectors.astype(np.int8)}
+
+    def relabel(self, rows: tuple[int, ...]) -> None:
+        """Nothing: what is known does not depend on labels."""
+
+    def fork(self, seed: int) -> Known:
+        """Itself."""
+        return self
+
+
+class Planned:
+    """Tokens that a planner draws, endlessly, after the vectors of a prime.
+
+    `planner`, `state`: its engine and stream; `changes`: from which sample on which label rows are in force.
+    """
+
+    def __init__(self, vocoder: Vocoder, planner: Any, state: Any, draw: Draw) -> None:
+        self.vocoder, self.engine, self.state = vocoder, planner, state
+        self.period: int = planner.config.period
+        self.draw = replace(draw, top_k=256, top_p=1 << 32)
+        self.changes: Changes = []
+        self.prime = np.zeros((0, vocoder.config.latent), np.int64)
+
+    def begin(self, changes: Changes, vectors: Ints, tokens: NDArray[np.uint8]) -> None:
+        """Goes on from a prime's vectors (frames, latent) and tokens (frames, period) under the first labels."""
+        self.changes, self.prime = list(changes), vectors
+        self.state.labels = changes[0][1]
+        if len(tokens):
+            self.engine.force(self.state, np.ascontiguousarray(tokens).reshape(-1))
+
+    def next(self, frame: int) -> Ints:
+        """The vector of a frame: of the prime, or of tokens that are drawn now."""
+        if frame < len(self.prime):
+            return np.asarray(self.prime[frame], np.int64)
+        while self.changes and self.changes[0][0] <= frame * self.vocoder.hop:
+            self.state.labels = self.changes.pop(0)[1]
+        tokens = self.engine.generate(self.state, self.period, self.draw)
+        return np.asarray(self.vocoder.vectors(tokens[None])[0], np.int64)
+
+    def relabel(self, rows: tuple[int, ...]) -> None:
+        """Other label rows, from the next frame that is drawn."""
+        self.changes = [(0, rows)]
+
+    def fork(self, seed: int) -> Planned:
+        """The same with another seed's draws."""
+        saved = self.state.save()
+        words = np.array([seed, saved["seed"][1]], np.uint32)
+        other = Planned(self.vocoder, self.engine, self.engine.restore({**saved, "seed": words}), self.draw)
+        other.changes, other.prime = list(self.changes), self.prime
+        return other
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """The planner's state, how it draws, the prime's vectors and the changes to come."""
+        keys = len(self.engine.config.labels)
+        rows = np.array([[at, *row] for at, row in self.changes], np.int64).reshape(-1, 1 + keys)
+        inverse = np.array([self.draw.inverse_temperature], np.int64)
+        own: dict[str, NDArray[Any]] = {"prime": self.prime.astype(np.int8), "changes": rows, "draw": inverse}
+        return own | {f"state.{name}": value for name, value in self.state.save().items()}
+
+
+class Guides:
+    """Makes the guides of a voice's streams; its engines may be shared by threads."""
+
+    def __init__(self, config: ModelConfig, tensors: Tensors, voice: Voice, prefer: str = "auto") -> None:
+        # the conditioner's curve is the network's
+        self.vocoder = Vocoder(voice.config, config, voice.tensors | {"table.tanh": tensors["table.tanh"]})
+        self.planner = engine.create(voice.planner, voice.planner_tensors, prefer) if voice.planner else None
+        self.temperatures = voice.temperatures
+        self._period = voice.planner.period if voice.planner else 0
+
+    @property
+    def period(self) -> int:
+        """Tokens of a frame that the planner knows; 0 without a planner."""
+        return self._period
+
+    def network_draw(self, draw: Draw) -> Draw:
+        """How the network draws where a person asked for `draw`."""
+        return cooled(draw, self.temperatures[1])
+
+    def planned(self, draw: Draw, seed: int, changes: Changes, prime: NDArray[np.int16] | None) -> Guide:
+        """A guide that plans on its own, from the end of a prime's sound on, where `changes` begin to count."""
+        source = self._planned(draw, seed)
+        vectors, tokens = np.zeros((0, self.vocoder.config.latent), np.int64), np.zeros((0, 0), np.uint8)
+        origin = 0 if prime is None else len(prime)
+        if prime is not None and origin:
+            heard = self.vocoder.hear(prime)
+            whole = max(0, origin // self.vocoder.hop - 1)  # what the last windows hear is not whole
+            vectors = self.vocoder.exact(heard)[:whole]
+            tokens = self.vocoder.tokens(heard[:whole], source.period)
+        source.begin([(0, changes[0][1]), *((origin + at, rows) for at, rows in changes[1:])], vectors, tokens)
+        return Guide(self.vocoder, source)
+
+    def heard(self, samples: NDArray[np.int16]) -> Guide:
+        """A guide along a recording at the model's rate."""
+        return self.known(self.vocoder.exact(self.vocoder.hear(samples)))
+
+    def known(self, vectors: Ints) -> Guide:
+        """A guide along given vectors, 8-bit (frames, latent)."""
+        return Guide(self.vocoder, Known(vectors))
+
+    def restored(self, saved: dict[str, NDArray[Any]]) -> Guide:
+        """The guide that `Guide.save` saved; EngineError when it is damaged or of another voice."""
+        held, numbers = saved["held"], saved["numbers"]
+        vectors = saved["source.vectors"] if "source.vectors" in saved else saved["source.prime"]
+        latent = self.vocoder.config.latent
+        if numbers.shape != (2,) or any(x.ndim != 2 or x.shape[1] != latent for x in (held, vectors)):
+            raise EngineError("saved guide: is of another voice")
+        guide = Guide(self.vocoder, self._source(saved, vectors.astype(np.int64)))
+        guide._held, guide._first, guide._ended = held.astype(np.int64), int(numbers[0]), bool(numbers[1])
+        return guide
+
+    def _source(self, saved: dict[str, NDArray[Any]], vectors: Ints) -> Source:
+        if "source.vectors" in saved:
+            return Known(vectors)
+        if self.planner is None:
+            raise EngineError("saved guide: is of a voice with a planner")
+        prefix = "source.state."
+        state = {name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)}
+        draw = Draw(int(saved["source.draw"][0]))
+        source = Planned(self.vocoder, self.planner, self.planner.restore(state), draw)
+        source.changes = [(int(at), tuple(int(row) for row in rows)) for at, *rows in saved["source.changes"]]
+        source.prime = vectors
+        return source
+
+    def _planned(self, draw: Draw, seed: int) -> Planned:
+        if self.planner is None:
+            raise UsageError("this voice has no planner: it speaks what it is given, by synth vocode or features=...")
+        state = self.planner.state(seed=seed, stream=PLANNING)
+        return Planned(self.vocoder, self.planner, state, cooled(draw, self.temperatures[0]))
+
+
+def cooled(draw: Draw, by: float) -> Draw:
+    """`draw` with its temperature times `by`."""
+    inverse = draw.inverse_temperature
+    return replace(draw, inverse_temperature=inverse and max(1, min(1 << 24, round(inverse / by))))

@@ -1,0 +1,176 @@
+"""The parametric mode of .syn files: the tokens of a voice, coded with its planner, that its network speaks again.
+
+Version 3 of the format: what is kept is what is said and who says it, at 1 to 6 kb/s, not the wave. Everything from the
+tokens to the samples is integer arithmetic, so a file gives the same samples on every machine.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth import tokencode
+from synth.config import Draw
+from synth.errors import CodecError, UsageError
+from synth.header import MAGIC, RATES, varint
+from synth.sampler import Model
+
+VERSION, MODE = 3, 2
+SEGMENT = 1500
+"""Token frames of a segment, 30 seconds: what damage costs; the planner begins anew in each."""
+MOST_BYTES = 1 << 28
+_RATES = 16  # as in the header of the other modes: below this a place in RATES
+_BLOCK = 1 << 12
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a parametric file tells: rate and number of samples, tokens a frame, the digest of the voice's file."""
+
+    rate: int
+    samples: int
+    count: int
+    digest: bytes
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.samples / self.rate
+
+    def pack(self) -> bytes:
+        """The bytes that the file begins with."""
+        rate = RATES.index(self.rate) if self.rate in RATES else self.rate + _RATES
+        numbers = varint(rate) + varint(self.samples) + bytes([self.count])
+        return MAGIC + bytes([VERSION, MODE]) + numbers + self.digest
+
+
+def is_parametric(start: bytes) -> bool:
+    """Whether a file that begins with these bytes, five or more, is of this mode."""
+    return start[:5] == MAGIC + bytes([VERSION, MODE])
+
+
+def encode(model: Model, samples: NDArray[np.int16], bitrate: float) -> tuple[bytes, int]:
+    """A file of int16 samples (n,) at the model's rate, of at most `bitrate` bits a second where that can be.
+
+    Returns it and the tokens a frame that it has: as many as fit. Raises UsageError for a voice without planner.
+    """
+    guides = model.guides
+    if guides is None or guides.planner is None:
+        raise UsageError(f"{model.checkpoint.name}: mode parametric takes a voice with a planner, as speech")
+    most = min(guides.vocoder.config.quantisers, guides.period)
+    tokens = guides.vocoder.tokens(guides.vocoder.hear(samples), most)
+    budget = bitrate * len(samples) / model.sample_rate
+    low, high = 1, most
+    while low < high:  # the most tokens that fit: each more costs more
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _cost(model, tokens[:, :middle]) <= budget else (low, middle - 1)
+    data = _pack(model, samples, tokens[:, :low])
+    while low > 1 and 8 * len(data) > budget:
+        low -= 1
+        data = _pack(model, samples, tokens[:, :low])
+    return data, low
+
+
+def _cost(model: Model, tokens: NDArray[np.uint8]) -> float:
+    assert model.guides is not None
+    pieces = range(0, len(tokens), SEGMENT)
+    return sum(tokencode.bits(model.guides.planner, tokens[at : at + SEGMENT]) for at in pieces)
+
+
+def _pack(model: Model, samples: NDArray[np.int16], tokens: NDArray[np.uint8]) -> bytes:
+    assert model.guides is not None
+    digest = bytes.fromhex(model.checkpoint.sha256)[:8]
+    head = Head(model.sample_rate, len(samples), tokens.shape[1], digest).pack()
+    out = [head]
+    for at in range(0, len(tokens), SEGMENT):
+        coded = tokencode.encode(model.guides.planner, tokens[at : at + SEGMENT])
+        size = b"" if at + SEGMENT >= len(tokens) else varint(len(coded))
+        out += [size + coded, zlib.crc32(head + at.to_bytes(8, "little") + coded).to_bytes(4, "little")]
+    return b"".join(out)
+
+
+class Reader:
+    """A parametric file in memory, its header checked. Raises CodecError with the name."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self.name, self._data = name, data
+        if not is_parametric(data):
+            raise CodecError(f"{name}: is not of mode parametric")
+        self._at = 5
+        rate, samples = self._number(), self._number()
+        rate = RATES[rate] if rate < len(RATES) else rate - _RATES
+        count = self._take(1)[0]
+        self.head = Head(rate, samples, count, self._take(8))
+        self.start = self._at
+        if not 1 <= rate <= 10_000_000 or not 1 <= count <= 16 or not 1 <= samples <= 1 << 40:
+            raise CodecError(f"{name}: its header is damaged: it has what this version does not know")
+
+    def _take(self, count: int) -> bytes:
+        self._at += count
+        if self._at > len(self._data):
+            raise CodecError(f"{self.name}: is cut short")
+        return self._data[self._at - count : self._at]
+
+    def _number(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self._take(1)[0]
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+            if shift > 56:
+                raise CodecError(f"{self.name}: its header is damaged: a number is too long")
+
+    def segments(self, hop: int) -> Iterator[tuple[int, int, bytes | str]]:
+        """First frame, frames and coded bytes of each segment, or what is wrong with it; `hop`: samples a frame."""
+        head = self._data[: self.start]
+        frames, self._at = -(-self.head.samples // hop), self.start
+        for at in range(0, frames, SEGMENT):
+            last = at + SEGMENT >= frames
+            try:
+                size = len(self._data) - 4 - self._at if last else self._number()
+                if size < 0:
+                    raise CodecError(f"{self.name}: is cut short")
+                coded, crc = self._take(size), self._take(4)
+            except CodecError as error:
+                yield at, frames - at, str(error).removeprefix(f"{self.name}: ")
+                return
+            good = crc == zlib.crc32(head + at.to_bytes(8, "little") + coded).to_bytes(4, "little")
+            yield at, min(SEGMENT, frames - at), coded if good else "its checksum is wrong"
+
+
+def tokens_of(reader: Reader, model: Model, salvage: bool = False) -> tuple[NDArray[np.int64], list[str]]:
+    """8-bit vectors (frames, latent) of a file, and what was damaged: silence is in its place with `salvage`."""
+    guides, head = model.guides, reader.head
+    if guides is None or guides.planner is None or model.sample_rate != head.rate:
+        raise CodecError(f"{reader.name}: the voice that it names is none that can decode it")
+    if head.count > min(guides.vocoder.config.quantisers, guides.period):
+        raise CodecError(f"{reader.name}: its header is damaged: its voice has fewer tokens a frame")
+    hop, found, damages = guides.vocoder.hop, [], []
+    for at, frames, coded in reader.segments(hop):
+        if isinstance(coded, bytes):
+            tokens = tokencode.decode(guides.planner, coded, frames, head.count)
+            found.append(guides.vocoder.vectors(tokens))
+            continue
+        first, last = at * hop / head.rate, min(head.samples, (at + frames) * hop) / head.rate
+        text = f"{reader.name}: segment {at // SEGMENT + 1} ({first:.2f} s to {last:.2f} s) is damaged: {coded}"
+        if not salvage:
+            raise CodecError(text)
+        damages.append(f"{text}; silence is in its place")
+        quiet = guides.vocoder.exact(guides.vocoder.hear(np.zeros(hop, np.int16)))
+        found.append(np.repeat(quiet, min(frames, SEGMENT), 0))
+    return np.concatenate(found), damages
+
+
+def spoken(model: Model, vectors: NDArray[np.int64], samples: int, first: int = 0) -> Iterator[NDArray[np.int16]]:
+    """The sound of 8-bit vectors, int16, from sample `first` to `samples`, by blocks."""
+    stream = model.follow(vectors, Draw(), seed=0)
+    for at in range(0, samples, _BLOCK):
+        block = stream.pcm(min(_BLOCK, samples - at))
+        if at + len(block) > first:
+            yield block[max(0, first - at) :]

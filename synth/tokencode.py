@@ -1,0 +1,64 @@
+"""Tokens of a voice to bytes and back: arithmetic coding with the probabilities of the voice's planner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.coding.rangecoder import Decoder, Encoder
+from synth.mulaw import SILENCE
+
+PRECISION = 16
+
+
+def encode(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
+    """The bytes of tokens (frames, count), count at most the planner's period; its other tokens are known as 128."""
+    coder = Encoder()
+    for state, row in _frames(engine, tokens):
+        for token in row:
+            _walk(coder, engine, state, int(token))
+    return coder.finish()
+
+
+def decode(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
+    """The tokens (frames, count) that `encode` made these bytes of; damaged bytes give other tokens."""
+    coder, tokens = Decoder(data), np.zeros((frames, count), np.uint8)
+    for state, row in _frames(engine, tokens):
+        for place in range(count):
+            row[place] = _walk(coder, engine, state, 0)
+    return tokens
+
+
+def bits(engine: Any, tokens: NDArray[np.uint8]) -> float:
+    """What tokens (frames, count) cost under the planner, without coding them."""
+    period = engine.config.period
+    padded = np.full((len(tokens), period), SILENCE, np.uint8)
+    padded[:, : tokens.shape[1]] = tokens
+    costs = engine.force(engine.state(), padded.reshape(-1)).reshape(-1, period)[:, : tokens.shape[1]]
+    return float(costs.sum(dtype=np.uint64)) / 65536
+
+
+def _frames(engine: Any, tokens: NDArray[np.uint8]) -> Any:
+    """The planner's state before each frame, and the frame's row; past what a frame has not, the state moves on."""
+    state = engine.state()
+    rest = np.full(engine.config.period - tokens.shape[1], SILENCE, np.uint8)
+    for row in tokens:
+        yield state, row
+        if len(rest):
+            engine.force(state, rest)
+
+
+def _walk(coder: Encoder | Decoder, engine: Any, state: Any, token: int) -> int:
+    """One token, by the eight decisions of the tree; moves the state past it."""
+    running = [0, *np.cumsum(engine.distribution(state), dtype=np.uint64).tolist()]
+    low, high = 0, 256
+    while high - low > 1:
+        middle = (low + high) // 2
+        whole = running[high] - running[low]
+        share = ((running[high] - running[middle]) << PRECISION) // max(1, whole)
+        upper = coder.code(token >= middle, min(max(share, 1), (1 << PRECISION) - 1))
+        low, high = (middle, high) if upper else (low, middle)
+    engine.force(state, np.array([low], np.uint8))
+    return low

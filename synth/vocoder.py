@@ -1,0 +1,222 @@
+"""The vocoder without torch: sound to vectors and tokens in floats, tokens to what steers the network in integers.
+
+A token frame is 20 ms. The encoder reads log-mel features; residual quantisers (SoundStream, arXiv 2107.03312) name
+each frame by up to 16 tokens of 8 bits; the conditioner, two layers over three frames each and one more, turns the
+quantised vectors into what the network's frame tier is given. From tokens on all is integer arithmetic: the same
+tokens sound the same on every machine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth import mulaw
+from synth.config import ModelConfig
+from synth.engine.reference import Linear, eighth, piecewise, saturate
+from synth.errors import AudioError, CheckpointError, UsageError
+from synth.features import Floats, features
+from synth.vocoder_config import CODES, TAPS, VocoderConfig, features_of, stride_of, token_hop
+
+Tensors = dict[str, NDArray[Any]]
+Ints = NDArray[np.int64]
+BOUND = 3.96875
+"""Vectors are within this."""
+UNIT = 32
+"""Of 1.0 in a vector's 8-bit integers."""
+LEAST, MOST = -16.0, 16.0
+"""What natural logarithms of mel powers plus 1e-6 can be, of waves of full scale 1."""
+PIECE, AROUND = 1000, 4
+"""Token frames that are encoded at once, and those before and after them that are heard along."""
+CENTRE, SPREAD = -6.0, 4.0
+"""Of natural logarithms of mel powers, roughly; the encoder hears them normalised by these."""
+
+
+def normalised(mel: Any) -> Any:
+    """Log-mel features (arrays or tensors) as the encoder's first layer sees them."""
+    return (mel - CENTRE) / SPREAD
+
+
+def mel_of(samples: NDArray[np.int16], config: VocoderConfig, rate: int) -> Floats:
+    """Log-mel features (2 x tokens, mels) of int16 samples (n,) at `rate`, silence after their end.
+
+    The samples are heard through the mu-law codes, as the network hears them.
+    """
+    hop, heard = token_hop(rate), features_of(config, rate)
+    tokens = -(-len(samples) // hop)
+    wave = np.zeros(max(tokens * hop, heard.shortest), np.float32)
+    wave[: len(samples)] = mulaw.decode(mulaw.encode(samples)).astype(np.float32) / 32768
+    return features(wave, heard)[: 2 * tokens]
+
+
+def layout(config: VocoderConfig, model: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """dtype and shape of the tensors that a vocoder has beside its network's."""
+    units, wide, latent = config.encoder_units, config.units, config.latent
+    found: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for name, rows, columns in (
+        ("encoder.0", units, TAPS * config.mels),
+        ("encoder.1", units, 4 * units),
+        ("encoder.2", units, TAPS * units),
+        ("encoder.out", latent, units),
+    ):
+        found[f"vocoder.{name}.weight"], found[f"vocoder.{name}.bias"] = (
+            ("float32", (rows, columns)),
+            ("float32", (rows,)),
+        )
+    found["vocoder.books"] = ("int8", (config.quantisers, CODES, latent))
+    for name, rows, columns in (
+        ("condition.0", wide, TAPS * latent),
+        ("condition.1", wide, TAPS * wide),
+        ("condition.out", config.parts * 3 * model.frame_units, wide),
+        ("reflect", config.parts * model.order, wide),
+    ):
+        found[f"vocoder.{name}.weight"] = ("int8", (rows, columns))
+        found[f"vocoder.{name}.scale"] = ("int16", (rows,))
+        found[f"vocoder.{name}.shift"] = ("int32", (1,))
+    found["vocoder.condition.0.bias"] = found["vocoder.condition.1.bias"] = ("int16", (wide,))
+    found["vocoder.reflect.bias"] = ("int16", (config.parts * model.order,))
+    return found
+
+
+def _gelu(x: Floats) -> Floats:
+    return np.float32(0.5) * x * (1 + np.tanh(np.float32(0.7978845608) * (x + np.float32(0.044715) * x**3)))
+
+
+def _around(x: NDArray[Any], taps: int, step: int = 1) -> NDArray[Any]:
+    """(time / step, taps x columns): every `step`-th place with its neighbours in the order of time, zeros outside."""
+    padded = np.pad(x, (((taps - 1) // 2, taps // 2), (0, 0)))
+    return np.concatenate([padded[k : k + len(x) : step] for k in range(taps)], 1)
+
+
+class Vocoder:
+    """Encoder, quantisers and conditioner of a checkpoint; may be shared by threads."""
+
+    def __init__(self, config: VocoderConfig, model: ModelConfig, tensors: Tensors) -> None:
+        self.config, self.rate = config, model.sample_rate
+        self.hop = token_hop(model.sample_rate)
+        self.part = stride_of(config, model) * model.hop
+        self.given_units = 3 * model.frame_units + model.order
+        self._floats = {name: tensors[name] for name in tensors if name.startswith("vocoder.encoder.")}
+        self.books = tensors["vocoder.books"].astype(np.int64)
+        names = ("condition.0", "condition.1", "condition.out", "reflect")
+        self._layers = [Linear(tensors, f"vocoder.{name}") for name in names]
+        self._biases = [tensors[f"vocoder.{name}.bias"].astype(np.int64) for name in (*names[:2], names[3])]
+        self._tanh = tensors["table.tanh"].astype(np.int64)
+
+    def _layer(self, name: str, x: Floats) -> Floats:
+        weight, bias = (self._floats[f"vocoder.encoder.{name}.{part}"] for part in ("weight", "bias"))
+        found: Floats = x @ weight.T + bias
+        return found
+
+    def encode(self, mel: Floats) -> Floats:
+        """Vectors (tokens, latent) of log-mel features (2 x tokens, mels)."""
+        x = _gelu(self._layer("0", _around(normalised(mel).astype(np.float32), TAPS)))
+        x = _gelu(self._layer("1", _around(x, 4, 2)))
+        x = x + _gelu(self._layer("2", _around(x, TAPS)))
+        found: Floats = np.float32(BOUND) * np.tanh(self._layer("out", x) / np.float32(BOUND))
+        return found
+
+    def hear(self, samples: NDArray[np.int16]) -> Floats:
+        """`encode` of int16 samples (n,) at the model's rate, in pieces; AudioError when there are none."""
+        if not len(samples):
+            raise AudioError("has no samples")
+        found, piece, around = [], PIECE * self.hop, AROUND * self.hop
+        for start in range(0, len(samples), piece):
+            low = max(0, start - around)
+            vectors = self.encode(mel_of(samples[low : start + piece + around], self.config, self.rate))
+            found.append(vectors[(start - low) // self.hop :][:PIECE])
+        return np.concatenate(found)
+
+    def tokens(self, vectors: Floats, count: int | None = None) -> NDArray[np.uint8]:
+        """The first `count` tokens of each vector (tokens, latent): uint8 (tokens, count)."""
+        left = np.rint(vectors * UNIT).astype(np.int64)
+        found = np.empty((len(vectors), self.config.quantisers if count is None else count), np.uint8)
+        for q in range(found.shape[1]):
+            book = self.books[q]
+            # exact in doubles: ties go to the first code on every machine
+            distance = (book * book).sum(1) - 2.0 * (left.astype(np.float64) @ book.T.astype(np.float64))
+            found[:, q] = distance.argmin(1)
+            left = left - book[found[:, q]]
+        return found
+
+    def vectors(self, tokens: NDArray[np.uint8]) -> Ints:
+        """8-bit vectors (frames, latent) that tokens (frames, count) stand for; UsageError for a wrong shape."""
+        if tokens.ndim != 2 or not 0 <= tokens.shape[1] <= self.config.quantisers:
+            raise UsageError(f"tokens of shape {list(tokens.shape)}: must be [frames, 1 to {self.config.quantisers}]")
+        total = np.zeros((len(tokens), self.config.latent), np.int64)
+        for q in range(tokens.shape[1]):
+            total += self.books[q][tokens[:, q]]
+        return np.clip(total, -127, 127)
+
+    def exact(self, vectors: Floats) -> Ints:
+        """Vectors that were not quantised by tokens, as the conditioner takes them: 8-bit (frames, latent)."""
+        return np.clip(np.rint(vectors * UNIT), -127, 127).astype(np.int64)
+
+    def inexact(self, vectors: Ints) -> Floats:
+        """8-bit vectors as `encode` gives them."""
+        return (vectors / UNIT).astype(np.float32)
+
+    def condition(self, vectors: Ints, first: int = 0, last: int | None = None) -> NDArray[np.int16]:
+        """What the network is given in frames `first` to `last` of 8-bit vectors (frames, latent).
+
+        int16 ((last - first) x parts, given units): for the frame tier's gates, and the linear predictor's reflection
+        coefficients. Hidden values before the first frame and after the last are 0;
+        a slice that begins TAPS + 1 frames earlier and ends LOOKAHEAD frames later gives the same.
+        """
+        last = len(vectors) if last is None else last
+        low, high = max(0, first - 1), min(len(vectors), last + 1)
+        hidden = self._hidden(0, self._cut(vectors, low - 1, high + 1))[1 : 1 + high - low]
+        hidden = self._hidden(1, self._cut(hidden, first - 1 - low, last + 1 - low))[1:-1]
+        parts = (last - first) * self.config.parts
+        gates = self._product(2, hidden).reshape(parts, -1)
+        reflections = self._curve(saturate(self._product(3, hidden) + self._biases[2])).reshape(parts, -1)
+        return np.concatenate([gates, reflections], 1).astype(np.int16)
+
+    @staticmethod
+    def _cut(x: Ints, first: int, last: int) -> Ints:
+        """Rows `first` to `last`, zeros where there are none."""
+        inside = x[max(0, first) : max(0, last)]
+        return np.pad(inside, ((max(0, -first), last - first - len(inside) - max(0, -first)), (0, 0)))
+
+    def _hidden(self, place: int, x: Ints) -> Ints:
+        return eighth(self._curve(saturate(self._product(place, _around(x, TAPS)) + self._biases[place])))
+
+    def _curve(self, x: Ints) -> Ints:
+        y, positive = piecewise(x, self._tanh, 9)
+        return np.where(positive, y, -y)
+
+    def _product(self, place: int, x: Ints) -> Ints:
+        layer = self._layers[place]
+        # whole numbers below 2^53: exact in doubles, in any order
+        total = (x.astype(np.float64) @ layer.weight.T.astype(np.float64)).astype(np.int64)
+        rounded = saturate((total + ((1 << layer.shift) >> 1)) >> layer.shift)
+        return saturate((rounded * layer.scale + 16384) >> 15)
+
+
+def checked(mel: NDArray[Any], bands: int, name: str = "features") -> NDArray[np.float32]:
+    """Log-mel features as float32 (even count, bands); AudioError when shape, type or range are wrong."""
+    if mel.ndim != 2 or mel.shape[1] != bands or not len(mel) or mel.dtype.kind != "f":
+        raise AudioError(f"{name}: is {mel.dtype}{list(mel.shape)}, must be floats [frames, {bands}], 10 ms a frame")
+    if not np.isfinite(mel).all() or mel.min() < LEAST or mel.max() > MOST:
+        raise AudioError(f"{name}: must be finite natural logarithms of mel powers plus 1e-6, {LEAST:g} to {MOST:g}")
+    return np.concatenate([mel, mel[-1:]])[: len(mel) + len(mel) % 2].astype(np.float32)
+
+
+def check(config: VocoderConfig, model: ModelConfig, tensors: Tensors) -> None:
+    """CheckpointError when a tensor of a vocoder is missing or of another type, shape or range."""
+    for name, (kind, shape) in layout(config, model).items():
+        if name not in tensors:
+            raise CheckpointError(f"tensor {name} is missing")
+        tensor = tensors[name]
+        if tensor.dtype != np.dtype(kind) or tensor.shape != shape:
+            raise CheckpointError(f"tensor {name} is {tensor.dtype}{list(tensor.shape)}, must be {kind}{list(shape)}")
+        if kind == "float32" and not np.all(np.isfinite(tensor)):
+            raise CheckpointError(f"tensor {name} holds a number that is not finite")
+        if name.endswith((".weight", ".books")) and kind == "int8" and tensor.min() < -127:
+            raise CheckpointError(f"tensor {name}: values must be -127 to 127")
+        if name.endswith(".scale") and tensor.min() < 0:
+            raise CheckpointError(f"tensor {name}: scales must be 0 or more")
+        if name.endswith(".shift") and not 0 <= int(tensor[0]) <= 12:
+            raise CheckpointError(f"tensor {name}: the shift must be 0 to 12")

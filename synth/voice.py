@@ -1,0 +1,94 @@
+"""What a checkpoint has beside its network when it is a voice: a vocoder, and a planner where it has one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from synth import vocoder
+from synth.config import ModelConfig
+from synth.engine import layout
+from synth.errors import CheckpointError, UsageError
+from synth.vocoder_config import VocoderConfig, stride_of
+
+Tensors = dict[str, NDArray[Any]]
+PARTS = ("vocoder.", "planner.")
+"""How the names of its tensors begin."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Encoder, quantisers and conditioner (`config`, `tensors`); `planner`: a network over tokens, or None.
+
+    `temperatures`: of planner and network, what a temperature of 1 stands for; chosen on validation files.
+    """
+
+    config: VocoderConfig
+    tensors: Tensors
+    planner: ModelConfig | None = None
+    planner_tensors: Tensors = field(default_factory=dict)
+    temperatures: tuple[float, float] = (1.0, 1.0)
+
+    def to_json(self) -> dict[str, Any]:
+        """What a checkpoint's config says of it."""
+        return {
+            "vocoder": self.config.to_json(),
+            "planner": self.planner.to_json() if self.planner else None,
+            "temperatures": list(self.temperatures),
+        }
+
+    def named(self) -> Tensors:
+        """All its tensors, under the names that they have in a file."""
+        return self.tensors | {f"planner.{name}": tensor for name, tensor in self.planner_tensors.items()}
+
+
+def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> Voice:
+    """The voice around `model` that a file's config and tensors describe; CheckpointError says what is wrong."""
+    try:
+        if set(config) != {"vocoder", "planner", "temperatures"}:
+            raise UsageError("voice: its names are not the known ones")
+        sizes = VocoderConfig.from_json(config["vocoder"])
+        planner = None if config["planner"] is None else ModelConfig.from_json(config["planner"])
+        warm = tuple(float(value) for value in config["temperatures"])
+        if len(warm) != 2 or not all(0.05 <= value <= 4 for value in warm):
+            raise UsageError("voice: temperatures must be two numbers from 0.05 to 4")
+    except (TypeError, ValueError, UsageError) as error:
+        raise CheckpointError(f"its config can't be used ({error})") from None
+    own = {name: tensor for name, tensor in tensors.items() if name.startswith("vocoder.")}
+    planned = {name.removeprefix("planner."): t for name, t in tensors.items() if name.startswith("planner.")}
+    found = Voice(sizes, own, planner, planned, (warm[0], warm[1]))
+    check(model, found)
+    return found
+
+
+def check(model: ModelConfig, voice: Voice) -> None:
+    """CheckpointError when the parts do not fit each other, or a tensor its place."""
+    try:
+        fits = model.stride == stride_of(voice.config, model)
+    except UsageError as error:
+        raise CheckpointError(str(error)) from None
+    if not fits:
+        raise CheckpointError(f"its network takes a vector every {model.stride} frames, its vocoder gives others")
+    vocoder.check(voice.config, model, voice.tensors)
+    planner = voice.planner
+    if planner is None:
+        if voice.planner_tensors:
+            raise CheckpointError("has tensors of a planner, but its config has none")
+        return
+    if not 1 <= planner.period or planner.labels != model.labels:
+        raise CheckpointError("its planner must be a network over tokens with the labels of its network")
+    try:
+        layout.check(planner, voice.planner_tensors)
+    except CheckpointError as error:
+        raise CheckpointError(f"planner: {error}") from None
+
+
+def split(tensors: Tensors) -> tuple[Tensors, Tensors]:
+    """The network's tensors, and those of a voice."""
+    parts = {name: tensor for name, tensor in tensors.items() if name.startswith(PARTS)}
+    return {name: tensor for name, tensor in tensors.items() if name not in parts}, parts
+
+
+__all__ = ["Voice", "check", "read", "split"]
