@@ -52,14 +52,21 @@ class Plain:
         self.t: dict[str, Any] = {name: tensor.tolist() for name, tensor in tensors.items()}
         self.seed, self.stream, self.position = seed, stream, 0
         self.labels = [0] * len(config.labels)
+        self.given = [0] * (3 * config.frame_units)  # then the reflections, where the predictor is steered
+        self.given += [0] * (0 if config.period else config.order)
         self.codes = [128] * config.window  # newest first
         self.residual = 128
         self.frame = [0] * config.frame_units
         self.sample = [0] * config.sample_units
         self.condition = [0] * (3 * config.sample_units)
+        if config.period:
+            return
         n = config.order
+        self.x, self.w = [0.0] * n, [0.0] * n
+        if config.stride:
+            return
         prior = self.t["predictor.ridge"][0]
-        self.x, self.w = [0.0] * n, list(self.t["predictor.start"])
+        self.w = list(self.t["predictor.start"])
         self.a = [[prior if i == j else 0.0 for j in range(n)] for i in range(n)]
         self.b = [prior * start for start in self.w]
         self.s = 16.0
@@ -97,24 +104,34 @@ class Plain:
             new.append(adds(mulhrs(z, h[u]), mulhrs(32767 - z, n)))
         return new
 
+    def inputs(self) -> tuple[int, int, int]:
+        """The predicted sample and the codes of what is predicted and of the residual."""
+        if self.config.period:
+            return 0, self.codes[self.config.period - 1], self.position % self.config.period
+        p = self.predict()
+        return p, encode(p), self.residual
+
     def begin(self) -> tuple[int, list[int]]:
         """The predicted sample, and the hidden layer (0 to 127) for the next sample."""
         t = self.t
         if self.position % 16 == 0:
-            if self.position:
+            if self.config.stride and not self.config.period:
+                self._steer()
+            elif self.position and not self.config.period:
                 self._update()
             x8 = [code - 128 for code in self.codes]
             gx = [adds(self.linear("frame.input", x8, k), bias) for k, bias in enumerate(t["frame.input.bias"])]
+            if self.config.stride:
+                gx = [adds(value, add) for value, add in zip(gx, self.given[: len(gx)], strict=True)]
             for key, row in enumerate(self.labels):
                 gx = [adds(value, add) for value, add in zip(gx, t[f"frame.label.{key}"][row], strict=True)]
             self.frame = self.gru("frame.recurrent", gx, self.frame)
             f8 = [to8(value) for value in self.frame]
             bias = t["frame.output.bias"]
             self.condition = [adds(self.linear("frame.output", f8, k), bias[k]) for k in range(len(bias))]
-        p = self.predict()
-        pc = encode(p)
+        p, pc, rc = self.inputs()
         gx = self.condition
-        for name, row in (("code", self.codes[0]), ("predicted", pc), ("residual", self.residual)):
+        for name, row in (("code", self.codes[0]), ("predicted", pc), ("residual", rc)):
             gx = [adds(value, add) for value, add in zip(gx, t[f"sample.{name}"][row], strict=True)]
         self.sample = self.gru("sample.recurrent", gx, self.sample)
         h8 = [to8(value) for value in self.sample]
@@ -134,11 +151,12 @@ class Plain:
         return logit if inverse == 4096 else sat((logit * inverse) >> 12)
 
     def take(self, p: int, code: int) -> None:
-        x = int(mulaw.DECODE[code])
-        e = x - p
-        self.push(float(x), float(e))
+        if not self.config.period:
+            x = int(mulaw.DECODE[code])
+            e = x - p
+            self.push(float(x), float(e))
+            self.residual = encode(sat(e))
         self.codes = [code, *self.codes[:-1]]
-        self.residual = encode(sat(e))
         self.position += 1
 
     def cost(self, code: int) -> int:
@@ -192,7 +210,17 @@ class Plain:
         f = math.floor(v[0] + 0.5)
         return max(-32768, min(32767, f))
 
+    def _steer(self) -> None:
+        """Levinson's step up from the reflections."""
+        self.w = []
+        for reflection in self.given[3 * self.config.frame_units :]:
+            k = reflection / 32768
+            self.w = [a - k * b for a, b in zip(self.w, reversed(self.w), strict=True)] + [k]
+
     def push(self, x: float, e: float) -> None:
+        if self.config.stride:
+            self.x = [x, *self.x[:-1]]
+            return
         self.s = self.s + (abs(e) - self.s) * 0.0625
         self.taken.append((self.x, x, self.t["predictor.powers"][self.position % 16] / (self.s + 1.0)))
         self.x = [x, *self.x[:-1]]
@@ -253,20 +281,32 @@ def choose(weights: list[int], top_k: int, top_p: int, word: int) -> int:
 
 def saved(plain: Plain) -> dict[str, NDArray[Any]]:
     """What an engine's `save` gives of the same state."""
+    arrays = {
+        "position": np.array([plain.position], np.uint64),
+        "seed": np.array([plain.seed, plain.stream], np.uint32),
+        "labels": np.array(plain.labels, np.int32),
+        "codes": np.array(plain.codes, np.uint8),
+        "frame": np.array(plain.frame, np.int16),
+        "condition": np.array(plain.condition, np.int16),
+        "sample": np.array(plain.sample, np.int16),
+    }
+    if plain.config.stride:
+        arrays["given"] = np.array(plain.given, np.int16)
+    return arrays if plain.config.period else {**arrays, **saved_predictor(plain)}
+
+
+def saved_predictor(plain: Plain) -> dict[str, NDArray[Any]]:
+    """The predictor's part of that."""
+    residual = {"residual": np.array([plain.residual], np.uint8)}
+    if plain.config.stride:
+        return {**residual, "history": np.array(plain.x), "weights": np.array(plain.w)}
     n = plain.config.order
     whole = [[plain.a[max(i, j)][min(i, j)] for j in range(n)] for i in range(n)]
     rows, targets, gains = np.zeros((16, n)), np.zeros(16), np.zeros(16)
     for k, (xs, y, g) in enumerate(plain.taken):
         rows[k], targets[k], gains[k] = xs, y, g
     return {
-        "position": np.array([plain.position], np.uint64),
-        "seed": np.array([plain.seed, plain.stream], np.uint32),
-        "labels": np.array(plain.labels, np.int32),
-        "codes": np.array(plain.codes, np.uint8),
-        "residual": np.array([plain.residual], np.uint8),
-        "frame": np.array(plain.frame, np.int16),
-        "condition": np.array(plain.condition, np.int16),
-        "sample": np.array(plain.sample, np.int16),
+        **residual,
         "history": np.array(plain.x),
         "weights": np.array(plain.w),
         "covariance": np.array(whole),

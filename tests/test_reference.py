@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from synth.engine.reference import ReferenceEngine
 
 LABELS = (("digit", ("0", "1", "2")), ("speaker", ("a", "b")))
 CONFIG = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
+GIVEN = dataclasses.replace(CONFIG, frame_units=32, stride=1)
+TOKENS = dataclasses.replace(CONFIG, period=8)
+BOTH = ModelConfig(8000, frame_units=16, sample_units=32, head_units=16, stride=64, period=16)
 WIDE = ModelConfig(8000, window=64, frame_units=32, sample_units=48, head_units=32, order=32, decay=0.998)
 
 Tensors = dict[str, NDArray[Any]]
@@ -54,6 +58,12 @@ def equal_states(found: dict[str, NDArray[Any]], expected: dict[str, NDArray[Any
         (CONFIG, 6, True, Draw.of(0.9, top_p=0.8)),
         (WIDE, 7, False, Draw.of(1, 40, 0.95)),
         (WIDE, 8, True, Draw()),
+        (GIVEN, 9, False, Draw()),
+        (GIVEN, 10, True, Draw.of(0.8)),
+        (TOKENS, 11, False, Draw()),
+        (TOKENS, 12, True, Draw.of(1.2, 30)),
+        (BOTH, 13, False, Draw()),
+        (BOTH, 14, True, Draw()),
     ],
 )
 def test_equals_the_specification_bit_for_bit_states_included(
@@ -64,7 +74,11 @@ def test_equals_the_specification_bit_for_bit_states_included(
     state = reference.state(seed, 5)
     if config.labels:
         state.labels, plain.labels = (2, 1), [2, 1]
-    given = np.random.default_rng(seed).integers(0, 256, 21).astype(np.uint8)
+    random = np.random.default_rng(seed)
+    if config.stride:
+        state.given = random.integers(-32768, 32768, len(state.given)).astype(np.int16)
+        plain.given = state.given.tolist()
+    given = random.integers(0, 256, 21).astype(np.uint8)
     assert reference.force(state, given).tolist() == [plain.cost(int(code)) for code in given]
     equal_states(state.save(), saved(plain))
     codes = reference.generate(state, 30, draw).tolist()

@@ -6,13 +6,15 @@
 #include "engine.hpp"
 #include "safetensors.hpp"
 
-// A checkpoint's tensors and sizes (from the tensors' shapes).
+// A checkpoint's tensors and sizes (from the tensors' shapes, or the config where these don't tell).
 struct Checkpoint {
     explicit Checkpoint(const std::string& path) : file(path) {
         sizes.window = file.axis("frame.input.weight", 1);
         sizes.frame_units = file.axis("frame.recurrent.weight", 1);
         sizes.sample_units = file.axis("sample.recurrent.weight", 1);
         sizes.head_units = file.axis("head.tree.weight", 1);
+        sizes.order = file.option("order");
+        sizes.stride = file.option("stride"), sizes.period = file.option("period");
         sizes.labels = 0;
         while (sizes.labels < synth::kLabels && file.has(label(sizes.labels))) {
             sizes.label_values[sizes.labels] = file.axis(label(sizes.labels), 0) - 1;
@@ -52,6 +54,11 @@ struct Checkpoint {
         tensors.sigmoid = small("table.sigmoid", 24), tensors.tanh = small("table.tanh", 24);
         tensors.probability = file.values<uint32_t>("table.probability", 2048);
         tensors.cost = file.values<uint32_t>("table.cost", 2048);
+        if (!sizes.period && !sizes.stride) read_predictor();
+        if (!sizes.period && sizes.stride) tensors.predictor.order = sizes.order;
+    }
+
+    void read_predictor() {
         synth::PredictorWeights& predictor = tensors.predictor;
         predictor.order = file.axis("predictor.start", 0);
         if (predictor.order != 16 && predictor.order != 32) throw std::runtime_error("predictor.start: wrong shape");

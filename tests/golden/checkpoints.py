@@ -34,6 +34,10 @@ NETWORKS: dict[str, tuple[ModelConfig, str]] = {
     "wilder": (ModelConfig(8000, 16, 64, 48, 80, 64, 32, labels=LABELS[1:]), "wild"),
     "sparse": (ModelConfig(8000, 16, 32, 64, 96, 32, 16, labels=LABELS), "sparse"),
     "sparser": (ModelConfig(8000, 16, 32, 48, 112, 16, 32), "sparse"),
+    "given": (ModelConfig(8000, 16, 32, 48, 64, 32, 16, labels=LABELS, stride=2), "wild"),
+    "steered": (ModelConfig(8000, 16, 32, 80, 48, 32, 32, stride=1), ""),
+    "tokens": (ModelConfig(8000, 16, 64, 64, 48, 64, labels=LABELS[:1], period=8), ""),
+    "token": (ModelConfig(8000, 16, 16, 80, 112, 32, stride=64, period=1), "sparse"),
 }
 
 
@@ -56,9 +60,10 @@ def _tame(name: str, kind: str, values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _wild(name: str, kind: str, values: NDArray[np.int64]) -> NDArray[np.int64]:
     """Whole ranges, with rows of the largest weights and many extremes: nearly all that can saturate does."""
-    if name in ("wild head.tree.scale", "wild head.tree.bias"):
+    network, _, tensor = name.partition(" ")
+    if network != "wilder" and tensor in ("head.tree.scale", "head.tree.bias"):
         return values % 1024  # codes that vary; those of "wilder" hardly do
-    if name == "wild head.tree.shift":
+    if network != "wilder" and tensor == "head.tree.shift":
         return values % 2 + 3
     if kind == "int8":
         values = values % 255 - 127
@@ -112,7 +117,8 @@ def _predictor(order: int) -> Tensors:
 def tensors(network: str) -> Tensors:
     """All tensors of one of NETWORKS."""
     config, special = NETWORKS[network]
-    made: Tensors = {**_tables(), **_predictor(config.order)}
+    fixed = {**_tables(), **_predictor(config.order)}
+    made: Tensors = {name: fixed[name] for name in fixed.keys() & layout(config).keys()}
     change = _wild if special == "wild" else _tame
     for name, (kind, shape) in layout(config).items():
         if name in made:

@@ -44,11 +44,14 @@ class Session {
     void labels(int turn) {
         for (int key = 0; key < network->model.labels; ++key)
             stream->state.labels[key] = (turn + key) % (network->model.label_values[key] + 1);
+        std::vector<int16_t> given = stream->given();
+        for (int i = 0; i < static_cast<int>(given.size()); ++i)
+            given[i] = static_cast<int16_t>(((turn * 7919 + i * 1543) % 65536 - 32768) >> i % 8);
+        stream->give(given.data());
     }
     void keep() {
         synth::SavedState saved = stream->save();
-        saved.each(network->model.predictor.order,
-                   [&](const char* name, const auto& values, int) { add(name, values); });
+        saved.each(network->model, [&](const char* name, const auto& values, int) { add(name, values); });
     }
     void generate(size_t count, const DrawOptions& draw) {
         std::vector<uint8_t> codes(count), others(count);
@@ -169,12 +172,26 @@ void far(Session& session) {
     session.generate(20, kPlain);
 }
 
+// What predict_codes gives of samples, for codes that are tokens.
+void token_inputs(int period, const std::vector<uint8_t>& codes, std::vector<uint8_t>& guesses,
+                  std::vector<uint8_t>& residual) {
+    for (int i = 0; i < static_cast<int>(codes.size()); ++i) {
+        guesses[i] = i < period ? 128 : codes[i - period];
+        residual[i] = static_cast<uint8_t>(i % period);
+    }
+}
+
 void predicted(Session& session) {
     const synth::Network& network = *session.network;
+    if (network.model.stride && !network.model.period) return;  // what is predicted depends on what is given
     for (int kind = 0; kind < 3; ++kind) {
         const std::vector<uint8_t> codes = signal(kind, 200);
         std::vector<uint8_t> guesses(codes.size()), residual(codes.size());
-        network.api.predict_codes(network.model.predictor, codes.data(), guesses.data(), residual.data(), codes.size());
+        if (network.model.period)
+            token_inputs(network.model.period, codes, guesses, residual);
+        else
+            network.api.predict_codes(network.model.predictor, codes.data(), guesses.data(), residual.data(),
+                                      codes.size());
         session.add("predicted", guesses);
         session.add("predicted", residual);
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -86,9 +87,16 @@ class Safetensors {
                     entry.offsets = json.numbers();
                 else
                     entry.type = json.text();
+                if (name == "__metadata__" && key == "config") config_ = entry.type;
             });
             if (name != "__metadata__") entries_[name] = entry;
         });
+    }
+
+    // A number of the network's config; 0 where it is left out.
+    int option(const std::string& name) const {
+        const size_t at = config_.find("\"" + name + "\": ");
+        return at == std::string::npos ? 0 : std::atoi(config_.c_str() + at + name.size() + 4);
     }
 
     bool has(const std::string& name) const { return entries_.count(name) != 0; }
@@ -144,6 +152,7 @@ class Safetensors {
     }
 
     std::vector<char> bytes_;
+    std::string config_;
     uint64_t start_ = 0;
     std::map<std::string, Entry> entries_;
     std::vector<std::shared_ptr<void>> owned_;

@@ -35,9 +35,12 @@ class Session:
         self.hash.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())
 
     def labels(self, turn: int) -> None:
-        """Set each label to a value that depends on `turn`; 0 (none) is among them."""
+        """Set each label to a value that depends on `turn`, 0 (none) is among them, and the conditioning vector."""
         known = [len(values) for _, values in self.engine.config.labels]
         self.state.labels = tuple((turn + key) % (count + 1) for key, count in enumerate(known))
+        place = np.arange(len(self.state.given))
+        mixed = (turn * 7919 + place * 1543) % 65536 - 32768
+        self.state.given = (mixed >> place % 8).astype(np.int16)  # of all sizes
 
     def keep(self) -> None:
         """Hash the state."""
@@ -139,6 +142,9 @@ def _far(session: Session) -> None:
 
 
 def _predicted(session: Session) -> None:
+    config = session.engine.config
+    if config.stride and not config.period:
+        return  # what is predicted depends on what is given
     for kind in range(3):
         codes = signal(kind, 200)
         for values in session.engine.predict_codes(codes[None]):
