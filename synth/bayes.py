@@ -78,7 +78,8 @@ def log_probabilities(
 
 
 def check_labels(model: Model) -> None:
-    """UsageError for a model that was trained without labels."""
+    """UsageError for a model that was trained without labels, or is a voice."""
+    model.check_scores()
     if not model.checkpoint.config.labels:
         name = model.checkpoint.name
         raise UsageError(f"-c {name}: was trained without labels and can't tell any; give another checkpoint")

@@ -100,6 +100,7 @@ def score(options: Namespace, console: Console) -> Report:
         raise UsageError(f"--label {key}: takes one value here, it holds for the whole file")
     places.given_twice(options.audio)
     model = sampler.load(options.checkpoint, options.engine)
+    model.check_scores()
     model.plan(single, None)
     if options.labels and single:
         raise UsageError("--label and --labels: give one of them")
@@ -150,7 +151,9 @@ def vocode(options: Namespace, console: Console) -> Report:
     data = vocoding.vocode(request, console.progress)
     file = data["files"][0]
     line = f"{file['path']}: {data['seconds']:.2f} s with {data['checkpoint']}, seed {file['seed']}"
-    return Report(data, [line], [], options.out == "-")
+    if not options.json:
+        console.say(line)
+    return Report(data, [], [], options.out == "-")
 
 
 def classify(options: Namespace, console: Console) -> Report:

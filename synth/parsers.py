@@ -6,7 +6,7 @@ from typing import Any
 
 from synth import options as opt
 
-COMMANDS = ("train", "export", "info", "score", "vocode", "classify", "evaluate", "bench")
+COMMANDS: tuple[str, ...] = ("train", "export", "info", "score", "vocode", "classify", "evaluate", "bench")
 COMMANDS += ("compress", "decompress", "verify")
 
 

@@ -54,8 +54,9 @@ def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> Voice:
         warm = tuple(float(value) for value in config["temperatures"])
         if len(warm) != 2 or not all(0.05 <= value <= 4 for value in warm):
             raise UsageError("voice: temperatures must be two numbers from 0.05 to 4")
-    except (TypeError, ValueError, UsageError) as error:
-        raise CheckpointError(f"its config can't be used ({error})") from None
+    except (TypeError, ValueError, OverflowError, UsageError) as error:
+        text = " ".join(str(error).split())[:200]  # one line of what a stranger's file may have put into it
+        raise CheckpointError(f"its config can't be used ({text})") from None
     own = {name: tensor for name, tensor in tensors.items() if name.startswith("vocoder.")}
     planned = {name.removeprefix("planner."): t for name, t in tensors.items() if name.startswith("planner.")}
     found = Voice(sizes, own, planner, planned, (warm[0], warm[1]))
@@ -77,8 +78,10 @@ def check(model: ModelConfig, voice: Voice) -> None:
         if voice.planner_tensors:
             raise CheckpointError("has tensors of a planner, but its config has none")
         return
-    if not 1 <= planner.period or planner.labels != model.labels:
+    if not planner.period or planner.stride or planner.labels != model.labels:
         raise CheckpointError("its planner must be a network over tokens with the labels of its network")
+    if planner.period > voice.config.quantisers:
+        raise CheckpointError(f"its planner has {planner.period} tokens a frame, its vocoder {voice.config.quantisers}")
     try:
         layout.check(planner, voice.planner_tensors)
     except CheckpointError as error:
