@@ -35,10 +35,11 @@ def planner(period: int = 2) -> ModelConfig:
 
 
 def uneven(config: ModelConfig, seed: int) -> networks.Tensors:
-    """Random tensors of a network in which no branch is certain, but most are uneven."""
+    """Random tensors of a network in which no code is certain, and much depends on what it is told and has said."""
     tensors = networks.random_tensors(config, seed)
-    tensors["head.tree.shift"][:], tensors["head.tree.scale"][1:] = 5, 16384
-    tensors["head.tree.bias"][1:] = np.random.default_rng(seed).normal(0, 1500, 255)
+    tensors["head.tree.shift"][:], tensors["head.tree.scale"][1:] = 3, 30000
+    tensors["head.tree.bias"][1:] = np.random.default_rng(seed).normal(0, 300, 255)
+    tensors["head.dense.shift"][:], tensors["frame.output.shift"][:] = 3, 2
     return tensors
 
 
