@@ -104,7 +104,8 @@ def read_features(path: str) -> NDArray[Any]:
     files.check_input(path)
     try:
         # mapped: a header that promises more than the file has is an error, not that much memory
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        with np.errstate(all="ignore"):
+            return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
     except OSError as error:
         raise AudioError(f"{path}: can't be read ({error.strerror or error})") from None
     except Exception:  # of NumPy's parsers of headers and archives, whatever a stranger's file makes them raise
