@@ -78,9 +78,8 @@ def log_probabilities(
 
 
 def check_labels(model: Model) -> None:
-    """UsageError for a model that was trained without labels, and for a voice, which is told what to say."""
-    if model.guides is not None:
-        raise UsageError(f"-c {model.checkpoint.name}: is a voice, it can't tell labels; give a plain network")
+    """UsageError for a model that was trained without labels, or is a voice."""
+    model.check_scores()
     if not model.checkpoint.config.labels:
         name = model.checkpoint.name
         raise UsageError(f"-c {name}: was trained without labels and can't tell any; give another checkpoint")

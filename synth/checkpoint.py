@@ -119,6 +119,8 @@ def encode(
     """The bytes of a checkpoint file."""
     check(config, tensors)
     if voice is None:
+        if config.stride or config.period:
+            raise CheckpointError("a network that is steered, or over tokens, is saved with its voice")
         return pack(FORMAT, config.to_json(), tensors, info)
     voices.check(config, voice)
     both = {"network": config.to_json(), **voice.to_json()}
@@ -209,8 +211,9 @@ def unpack(data: bytes, kind: str) -> tuple[Any, dict[str, NDArray[Any]], dict[s
     if meta.get("format") != kind:
         raise CheckpointError("a safetensors file, but not a synth checkpoint")
     version = _short(meta.get("version"))
-    if version not in (str(VERSION), str(VOICE_VERSION)):
-        raise CheckpointError(f"format version {version}; this synth reads {VOICE_VERSION}: install a newer one")
+    newest = VOICE_VERSION if kind == FORMAT else VERSION
+    if version not in (str(VERSION), str(newest)):
+        raise CheckpointError(f"format version {version}; this synth reads {newest}: install a newer one")
     try:
         tensors = from_bytes(data)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -98,6 +98,7 @@ def score(options: Namespace, console: Console) -> Report:
     single = _single_labels(options)
     places.given_twice(options.audio)
     model = sampler.load(options.checkpoint, options.engine, plain=True)
+    model.check_scores()
     model.plan(single, None)
     if options.labels and single:
         raise UsageError("--label and --labels: give one of them")
@@ -151,13 +152,14 @@ def morph(options: Namespace, console: Console) -> Report:
         options.engine,
         options.force,
     )
-    return _spoken(morphing.morph(request, console.progress), options.out)
+    return _spoken(morphing.morph(request, console.progress), options, console)
 
 
-def _spoken(data: dict[str, Any], out: str) -> Report:
+def _spoken(data: dict[str, Any], options: Namespace, console: Console) -> Report:
     file = data["files"][0]
-    line = f"{file['path']}: {data['seconds']:.2f} s with {data['checkpoint']}, seed {file['seed']}"
-    return Report(data, [line], [], out == "-")
+    if not options.json:
+        console.say(f"{file['path']}: {data['seconds']:.2f} s with {data['checkpoint']}, seed {file['seed']}")
+    return Report(data, [], [], options.out == "-")
 
 
 def vocode(options: Namespace, console: Console) -> Report:
@@ -177,7 +179,7 @@ def vocode(options: Namespace, console: Console) -> Report:
         options.engine,
         options.force,
     )
-    return _spoken(vocoding.vocode(request, console.progress), options.out)
+    return _spoken(vocoding.vocode(request, console.progress), options, console)
 
 
 def classify(options: Namespace, console: Console) -> Report:

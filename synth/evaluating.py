@@ -161,7 +161,7 @@ def _judge(
     samples = sampler.sample_count(seconds, None, rate)
     total = samples * len(jobs)
     if reference:  # test files are heard and scored twice, training files heard and compared
-        total += 3 * reference.size("test") + 2 * reference.size("train")
+        total += (1 if model.guides else 3) * reference.size("test") + 2 * reference.size("train")
     shown = _shown(model.checkpoint.config.labels, jobs, request.count)
     with progress(total) as tick:
         work = _Work(model, Listener(ear, rate), threads, tick)
@@ -175,6 +175,8 @@ def _judge(
         counts = {name: len(reference.split(name)) for name in ("train", "test")}
         data["reference"] = {**counts, "skipped": len(reference.skipped)}
     data["left_out"] = comparing.left_out(data, model.labels, reference is not None)
+    if model.guides is not None:
+        data["left_out"].append("the checkpoint is a voice, which is told what to say: no bits per sample")
     if request.report is not None:
         sections = _sections(model.checkpoint.config.labels, made, real)
         places.write_whole(request.report, page.render(data, sections, rate))

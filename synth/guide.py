@@ -56,19 +56,24 @@ class Guide:
         """What the frame tier is given from sample `position` on, a multiple of `part`: int16 (given units,)."""
         frame = position // self.vocoder.hop
         if frame != self._frame:
-            self._fill(frame + LOOKAHEAD)
-            drop = max(0, frame - LOOKAHEAD - self._first)
-            self._held, self._first = self._held[drop:], self._first + drop
+            self._fill(frame)
             self._frame, self._given = frame, self._condition(frame)
         return self._given[position % self.vocoder.hop // self.part]
 
-    def _fill(self, last: int) -> None:
-        while not self._ended and self._first + len(self._held) <= last:
+    def _fill(self, frame: int) -> None:
+        """Holds what there is from LOOKAHEAD frames before `frame` to as many after it."""
+        self._drop(frame)
+        while not self._ended and self._first + len(self._held) <= frame + LOOKAHEAD:
             vector = self.source.next(self._first + len(self._held))
             if vector is None:
                 self._ended = True
             else:
                 self._held = np.concatenate([self._held, vector[None]])
+                self._drop(frame)
+
+    def _drop(self, frame: int) -> None:
+        drop = min(len(self._held), max(0, frame - LOOKAHEAD - self._first))
+        self._held, self._first = self._held[drop:], self._first + drop
 
     def _condition(self, frame: int) -> NDArray[np.int16]:
         place = frame - self._first
@@ -202,7 +207,12 @@ class Guides:
         return self.known(self.vocoder.exact(self.vocoder.hear(samples)))
 
     def known(self, vectors: Ints) -> Guide:
-        """A guide along given vectors, 8-bit (frames, latent)."""
+        """A guide along given vectors, 8-bit (frames, latent); UsageError for another shape, type or range."""
+        latent = self.vocoder.config.latent
+        if vectors.ndim != 2 or vectors.shape[1] != latent or vectors.dtype.kind != "i":
+            raise UsageError(f"vectors are {vectors.dtype}{list(vectors.shape)}, must be integers [frames, {latent}]")
+        if np.abs(vectors).max(initial=0) > 127:
+            raise UsageError("vectors: must be -127 to 127")
         return Guide(self.vocoder, Known(vectors))
 
     def restored(self, saved: dict[str, NDArray[Any]]) -> Guide:

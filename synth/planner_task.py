@@ -16,7 +16,7 @@ from torch import Tensor
 from synth import checkpoint
 from synth import corpus as corpora_module
 from synth.checkpoint import Checkpoint
-from synth.config import ModelConfig, TrainConfig
+from synth.config import Labels, ModelConfig, TrainConfig
 from synth.corpus import Corpus
 from synth.data import Batches, Row, validation_rows
 from synth.engine.tokens import token_inputs
@@ -141,6 +141,9 @@ class PlannerTask:
     def begin(given: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
         """Sizes and schedule of the preset with what was given, the corpus's labels."""
         (model, config, more), voice = PlannerTask._preset(given)
+        if corpus.labels != voice.config.labels:
+            both = f"{_told(voice.config.labels)}, the corpus's {_told(corpus.labels)}"
+            raise UsageError(f"--vocoder {given['vocoder']}: its labels are {both}; they must be the same")
         config = dataclasses.replace(config, steps=given["steps"] or config.steps, seed=given["seed"] or 0)
         block = vocoder_of(voice).hop * max(1, FRAME // model.period)
         config = dataclasses.replace(config, span=-(-config.span // block) * block)
@@ -178,6 +181,10 @@ class PlannerTask:
         for key, value in record.items():
             if key != "step":
                 board.add_scalar(f"bits/{key}", value, record["step"])
+
+
+def _told(labels: Labels) -> str:
+    return ", ".join(f"{key} ({len(values)})" for key, values in labels) or "none"
 
 
 def vocoder_of(found: Checkpoint) -> Vocoder:

@@ -123,9 +123,9 @@ class RunFolder:
 
 
 def without_places(given: dict[str, Any]) -> dict[str, Any]:
-    """The options that a run was made with, for a card: no corpora, and of lists in files their names alone."""
+    """The options that a run was made with, for a card: no corpora, and of files their names alone."""
     kept = {key: value for key, value in given.items() if key != "corpora"}
-    for key in ("split", "labels"):
+    for key in ("split", "labels", "vocoder"):
         if isinstance(kept.get(key), str) and os.path.isfile(kept[key]):
             kept[key] = os.path.basename(kept[key])
     return kept

@@ -165,10 +165,9 @@ class Model:
 
     def score_samples(self, samples: NDArray[np.int16], labels: Labels | None = None) -> Score:
         """`score` of int16 samples (n,) that are at the model's rate already."""
+        self.check_scores()
         if not len(samples):
             raise AudioError("has no samples to score")
-        if self.guides is not None:
-            raise UsageError(f"{self.checkpoint.name}: is a voice, which is told what to say; score by a plain network")
         cost = self.start(Draw(), seed=0, labels=labels, samples=len(samples)).force(mulaw.encode(samples))
         return Score(len(samples), cost / 65536 / len(samples))
 
@@ -233,6 +232,11 @@ class Model:
         vectors = vocoder.exact(vocoder.encode(checked(np.asarray(features), vocoder.config.mels)))
         stream = self.follow(vectors, draw, seed=draw_seed() if seed is None else seed, labels=labels)
         return stream.read(len(features) * vocoder.hop // 2)
+
+    def check_scores(self) -> None:
+        """UsageError for a voice, whose code lengths are of what it was told to say, not of a recording."""
+        if self.guides is not None:
+            raise UsageError(f"{self.checkpoint.name}: is a voice, which is told what to say; score by a plain network")
 
     def plan(self, labels: Labels, samples: int | None) -> Changes:
         """Which table rows are in force from which sample on, the first from 0; UsageError for labels it can't follow.

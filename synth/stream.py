@@ -91,7 +91,7 @@ class Stream:
     @property
     def labels(self) -> dict[str, str]:
         """The labels in force. Setting them takes effect with the next frame (16 samples) and ends what was planned."""
-        rows = self._due()
+        rows = self._relabelled()
         keys = self.checkpoint.config.labels
         return {key: values[row - 1] for (key, values), row in zip(keys, rows, strict=True) if row}
 
@@ -131,8 +131,9 @@ class Stream:
 
     def distribution(self) -> NDArray[np.float64]:
         """Probabilities of the 256 codes of the next sample at temperature 1: float64 (256,)."""
-        self._due()
-        return np.asarray(self.engine.distribution(self._state), np.float64) / 2.0**32
+        peek = self if self.guide is None else self.fork(self.seed)  # what it plans stays out of this stream
+        peek._due()
+        return np.asarray(self.engine.distribution(peek._state), np.float64) / 2.0**32
 
     def fork(self, seed: int) -> Stream:
         """A stream that goes on from here with the draws of another seed, as if it had had that seed from the start.
@@ -191,14 +192,18 @@ class Stream:
         except (SafetensorError, EngineError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"saved stream: is not one of ours ({error})") from None
 
-    def _due(self) -> tuple[int, ...]:
-        """Puts label changes and vectors whose time has come into force; the rows in force now."""
-        position = self._state.position
-        while self._changes and self._changes[0][0] <= position:
+    def _relabelled(self) -> tuple[int, ...]:
+        """Puts label changes whose time has come into force; the rows in force now."""
+        while self._changes and self._changes[0][0] <= self._state.position:
             self._state.labels = self._changes.pop(0)[1]
+        return tuple(self._state.labels)
+
+    def _due(self) -> None:
+        """Puts label changes and vectors whose time has come into force."""
+        self._relabelled()
+        position = self._state.position
         if self.guide is not None and position % self.guide.part == 0:
             self._state.given = self.guide.given(position)
-        return tuple(self._state.labels)
 
     def _room(self) -> int:
         """Samples until the next label change or vector."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.coding.rangecoder import Decoder, Encoder
+from synth.errors import UsageError
 from synth.mulaw import SILENCE
 
 PRECISION = 16
@@ -42,6 +43,8 @@ def bits(engine: Any, tokens: NDArray[np.uint8]) -> float:
 
 def _frames(engine: Any, tokens: NDArray[np.uint8]) -> Any:
     """The planner's state before each frame, and the frame's row; past what a frame has not, the state moves on."""
+    if tokens.ndim != 2 or tokens.shape[1] > engine.config.period:
+        raise UsageError(f"tokens of shape {list(tokens.shape)}: must be [frames, at most {engine.config.period}]")
     state = engine.state()
     rest = np.full(engine.config.period - tokens.shape[1], SILENCE, np.uint8)
     for row in tokens:

@@ -132,7 +132,10 @@ class Vocoder:
     def tokens(self, vectors: Floats, count: int | None = None) -> NDArray[np.uint8]:
         """The first `count` tokens of each vector (tokens, latent): uint8 (tokens, count)."""
         left = np.rint(vectors * UNIT).astype(np.int64)
-        found = np.empty((len(vectors), self.config.quantisers if count is None else count), np.uint8)
+        most = self.config.quantisers
+        if count is not None and not 0 <= count <= most:
+            raise UsageError(f"tokens {count}: this voice has 1 to {most} a frame")
+        found = np.empty((len(vectors), most if count is None else count), np.uint8)
         for q in range(found.shape[1]):
             book = self.books[q]
             # exact in doubles: ties go to the first code on every machine
@@ -142,9 +145,10 @@ class Vocoder:
         return found
 
     def vectors(self, tokens: NDArray[np.uint8]) -> Ints:
-        """8-bit vectors (frames, latent) that tokens (frames, count) stand for; UsageError for a wrong shape."""
-        if tokens.ndim != 2 or not 0 <= tokens.shape[1] <= self.config.quantisers:
-            raise UsageError(f"tokens of shape {list(tokens.shape)}: must be [frames, 1 to {self.config.quantisers}]")
+        """8-bit vectors (frames, latent) that tokens, uint8 (frames, count), stand for; UsageError for others."""
+        if tokens.dtype != np.uint8 or tokens.ndim != 2 or tokens.shape[1] > self.config.quantisers:
+            shape = f"{tokens.dtype}{list(tokens.shape)}"
+            raise UsageError(f"tokens are {shape}, must be uint8[frames, at most {self.config.quantisers}]")
         total = np.zeros((len(tokens), self.config.latent), np.int64)
         for q in range(tokens.shape[1]):
             total += self.books[q][tokens[:, q]]
@@ -163,16 +167,17 @@ class Vocoder:
 
         int16 ((last - first) x parts, given units): for the frame tier's gates, and the linear predictor's reflection
         coefficients. Hidden values before the first frame and after the last are 0;
-        a slice that begins TAPS + 1 frames earlier and ends LOOKAHEAD frames later gives the same.
+        a slice that begins LOOKAHEAD frames earlier and ends LOOKAHEAD frames later gives the same.
         """
         last = len(vectors) if last is None else last
         low, high = max(0, first - 1), min(len(vectors), last + 1)
         hidden = self._hidden(0, self._cut(vectors, low - 1, high + 1))[1 : 1 + high - low]
         hidden = self._hidden(1, self._cut(hidden, first - 1 - low, last + 1 - low))[1:-1]
         parts = (last - first) * self.config.parts
-        gates = self._product(2, hidden).reshape(parts, -1)
-        reflections = self._curve(saturate(self._product(3, hidden) + self._biases[2])).reshape(parts, -1)
-        return np.concatenate([gates, reflections], 1).astype(np.int16)
+        gates = self._product(2, hidden)
+        reflections = self._curve(saturate(self._product(3, hidden) + self._biases[2]))
+        both = [x.reshape(parts, x.shape[1] // self.config.parts) for x in (gates, reflections)]
+        return np.concatenate(both, 1).astype(np.int16)
 
     @staticmethod
     def _cut(x: Ints, first: int, last: int) -> Ints:
@@ -205,8 +210,11 @@ def checked(mel: NDArray[Any], bands: int, name: str = "features") -> NDArray[np
 
 
 def check(config: VocoderConfig, model: ModelConfig, tensors: Tensors) -> None:
-    """CheckpointError when a tensor of a vocoder is missing or of another type, shape or range."""
-    for name, (kind, shape) in layout(config, model).items():
+    """CheckpointError when a tensor of a vocoder is missing, unknown, or of another type, shape or range."""
+    wanted = layout(config, model)
+    for name in tensors.keys() - wanted.keys():
+        raise CheckpointError(f"tensor {name[:60]!r} is not one that this vocoder has")
+    for name, (kind, shape) in wanted.items():
         if name not in tensors:
             raise CheckpointError(f"tensor {name} is missing")
         tensor = tensors[name]

@@ -63,7 +63,7 @@ class VocoderConfig:
 
 def features_of(config: VocoderConfig, rate: int) -> HearConfig:
     """The log-mel features that the encoder hears."""
-    return HearConfig(sample_rate=rate, features="logmel", mels=config.mels)
+    return HearConfig(sample_rate=rate, features="logmel", mels=config.mels, coefficients=8)
 
 
 def token_hop(rate: int) -> int:

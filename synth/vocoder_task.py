@@ -233,7 +233,7 @@ def measure(vocoder: Vocoder, rows: list[Row]) -> dict[str, float]:
     ordered = sorted(rows, key=lambda row: len(row[0]))
     for at in range(0, len(ordered), 32):
         group = [row for row, _ in ordered[at : at + 32]]
-        longest = min(-(-max(len(codes) for codes in group) // hop) * hop, (1 << 15) // hop * hop)
+        longest = min(-(-max(len(codes) for codes in group) // hop), (1 << 15) // hop) * hop
         codes = np.full((len(group), longest), 128, np.uint8)
         for place, row in enumerate(group):
             codes[place, : len(row)] = row[:longest]

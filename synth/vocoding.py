@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import audio, places, sampler, stream
+from synth import audio, files, places, sampler, stream
 from synth.config import Draw
 from synth.errors import AudioError, UsageError
 from synth.vocoder import checked
@@ -42,7 +43,10 @@ class Request:
 def vocode(request: Request, progress: Progress) -> dict[str, Any]:
     """Writes the file and returns what `--json` reports."""
     form = format_of(request.out, request.format)
-    places.check_outputs([request.out], [request.source], request.force)
+    inputs = [request.source, request.checkpoint if os.path.exists(request.checkpoint) else None]
+    places.check_outputs([request.out], inputs, request.force)
+    if request.out == places.STDOUT and sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError("standard output is a terminal: pipe it into a program or name a file")
     draw = Draw.of(request.temperature)
     seed = stream.draw_seed() if request.seed is None else stream.check_seed(request.seed)
     model = sampler.load(request.checkpoint, request.engine)
@@ -83,8 +87,8 @@ def vectors_of(model: sampler.Model, source: str) -> tuple[NDArray[np.float32], 
     assert model.guides is not None
     vocoder = model.guides.vocoder
     if source.endswith(FEATURES):
-        mel = checked(read_features(source), vocoder.config.mels, source)
-        return vocoder.encode(mel), len(mel) * vocoder.hop // 2
+        mel = read_features(source)
+        return vocoder.encode(checked(mel, vocoder.config.mels, source)), len(mel) * vocoder.hop // 2
     samples, _ = audio.read(source, model.sample_rate)
     if len(samples) < vocoder.hop:
         raise AudioError(f"{source}: lasts {len(samples)} samples, less than a token frame of {vocoder.hop}")
@@ -102,11 +106,12 @@ def quantised(model: sampler.Model, vectors: NDArray[np.float32], tokens: int) -
 
 def read_features(path: str) -> NDArray[Any]:
     """The array in a `.npy` file; AudioError when there is none that can be used."""
+    files.check_input(path)
     try:
-        if os.path.getsize(path) > 1 << 31:
-            raise AudioError(f"{path}: is larger than 2 GB")
-        return np.asarray(np.load(path, allow_pickle=False))
+        # mapped: a header that promises more than the file has is an error, not that much memory
+        with np.errstate(all="ignore"):
+            return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
     except OSError as error:
         raise AudioError(f"{path}: can't be read ({error.strerror or error})") from None
-    except (ValueError, EOFError):
+    except Exception:  # of NumPy's parsers of headers and archives, whatever a stranger's file makes them raise
         raise AudioError(f"{path}: is no NumPy array (.npy, without objects)") from None

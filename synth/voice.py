@@ -51,14 +51,16 @@ def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> Voice:
             raise UsageError("voice: its names are not the known ones")
         sizes = VocoderConfig.from_json(config["vocoder"])
         planner = None if config["planner"] is None else ModelConfig.from_json(config["planner"])
-        warm = tuple(float(value) for value in config["temperatures"])
-        if len(warm) != 2 or not all(0.05 <= value <= 4 for value in warm):
-            raise UsageError("voice: temperatures must be two numbers from 0.05 to 4")
-    except (TypeError, ValueError, UsageError) as error:
-        raise CheckpointError(f"its config can't be used ({error})") from None
+        warm = config["temperatures"]
+        if not isinstance(warm, list) or not all(type(value) in (int, float) for value in warm):
+            raise UsageError("voice: temperatures must be numbers")
+        warm = tuple(float(value) for value in warm)
+    except (TypeError, ValueError, OverflowError, UsageError) as error:
+        text = " ".join(str(error).split())[:200]  # one line of what a stranger's file may have put into it
+        raise CheckpointError(f"its config can't be used ({text})") from None
     own = {name: tensor for name, tensor in tensors.items() if name.startswith("vocoder.")}
     planned = {name.removeprefix("planner."): t for name, t in tensors.items() if name.startswith("planner.")}
-    found = Voice(sizes, own, planner, planned, (warm[0], warm[1]))
+    found = Voice(sizes, own, planner, planned, warm)
     check(model, found)
     return found
 
@@ -71,14 +73,18 @@ def check(model: ModelConfig, voice: Voice) -> None:
         raise CheckpointError(str(error)) from None
     if not fits:
         raise CheckpointError(f"its network takes a vector every {model.stride} frames, its vocoder gives others")
+    if len(voice.temperatures) != 2 or not all(0.05 <= value <= 4 for value in voice.temperatures):
+        raise CheckpointError("its config can't be used (voice: temperatures must be two numbers from 0.05 to 4)")
     vocoder.check(voice.config, model, voice.tensors)
     planner = voice.planner
     if planner is None:
         if voice.planner_tensors:
             raise CheckpointError("has tensors of a planner, but its config has none")
         return
-    if not 1 <= planner.period or planner.labels != model.labels:
+    if not planner.period or planner.stride or planner.labels != model.labels:
         raise CheckpointError("its planner must be a network over tokens with the labels of its network")
+    if planner.period > voice.config.quantisers:
+        raise CheckpointError(f"its planner has {planner.period} tokens a frame, its vocoder {voice.config.quantisers}")
     try:
         layout.check(planner, voice.planner_tensors)
     except CheckpointError as error:

@@ -50,8 +50,8 @@ def test_a_view_in_another_order_is_saved_as_it_reads() -> None:
 
 
 def test_forged_files_are_read_when_nothing_is_wrong_with_them() -> None:
-    config, tensors, info = checkpoint.decode(forged(info="[1]"))  # the other tests rely on it
-    assert config == CONFIG and tensors.keys() == TENSORS.keys() and info == {}
+    config, tensors, info, voice = checkpoint.decode(forged(info="[1]"))  # the other tests rely on it
+    assert config == CONFIG and tensors.keys() == TENSORS.keys() and info == {} and voice is None
 
 
 json_values = st.recursive(
@@ -139,11 +139,21 @@ def test_a_checksum_of_other_content() -> None:
 # other files
 
 
-def test_a_newer_format_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "VERSION", 2)
-    newer = checkpoint.encode(CONFIG, TENSORS, INFO)
-    monkeypatch.undo()
-    refused(newer, "^format version 2; this synth reads 1: install a newer one$")
+def test_what_is_no_voice_keeps_its_format() -> None:
+    """Bytes of a version 1 file: published checkpoints and what older programs read."""
+    meta = json.loads(DATA[8:HEADER])["__metadata__"]
+    assert meta["version"] == "1" and meta["format"] == "synth-checkpoint"
+    assert json.loads(meta["config"]) == CONFIG.to_json() and not {"stride", "period"} & CONFIG.to_json().keys()
+    for name in checkpoint.names():
+        path, data = checkpoint.read(name)
+        if not checkpoint.is_recogniser(data):
+            again = checkpoint.encode(*checkpoint.decode(data))
+            assert again == data, path
+
+
+def test_a_newer_format_says_so() -> None:
+    newer = checkpoint.pack(checkpoint.FORMAT, CONFIG.to_json(), TENSORS, INFO, 3)
+    refused(newer, "^format version 3; this synth reads 2: install a newer one$")
     refused(forged(version="x\ny" * 1000))
 
 

@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+import voices
 from tools import tiny_checkpoint
 
 import synth
@@ -17,7 +20,7 @@ PACKAGE = Path(synth.__file__).parent
 HEAVY = {"torch", "torchaudio", "accelerate", "tensorboard"}
 """Imported inside of functions, or by the modules of training alone."""
 OUTER = {"__init__", "__main__", "cli", "commands", "bench", "information", "generating", "parsers", "scoring"}
-OUTER |= {"compressing", "classifying", "evaluating"}
+OUTER |= {"compressing", "classifying", "evaluating", "vocoding"}
 """What only commands may import: nothing below knows of them."""
 
 
@@ -95,6 +98,12 @@ def test_imports_have_no_circle() -> None:
         ("augment", {"hearing", "features"}),
         ("recogniser", {"errors", "hearing", "features", "audio", "checkpoint", "places"}),
         ("networks", {"errors", "checkpoint", "coding", "engine"}),
+        ("vocoder_config", {"errors", "config", "hearing"}),
+        ("vocoder", {"errors", "config", "mulaw", "hearing", "features", "engine.reference", "vocoder_config"}),
+        ("voice", {"errors", "config", "engine", "engine.layout", "vocoder", "vocoder_config"}),
+        ("guide", {"errors", "config", "engine", "vocoder", "vocoder_config", "voice"}),
+        ("tokencode", {"errors", "mulaw", "coding.rangecoder"}),
+        ("engine.lattice", {"mulaw"}),
         ("lossy", {"mulaw", "pcm", "chunks", "flac"}),
         ("segments", {"errors", "pcm", "header", "container", "coding", "mulaw", "engine"}),
         ("unpacking", {"errors", "files", "pcm", "container", "segments", "networks", "parallel", "engine"}),
@@ -152,6 +161,26 @@ def test_generating_loads_no_torch_and_no_progress_bar(tmp_path: Path) -> None:
     loaded = loaded_by(f"from synth.cli import generate_audio_main\nassert generate_audio_main({arguments!r}) == 0")
     assert "numpy" in loaded and (tmp_path / "x.wav").exists()
     assert not loaded & (HEAVY | {"tqdm", "matplotlib", "sounddevice", "concurrent.futures"})
+
+
+@pytest.mark.parametrize("prime", [False, True])
+def test_generating_with_a_voice_loads_no_torch(prime: bool, tmp_path: Path) -> None:
+    place = str(tmp_path / "a.wav")
+    soundfile.write(place, voices.sound(400), 8000)
+    arguments = ["-c", voices.path(), str(tmp_path / "x.wav"), "-s", "1", *(["--prime", place] if prime else [])]
+    loaded = loaded_by(f"from synth.cli import generate_audio_main\nassert generate_audio_main({arguments!r}) == 0")
+    assert "synth.guide" in loaded and (tmp_path / "x.wav").exists()
+    assert not loaded & (HEAVY | {"tqdm", "matplotlib", "sounddevice", "concurrent.futures"})
+
+
+def test_vocoding_loads_no_torch(tmp_path: Path) -> None:
+    source, features, out = (str(tmp_path / name) for name in ("a.wav", "a.npy", "x.wav"))
+    soundfile.write(source, voices.sound(400), 8000)
+    np.save(features, np.full((4, 8), -6.0))
+    code = "from synth.cli import main\n" + "\n".join(
+        f"assert main({['vocode', name, '-c', voices.path(0), '-o', out, '-f']!r}) == 0" for name in (source, features)
+    )
+    assert not loaded_by(code) & (HEAVY | {"tqdm", "matplotlib", "sounddevice", "concurrent.futures"})
 
 
 def test_scoring_loads_no_torch(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""A small voice of random weights for tests: network, vocoder and planner, in a file and loaded; without torch."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import networks
+import numpy as np
+from numpy.typing import NDArray
+
+import synth
+from synth import checkpoint
+from synth.config import Labels, ModelConfig
+from synth.sampler import Model
+from synth.vocoder import Vocoder, layout
+from synth.vocoder_config import VocoderConfig, stride_of
+from synth.voice import Voice
+
+LABELS: Labels = (("digit", tuple("0123456789")), ("speaker", ("anna", "bert")))
+VOCODER = VocoderConfig(mels=8, latent=8, quantisers=4, encoder_units=16, units=16)
+NETWORK = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
+NETWORK = replace(NETWORK, stride=stride_of(VOCODER, NETWORK))
+HOP, PART = 160, 80
+"""Samples of a token frame, and of a part of it that one conditioning vector lasts."""
+RATE = NETWORK.sample_rate
+
+
+def planner(period: int = 2) -> ModelConfig:
+    """A network over tokens with the labels of NETWORK."""
+    return ModelConfig(8000, window=16, frame_units=16, sample_units=16, head_units=16, labels=LABELS, period=period)
+
+
+def uneven(config: ModelConfig, seed: int) -> networks.Tensors:
+    """Random tensors of a network in which no code is certain, and much depends on what it is told and has said."""
+    tensors = networks.random_tensors(config, seed)
+    tensors["head.tree.shift"][:], tensors["head.tree.scale"][1:] = 3, 30000
+    tensors["head.tree.bias"][1:] = np.random.default_rng(seed).normal(0, 300, 255)
+    tensors["head.dense.shift"][:], tensors["frame.output.shift"][:] = 3, 2
+    return tensors
+
+
+def vocoder_tensors(seed: int, config: VocoderConfig = VOCODER, model: ModelConfig = NETWORK) -> networks.Tensors:
+    """Random tensors of a vocoder that hears differences and passes them on without saturating everywhere."""
+    random = np.random.default_rng(seed)
+    tensors: networks.Tensors = {}
+    for name, (kind, shape) in layout(config, model).items():
+        if kind == "float32":
+            scale = 0.1 if name.endswith(".bias") else 1.5 * shape[-1] ** -0.5
+            tensors[name] = random.normal(0, scale, shape).astype(np.float32)
+        elif name.endswith(".shift"):
+            tensors[name] = np.array([4], np.int32)
+        elif name.endswith(".scale"):
+            most = 8000 if name.startswith("vocoder.reflect") else 30000
+            tensors[name] = random.integers(2000, most, shape).astype(np.int16)
+        elif name.endswith(".books"):
+            sizes = 40 // 2 ** np.arange(shape[0])[:, None, None]
+            tensors[name] = np.clip(np.rint(random.normal(0, 1, shape) * sizes), -127, 127).astype(np.int8)
+        elif kind == "int8":
+            tensors[name] = random.integers(-127, 128, shape).astype(np.int8)
+        else:
+            tensors[name] = random.normal(0, 300, shape).astype(np.int16)
+    return tensors
+
+
+def voice(period: int = 2, seed: int = 1, temperatures: tuple[float, float] = (1.0, 1.0)) -> Voice:
+    """What a voice has beside its network; no planner with `period` 0."""
+    own = vocoder_tensors(seed + 10)
+    if not period:
+        return Voice(VOCODER, own, temperatures=temperatures)
+    return Voice(VOCODER, own, planner(period), uneven(planner(period), seed + 20), temperatures)
+
+
+def network(seed: int = 1) -> networks.Tensors:
+    """The network's tensors."""
+    return uneven(NETWORK, seed)
+
+
+@functools.cache
+def vocoder() -> Vocoder:
+    """The vocoder of the voice of seed 1."""
+    return Vocoder(VOCODER, NETWORK, vocoder_tensors(11) | {"table.tanh": network()["table.tanh"]})
+
+
+@functools.cache
+def path(period: int = 2, seed: int = 1, temperatures: tuple[float, float] = (1.0, 1.0)) -> str:
+    """The file of a voice with the labels digit and speaker; removed when the tests end."""
+    name = f"voice-{period}-{seed}-" + "-".join(f"{value:g}" for value in temperatures)
+    place = Path(_folder().name) / f"{name}.safetensors"
+    checkpoint.save(place, NETWORK, network(seed), {"licence": "none"}, voice(period, seed, temperatures))
+    return str(place)
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
+
+
+@functools.cache
+def load(period: int = 2, seed: int = 1, engine: str = "auto") -> Model:
+    """The same as a model. Streams of it share no state, so tests may share it."""
+    return synth.load(path(period, seed), engine)
+
+
+def sound(count: int, seed: int = 0) -> NDArray[np.int16]:
+    """Samples at RATE that change all the time: a gliding tone in noise that comes and goes."""
+    time = np.arange(count) / RATE
+    glide = 6000 * np.sin(2 * np.pi * (200 * time + 150 * time**2)) * (0.6 + 0.4 * np.sin(9 * time))
+    hiss = np.random.default_rng(seed).normal(0, 900, count) * (1 + np.sin(23 * time))
+    return np.clip(np.rint(glide + hiss), -32768, 32767).astype(np.int16)
+
+
+def vectors(frames: int, seed: int = 0) -> NDArray[np.int64]:
+    """8-bit vectors (frames, latent)."""
+    found: Any = np.random.default_rng(seed).integers(-127, 128, (frames, VOCODER.latent))
+    return np.asarray(found, np.int64)
