@@ -65,9 +65,9 @@ PLANNERS: dict[str, tuple[ModelConfig, TrainConfig, PlannerTrain]] = {
         PlannerTrain(heard_wrong=0.08, speed=1.08, gain_db=2.0),
     ),
     "speech": (
-        ModelConfig(16000, window=16, frame_units=64, sample_units=224, head_units=128, period=16),
-        TrainConfig(steps=1500, streams=16, span=32000, windows=1, every=100, fine_steps=100, rate=3e-3),
-        PlannerTrain(heard_wrong=0.0, partial=0.5, gap=(0.02, 0.2)),
+        ModelConfig(16000, window=16, frame_units=64, sample_units=192, head_units=64, period=16),
+        TrainConfig(steps=800, streams=48, span=9600, windows=1, every=100, fine_steps=60, rate=3e-3),
+        PlannerTrain(heard_wrong=0.0, partial=0.5, gap=(0.02, 0.2), gain_db=6.0),
     ),
 }
 PLANNERS["tiny"] = (
