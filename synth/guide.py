@@ -26,7 +26,9 @@ PLANNING = 1
 
 
 class Source(Protocol):
-    """Where vectors come from."""
+    """Where vectors come from. `ahead`: frames that may be asked for at once, for speed."""
+
+    ahead: int
 
     def next(self, frame: int) -> Ints | None:
         """The 8-bit vector (latent,) of a frame, asked for in order; None from the sound's end on."""
@@ -45,7 +47,10 @@ class Guide:
         self._held = np.zeros((0, vocoder.config.latent), np.int64)
         self._first = 0  # frame of the first vector that is held
         self._ended = False
-        self._frame, self._given = -1, np.zeros((0, 0), np.int16)
+        self._frame, self._given = (
+            0,
+            np.zeros((0, 0, 0), np.int16),
+        )  # what is ready: from which frame on, [frames, parts]
 
     @property
     def part(self) -> int:
@@ -55,15 +60,15 @@ class Guide:
     def given(self, position: int) -> NDArray[np.int16]:
         """What the frame tier is given from sample `position` on, a multiple of `part`: int16 (given units,)."""
         frame = position // self.vocoder.hop
-        if frame != self._frame:
-            self._fill(frame)
+        if not self._frame <= frame < self._frame + len(self._given):
+            self._fill(frame, self.source.ahead)
             self._frame, self._given = frame, self._condition(frame)
-        return self._given[position % self.vocoder.hop // self.part]
+        return self._given[frame - self._frame, position % self.vocoder.hop // self.part]
 
-    def _fill(self, frame: int) -> None:
-        """Holds what there is from LOOKAHEAD frames before `frame` to as many after it."""
+    def _fill(self, frame: int, count: int) -> None:
+        """Holds what there is from LOOKAHEAD frames before `frame` to as many after the `count` from it on."""
         self._drop(frame)
-        while not self._ended and self._first + len(self._held) <= frame + LOOKAHEAD:
+        while not self._ended and self._first + len(self._held) < frame + count + LOOKAHEAD:
             vector = self.source.next(self._first + len(self._held))
             if vector is None:
                 self._ended = True
@@ -76,10 +81,12 @@ class Guide:
         self._held, self._first = self._held[drop:], self._first + drop
 
     def _condition(self, frame: int) -> NDArray[np.int16]:
-        place = frame - self._first
+        place, parts = frame - self._first, self.vocoder.config.parts
         if place >= len(self._held):  # past the end: as if nothing were known
-            return np.zeros((self.vocoder.config.parts, self.vocoder.given_units), np.int16)
-        return self.vocoder.condition(self._held, place, place + 1)
+            return np.zeros((1, parts, self.vocoder.given_units), np.int16)
+        last = len(self._held) if self._ended else len(self._held) - LOOKAHEAD
+        given = self.vocoder.condition(self._held, place, min(last, place + self.source.ahead))
+        return given.reshape(-1, parts, self.vocoder.given_units)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """Everything that `Guides.restored` needs to go on."""
@@ -100,6 +107,8 @@ class Guide:
 
 class Known:
     """Vectors that are there from the start: 8-bit (frames, latent)."""
+
+    ahead = 16
 
     def __init__(self, vectors: Ints) -> None:
         self.vectors = vectors
@@ -125,6 +134,8 @@ class Planned:
 
     `planner`, `state`: its engine and stream; `changes`: from which sample on which label rows are in force.
     """
+
+    ahead = 1  # so that labels that are changed are heard at once
 
     def __init__(self, vocoder: Vocoder, planner: Any, state: Any, draw: Draw) -> None:
         self.vocoder, self.engine, self.state = vocoder, planner, state
