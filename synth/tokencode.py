@@ -55,13 +55,15 @@ def _frames(engine: Any, tokens: NDArray[np.uint8]) -> Any:
 
 def _walk(coder: Encoder | Decoder, engine: Any, state: Any, token: int) -> int:
     """One token, by the eight decisions of the tree; moves the state past it."""
-    running = [0, *np.cumsum(engine.distribution(state), dtype=np.uint64).tolist()]
-    low, high = 0, 256
+    running = engine.distribution(state).astype(np.uint64).cumsum()
+    low, high, below, up_to = 0, 256, 0, int(running[255])  # of weights: below the codes that are left, and with them
     while high - low > 1:
         middle = (low + high) // 2
-        whole = running[high] - running[low]
-        share = ((running[high] - running[middle]) << PRECISION) // max(1, whole)
-        upper = coder.code(token >= middle, min(max(share, 1), (1 << PRECISION) - 1))
-        low, high = (middle, high) if upper else (low, middle)
+        half = int(running[middle - 1])
+        share = ((up_to - half) << PRECISION) // max(1, up_to - below)
+        if coder.code(token >= middle, min(max(share, 1), (1 << PRECISION) - 1)):
+            low, below = middle, half
+        else:
+            high, up_to = middle, half
     engine.force(state, np.array([low], np.uint8))
     return low
