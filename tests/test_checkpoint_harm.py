@@ -95,6 +95,8 @@ CONFIGS = {
                 ("labels", value)
                 for value in ([["a", ["x"]]] * 2, [[f"k{n}", ["x"]] for n in range(17)], [["a", "b", "c"]])
             ],
+            *[("stride", value) for value in (-1, 65, True, 1.0, "1", None)],
+            *[("period", value) for value in (-1, 3, 32, 2**62, True, 8.0, None)],
             *[("another", 1), ("labels", [["lines\nlines\n" * 1000, []]])],
         ]
     },

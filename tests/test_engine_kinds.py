@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from synth.config import Draw, ModelConfig
 from synth.engine.layout import given_units
 from synth.engine.reference import ReferenceEngine
 from synth.engine.tokens import token_inputs
-from synth.errors import CheckpointError, EngineError
+from synth.errors import CheckpointError, EngineError, UsageError
 
 native = pytest.importorskip("synth.engine.native", reason="the native engine is not built")
 SETS = engine.instruction_sets()
@@ -193,6 +194,16 @@ def test_a_damaged_state_is_refused(config: ModelConfig) -> None:
             fast.restore({**saved, "given": value})
     with pytest.raises(EngineError, match="given"):
         fast.restore({name: value for name, value in saved.items() if name != "given"})
+
+
+def test_a_config_says_what_it_is_only_where_it_is_not_audio() -> None:
+    assert not SMALL.to_json().keys() & {"stride", "period"}
+    for config in (SMALL, *KINDS):
+        assert ModelConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert ModelConfig.from_json({**SMALL.to_json(), "stride": 0, "period": 0}) == SMALL
+    for wrong in ({"stride": 65}, {"stride": -1}, {"period": 3}, {"period": 32}, {"period": True}, {"periods": 8}):
+        with pytest.raises(UsageError):
+            ModelConfig.from_json({**SMALL.to_json(), **wrong})
 
 
 def test_tokens_have_no_predictor() -> None:
