@@ -266,7 +266,7 @@ def measure(network: Network, rows: list[Row], vocoder: Vocoder) -> float:
         padded = np.full((1, -(-len(tokens) // FRAME) * FRAME), SILENCE, np.uint8)
         padded[0, : len(tokens)] = tokens
         known = np.broadcast_to(np.array(label, np.int64), (1, padded.shape[1] // FRAME, len(label)))
-        bits = bits_of(network, padded, padded, np.ascontiguousarray(known))
+        bits = bits_of(network, padded, padded, known.copy())
         total += float(bits[0, : len(tokens)].double().sum())
         count += len(tokens)
     return total / max(1, count)
