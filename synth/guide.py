@@ -6,6 +6,7 @@ a stream may be endless; what it gives depends neither on block sizes nor on pau
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -129,6 +130,36 @@ class Known:
         return self
 
 
+class Told:
+    """Vectors that come piece by piece, 8-bit (frames, latent) each; asked for in order, never held for long."""
+
+    ahead = 16
+
+    def __init__(self, pieces: Iterator[Ints]) -> None:
+        self._pieces, self._first = pieces, 0
+        self._piece: Ints | None = None
+
+    def next(self, frame: int) -> Ints | None:
+        """The vector of a frame."""
+        while self._piece is None or frame - self._first >= len(self._piece):
+            self._first += 0 if self._piece is None else len(self._piece)
+            self._piece = next(self._pieces, None)
+            if self._piece is None:
+                return None
+        return np.asarray(self._piece[frame - self._first], np.int64)
+
+    def relabel(self, rows: tuple[int, ...]) -> None:
+        """Nothing: what is told does not depend on labels."""
+
+    def fork(self, seed: int) -> Told:
+        """Not possible: what was told is gone."""
+        raise EngineError("a stream along a file can't be forked")
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """Not possible: what is to come is not known."""
+        raise EngineError("a stream along a file can't be saved")
+
+
 class Planned:
     """Tokens that a planner draws, endlessly, after the vectors of a prime.
 
@@ -216,6 +247,10 @@ class Guides:
     def heard(self, samples: NDArray[np.int16]) -> Guide:
         """A guide along a recording at the model's rate."""
         return self.known(self.vocoder.exact(self.vocoder.hear(samples)))
+
+    def told(self, pieces: Iterator[Ints]) -> Guide:
+        """A guide along vectors that come piece by piece, each as `known` takes them."""
+        return Guide(self.vocoder, Told(pieces))
 
     def known(self, vectors: Ints) -> Guide:
         """A guide along given vectors, 8-bit (frames, latent); UsageError for another shape, type or range."""

@@ -138,31 +138,34 @@ class Reader:
             yield at, min(SEGMENT, frames - at), coded if good else "its checksum is wrong"
 
 
-def vectors_of(reader: Reader, model: Model, salvage: bool = False) -> tuple[NDArray[np.int64], list[str]]:
-    """8-bit vectors (frames, latent) of a file, and what was damaged: silence is in its place with `salvage`."""
+def pieces(reader: Reader, model: Model, damages: list[str] | None = None) -> Iterator[NDArray[np.int64]]:
+    """8-bit vectors (frames, latent) of one segment after the other; CodecError for one that is damaged.
+
+    With `damages` silence is in its place, and what was wrong is added to them.
+    """
     guides, head = model.guides, reader.head
     if guides is None or guides.planner is None or model.sample_rate != head.rate:
         raise CodecError(f"{reader.name}: the voice that it names is none that can decode it")
     if head.count > min(guides.vocoder.config.quantisers, guides.period):
         raise CodecError(f"{reader.name}: its header is damaged: its voice has fewer tokens a frame")
-    hop, found, damages = guides.vocoder.hop, [], []
+    hop = guides.vocoder.hop
     for at, frames, coded in reader.segments(hop):
         if isinstance(coded, bytes):
-            tokens = tokencode.decode(guides.planner, coded, frames, head.count)
-            found.append(guides.vocoder.vectors(tokens))
+            yield guides.vocoder.vectors(tokencode.decode(guides.planner, coded, frames, head.count))
             continue
         first, last = at * hop / head.rate, min(head.samples, (at + frames) * hop) / head.rate
         text = f"{reader.name}: segment {at // SEGMENT + 1} ({first:.2f} s to {last:.2f} s) is damaged: {coded}"
-        if not salvage:
+        if damages is None:
             raise CodecError(text)
         damages.append(f"{text}; silence is in its place")
         quiet = guides.vocoder.exact(guides.vocoder.hear(np.zeros(hop, np.int16)))
-        found.append(np.repeat(quiet, min(frames, SEGMENT), 0))
-    return np.concatenate(found), damages
+        yield np.repeat(quiet, min(frames, SEGMENT), 0)
 
 
-def spoken(model: Model, vectors: NDArray[np.int64], samples: int, first: int = 0) -> Iterator[NDArray[np.int16]]:
-    """The sound of 8-bit vectors, int16, from sample `first` to `samples`, by blocks."""
+def spoken(
+    model: Model, vectors: NDArray[np.int64] | Iterator[NDArray[np.int64]], samples: int, first: int = 0
+) -> Iterator[NDArray[np.int16]]:
+    """The sound of 8-bit vectors, or pieces of them, int16, from sample `first` to `samples`, by blocks."""
     stream = model.follow(vectors, Draw(), seed=0)
     for at in range(0, samples, _BLOCK):
         block = stream.pcm(min(_BLOCK, samples - at))

@@ -68,10 +68,10 @@ def compress(path: str, out: str, name: str | None, bitrate: float, force: bool,
     data, _ = parametric.encode(model, samples, bitrate)
     reader = Reader(data, out)
     if verify:
-        tokens_back, _ = parametric.vectors_of(reader, model)
+        found = np.concatenate(list(parametric.pieces(reader, model)))
         assert model.guides is not None
         vocoder = model.guides.vocoder
-        if not np.array_equal(tokens_back, vocoder.vectors(vocoder.tokens(vocoder.hear(samples), reader.head.count))):
+        if not np.array_equal(found, vocoder.vectors(vocoder.tokens(vocoder.hear(samples), reader.head.count))):
             raise CodecError(f"{path}: what was written does not give it back; please report this")
     with files.target(out, force) as (write, _):
         write(data)
@@ -95,7 +95,8 @@ def decompress(
     first, last = bounds(head, part, path)
     if last - first > MAX_WAV_SAMPLES:
         raise OutputError(f"{out}: a WAV file can't hold {last - first} samples; take parts with --start and --end")
-    vectors, damages = parametric.vectors_of(reader, model, salvage)
+    damages: list[str] = []
+    vectors = parametric.pieces(reader, model, damages if salvage else None)
     with files.target(out, force) as (write, _):
         write(wav_header(last - first, head.rate))
         for block in parametric.spoken(model, vectors, last, first):
@@ -108,7 +109,7 @@ def speak(data: bytes, given: Iterable[str]) -> tuple[NDArray[np.int16], int]:
     """The sound of a file in memory: int16 (samples,), and its rate."""
     reader = Reader(data, "compressed audio")
     model = by_digest(reader.head.digest, given, reader.name)
-    vectors, _ = parametric.vectors_of(reader, model)
+    vectors = parametric.pieces(reader, model)
     return np.concatenate(list(parametric.spoken(model, vectors, reader.head.samples))), reader.head.rate
 
 
@@ -125,7 +126,8 @@ def bounds(head: Head, part: tuple[float | None, float | None], name: str) -> tu
 def verify(source: files.Source, path: str, given: Iterable[str]) -> Head:
     """Decodes a file's tokens and checks every checksum."""
     reader = open_reader(source, path)
-    parametric.vectors_of(reader, by_digest(reader.head.digest, given, path))
+    for _ in parametric.pieces(reader, by_digest(reader.head.digest, given, path)):
+        pass
     return reader.head
 
 

@@ -9,7 +9,7 @@ import math
 import operator
 import os
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,14 +201,21 @@ class Model:
         return stream
 
     def follow(
-        self, vectors: NDArray[np.int64], draw: Draw | None = None, *, seed: int = 0, labels: Labels | None = None
+        self,
+        vectors: NDArray[np.int64] | Iterator[NDArray[np.int64]],
+        draw: Draw | None = None,
+        *,
+        seed: int = 0,
+        labels: Labels | None = None,
     ) -> Stream:
-        """A stream of a voice along 8-bit vectors (frames, latent), for what was heard or decoded."""
+        """A stream of a voice along 8-bit vectors (frames, latent), or pieces of them: what was heard or decoded."""
         guides = self._guides()
         state = self.engine.state(seed=check_seed(seed), stream=0)
-        guide, draw = guides.known(vectors), guides.network_draw(draw or Draw())
+        guide = guides.known(vectors) if isinstance(vectors, np.ndarray) else guides.told(vectors)
+        draw = guides.network_draw(draw or Draw())
         stream = Stream(self.checkpoint, self.engine, state, draw, guide=guide)
-        stream.begin(self.plan(labels or {}, len(vectors) * guides.vocoder.hop), None)
+        samples = len(vectors) * guides.vocoder.hop if isinstance(vectors, np.ndarray) else None
+        stream.begin(self.plan(labels or {}, samples), None)
         return stream
 
     def features(self, wave: NDArray[Any], rate: int) -> NDArray[np.float32]:

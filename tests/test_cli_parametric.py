@@ -1,0 +1,90 @@
+"""`synth compress --mode parametric` and what goes with it: files, pipes, JSON, parts, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import voices
+
+import synth
+from synth import cli
+
+SOUND = voices.sound(4003)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.wav", SOUND, 8000)
+
+
+def compress(*arguments: object) -> int:
+    return cli.main(["compress", "--mode", "parametric", "-c", voices.path(), *map(str, arguments)])
+
+
+def test_there_and_back(capsys: pytest.CaptureFixture[str]) -> None:
+    assert compress("a.wav", "--verify", "--json", "--bitrate", "1.6k") == 0
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert report["mode"] == "parametric" and report["files"][0]["bytes_out"] == Path("a.syn").stat().st_size
+    assert cli.main(["verify", "a.syn", "-c", voices.path()]) == 0
+    assert cli.main(["decompress", "a.syn", "-o", "b.wav", "-c", voices.path()]) == 0
+    found, rate = soundfile.read("b.wav", dtype="int16")
+    assert rate == 8000 and len(found) == len(SOUND)
+    again, rate = synth.decompress(Path("a.syn").read_bytes(), checkpoint=voices.path())
+    np.testing.assert_array_equal(again, found)
+    data = synth.compress(SOUND, 8000, mode="parametric", checkpoint=voices.path(), bitrate=1600)
+    assert data == Path("a.syn").read_bytes()
+    assert cli.main(["decompress", "a.syn", "-o", "c.wav", "-c", voices.path(), "--start", "0.1", "--end", "0.3"]) == 0
+    np.testing.assert_array_equal(soundfile.read("c.wav", dtype="int16")[0], found[800:2400])
+
+
+def test_info_tells_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert compress("a.wav") == 0
+    capsys.readouterr()
+    assert cli.main(["info", "a.syn", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["mode"] == "parametric" and found["samples"] == 4003 and found["tokens"] in (1, 2)
+    assert found["bits_per_second"] == pytest.approx(8 * found["bytes"] / (4003 / 8000))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["compress", "a.wav", "--bitrate", "1600"], 2, "--bitrate: is for --mode parametric"),
+        (["compress", "a.wav", "--mode", "parametric", "--bitrate", "5"], 2, "must be bits a second"),
+        (["compress", "a.wav", "--mode", "parametric", "-c", "none"], 1, "nothing without a voice"),
+        (["compress", "a.wav", "--mode", "parametric", "-c", "digits-2"], 1, "is no voice"),
+        (["compress", "a.wav", "-c", voices.path()], 1, "is a voice"),
+        (["decompress", "old.syn", "-o", "b.flac", "-c", voices.path()], 2, "its suffix must be .wav"),
+        (["decompress", "old.syn", "-o", "b.wav"], 1, "which is not here; give it with -c"),
+        (["verify", "cut.syn", "-c", voices.path()], 1, "cut.syn"),
+        (["decompress", "cut.syn", "-o", "b.wav", "-c", voices.path()], 1, "cut.syn"),
+    ],
+)
+def test_what_is_refused(arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compress("a.wav", "-o", "old.syn") == 0
+    Path("cut.syn").write_bytes(Path("old.syn").read_bytes()[:-3])
+    capsys.readouterr()
+    before = sorted(path.name for path in Path().iterdir())
+    try:
+        found = cli.main(arguments)
+    except SystemExit as stop:
+        found = int(str(stop.code))
+    out, error = capsys.readouterr()
+    assert (found, out) == (code, "") and said in error and error.count("\n") == 1
+    assert sorted(path.name for path in Path().iterdir()) == before
+
+
+def test_salvage_says_what_was_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    assert compress("a.wav") == 0
+    data = bytearray(Path("a.syn").read_bytes())
+    data[-6] ^= 1
+    Path("a.syn").write_bytes(data)
+    assert cli.main(["decompress", "a.syn", "-o", "b.wav", "-c", voices.path(), "--salvage"]) == 1
+    assert "silence is in its place" in capsys.readouterr().err
+    assert soundfile.info("b.wav").frames == 4003

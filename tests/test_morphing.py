@@ -1,0 +1,77 @@
+"""Paths between sounds: ends, lengths, labels, and the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import voices
+
+from synth import cli
+from synth.morphing import mixed, stretched
+
+A = np.random.default_rng(1).normal(0, 1, (12, 8)).astype(np.float32)
+B = np.random.default_rng(2).normal(0, 1, (20, 8)).astype(np.float32)
+
+
+def test_the_ends_are_the_sounds_themselves() -> None:
+    np.testing.assert_array_equal(mixed(A, B, (0.0, 0.0)), A)
+    np.testing.assert_array_equal(mixed(A, B, (1.0, 1.0)), B)
+    path = mixed(A, B, (0.0, 1.0))
+    assert len(path) == 16
+    np.testing.assert_allclose(path[[0, -1]], [A[0], B[-1]], atol=1e-6)
+
+
+def test_the_middle_is_halfway() -> None:
+    found = mixed(A, B, (0.5, 0.5))
+    np.testing.assert_allclose(found, (stretched(A, 16) + stretched(B, 16)) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(("factor", "frames"), [(0.5, 6), (1.0, 12), (2.5, 30), (0.01, 1)])
+def test_time_is_stretched(factor: float, frames: int) -> None:
+    found = mixed(A, A, (0.0, 0.0), factor)
+    assert len(found) == frames
+    np.testing.assert_array_equal(found[0], A[0])
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.wav", voices.sound(1600), 8000)
+    soundfile.write("b.wav", voices.sound(3200, 5), 8000)
+    voice = ["-c", voices.path(), "-s", "1"]
+    assert cli.main(["morph", "a.wav", "b.wav", "-o", "c.wav", "--mix", "0..1", *voice, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["mix"] == [0.0, 1.0] and report["files"][0]["samples"] == soundfile.info("c.wav").frames == 2400
+    assert cli.main(["morph", "a.wav", "-o", "d.wav", "--mix", "0.9", *voice]) == 0
+    assert cli.main(["vocode", "a.wav", "-o", "e.wav", *voice]) == 0
+    np.testing.assert_array_equal(soundfile.read("d.wav")[0], soundfile.read("e.wav")[0])
+    assert cli.main(["morph", "a.wav", "-o", "f.wav", "--keep-label", "speaker=bert", *voice]) == 0
+    assert not np.array_equal(soundfile.read("f.wav")[0], soundfile.read("e.wav")[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a.wav", "-o", "x.wav", "--mix", "2"], "0 to 1"),
+        (["a.wav", "-o", "x.wav", "--mix", "0..x"], "0 to 1"),
+        (["a.wav", "-o", "x.wav", "--time-stretch", "0"], "0.1 to 10"),
+        (["a.wav", "-o", "x.wav", "--keep-label", "speaker=nobody"], "nobody"),
+        (["a.wav", "-o", "a.wav"], "a.wav"),
+        (["a.wav", "-o", "x.wav", "-c", "digits-2"], "is no voice"),
+    ],
+)
+def test_what_is_refused(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.wav", voices.sound(1600), 8000)
+    voice = [] if "-c" in arguments else ["-c", voices.path()]
+    try:
+        code = cli.main(["morph", *arguments, *voice])
+    except SystemExit as stop:
+        code = int(str(stop.code))
+    out, error = capsys.readouterr()
+    assert code == 2 and out == "" and said in error and not Path("x.wav").exists()
