@@ -16,7 +16,6 @@ from synth import checkpoint, planner_task, vocoder_task
 from synth.config import TrainConfig
 from synth.corpus import Corpus, open_cache
 from synth.data import Row, validation_rows
-from synth.errors import UsageError
 from synth.files import check_output
 from synth.learn import Learner, denormals_flushed
 from synth.mulaw import decode
@@ -28,27 +27,6 @@ from synth.voice import Voice
 
 FINE_RATE = 0.3  # of the run's learning rate
 Say = Callable[[str], None]
-
-
-def export(
-    run: str | os.PathLike[str],
-    out: str | os.PathLike[str],
-    options: dict[str, Any],
-    steps: int | None,
-    noise: float,
-    temperatures: tuple[float, ...] | None,
-    card: dict[str, str] | None,
-    force: bool,
-    quiet: bool,
-    say: Say,
-) -> dict[str, Any]:
-    """`export_vocoder` or `export_planner`, as the run's options say."""
-    if noise:
-        raise UsageError(f"--noise: a run of --task {options['task']} has its own")
-    if options["task"] == "vocoder":
-        return export_vocoder(run, out, steps, card, force, quiet, say)
-    planner, network = temperatures or (1.0, 1.0)
-    return export_planner(run, out, steps, (planner, network), card, force, quiet, say)
 
 
 def export_vocoder(

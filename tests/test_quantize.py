@@ -26,7 +26,8 @@ from synth.data import Batches, validation_rows  # noqa: E402
 from synth.engine import layout  # noqa: E402
 from synth.engine.reference import Linear, ReferenceEngine, piecewise  # noqa: E402
 from synth.errors import OutputError, RunError  # noqa: E402
-from synth.export import export, integer_bits  # noqa: E402
+from synth.export import export  # noqa: E402
+from synth.export_generator import integer_bits  # noqa: E402
 from synth.learn import Learner, learn, measure  # noqa: E402
 from synth.model import HIDDEN_LIMIT, TREE_LIMIT, Network  # noqa: E402
 from synth.predicting import fit_start, predict_codes, predictor_tensors  # noqa: E402
