@@ -87,7 +87,16 @@ def export(options: Namespace, console: Console) -> None:
         run, out = options.run, options.out
         warm = tuple(options.temperatures) if options.temperatures else None
         exporting.export(
-            run, out, options.steps, options.noise, warm, card, options.force, options.quiet, say=console.say
+            run,
+            out,
+            options.steps,
+            options.noise,
+            warm,
+            options.guidance,
+            card,
+            options.force,
+            options.quiet,
+            say=console.say,
         )
 
 

@@ -19,6 +19,7 @@ def export(
     steps: int | None = None,
     noise: float = 0.0,
     temperatures: tuple[float, ...] | None = None,
+    guidance: float | None = None,
     card: dict[str, str] | None = None,
     force: bool = False,
     quiet: bool = False,
@@ -26,8 +27,8 @@ def export(
 ) -> dict[str, Any]:
     """Write the checkpoint `out` from the best weights of `run`; returns its card.
 
-    `steps` of fine-tuning, with `noise` (see `export_generator`), `temperatures` (see `export_voice`) and what else
-    the run's task has no use for are refused. `card` adds facts (corpus, licence, ...). Raises UsageError, RunError,
+    `steps` of fine-tuning, with `noise` (see `export_generator`), `temperatures` and `guidance` (see `voice`): what the
+    run's task has no use for is refused. `card` adds facts (corpus, licence, ...). Raises UsageError, RunError,
     CorpusError, OutputError.
     """
     check_output(out, force)
@@ -36,6 +37,8 @@ def export(
     task = options.get("task", "generate")
     if temperatures and task != "planner":
         raise UsageError("--temperatures: is for a run of --task planner")
+    if guidance and task != "planner":
+        raise UsageError("--guidance: is for a run of --task planner")
     if task == "classify":
         if steps is not None or noise:
             raise UsageError(f"--{'noise' if noise else 'steps'}: a run of --task classify has no fine-tuning")
@@ -46,5 +49,6 @@ def export(
         return export_voice.export_vocoder(run, out, steps, card, force, quiet, say)
     if task == "planner":
         planner, network = temperatures or (1.0, 1.0)
-        return export_voice.export_planner(run, out, steps, (planner, network), card, force, quiet, say)
+        drawn = ((planner, network), guidance or 1.0)
+        return export_voice.export_planner(run, out, steps, drawn, card, force, quiet, say)
     return export_generator.export(run, out, steps, noise, card, force, quiet, say)

@@ -75,7 +75,7 @@ def export_planner(
     run: str | os.PathLike[str],
     out: str | os.PathLike[str],
     steps: int | None = None,
-    temperatures: tuple[float, float] = (1.0, 1.0),
+    drawn: tuple[tuple[float, float], float] = ((1.0, 1.0), 1.0),
     card: dict[str, str] | None = None,
     force: bool = False,
     quiet: bool = False,
@@ -83,7 +83,7 @@ def export_planner(
 ) -> dict[str, Any]:
     """Write the voice `out` from the best weights of the planner `run` and the voice that it plans for.
 
-    `temperatures`: of planner and network, what a temperature of 1 is to stand for. Raises as `export_vocoder`.
+    `drawn`: temperatures and guidance of the voice. Raises as `export_vocoder`.
     """
     check_output(out, force)
     folder = RunFolder(run)
@@ -103,7 +103,9 @@ def export_planner(
             planner_task.learn(learner, _gentle(config, fine), train, batches, vocoder, boss)
     assert found.voice is not None
     tensors = quantize(learner.network, {})
-    voice = dataclasses.replace(found.voice, planner=model, planner_tensors=tensors, temperatures=temperatures)
+    warm, guidance = drawn
+    voice = dataclasses.replace(found.voice, planner=model, planner_tensors=tensors, temperatures=warm)
+    voice = dataclasses.replace(voice, guidance=guidance)
     planned = _facts(options, corpus, int(info["step"]), fine, None)
     facts: dict[str, Any] = {**found.info, **(card or {}), "planner": planned}
     checkpoint.save(out, found.config, found.tensors, facts, voice)

@@ -16,14 +16,10 @@ from numpy.typing import NDArray
 from synth import engine
 from synth.config import Draw, ModelConfig
 from synth.errors import EngineError, UsageError
+from synth.planning import PLANNING, Changes, Planned
 from synth.vocoder import Ints, Vocoder
 from synth.vocoder_config import LOOKAHEAD
 from synth.voice import Tensors, Voice
-
-Changes = list[tuple[int, tuple[int, ...]]]
-"""From which sample on which rows of the label tables are in force."""
-PLANNING = 1
-"""Number of the planner's stream of random numbers; the network's own is 0."""
 
 
 class Source(Protocol):
@@ -160,58 +156,6 @@ class Told:
         raise EngineError("a stream along a file can't be saved")
 
 
-class Planned:
-    """Tokens that a planner draws, endlessly, after the vectors of a prime.
-
-    `planner`, `state`: its engine and stream; `changes`: from which sample on which label rows are in force.
-    """
-
-    ahead = 1  # so that labels that are changed are heard at once
-
-    def __init__(self, vocoder: Vocoder, planner: Any, state: Any, draw: Draw) -> None:
-        self.vocoder, self.engine, self.state = vocoder, planner, state
-        self.period: int = planner.config.period
-        self.draw = replace(draw, top_k=256, top_p=1 << 32)
-        self.changes: Changes = []
-        self.prime = np.zeros((0, vocoder.config.latent), np.int64)
-
-    def begin(self, changes: Changes, vectors: Ints, tokens: NDArray[np.uint8]) -> None:
-        """Goes on from a prime's vectors (frames, latent) and tokens (frames, period) under the first labels."""
-        self.changes, self.prime = list(changes), vectors
-        self.state.labels = changes[0][1]
-        if len(tokens):
-            self.engine.force(self.state, np.ascontiguousarray(tokens).reshape(-1))
-
-    def next(self, frame: int) -> Ints:
-        """The vector of a frame: of the prime, or of tokens that are drawn now."""
-        if frame < len(self.prime):
-            return np.asarray(self.prime[frame], np.int64)
-        while self.changes and self.changes[0][0] <= frame * self.vocoder.hop:
-            self.state.labels = self.changes.pop(0)[1]
-        tokens = self.engine.generate(self.state, self.period, self.draw)
-        return np.asarray(self.vocoder.vectors(tokens[None])[0], np.int64)
-
-    def relabel(self, rows: tuple[int, ...]) -> None:
-        """Other label rows, from the next frame that is drawn."""
-        self.changes = [(0, rows)]
-
-    def fork(self, seed: int) -> Planned:
-        """The same with another seed's draws."""
-        saved = self.state.save()
-        words = np.array([seed, saved["seed"][1]], np.uint32)
-        other = Planned(self.vocoder, self.engine, self.engine.restore({**saved, "seed": words}), self.draw)
-        other.changes, other.prime = list(self.changes), self.prime
-        return other
-
-    def save(self) -> dict[str, NDArray[Any]]:
-        """The planner's state, how it draws, the prime's vectors and the changes to come."""
-        keys = len(self.engine.config.labels)
-        rows = np.array([[at, *row] for at, row in self.changes], np.int64).reshape(-1, 1 + keys)
-        inverse = np.array([self.draw.inverse_temperature], np.int64)
-        own: dict[str, NDArray[Any]] = {"prime": self.prime.astype(np.int8), "changes": rows, "draw": inverse}
-        return own | {f"state.{name}": value for name, value in self.state.save().items()}
-
-
 class Guides:
     """Makes the guides of a voice's streams; its engines may be shared by threads."""
 
@@ -219,7 +163,7 @@ class Guides:
         # the conditioner's curve is the network's
         self.vocoder = Vocoder(voice.config, config, voice.tensors | {"table.tanh": tensors["table.tanh"]})
         self.planner = engine.create(voice.planner, voice.planner_tensors, prefer) if voice.planner else None
-        self.temperatures = voice.temperatures
+        self.temperatures, self.guidance = voice.temperatures, voice.guidance
         self._period = voice.planner.period if voice.planner else 0
 
     @property
@@ -277,19 +221,15 @@ class Guides:
             return Known(vectors)
         if self.planner is None:
             raise EngineError("saved guide: is of a voice with a planner")
-        prefix = "source.state."
-        state = {name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)}
-        draw = Draw(int(saved["source.draw"][0]))
-        source = Planned(self.vocoder, self.planner, self.planner.restore(state), draw)
-        source.changes = [(int(at), tuple(int(row) for row in rows)) for at, *rows in saved["source.changes"]]
-        source.prime = vectors
-        return source
+        own = {name.removeprefix("source."): value for name, value in saved.items() if name.startswith("source.")}
+        return Planned.restored(self.vocoder, self.planner, own, vectors, self.guidance)
 
     def _planned(self, draw: Draw, seed: int) -> Planned:
         if self.planner is None:
             raise UsageError("this voice has no planner: it speaks what it is given, by synth vocode or features=...")
         state = self.planner.state(seed=seed, stream=PLANNING)
-        return Planned(self.vocoder, self.planner, state, cooled(draw, self.temperatures[0]))
+        draw = cooled(draw, self.temperatures[0])
+        return Planned(self.vocoder, self.planner, state, draw, self.guidance)
 
 
 def cooled(draw: Draw, by: float) -> Draw:

@@ -44,6 +44,14 @@ def mix(text: str) -> tuple[float, float]:
     return (share(first), share(last)) if dots else (share(text), share(text))
 
 
+def halves(text: str) -> float:
+    """A converter of 1 to 4 in steps of a half."""
+    value = real(1, 4)(text)
+    if value * 2 % 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be 1, 1.5, 2, ... 4")
+    return value
+
+
 def bitrate(text: str) -> float:
     """A converter of bits a second, like 1600 or 1.6k, 100 to 100000."""
     thousands = text.lower().endswith("k")

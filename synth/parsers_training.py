@@ -79,6 +79,12 @@ def export_parser(commands: Any) -> None:
         help="of a planner's voice: what a temperature of 1 stands for (default: 1 1)",
     )
     parser.add_argument(
+        "--guidance",
+        type=opt.halves,
+        metavar="W",
+        help="of a planner's voice: 1.5 to 4, in halves, do more than the planner by itself what labels ask for",
+    )
+    parser.add_argument(
         "--card", action="append", default=[], metavar="KEY=TEXT", help="a fact for the model card, like licence=CC0"
     )
     parser.add_argument("-f", "--force", action="store_true", help="replace a file that exists")

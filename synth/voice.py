@@ -22,7 +22,9 @@ PARTS = ("vocoder.", "planner.")
 class Voice:
     """Encoder, quantisers and conditioner (`config`, `tensors`); `planner`: a network over tokens, or None.
 
-    `temperatures`: of planner and network, what a temperature of 1 stands for; chosen on validation files.
+    `temperatures`: of planner and network, what a temperature of 1 stands for; chosen on validation files. `guidance`:
+    how much more than it would by itself the planner does what labels ask for (see `planning`), 1 to 4 in halves; with
+    it the planner knows no temperature.
     """
 
     config: VocoderConfig
@@ -30,6 +32,7 @@ class Voice:
     planner: ModelConfig | None = None
     planner_tensors: Tensors = field(default_factory=dict)
     temperatures: tuple[float, float] = (1.0, 1.0)
+    guidance: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
         """What a checkpoint's config says of it."""
@@ -37,6 +40,7 @@ class Voice:
             "vocoder": self.config.to_json(),
             "planner": self.planner.to_json() if self.planner else None,
             "temperatures": list(self.temperatures),
+            **({"guidance": self.guidance} if self.guidance != 1 else {}),
         }
 
     def named(self) -> Tensors:
@@ -47,11 +51,13 @@ class Voice:
 def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> Voice:
     """The voice around `model` that a file's config and tensors describe; CheckpointError says what is wrong."""
     try:
-        if set(config) != {"vocoder", "planner", "temperatures"}:
+        if set(config) - {"guidance"} != {"vocoder", "planner", "temperatures"}:
             raise UsageError("voice: its names are not the known ones")
         sizes = VocoderConfig.from_json(config["vocoder"])
         planner = None if config["planner"] is None else ModelConfig.from_json(config["planner"])
-        warm = config["temperatures"]
+        warm, guidance = config["temperatures"], config.get("guidance", 1.0)
+        if type(guidance) not in (int, float):
+            raise UsageError("voice: guidance must be a number")
         if not isinstance(warm, list) or not all(type(value) in (int, float) for value in warm):
             raise UsageError("voice: temperatures must be numbers")
         warm = tuple(float(value) for value in warm)
@@ -60,7 +66,7 @@ def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> Voice:
         raise CheckpointError(f"its config can't be used ({text})") from None
     own = {name: tensor for name, tensor in tensors.items() if name.startswith("vocoder.")}
     planned = {name.removeprefix("planner."): t for name, t in tensors.items() if name.startswith("planner.")}
-    found = Voice(sizes, own, planner, planned, warm)
+    found = Voice(sizes, own, planner, planned, warm, float(guidance))
     check(model, found)
     return found
 
@@ -75,6 +81,8 @@ def check(model: ModelConfig, voice: Voice) -> None:
         raise CheckpointError(f"its network takes a vector every {model.stride} frames, its vocoder gives others")
     if len(voice.temperatures) != 2 or not all(0.05 <= value <= 4 for value in voice.temperatures):
         raise CheckpointError("its config can't be used (voice: temperatures must be two numbers from 0.05 to 4)")
+    if not 1 <= voice.guidance <= 4 or voice.guidance * 2 % 1:
+        raise CheckpointError("its config can't be used (voice: guidance must be 1 to 4, in halves)")
     vocoder.check(voice.config, model, voice.tensors)
     planner = voice.planner
     if planner is None:
