@@ -1,7 +1,8 @@
 """A planner's stream: the tokens that it draws for what labels ask for, and the vectors that they stand for.
 
-Where a voice has guidance w, a token is drawn with weights told (told / free)^(w - 1) of what the planner expects with
-its labels and without them (classifier-free guidance, arXiv 2207.12598), in doubles, every operation in this order.
+Where a voice has guidance w, a token is drawn with weights (told (told / free)^(w - 1))^(1 / T) of what the planner
+expects with its labels and without them (classifier-free guidance, arXiv 2207.12598), 1 / T in quarters, in doubles,
+every operation in the order written.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from synth.vocoder import Ints, Vocoder
 
 Changes = list[tuple[int, tuple[int, ...]]]
 """From which sample on which rows of the label tables are in force."""
+MOST_QUARTERS = 64
 PLANNING = 1
 """Number of the planner's stream of random numbers; the network's own is 0."""
 
@@ -74,6 +76,10 @@ class Planned:
             weights = weights * ratio
         if not self.draw.inverse_temperature:
             return int(weights.argmax())
+        quarter = np.sqrt(np.sqrt(weights / weights.max()))
+        weights = quarter
+        for _ in range(min(MOST_QUARTERS, max(1, round(self.draw.inverse_temperature / 1024))) - 1):
+            weights = weights * quarter
         running = np.cumsum(weights)  # one after the other
         at = int(self.state.position)
         word = philox((at & 0xFFFFFFFF, at >> 32, 0, 0), (self.state.seed, self.state.stream))[0]

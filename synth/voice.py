@@ -23,8 +23,7 @@ class Voice:
     """Encoder, quantisers and conditioner (`config`, `tensors`); `planner`: a network over tokens, or None.
 
     `temperatures`: of planner and network, what a temperature of 1 stands for; chosen on validation files. `guidance`:
-    how much more than it would by itself the planner does what labels ask for (see `planning`), 1 to 4 in halves; with
-    it the planner knows no temperature.
+    how much more than it would by itself the planner does what labels ask for (see `planning`), 1 to 4 in halves.
     """
 
     config: VocoderConfig
