@@ -12,8 +12,10 @@
 
 #if defined(__GNUC__)
 #define SYNTH_APART __attribute__((noinline))
+#define SYNTH_WITHIN __attribute__((always_inline)) inline  // what GCC would leave out where the file has grown
 #else
 #define SYNTH_APART
+#define SYNTH_WITHIN inline
 #endif
 
 namespace synth {

@@ -208,7 +208,7 @@ inline void finish_hidden(const Matrix& dense, Work& work) {
 }
 
 // The hidden layer of the head in 7 bits: work.hidden_bytes.
-inline void hidden_layer(const Model& model, Work& work, int predicted) {
+SYNTH_WITHIN void hidden_layer(const Model& model, Work& work, int predicted) {
     const Matrix& dense = model.head_dense;
     multiply_head(dense, work.bytes, work.sums);
     if (dense.tiles % kGateTiles == 0)
