@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import small
 import sounds
+import voices
 from listeners import DIGIT, random_tensors, tiny_recogniser
 from test_imports import HEAVY, loaded_by
 from tools import LABELS, TINY, error_line, made, run, tiny_checkpoint
@@ -286,3 +287,12 @@ def test_evaluating_loads_no_torch() -> None:
     words += ["--reference", reference(), "--labels", small.PATTERN, "--split", SPLIT]
     loaded = loaded_by(f"from synth.cli import main\nassert main(['evaluate', *{words!r}]) == 0")
     assert not loaded & (HEAVY | {"matplotlib", "sounddevice", "tqdm"})
+
+
+def test_a_voice_is_compared_without_code_lengths(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", voices.path(2), "--classifier", ear(), "-n", "1", "-d", "0.1", "--json", "-q"]
+    assert cli.main([*words, "--reference", reference(), "--labels", small.PATTERN, "--split", SPLIT]) == 0
+    data = told(capsys)
+    assert data["files"] == 20 and data["levels"]["real"] and data["copying"] and data["frechet"]
+    assert data["bits_per_sample"] is None and data["bits_per_sample_labels"] is None
+    assert data["left_out"] == ["the checkpoint is a voice, which is told what to say: no bits per sample"]

@@ -128,19 +128,24 @@ def test_a_plan_goes_on_from_a_prime(count: int) -> None:
     np.testing.assert_array_equal(found, vocoder.condition(vectors)[2 * first : 2 * first + 10])
 
 
-def test_labels_of_a_plan_change_where_they_should() -> None:
-    vocoder = voices.vocoder()
+@pytest.mark.parametrize("prime", [0, 50, 1000])
+def test_labels_of_a_plan_change_where_they_should(prime: int) -> None:
+    """At the first token frame that begins no sooner, counted from the prime's end."""
+    vocoder, sound = voices.vocoder(), voices.sound(prime)
+    heard = vocoder.hear(sound)[: max(0, prime // HOP - 1)] if prime else np.zeros((0, VOCODER.latent), np.float32)
     engine = guides().planner
     assert engine is not None
     state = engine.state(seed=3, stream=1)
+    if len(heard):
+        engine.force(state, vocoder.tokens(heard, 2).reshape(-1))
     frames = []
-    for frame in range(60):
-        state.labels = NONE if frame * HOP < 5000 else OTHER
+    for frame in range(len(heard), 60):
+        state.labels = NONE if frame * HOP < prime + 5000 else OTHER
         frames.append(engine.generate(state, 2, Draw()))
-    vectors = vocoder.vectors(np.stack(frames))
-    found = given(planned(3, changes=[(0, NONE), (5000, OTHER)]), 58)
+    vectors = np.concatenate([vocoder.exact(heard), vocoder.vectors(np.stack(frames))])
+    found = given(planned(3, sound, [(0, NONE), (5000, OTHER)]), 58)
     np.testing.assert_array_equal(found, vocoder.condition(vectors)[: 2 * 58])
-    assert (found != given(planned(3), 58)).any()
+    assert (found != given(planned(3, sound), 58)).any()
 
 
 def test_a_fork_has_the_draws_of_its_seed() -> None:

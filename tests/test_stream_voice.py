@@ -187,6 +187,17 @@ def test_forks_at_the_start_are_what_their_seed_gives(prime: int | None) -> None
     assert source.position == 0
 
 
+@pytest.mark.parametrize("prime", [1, PART - 1, HOP, 777])
+def test_the_network_hears_a_prime_along_its_own_vectors(prime: int) -> None:
+    sound, vocoder = voices.sound(prime), voices.vocoder()
+    followed = voices.load().follow(vocoder.exact(vocoder.hear(sound)), seed=1, labels={"digit": "3"})
+    followed.force(mulaw.encode(sound))
+    state, expected = (one._state.save() for one in (start(1, sound, labels={"digit": "3"}), followed))
+    assert state.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(state[name], value, err_msg=name)
+
+
 def test_a_prime_changes_what_follows_and_no_prime_is_an_empty_one() -> None:
     plain = start().codes(600)
     np.testing.assert_array_equal(start(prime=voices.sound(0)).codes(600), plain)

@@ -96,7 +96,7 @@ def test_both_conditioners_tell_the_same(model: Vocoder) -> None:
     told = gates[:: NETWORK.stride, 0].numpy()
     assert torch.equal(gates[NETWORK.stride - 1], gates[0]) and told.std() > 0.3
     # a hidden value that is rounded the other way moves the sums by a weight's 128th part
-    assert np.abs(found[:, :48] / 1024 - told).max() < 0.06 and np.abs(found[:, :48] / 1024 - told).mean() < 0.004
+    assert np.abs(found[:, :48] / 1024 - told).max() < 0.06 and np.abs(found[:, :48] / 1024 - told).mean() < 0.01
     assert np.abs(found[:, 48:] / 32768 - reflections[0].numpy()).max() < 0.005
     assert reflections.std() > 0.1
 
