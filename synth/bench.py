@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from synth import checkpoint, engine, generating, parallel, sampler, stream, timing
 from synth.config import Draw, ModelConfig
 from synth.engine.layout import layout
+from synth.errors import UsageError
+from synth.errors import UsageError
 from synth.extras import training_extra
 
 SIZES = ((192, 128, 1.0), (288, 192, 1.0), (384, 256, 1.0), (192, 256, 0.25))
@@ -31,6 +33,8 @@ def run(name: str, threads: int | None, baseline: str | None) -> dict[str, Any]:
     `ratio`, where a row has one, is its speed over that of the row that `over` names. `milliseconds` is a duration.
     """
     loaded = checkpoint.load(checkpoint.plain(name))
+    if loaded.voice is not None:
+        raise UsageError(f"{name}: is a voice; bench measures networks that go by the samples alone, as digits-2")
     torch = _baseline() if baseline else None
     cores = threads or os.cpu_count() or 1
     rows = [*_streams(sampler.Model(loaded), cores)]

@@ -49,6 +49,9 @@ def details(name: str) -> Told:
     lines = [f"{loaded.name}: {loaded.path}", f"sha256: {loaded.sha256}"]
     lines += [f"{key}: {value}" for key, value in config.items() if key != "labels"]
     lines += [f"label {key}: {', '.join(values)}" for key, values in loaded.config.labels]
+    if loaded.voice is not None:
+        data["voice"] = loaded.voice.to_json()
+        lines += [f"voice, {name}: {_plain(value)}" for name, value in data["voice"].items()]
     lines += [f"{key}: {_plain(value)}" for key, value in loaded.info.items()]
     lines.append(f"parameters: {sizes['parameters']}")
     network, predictor = sizes["multiply_accumulates"], sizes["predictor_multiply_accumulates"]
@@ -154,6 +157,8 @@ def _network_work(loaded: checkpoint.Checkpoint) -> float:
 def _predictor_work(loaded: checkpoint.Checkpoint) -> float:
     """Products of doubles a sample: predicting, and a share of a frame's gathering and solving (half a matrix each)."""
     order, hop = loaded.config.order, loaded.config.hop
+    if loaded.voice is not None:  # its weights are given, as reflection coefficients
+        return order + order * (order - 1) / 2 / hop
     gather = hop * (order * (order + 1) // 2 + 2 * order)
     solve = sum((order - 1 - j) * (order - j) // 2 for j in range(order)) + 2 * order * (order - 1)
     return order + (gather + solve) / hop
