@@ -17,7 +17,6 @@ from synth import checkpoint, engine, generating, parallel, sampler, stream, tim
 from synth.config import Draw, ModelConfig
 from synth.engine.layout import layout
 from synth.errors import UsageError
-from synth.errors import UsageError
 from synth.extras import training_extra
 
 SIZES = ((192, 128, 1.0), (288, 192, 1.0), (384, 256, 1.0), (192, 256, 0.25))
