@@ -13,7 +13,7 @@ CORPORA = os.environ.get("SYNTH_CORPORA", "")
 needs_native = pytest.mark.skipif(not engine.has_native(), reason="too slow without the native engine")
 
 
-@pytest.mark.parametrize(("name", "rate", "most"), [("digits", 8000, 2_000_000), ("piano", 16000, 4_000_000)])
+@pytest.mark.parametrize(("name", "rate", "most"), [("digits-2", 8000, 2_000_000), ("piano", 16000, 4_000_000)])
 def test_size_and_card(name: str, rate: int, most: int) -> None:
     loaded = checkpoint.load(name)
     assert loaded.path.stat().st_size <= most and loaded.config.sample_rate == rate
@@ -23,8 +23,18 @@ def test_size_and_card(name: str, rate: int, most: int) -> None:
         assert after < before * 1.01
 
 
+@pytest.mark.parametrize(("name", "rate", "most"), [("digits", 8000, 6_000_000), ("speech", 16000, 6_000_000)])
+def test_voices_are_small_and_have_planners(name: str, rate: int, most: int) -> None:
+    loaded = checkpoint.load(name)
+    assert loaded.path.stat().st_size <= most and loaded.config.sample_rate == rate
+    assert loaded.info["corpus"] and loaded.info["licence"] and loaded.voice is not None and loaded.voice.planner
+    assert {"validation", "test"} <= loaded.info["bits_per_sample"].keys()
+    assert loaded.info["planner"]["bits_per_token"]["test"] < 8
+
+
 def test_digits_knows_its_labels_and_scores_better_with_them() -> None:
-    loaded = checkpoint.load("digits")
+    loaded = checkpoint.load(checkpoint.plain("digits"))
+    assert loaded.name == "digits-2" and checkpoint.load("digits").config.labels == loaded.config.labels
     known = dict(loaded.config.labels)
     assert known["digit"] == tuple("0123456789") and len(known["speaker"]) == 6
     bits = loaded.info["bits_per_sample"]
@@ -66,7 +76,7 @@ def test_what_is_generated_is_sound(name: str) -> None:
 @needs_native
 @pytest.mark.skipif(not CORPORA, reason="SYNTH_CORPORA names no folder with fsdd-8k")
 def test_bits_per_sample_on_the_test_split() -> None:
-    model, bits, samples = synth.load("digits"), 0.0, 0
+    model, bits, samples = synth.load("digits-2"), 0.0, 0
     for path in sorted(Path(CORPORA, "fsdd-8k").glob("*_[0-4].flac")):
         score = model.score(*synth_read(path))
         bits, samples = bits + score.bits_per_sample * score.samples, samples + score.samples
