@@ -175,8 +175,8 @@ def _judge(
         counts = {name: len(reference.split(name)) for name in ("train", "test")}
         data["reference"] = {**counts, "skipped": len(reference.skipped)}
     data["left_out"] = comparing.left_out(data, model.labels, reference is not None)
-    if model.guides is not None:
-        data["left_out"].append("the checkpoint is a voice, which is told what to say: no bits per sample")
+    if model.guides is not None and reference is not None:
+        data["left_out"].append("a voice: bits per sample are along each file's own vectors, without labels")
     if request.report is not None:
         sections = _sections(model.checkpoint.config.labels, made, real)
         places.write_whole(request.report, page.render(data, sections, rate))

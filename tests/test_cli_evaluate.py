@@ -289,10 +289,10 @@ def test_evaluating_loads_no_torch() -> None:
     assert not loaded & (HEAVY | {"matplotlib", "sounddevice", "tqdm"})
 
 
-def test_a_voice_is_compared_without_code_lengths(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_voice_is_led_by_what_it_hears(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["evaluate", voices.path(2), "--classifier", ear(), "-n", "1", "-d", "0.1", "--json", "-q"]
     assert cli.main([*words, "--reference", reference(), "--labels", small.PATTERN, "--split", SPLIT]) == 0
     data = told(capsys)
     assert data["files"] == 20 and data["levels"]["real"] and data["copying"] and data["frechet"]
-    assert data["bits_per_sample"] is None and data["bits_per_sample_labels"] is None
-    assert data["left_out"] == ["the checkpoint is a voice, which is told what to say: no bits per sample"]
+    assert data["bits_per_sample"] > 0 and data["bits_per_sample_labels"] is None
+    assert data["left_out"] == ["a voice: bits per sample are along each file's own vectors, without labels"]
