@@ -309,7 +309,7 @@ def test_export_changes_nothing_in_the_run(run: Path, tmp_path: Path) -> None:
 def test_export_names_what_is_in_its_way_before_any_work(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("synth.export.Learner", None)  # whoever gets so far fails otherwise
+    monkeypatch.setattr("synth.export_generator.Learner", None)  # whoever gets so far fails otherwise
     out = tmp_path / "a.safetensors"
     out.write_text("mine")
     with pytest.raises(OutputError, match=f"^{out}: exists already"):
