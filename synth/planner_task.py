@@ -229,7 +229,7 @@ def learn(
     batch = batches.batch(learner.step, boss.process_index, boss.num_processes)
     draw = np.random.Generator(np.random.Philox(key=[config.seed, learner.step], counter=[0, 0, 4, boss.process_index]))
     tokens = np.stack([tokens_of(vocoder, row, period) for row in batch.codes])
-    count = np.where(draw.random(len(tokens)) < train.partial, draw.integers(1, period, len(tokens)), period)
+    count = np.where(draw.random(len(tokens)) < train.partial, draw.integers(1, max(2, period), len(tokens)), period)
     counted = np.arange(tokens.shape[1]) % period < count[:, None]
     tokens = np.where(counted, tokens, SILENCE).astype(np.uint8)
     wrong = (draw.random(tokens.shape) < train.heard_wrong) & counted

@@ -13,6 +13,7 @@ from synth import places
 FOLDER = Path(__file__).parent.parent / "samples"
 TEXT = (FOLDER / "README.md").read_text()
 COMMANDS = re.findall(r"^generate-audio .*$", TEXT, re.MULTILINE)
+DECODED = re.findall(r"^synth decompress .*$", TEXT, re.MULTILINE)
 
 
 def names(command: str) -> list[str]:
@@ -23,6 +24,7 @@ def names(command: str) -> list[str]:
 
 def test_every_sample_has_a_command() -> None:
     made = {name for command in COMMANDS for name in names(command)}
+    made |= {shlex.split(command)[4] for command in DECODED}
     assert made == {path.name for path in FOLDER.glob("*.wav")}
     assert made
 
@@ -41,3 +43,13 @@ def test_sample_is_made_again(command: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program, str(tmp_path / name), *options], check=True, capture_output=True)
     for made in names(command):
         assert (tmp_path / made).read_bytes() == (FOLDER / made).read_bytes()
+
+
+@pytest.mark.parametrize("command", DECODED)
+def test_sample_is_decoded_again(command: str, tmp_path: Path) -> None:
+    words = shlex.split(command)  # synth decompress X.syn -o X.wav
+    assert words[:2] == ["synth", "decompress"] and words[3] == "-o"
+    program = "import sys; from synth.cli import main; sys.exit(main())"
+    arguments = ["decompress", str(FOLDER / words[2]), "-o", str(tmp_path / words[4])]
+    subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
+    assert (tmp_path / words[4]).read_bytes() == (FOLDER / words[4]).read_bytes()
