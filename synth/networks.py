@@ -85,7 +85,9 @@ def newest() -> list[str]:
     """The bundled checkpoints that `auto` tries: of each name the newest that is no voice."""
     from synth import checkpoint
 
-    return [checkpoint.plain(name) for name in dict.fromkeys(name.rpartition("-")[0] for name in checkpoint.names())]
+    bases = dict.fromkeys(name.rpartition("-")[0] for name in checkpoint.names())
+    found = [checkpoint.plain(name) for name in bases]
+    return [name for name in found if not checkpoint.is_voice(checkpoint.find(name))]
 
 
 def choose(samples: NDArray[np.int32], bits: int) -> Network | None:
