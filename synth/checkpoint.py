@@ -24,7 +24,8 @@ from synth.places import write_whole
 from synth.voice import Voice
 
 FORMAT, RECOGNISER = "synth-checkpoint", "synth-recogniser"
-VERSION, VOICE_VERSION = 1, 2
+VERSION, VOICE_VERSION, FILTERED_VERSION = 1, 2, 3
+"""Of a plain network, of a voice, of a voice with a postfilter."""
 LARGEST_FILE, LARGEST_HEADER = 64 << 20, 1 << 20
 SUFFIX = ".safetensors"
 
@@ -124,7 +125,7 @@ def encode(
         return pack(FORMAT, config.to_json(), tensors, info)
     voices.check(config, voice)
     both = {"network": config.to_json(), **voice.to_json()}
-    return pack(FORMAT, both, tensors | voice.named(), info, VOICE_VERSION)
+    return pack(FORMAT, both, tensors | voice.named(), info, FILTERED_VERSION if voice.postfilter else VOICE_VERSION)
 
 
 def pack(
@@ -211,8 +212,8 @@ def unpack(data: bytes, kind: str) -> tuple[Any, dict[str, NDArray[Any]], dict[s
     if meta.get("format") != kind:
         raise CheckpointError("a safetensors file, but not a synth checkpoint")
     version = _short(meta.get("version"))
-    newest = VOICE_VERSION if kind == FORMAT else VERSION
-    if version not in (str(VERSION), str(newest)):
+    newest = FILTERED_VERSION if kind == FORMAT else VERSION
+    if version not in map(str, range(VERSION, newest + 1)):
         raise CheckpointError(f"format version {version}; this synth reads {newest}: install a newer one")
     try:
         tensors = from_bytes(data)

@@ -20,12 +20,15 @@ from synth.files import check_output
 from synth.learn import Learner, denormals_flushed
 from synth.mulaw import decode
 from synth.planner_task import VOICE, tokens_of, vocoder_of
+from synth.postfilter_fit import fit
 from synth.quantize import quantize, quantize_vocoder
 from synth.runs import RunFolder, without_places
 from synth.sampler import Model
+from synth.vocoder_config import PostfilterConfig
 from synth.voice import Voice
 
 FINE_RATE = 0.3  # of the run's learning rate
+ENVELOPE_STEPS = 2000  # of the postfilter's fit
 Say = Callable[[str], None]
 
 
@@ -60,9 +63,11 @@ def export_vocoder(
         learner.network.network.quantised = True
         for step in tqdm(range(fine), desc="fine-tuning", unit="step", disable=True if quiet else None):
             vocoder_task.learn(learner, gentle, train, batches.batch(step), boss)
+    after = PostfilterConfig()
+    filtering = fit(learner.network, train, after, batches, ENVELOPE_STEPS if fine else 20, quiet)
     tensors = quantize(learner.network.network, {})
     facts = _facts(options, corpus, int(info["step"]), fine, card)
-    voice = Voice(vocoder, quantize_vocoder(learner.network))
+    voice = Voice(vocoder, quantize_vocoder(learner.network), postfilter=after, postfilter_tensors=filtering)
     checkpoint.save(out, model, tensors, facts, voice)
     facts["bits_per_sample"] = {split: round(bits, 4) for split, bits in _followed(out, corpus).items()}
     for split, bits in facts["bits_per_sample"].items():

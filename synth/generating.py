@@ -167,8 +167,7 @@ def _make(work: _Work, jobs: list[_Job], player: Player | None = None) -> None:
         for start in range(0, samples, size):
             if work.stop.is_set():
                 raise parallel.Stopped
-            for out, codes in zip(outs, stream.codes_together(sources, min(size, samples - start)), strict=True):
-                block = mulaw.DECODE[codes]
+            for out, block in zip(outs, stream.pcm_together(sources, min(size, samples - start)), strict=True):
                 out.write(block)
                 if player:
                     player.write(block)

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from synth import engine
 from synth.config import Draw, ModelConfig
+from synth.envelope import Envelope
 from synth.errors import EngineError, UsageError
 from synth.planning import PLANNING, Changes, Planned
+from synth.postfilter import Postfilter, Tables
 from synth.vocoder import Ints, Vocoder
 from synth.vocoder_config import LOOKAHEAD
 from synth.voice import Tensors, Voice
@@ -39,8 +41,9 @@ class Source(Protocol):
 class Guide:
     """Conditioning vectors of one stream, in order."""
 
-    def __init__(self, vocoder: Vocoder, source: Source) -> None:
-        self.vocoder, self.source = vocoder, source
+    def __init__(self, vocoder: Vocoder, source: Source, envelope: Envelope | None = None) -> None:
+        self.vocoder, self.source, self.envelope = vocoder, source, envelope
+        self._levels: list[tuple[int, Ints]] = []  # of the envelope, not yet taken: first token frame, levels
         self._held = np.zeros((0, vocoder.config.latent), np.int64)
         self._first = 0  # frame of the first vector that is held
         self._ended = False
@@ -82,8 +85,16 @@ class Guide:
         if place >= len(self._held):  # past the end: as if nothing were known
             return np.zeros((1, parts, self.vocoder.given_units), np.int16)
         last = len(self._held) if self._ended else len(self._held) - LOOKAHEAD
-        given = self.vocoder.condition(self._held, place, min(last, place + self.source.ahead))
+        last = min(last, place + self.source.ahead)
+        given = self.vocoder.condition(self._held, place, last)
+        if self.envelope is not None:
+            self._levels.append((frame, self.envelope.levels(self._held, place, last)))
         return given.reshape(-1, parts, self.vocoder.given_units)
+
+    def levels(self) -> list[tuple[int, Ints]]:
+        """What the envelope asks for in frames that were given since the last call: first 10 ms frame, levels."""
+        found, self._levels = [(2 * frame, levels) for frame, levels in self._levels], []
+        return found
 
     def save(self) -> dict[str, NDArray[Any]]:
         """Everything that `Guides.restored` needs to go on."""
@@ -97,7 +108,7 @@ class Guide:
 
     def fork(self, seed: int) -> Guide:
         """A guide that goes on from here with another seed's draws."""
-        other = Guide(self.vocoder, self.source.fork(seed))
+        other = Guide(self.vocoder, self.source.fork(seed), self.envelope)
         other._held, other._first, other._ended = self._held, self._first, self._ended
         return other
 
@@ -162,6 +173,9 @@ class Guides:
     def __init__(self, config: ModelConfig, tensors: Tensors, voice: Voice, prefer: str = "auto") -> None:
         # the conditioner's curve is the network's
         self.vocoder = Vocoder(voice.config, config, voice.tensors | {"table.tanh": tensors["table.tanh"]})
+        after, own = voice.postfilter, voice.postfilter_tensors
+        self.envelope = Envelope(voice.config, own | {"table.tanh": tensors["table.tanh"]}) if after else None
+        self._tables = Tables(voice.config, after, config.sample_rate, own) if after else None
         self.planner = engine.create(voice.planner, voice.planner_tensors, prefer) if voice.planner else None
         self.temperatures, self.guidance = voice.temperatures, voice.guidance
         self._period = voice.planner.period if voice.planner else 0
@@ -170,6 +184,21 @@ class Guides:
     def period(self) -> int:
         """Tokens of a frame that the planner knows; 0 without a planner."""
         return self._period
+
+    @property
+    def filters(self) -> bool:
+        """Whether a stream's sound goes through a postfilter."""
+        return self._tables is not None
+
+    def postfilter(self, start: int = 0) -> Postfilter | None:
+        """A new postfilter of a stream, from sample `start` on; None where this voice has none."""
+        return Postfilter(self._tables, start // self._tables.hop * self._tables.hop) if self._tables else None
+
+    def restored_postfilter(self, saved: dict[str, NDArray[Any]]) -> Postfilter:
+        """The postfilter that `Postfilter.save` saved; EngineError when it is damaged or of another voice."""
+        if self._tables is None:
+            raise EngineError("saved stream: is of a voice with a postfilter")
+        return Postfilter.restored(self._tables, saved)
 
     def network_draw(self, draw: Draw) -> Draw:
         """How the network draws where a person asked for `draw`."""
@@ -186,7 +215,7 @@ class Guides:
             vectors = self.vocoder.exact(heard)[:whole]
             tokens = self.vocoder.tokens(heard[:whole], source.period)
         source.begin([(0, changes[0][1]), *((origin + at, rows) for at, rows in changes[1:])], vectors, tokens)
-        return Guide(self.vocoder, source)
+        return self._guide(source)
 
     def heard(self, samples: NDArray[np.int16]) -> Guide:
         """A guide along a recording at the model's rate."""
@@ -194,7 +223,7 @@ class Guides:
 
     def told(self, pieces: Iterator[Ints]) -> Guide:
         """A guide along vectors that come piece by piece, each as `known` takes them."""
-        return Guide(self.vocoder, Told(pieces))
+        return self._guide(Told(pieces))
 
     def known(self, vectors: Ints) -> Guide:
         """A guide along given vectors, 8-bit (frames, latent); UsageError for another shape, type or range."""
@@ -203,7 +232,7 @@ class Guides:
             raise UsageError(f"vectors are {vectors.dtype}{list(vectors.shape)}, must be integers [frames, {latent}]")
         if np.abs(vectors).max(initial=0) > 127:
             raise UsageError("vectors: must be -127 to 127")
-        return Guide(self.vocoder, Known(vectors))
+        return self._guide(Known(vectors))
 
     def restored(self, saved: dict[str, NDArray[Any]]) -> Guide:
         """The guide that `Guide.save` saved; EngineError when it is damaged or of another voice."""
@@ -212,9 +241,12 @@ class Guides:
         latent = self.vocoder.config.latent
         if numbers.shape != (2,) or any(x.ndim != 2 or x.shape[1] != latent for x in (held, vectors)):
             raise EngineError("saved guide: is of another voice")
-        guide = Guide(self.vocoder, self._source(saved, vectors.astype(np.int64)))
+        guide = self._guide(self._source(saved, vectors.astype(np.int64)))
         guide._held, guide._first, guide._ended = held.astype(np.int64), int(numbers[0]), bool(numbers[1])
         return guide
+
+    def _guide(self, source: Source) -> Guide:
+        return Guide(self.vocoder, source, self.envelope)
 
     def _source(self, saved: dict[str, NDArray[Any]], vectors: Ints) -> Source:
         if "source.vectors" in saved:

@@ -193,7 +193,9 @@ class Model:
             return stream
         sound = None if prime is None or not len(prime) else mulaw.decode(prime)
         planned = self.guides.planned(draw, state.seed, plan, sound)
-        stream = Stream(self.checkpoint, self.engine, state, self.guides.network_draw(draw), guide=planned)
+        stream = Stream(
+            self.checkpoint, self.engine, state, self.guides.network_draw(draw), guide=planned, guides=self.guides
+        )
         if sound is not None:
             stream.guide = self.guides.heard(sound)  # the prime itself is heard, not planned
         stream.begin(plan, prime)
@@ -213,7 +215,7 @@ class Model:
         state = self.engine.state(seed=check_seed(seed), stream=0)
         guide = guides.known(vectors) if isinstance(vectors, np.ndarray) else guides.told(vectors)
         draw = guides.network_draw(draw or Draw())
-        stream = Stream(self.checkpoint, self.engine, state, draw, guide=guide)
+        stream = Stream(self.checkpoint, self.engine, state, draw, guide=guide, guides=guides)
         samples = len(vectors) * guides.vocoder.hop if isinstance(vectors, np.ndarray) else None
         stream.begin(self.plan(labels or {}, samples), None)
         return stream

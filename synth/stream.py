@@ -24,11 +24,12 @@ from synth.checkpoint import Checkpoint
 from synth.config import Draw
 from synth.errors import CheckpointError, EngineError, UsageError
 from synth.guide import Changes, Guide, Guides
+from synth.postfilter import Postfilter
 
 MOST_SEED = 2**32 - 1
 OPENING_TOP_P = int(0.9 * 2**32)
 _BLOCK = 1 << 16
-_FLOAT = mulaw.DECODE.astype(np.float32) / np.float32(32768)
+_HEARD = 2048  # samples of a prime's end that a postfilter hears
 
 
 def draw_seed() -> int:
@@ -61,6 +62,7 @@ class Stream:
         draw: Draw,
         block: int = 1024,
         guide: Guide | None = None,
+        guides: Guides | None = None,
     ) -> None:
         self.checkpoint = loaded
         self.engine = engine
@@ -71,6 +73,12 @@ class Stream:
         self._changes: Changes = []
         self._origin = 0
         self.guide = guide
+        self._guides = guides
+        self._postfilter: Postfilter | None = None
+        self._tail = np.zeros(0, np.uint8)  # of what was forced
+        self._ready = np.zeros(0, np.int16)  # out of the postfilter, not yet asked for
+        self._skipped = 0  # samples of a prime that are to come out of it
+        self._given = 0  # samples that left the stream
         config = loaded.config
         self._opening = -(-config.sample_rate // (100 * config.hop)) * config.hop  # 10 ms, in whole frames
 
@@ -83,14 +91,29 @@ class Stream:
         hop = self.checkpoint.config.hop
         self._changes = [(-(-(self._origin + at) // hop) * hop, rows) for at, rows in plan[1:]]
 
+    def _prepare(self) -> None:
+        """Begins the voice's postfilter, where it has one, behind what was forced so far."""
+        if self._postfilter is not None or self._guides is None:
+            return
+        origin = int(self._state.position)
+        self._postfilter = self._guides.postfilter(max(0, origin - _HEARD))
+        if self._postfilter is not None:
+            assert self.guide is not None
+            self.guide.levels()  # what was forced stays as it is
+            self._origin, self._skipped = origin, origin - self._postfilter.start
+            self._ready = self._postfilter.push(mulaw.DECODE[self._tail[len(self._tail) - self._skipped :]])
+
     @property
     def position(self) -> int:
         """Samples drawn so far (a prime isn't counted)."""
-        return int(self._state.position) - self._origin
+        return int(self._state.position) - self._origin if self._postfilter is None else self._given
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels in force. Setting them takes effect with the next frame (16 samples) and ends what was planned."""
+        """The labels in force. Setting them takes effect with the next frame (16 samples) and ends what was planned.
+
+        A voice's postfilter looks ahead: there the next frame is up to 60 ms after the last sample that was given.
+        """
         rows = self._relabelled()
         keys = self.checkpoint.config.labels
         return {key: values[row - 1] for (key, values), row in zip(keys, rows, strict=True) if row}
@@ -111,18 +134,46 @@ class Stream:
 
     def read(self, count: int) -> NDArray[np.float32]:
         """The next `count` samples: float32 (count,), 16-bit values / 32768."""
-        return _FLOAT[self.codes(count)]
+        return self.pcm(count).astype(np.float32) / np.float32(32768)
 
     def pcm(self, count: int) -> NDArray[np.int16]:
         """The next `count` samples: int16 (count,)."""
-        return mulaw.DECODE[self.codes(count)]
+        return pcm_together([self], count)[0]
 
     def codes(self, count: int) -> NDArray[np.uint8]:
         """The next `count` samples as mu-law codes: uint8 (count,)."""
-        return codes_together([self], count)[0]
+        filtered = self._guides is not None and self._guides.filters
+        return mulaw.encode(self.pcm(count)) if filtered else codes_together([self], count)[0]
+
+    def _missing(self, count: int) -> int:
+        """Samples that the network must draw so that a postfilter can give `count`."""
+        self._prepare()
+        if self._postfilter is None:
+            return count
+        wanted = self._postfilter.needed(self._origin + self._given + count)
+        return max(0, wanted - int(self._state.position))
+
+    def _through(self, codes: NDArray[np.uint8], count: int) -> NDArray[np.int16]:
+        """The next `count` samples, after `codes` were drawn."""
+        if self._postfilter is None:
+            return mulaw.DECODE[codes]
+        assert self.guide is not None
+        for first, levels in self.guide.levels():
+            self._postfilter.tell(levels, first)
+        self._ready = np.concatenate([self._ready, self._postfilter.push(mulaw.DECODE[codes])])
+        if self._skipped:
+            skip = min(self._skipped, len(self._ready))
+            self._ready, self._skipped = self._ready[skip:], self._skipped - skip
+        found, self._ready = self._ready[:count], self._ready[count:]
+        self._given += count
+        return found
 
     def force(self, codes: NDArray[np.uint8]) -> int:
         """Takes `codes` (uint8) as the next samples; what they cost under the model, in 1/65536 bit."""
+        if self._postfilter is not None:
+            raise EngineError("this voice's stream has begun, it takes no samples any more")
+        if self._guides is not None:
+            self._tail = np.concatenate([self._tail, codes])[-2 * _HEARD :]
         return force_together([self], codes)[0]
 
     def _place(self) -> tuple[Any, ...]:
@@ -143,8 +194,11 @@ class Stream:
         saved = self._state.save()
         state = self.engine.restore({**saved, "seed": np.array([check_seed(seed), saved["seed"][1]], np.uint32)})
         guide = self.guide.fork(seed) if self.guide is not None else None
-        other = Stream(self.checkpoint, self.engine, state, self._draw, self.block, guide)
+        other = Stream(self.checkpoint, self.engine, state, self._draw, self.block, guide, self._guides)
         other._changes, other._origin = list(self._changes), self._origin
+        other._postfilter = None if self._postfilter is None else self._postfilter.copy()
+        other._tail = self._tail
+        other._ready, other._skipped, other._given = self._ready, self._skipped, self._given
         return other
 
     def save(self) -> bytes:
@@ -160,6 +214,11 @@ class Stream:
             "stream.draw": np.array(draw, np.int64),
             "stream.numbers": np.array([self._origin, self.block], np.int64),
         }
+        self._prepare()
+        if self._postfilter is not None:
+            own["stream.ready"] = self._ready
+            own["stream.given"] = np.array([self._skipped, self._given], np.int64)
+            own |= {f"postfilter.{name}": value for name, value in self._postfilter.save().items()}
         arrays = {**own, **{f"state.{name}": value for name, value in self._state.save().items()}}
         if self.guide is not None:
             arrays |= {f"guide.{name}": value for name, value in self.guide.save().items()}
@@ -180,14 +239,20 @@ class Stream:
             own = {name: arrays.pop(f"stream.{name}") for name in ("checkpoint", "changes", "draw", "numbers")}
             if own["checkpoint"].tobytes().hex() != loaded.sha256:
                 raise CheckpointError(f"saved stream: is of another checkpoint than {loaded.name}")
+            filtering = {name: arrays.pop(name) for name in list(arrays) if name.startswith("postfilter.")}
             steering = {name: arrays.pop(name) for name in list(arrays) if name.startswith("guide.")}
+            later = {name: arrays.pop(f"stream.{name}") for name in ("ready", "given") if f"stream.{name}" in arrays}
             state = engine.restore({name.removeprefix("state."): value for name, value in arrays.items()})
             draw, guide = Draw(*(int(value) for value in own["draw"])), None
             if guides is not None:
                 guide = guides.restored({name.removeprefix("guide."): v for name, v in steering.items()})
-            stream = cls(loaded, engine, state, draw, guide=guide)
+            stream = cls(loaded, engine, state, draw, guide=guide, guides=guides)
             stream._changes = [(int(at), tuple(int(row) for row in rows)) for at, *rows in own["changes"]]
             stream._origin, stream.block = (int(value) for value in own["numbers"])
+            if guides is not None and guides.filters:
+                saved_filter = {name.removeprefix("postfilter."): v for name, v in filtering.items()}
+                stream._postfilter, stream._ready = guides.restored_postfilter(saved_filter), later["ready"]
+                stream._skipped, stream._given = (int(value) for value in later["given"])
             return stream
         except (SafetensorError, EngineError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"saved stream: is not one of ours ({error})") from None
@@ -212,11 +277,23 @@ class Stream:
         return room if self.guide is None else min(room, self.guide.part - position % self.guide.part)
 
 
-def codes_together(streams: Sequence[Stream], count: int) -> NDArray[np.uint8]:
-    """The next `count` codes of each stream (uint8 [streams, count]), on one thread.
+def pcm_together(streams: Sequence[Stream], count: int) -> NDArray[np.int16]:
+    """The next `count` samples of each stream of one model (int16 [streams, count]), drawn as by `codes_together`."""
+    if count < 0:
+        raise UsageError(f"samples {count}: must be 0 or more")
+    missing = [stream._missing(count) for stream in streams]
+    if len(set(missing)) == 1:
+        codes = list(codes_together(streams, missing[0]))
+    else:
+        codes = [codes_together([stream], more)[0] for stream, more in zip(streams, missing, strict=True)]
+    return np.stack([stream._through(own, count) for stream, own in zip(streams, codes, strict=True)])
 
-    Each gives what it gives alone. Streams of one model and one way to draw that stand at the same sample share the
-    engine's work (every load of a weight serves several), others follow one after the other.
+
+def codes_together(streams: Sequence[Stream], count: int) -> NDArray[np.uint8]:
+    """The next `count` codes that each stream's network draws (uint8 [streams, count]), on one thread.
+
+    A postfilter is not in them. Each gives what it gives alone. Streams of one model and one way to draw that stand at
+    the same sample share the engine's work (every load of a weight serves several), others follow one after the other.
     """
     lead = streams[0]
     codes = np.empty((len(streams), max(0, count)), np.uint8)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import copying, levels, mulaw, parallel, stream
+from synth import copying, levels, parallel, stream
 from synth.config import Draw, Labels
 from synth.errors import AudioError
 from synth.recogniser import Recogniser
@@ -98,8 +98,8 @@ def generate(
             raise parallel.Stopped
         asked = [jobs[place] for place in places]
         streams = [model.start(draw, seed=job.seed, labels=named(labels, job.rows), samples=samples) for job in asked]
-        codes = stream.codes_together(streams, samples)
-        return [use(place, mulaw.DECODE[each]) for place, each in zip(places, codes, strict=True)]
+        sounds = stream.pcm_together(streams, samples)
+        return [use(place, each) for place, each in zip(places, sounds, strict=True)]
 
     together = _TOGETHER if len(jobs) > threads else 1
     groups = [range(at, min(at + together, len(jobs))) for at in range(0, len(jobs), together)]

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from synth import mulaw
 from synth.config import ModelConfig
-from synth.engine.reference import Linear, eighth, piecewise, saturate
 from synth.errors import AudioError, CheckpointError, UsageError
 from synth.features import Floats, features
+from synth.layers import Ints, Layer, around, cut
 from synth.vocoder_config import CODES, TAPS, VocoderConfig, features_of, stride_of, token_hop
 
 Tensors = dict[str, NDArray[Any]]
-Ints = NDArray[np.int64]
 BOUND = 3.96875
 """Vectors are within this."""
 UNIT = 32
@@ -84,12 +83,6 @@ def _gelu(x: Floats) -> Floats:
     return np.float32(0.5) * x * (1 + np.tanh(np.float32(0.7978845608) * (x + np.float32(0.044715) * x**3)))
 
 
-def _around(x: NDArray[Any], taps: int, step: int = 1) -> NDArray[Any]:
-    """(time / step, taps x columns): every `step`-th place with its neighbours in the order of time, zeros outside."""
-    padded = np.pad(x, (((taps - 1) // 2, taps // 2), (0, 0)))
-    return np.concatenate([padded[k : k + len(x) : step] for k in range(taps)], 1)
-
-
 class Vocoder:
     """Encoder, quantisers and conditioner of a checkpoint; may be shared by threads."""
 
@@ -101,9 +94,9 @@ class Vocoder:
         self._floats = {name: tensors[name] for name in tensors if name.startswith("vocoder.encoder.")}
         self.books = tensors["vocoder.books"].astype(np.int64)
         names = ("condition.0", "condition.1", "condition.out", "reflect")
-        self._layers = [Linear(tensors, f"vocoder.{name}") for name in names]
-        self._biases = [tensors[f"vocoder.{name}.bias"].astype(np.int64) for name in (*names[:2], names[3])]
-        self._tanh = tensors["table.tanh"].astype(np.int64)
+        self._hidden_0, self._hidden_1, self._gates, self._reflect = (
+            Layer(tensors, f"vocoder.{name}") for name in names
+        )
 
     def _layer(self, name: str, x: Floats) -> Floats:
         weight, bias = (self._floats[f"vocoder.encoder.{name}.{part}"] for part in ("weight", "bias"))
@@ -112,9 +105,9 @@ class Vocoder:
 
     def encode(self, mel: Floats) -> Floats:
         """Vectors (tokens, latent) of log-mel features (2 x tokens, mels)."""
-        x = _gelu(self._layer("0", _around(normalised(mel).astype(np.float32), TAPS)))
-        x = _gelu(self._layer("1", _around(x, 4, 2)))
-        x = x + _gelu(self._layer("2", _around(x, TAPS)))
+        x = _gelu(self._layer("0", around(normalised(mel).astype(np.float32), TAPS)))
+        x = _gelu(self._layer("1", around(x, 4, 2)))
+        x = x + _gelu(self._layer("2", around(x, TAPS)))
         found: Floats = np.float32(BOUND) * np.tanh(self._layer("out", x) / np.float32(BOUND))
         return found
 
@@ -171,33 +164,11 @@ class Vocoder:
         """
         last = len(vectors) if last is None else last
         low, high = max(0, first - 1), min(len(vectors), last + 1)
-        hidden = self._hidden(0, self._cut(vectors, low - 1, high + 1))[1 : 1 + high - low]
-        hidden = self._hidden(1, self._cut(hidden, first - 1 - low, last + 1 - low))[1:-1]
+        hidden = self._hidden_0.hidden(around(cut(vectors, low - 1, high + 1), TAPS))[1 : 1 + high - low]
+        hidden = self._hidden_1.hidden(around(cut(hidden, first - 1 - low, last + 1 - low), TAPS))[1:-1]
         parts = (last - first) * self.config.parts
-        gates = self._product(2, hidden)
-        reflections = self._curve(saturate(self._product(3, hidden) + self._biases[2]))
-        both = [x.reshape(parts, x.shape[1] // self.config.parts) for x in (gates, reflections)]
-        return np.concatenate(both, 1).astype(np.int16)
-
-    @staticmethod
-    def _cut(x: Ints, first: int, last: int) -> Ints:
-        """Rows `first` to `last`, zeros where there are none."""
-        inside = x[max(0, first) : max(0, last)]
-        return np.pad(inside, ((max(0, -first), last - first - len(inside) - max(0, -first)), (0, 0)))
-
-    def _hidden(self, place: int, x: Ints) -> Ints:
-        return eighth(self._curve(saturate(self._product(place, _around(x, TAPS)) + self._biases[place])))
-
-    def _curve(self, x: Ints) -> Ints:
-        y, positive = piecewise(x, self._tanh, 9)
-        return np.where(positive, y, -y)
-
-    def _product(self, place: int, x: Ints) -> Ints:
-        layer = self._layers[place]
-        # whole numbers below 2^53: exact in doubles, in any order
-        total = (x.astype(np.float64) @ layer.weight.T.astype(np.float64)).astype(np.int64)
-        rounded = saturate((total + ((1 << layer.shift) >> 1)) >> layer.shift)
-        return saturate((rounded * layer.scale + 16384) >> 15)
+        both = self._gates.values(hidden), self._reflect.curve(self._reflect.values(hidden))
+        return np.concatenate([x.reshape(parts, x.shape[1] // self.config.parts) for x in both], 1).astype(np.int16)
 
 
 def checked(mel: NDArray[Any], bands: int, name: str = "features") -> NDArray[np.float32]:
@@ -211,9 +182,13 @@ def checked(mel: NDArray[Any], bands: int, name: str = "features") -> NDArray[np
 
 def check(config: VocoderConfig, model: ModelConfig, tensors: Tensors) -> None:
     """CheckpointError when a tensor of a vocoder is missing, unknown, or of another type, shape or range."""
-    wanted = layout(config, model)
+    check_tensors("vocoder", layout(config, model), tensors)
+
+
+def check_tensors(what: str, wanted: dict[str, tuple[str, tuple[int, ...]]], tensors: Tensors) -> None:
+    """CheckpointError when `tensors` of a `what` are not those `wanted`, or out of the range that their names have."""
     for name in tensors.keys() - wanted.keys():
-        raise CheckpointError(f"tensor {name[:60]!r} is not one that this vocoder has")
+        raise CheckpointError(f"tensor {name[:60]!r} is not one that this {what} has")
     for name, (kind, shape) in wanted.items():
         if name not in tensors:
             raise CheckpointError(f"tensor {name} is missing")

@@ -61,6 +61,29 @@ class VocoderConfig:
         return cls(**data)
 
 
+@dataclass(frozen=True)
+class PostfilterConfig:
+    """The filter after a voice's network. `units`: width of the layers that tell the envelope; `passes`: 1 or 2."""
+
+    units: int = 160
+    passes: int = 2
+
+    def __post_init__(self) -> None:
+        _check(16 <= self.units <= 1024, f"postfilter units {self.units}: must be 16 to 1024")
+        _check(1 <= self.passes <= 2, f"postfilter passes {self.passes}: must be 1 or 2")
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict that `json` can write and `from_json` reads back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Any) -> PostfilterConfig:
+        """The config in `data`; raises UsageError when a name, type or range is wrong."""
+        _check(isinstance(data, dict) and set(data) == {"units", "passes"}, "postfilter config: not the known names")
+        _check(all(type(value) is int for value in data.values()), "postfilter config: must be integers")
+        return cls(**data)
+
+
 def features_of(config: VocoderConfig, rate: int) -> HearConfig:
     """The log-mel features that the encoder hears."""
     return HearConfig(sample_rate=rate, features="logmel", mels=config.mels, coefficients=8)
@@ -91,7 +114,8 @@ class VocoderTrain:
     they are quantised to; `divergence`: of the Kullback-Leibler divergence of the encoder's Gaussian from a standard
     one, in nats a number (variational autoencoder, arXiv 1312.6114; 0: vectors are no random variables). `free`: share
     of streams that go unquantised; of the others half have all quantisers, half a number drawn evenly. `noise`:
-    codes of noise in what the network hears. `gain_db`: each file is louder or fainter by up to this much.
+    codes of noise in what the network hears. `gain_db`: each file is louder or fainter by up to this much. `early`: so
+    many steps first, of encoder and quantisers alone, which cost a tenth.
     """
 
     spectral: float = 2.0
@@ -101,8 +125,10 @@ class VocoderTrain:
     free: float = 0.25
     noise: float = 2.0
     gain_db: float = 0.0
+    early: int = 0
 
     def __post_init__(self) -> None:
         for name in ("spectral", "prediction", "divergence", "commit", "noise", "gain_db"):
             _check(0 <= getattr(self, name) <= 100, f"{name} {getattr(self, name)}: must be 0 to 100")
+        _check(0 <= self.early, f"early {self.early}: must be 0 or more")
         _check(0 <= self.free <= 1, f"free {self.free}: must be 0 to 1")

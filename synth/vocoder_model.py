@@ -49,13 +49,29 @@ class Quantisers(nn.Module):
         """Tokens (..., quantisers) long and partial sums (quantisers + 1, ..., latent) of vectors (..., latent)."""
         left, total, tokens, sums = z.detach(), torch.zeros_like(z), [], [torch.zeros_like(z)]
         for book in self.books:
-            distance = (book * book).sum(1) - 2 * (left @ book.t())
-            token = distance.argmin(-1)
+            token = self._nearest(left, book)
             chosen = F.embedding(token, book)
             left, total = left - chosen, total + chosen
             tokens.append(token)
             sums.append(total)
         return torch.stack(tokens, -1), torch.stack(sums)
+
+    @torch.no_grad()
+    def begin(self, z: Tensor, draw: torch.Generator) -> None:
+        """Every codebook begins as a cloud like what the ones before it leave of vectors (n, latent)."""
+        if self.settled:
+            return
+        left, even = z, len(z) / CODES
+        for book, sums, counts in zip(self.books, self.sums, self.counts, strict=True):
+            cloud = torch.randn(book.shape, generator=draw).to(z.device)
+            book.copy_(left.mean(0) + left.std(0) * cloud)
+            sums.copy_(book * even)
+            counts.fill_(even)
+            left = left - F.embedding(self._nearest(left, book), book)
+
+    @staticmethod
+    def _nearest(left: Tensor, book: Tensor) -> Tensor:
+        return ((book * book).sum(1) - 2 * (left @ book.t())).argmin(-1)
 
     @torch.no_grad()
     def update(self, z: Tensor, tokens: Tensor, sums: Tensor, draw: torch.Generator) -> None:

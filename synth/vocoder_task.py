@@ -34,9 +34,9 @@ VOICES: dict[str, tuple[ModelConfig, TrainConfig, VocoderConfig, VocoderTrain]] 
     ),
     "speech": (
         ModelConfig(16000, frame_units=192, sample_units=192, head_units=64),
-        TrainConfig(span=12800, streams=16, windows=6, window=384, warmup=64, steps=5000, every=500, fine_steps=300),
-        VocoderConfig(mels=64, quantisers=16),
-        VocoderTrain(gain_db=6.0),
+        TrainConfig(span=8000, streams=24, windows=4, window=384, warmup=64, steps=7000, every=500, fine_steps=600),
+        VocoderConfig(mels=64, latent=48, quantisers=16, encoder_units=192, units=160),
+        VocoderTrain(gain_db=6.0, early=1500),
     ),
     "tiny": (
         ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),
@@ -183,14 +183,11 @@ def learn(
         z = vocoder.encode(mel)
     flat = z.detach().reshape(-1, z.shape[-1])
     if learner.step == 0:
-        vocoder.quantisers.update(flat, *starting(vocoder, flat), torch.Generator().manual_seed(config.seed))
+        vocoder.quantisers.begin(flat, torch.Generator().manual_seed(config.seed))
     tokens, sums = vocoder.quantisers(z)
     heard = dropped(z, sums, train, draw)
-    given, reflections = vocoder.condition(heard)
-    inputs = inputs_of(vocoder, batch.heard, reflections)
-    loss = loss + batch_loss(vocoder.network, batch, inputs, config.warmup, config.window, given)
-    sound = torch.from_numpy(decode(batch.codes).astype(np.float32) / 32768).to(z.device)
-    loss = loss + train.prediction * prediction_loss(reflections, sound)
+    if learner.step >= train.early:
+        loss = loss + spoken(vocoder, config, train, batch, heard)
     loss = loss + train.spectral * (vocoder.spectrum(heard) - normalised(mel)).abs().mean()
     loss = loss + train.commit * (z - sums[-1]).square().mean()
     mean = descend(learner, config, loss, boss)
@@ -201,18 +198,20 @@ def learn(
     return mean
 
 
+def spoken(vocoder: Vocoder, config: TrainConfig, train: VocoderTrain, batch: Batch, heard: Tensor) -> Tensor:
+    """Bits a sample of a network that is told `heard`, and what its linear predictor leaves."""
+    given, reflections = vocoder.condition(heard)
+    inputs = inputs_of(vocoder, batch.heard, reflections)
+    bits = batch_loss(vocoder.network, batch, inputs, config.warmup, config.window, given)
+    sound = torch.from_numpy(decode(batch.codes).astype(np.float32) / 32768).to(heard.device)
+    return bits + train.prediction * prediction_loss(reflections, sound)
+
+
 def inputs_of(vocoder: Vocoder, codes: NDArray[np.uint8], reflections: Tensor) -> NDArray[np.uint8]:
     """Predicted and residual codes (streams, span, 2) of what the network hears."""
     integers = (reflections.detach() * 32768).round().clamp(-32767, 32767).cpu().numpy().astype(np.int16)
     part = vocoder.stride * vocoder.network.config.hop
     return np.stack(steered_inputs(codes, predictor_weights(integers), part), 2)
-
-
-def starting(vocoder: Vocoder, flat: Tensor) -> tuple[Tensor, Tensor]:
-    """Tokens and sums that let every codebook begin with vectors of the first batch: no code is in use yet."""
-    count = vocoder.config.quantisers
-    tokens = torch.zeros(len(flat), count, dtype=torch.long, device=flat.device)
-    return tokens, flat.new_zeros(count + 1, *flat.shape)
 
 
 def dropped(z: Tensor, sums: Tensor, train: VocoderTrain, draw: np.random.Generator) -> Tensor:

@@ -7,14 +7,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from synth import vocoder
+from synth import envelope, postfilter, vocoder
 from synth.config import ModelConfig
 from synth.engine import layout
 from synth.errors import CheckpointError, UsageError
-from synth.vocoder_config import VocoderConfig, stride_of
+from synth.vocoder_config import PostfilterConfig, VocoderConfig, stride_of
 
 Tensors = dict[str, NDArray[Any]]
-PARTS = ("vocoder.", "planner.")
+PARTS = ("vocoder.", "planner.", "postfilter.")
 """How the names of its tensors begin."""
 
 
@@ -24,6 +24,7 @@ class Voice:
 
     `temperatures`: of planner and network, what a temperature of 1 stands for; chosen on validation files. `guidance`:
     how much more than it would by itself the planner does what labels ask for (see `planning`), 1 to 4 in halves.
+    `postfilter`: what its sound goes through at the end, or None.
     """
 
     config: VocoderConfig
@@ -32,6 +33,8 @@ class Voice:
     planner_tensors: Tensors = field(default_factory=dict)
     temperatures: tuple[float, float] = (1.0, 1.0)
     guidance: float = 1.0
+    postfilter: PostfilterConfig | None = None
+    postfilter_tensors: Tensors = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """What a checkpoint's config says of it."""
@@ -40,20 +43,23 @@ class Voice:
             "planner": self.planner.to_json() if self.planner else None,
             "temperatures": list(self.temperatures),
             **({"guidance": self.guidance} if self.guidance != 1 else {}),
+            **({"postfilter": self.postfilter.to_json()} if self.postfilter else {}),
         }
 
     def named(self) -> Tensors:
         """All its tensors, under the names that they have in a file."""
-        return self.tensors | {f"planner.{name}": tensor for name, tensor in self.planner_tensors.items()}
+        both = self.tensors | self.postfilter_tensors
+        return both | {f"planner.{name}": tensor for name, tensor in self.planner_tensors.items()}
 
 
 def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> Voice:
     """The voice around `model` that a file's config and tensors describe; CheckpointError says what is wrong."""
     try:
-        if set(config) - {"guidance"} != {"vocoder", "planner", "temperatures"}:
+        if set(config) - {"guidance", "postfilter"} != {"vocoder", "planner", "temperatures"}:
             raise UsageError("voice: its names are not the known ones")
         sizes = VocoderConfig.from_json(config["vocoder"])
         planner = None if config["planner"] is None else ModelConfig.from_json(config["planner"])
+        after = PostfilterConfig.from_json(config["postfilter"]) if "postfilter" in config else None
         warm, guidance = config["temperatures"], config.get("guidance", 1.0)
         if type(guidance) not in (int, float):
             raise UsageError("voice: guidance must be a number")
@@ -63,9 +69,12 @@ def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> Voice:
     except (TypeError, ValueError, OverflowError, UsageError) as error:
         text = " ".join(str(error).split())[:200]  # one line of what a stranger's file may have put into it
         raise CheckpointError(f"its config can't be used ({text})") from None
-    own = {name: tensor for name, tensor in tensors.items() if name.startswith("vocoder.")}
+    own, filtering = (
+        {name: tensor for name, tensor in tensors.items() if name.startswith(part)}
+        for part in ("vocoder.", "postfilter.")
+    )
     planned = {name.removeprefix("planner."): t for name, t in tensors.items() if name.startswith("planner.")}
-    found = Voice(sizes, own, planner, planned, warm, float(guidance))
+    found = Voice(sizes, own, planner, planned, warm, float(guidance), after, filtering)
     check(model, found)
     return found
 
@@ -83,6 +92,7 @@ def check(model: ModelConfig, voice: Voice) -> None:
     if not 1 <= voice.guidance <= 4 or voice.guidance * 2 % 1:
         raise CheckpointError("its config can't be used (voice: guidance must be 1 to 4, in halves)")
     vocoder.check(voice.config, model, voice.tensors)
+    _check_postfilter(model, voice)
     planner = voice.planner
     if planner is None:
         if voice.planner_tensors:
@@ -96,6 +106,16 @@ def check(model: ModelConfig, voice: Voice) -> None:
         layout.check(planner, voice.planner_tensors)
     except CheckpointError as error:
         raise CheckpointError(f"planner: {error}") from None
+
+
+def _check_postfilter(model: ModelConfig, voice: Voice) -> None:
+    if voice.postfilter is None:
+        if voice.postfilter_tensors:
+            raise CheckpointError("has tensors of a postfilter, but its config has none")
+        return
+    wanted = envelope.layout(voice.config, voice.postfilter) | postfilter.layout(voice.config, model.sample_rate)
+    vocoder.check_tensors("postfilter", wanted, voice.postfilter_tensors)
+    postfilter.check(voice.config, model.sample_rate, voice.postfilter_tensors)
 
 
 def split(tensors: Tensors) -> tuple[Tensors, Tensors]:

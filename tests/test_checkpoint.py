@@ -152,8 +152,8 @@ def test_what_is_no_voice_keeps_its_format() -> None:
 
 
 def test_a_newer_format_says_so() -> None:
-    newer = checkpoint.pack(checkpoint.FORMAT, CONFIG.to_json(), TENSORS, INFO, 3)
-    refused(newer, "^format version 3; this synth reads 2: install a newer one$")
+    newer = checkpoint.pack(checkpoint.FORMAT, CONFIG.to_json(), TENSORS, INFO, 4)
+    refused(newer, "^format version 4; this synth reads 3: install a newer one$")
     refused(forged(version="x\ny" * 1000))
 
 

@@ -1,0 +1,219 @@
+"""A filter after a voice's network: makes the mel powers of its sound what the tokens say that they are.
+
+A network that draws samples one after the other drifts: bands get fainter or louder than what it was told. Here every
+10 ms the mel powers of its sound are measured, each band is turned up or down to the level that the voice's envelope
+asks for, and the frames are added up again: short-time Fourier analysis, filtering and overlap-add (Allen and Rabiner,
+Proc. IEEE 65, 1977), twice where the voice says so, since neighbouring frames move each other. All is integer
+arithmetic on tables that the checkpoint holds: products of whole numbers below 2^53 are exact in doubles, in any order,
+so the same sound comes out on every machine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.envelope import UNIT
+from synth.errors import CheckpointError, EngineError
+from synth.hearing import HearConfig
+from synth.layers import Ints
+from synth.vocoder_config import PostfilterConfig, VocoderConfig, features_of
+
+Tensors = dict[str, NDArray[Any]]
+WINDOW, COSINE, WEIGHT, RECIPROCAL, POWER = 15, 14, 8, 15, 15  # binary places of the tables
+ENTRIES = 256  # of the tables of logarithms and powers
+LIMIT = 10 * UNIT  # of a band's gain: 30 dB
+OFFSET = 1074  # of mel powers, 1e-6 of full scale 1
+MOST = 2.0**27  # of a filtered spectrum
+NEUTRAL = -(1 << 30)
+"""A level that asks for nothing."""
+
+
+def layout(config: VocoderConfig, rate: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """dtype and shape of a postfilter's tables."""
+    heard = features_of(config, rate)
+    bins = heard.fft // 2 + 1
+    return {
+        "postfilter.window": ("int16", (heard.window,)),
+        "postfilter.cosine": ("int16", (heard.fft,)),
+        "postfilter.bands": ("int16", (bins, config.mels)),
+        "postfilter.shares": ("int16", (config.mels, bins)),
+        "postfilter.logarithm": ("int16", (ENTRIES,)),
+        "postfilter.power": ("int32", (ENTRIES,)),
+    }
+
+
+def check(config: VocoderConfig, rate: int, tensors: Tensors) -> None:
+    """CheckpointError when a table would break the arithmetic; types and shapes were checked before."""
+    bounds = {"window": (0, 32767), "cosine": (-16384, 16384), "bands": (0, 256), "shares": (0, 256)}
+    bounds |= {"logarithm": (0, UNIT), "power": (1 << POWER, 2 << POWER)}
+    for name, (least, most) in bounds.items():
+        tensor = tensors[f"postfilter.{name}"]
+        if tensor.min() < least or tensor.max() > most:
+            raise CheckpointError(f"tensor postfilter.{name}: values must be {least} to {most}")
+    if tensors["postfilter.bands"].astype(np.int64).sum(0).max() > 1 << 15:
+        raise CheckpointError("tensor postfilter.bands: a band's weights are too many")
+    if (_sums(tensors["postfilter.window"], features_of(config, rate).hop) < 1 << WINDOW - 2).any():
+        raise CheckpointError("tensor postfilter.window: leaves a gap between frames")
+
+
+def _sums(window: NDArray[np.int16], hop: int) -> Ints:
+    """What the windows of all frames add up to, at each place (hop,) from a frame's middle on."""
+    places = (np.arange(len(window)) - len(window) // 2) % hop
+    return np.bincount(places, window.astype(np.float64), hop).astype(np.int64)
+
+
+class Tables:
+    """A voice's postfilter as matrices; may be shared by threads."""
+
+    def __init__(self, config: VocoderConfig, postfilter: PostfilterConfig, rate: int, tensors: Tensors) -> None:
+        own = {name.removeprefix("postfilter."): t for name, t in tensors.items() if name.startswith("postfilter.")}
+        heard: HearConfig = features_of(config, rate)
+        self.passes, self.mels = postfilter.passes, config.mels
+        self.hop, self.window, self.fft = heard.hop, heard.window, heard.fft
+        self.half = self.window // 2
+        self._shape = own["window"].astype(np.int64)
+        self._bits = self.fft.bit_length() - 1
+        bins, times = np.arange(self.fft // 2 + 1), np.arange(self.fft)
+        turns = np.multiply.outer(bins, times) % self.fft
+        cosine = own["cosine"].astype(np.float64)
+        real, imaginary = cosine[turns], -cosine[turns - self.fft // 4]
+        left = self.fft // 2 - self.half
+        both = np.concatenate([real, imaginary])
+        self._forward = np.ascontiguousarray(both[:, left : left + self.window].T)
+        twice = np.where((bins == 0) | (bins == self.fft // 2), 1.0, 2.0)[:, None]
+        self._back = np.concatenate([real * twice, imaginary * twice])
+        self._bands, self._shares = own["bands"].astype(np.float64), own["shares"].astype(np.float64)
+        self._logarithm, self._power = own["logarithm"].astype(np.int64), own["power"].astype(np.float64)
+        self.reciprocal = (1 << RECIPROCAL + WINDOW) // _sums(own["window"], self.hop)
+
+    def filtered(self, frames: Ints, levels: Ints) -> Ints:
+        """Sound (n, window) with its bands brought to levels (n, mels): (n, fft), times 2^14 and the length `fft`."""
+        shaped = (frames * self._shape + (1 << WINDOW - 1)) >> WINDOW
+        spectrum = np.rint(shaped.astype(np.float64) @ self._forward / 2.0**COSINE)
+        gains = np.clip(levels - self._levels(spectrum), -LIMIT, LIMIT)
+        curve = np.where(levels == NEUTRAL, 0, gains).astype(np.float64) @ self._shares  # of powers: halved below
+        whole, within = np.divmod(curve.astype(np.int64), UNIT << WEIGHT + 1)
+        place = within >> (UNIT << WEIGHT + 1).bit_length() - 1 - ENTRIES.bit_length() + 1
+        gain = np.ldexp(self._power[place], whole - POWER)
+        moved = np.clip(np.rint(spectrum * np.concatenate([gain, gain], 1)), -MOST, MOST)
+        return (moved @ self._back).astype(np.int64)
+
+    def _levels(self, spectrum: NDArray[np.float64]) -> Ints:
+        """Binary logarithms of mel powers, in 1/1024."""
+        real, imaginary = np.split(spectrum, 2, 1)
+        power = np.floor((real * real + imaginary * imaginary) / (1 << WEIGHT))
+        fraction, exponent = np.frexp(power @ self._bands + OFFSET)
+        place = ((fraction * 2 - 1) * ENTRIES).astype(np.int64)
+        found: Ints = (exponent.astype(np.int64) - 31) * UNIT + self._logarithm[place]
+        return found
+
+    def settled(self, total: Ints, first: int) -> NDArray[np.int16]:
+        """Samples from sums of frames, of which the first is at `first`."""
+        places = (first + np.arange(len(total))) % self.hop
+        shift = COSINE + self._bits + RECIPROCAL - 10
+        found = (((total + 512) >> 10) * self.reciprocal[places] + (1 << shift - 1)) >> shift
+        return np.clip(found, -32768, 32767).astype(np.int16)
+
+
+class _Pass:
+    """One pass over a stream: samples in at one end, samples out at the other, later by at most `lag`."""
+
+    def __init__(self, tables: Tables, start: int) -> None:
+        self.tables = tables
+        self.frame = start // tables.hop - 1  # the next to be filtered; the first that reaches `start`
+        self.first = self.frame * tables.hop - tables.half
+        self.samples = np.zeros(start - self.first, np.int16)  # from `first` on
+        self.out = self.frame * tables.hop - tables.fft // 2
+        self.total = np.zeros(tables.fft, np.int64)  # from `out` on
+
+    def ready(self, more: int) -> int:
+        """Frames that are whole with so many more samples."""
+        return max(0, (len(self.samples) + more - self.tables.window) // self.tables.hop + 1)
+
+    def push(self, samples: NDArray[np.int16], levels: Ints, first: int) -> NDArray[np.int16]:
+        """What is whole after `samples`; `levels` (frames, mels) from frame `first` on."""
+        t = self.tables
+        self.samples = np.concatenate([self.samples, samples])
+        count = self.ready(0)
+        if not count:
+            return self.samples[:0]
+        views = np.lib.stride_tricks.sliding_window_view(self.samples, t.window)[:: t.hop][:count]
+        frames = t.filtered(views.astype(np.int64), levels[self.frame - first :][:count])
+        total = np.zeros(len(self.total) + count * t.hop, np.int64)
+        total[: len(self.total)] = self.total
+        for k, frame in enumerate(frames):
+            total[k * t.hop : k * t.hop + t.fft] += frame
+        whole = count * t.hop
+        found = t.settled(total[:whole], self.out)
+        self.total, self.samples = total[whole : whole + t.fft], self.samples[whole:]
+        self.out, self.first, self.frame = self.out + whole, self.first + whole, self.frame + count
+        return found
+
+
+class Postfilter:
+    """The passes over one stream from sample `start` on, a multiple of the hop; samples before it are not asked for."""
+
+    def __init__(self, tables: Tables, start: int) -> None:
+        self.tables, self.start = tables, start
+        self._passes = [_Pass(tables, start)]
+        while len(self._passes) < tables.passes:
+            self._passes.append(_Pass(tables, start))
+        self._levels = np.zeros((0, tables.mels), np.int64)
+        self._first = self._passes[0].frame
+
+    def needed(self, position: int) -> int:
+        """Samples, counted like `position`, that must be in so that all before `position` are out."""
+        t = self.tables
+        for _ in self._passes:
+            position = (-(-(position + t.fft // 2) // t.hop) - 1) * t.hop + t.half
+        return position
+
+    def tell(self, levels: Ints, first: int) -> None:
+        """Levels (frames, mels) of 10 ms frames from `first` on, as they become known, in order; gaps are neutral."""
+        end = self._first + len(self._levels)
+        gap = np.full((max(0, first - end), self.tables.mels), NEUTRAL, np.int64)
+        self._levels = np.concatenate([self._levels, gap, levels[max(0, end - first) :]])
+
+    def push(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        """What is whole after the next samples, int16 both; from `start` on."""
+        for stage in self._passes:
+            self.tell(self._levels[:0], stage.frame + stage.ready(len(samples)))
+            at = stage.out
+            samples = stage.push(samples, self._levels, self._first)
+            samples = samples[max(0, self.start - at) :]
+        drop = self._passes[-1].frame - self._first
+        self._levels, self._first = self._levels[drop:], self._first + drop
+        return samples
+
+    def copy(self) -> Postfilter:
+        """One that goes on from here by itself."""
+        return Postfilter.restored(self.tables, self.save())
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """Everything that `restored` needs to go on."""
+        numbers = [self.start, self._first, *(n for p in self._passes for n in (p.frame, p.first, p.out))]
+        found: dict[str, NDArray[Any]] = {
+            "numbers": np.array(numbers, np.int64),
+            "levels": self._levels.astype(np.int32),
+        }
+        for k, stage in enumerate(self._passes):
+            found |= {f"samples.{k}": stage.samples, f"total.{k}": stage.total}
+        return found
+
+    @classmethod
+    def restored(cls, tables: Tables, saved: dict[str, NDArray[Any]]) -> Postfilter:
+        """The postfilter that `save` saved; EngineError when it is of another voice."""
+        numbers, levels = [int(n) for n in saved["numbers"]], saved["levels"].astype(np.int64)
+        if len(numbers) != 2 + 3 * tables.passes or levels.ndim != 2 or levels.shape[1] != tables.mels:
+            raise EngineError("saved stream: is of another voice")
+        found = cls(tables, numbers[0])
+        found._first, found._levels = numbers[1], levels
+        for k, stage in enumerate(found._passes):
+            stage.frame, stage.first, stage.out = numbers[2 + 3 * k : 5 + 3 * k]
+            stage.samples, stage.total = saved[f"samples.{k}"].astype(np.int16), saved[f"total.{k}"].astype(np.int64)
+            if len(stage.total) != tables.fft or len(stage.samples) >= tables.window:
+                raise EngineError("saved stream: is of another voice")
+        return found
