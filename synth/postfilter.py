@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from synth.envelope import UNIT
 from synth.errors import CheckpointError, EngineError
+from synth.features import mel_filters
 from synth.hearing import HearConfig
 from synth.layers import Ints
 from synth.vocoder_config import PostfilterConfig, VocoderConfig, features_of
@@ -42,6 +43,26 @@ def layout(config: VocoderConfig, rate: int) -> dict[str, tuple[str, tuple[int, 
         "postfilter.shares": ("int16", (config.mels, bins)),
         "postfilter.logarithm": ("int16", (ENTRIES,)),
         "postfilter.power": ("int32", (ENTRIES,)),
+    }
+
+
+def tables(config: VocoderConfig, rate: int) -> Tensors:
+    """The tables of `layout`, for a new checkpoint; later they are read from it."""
+    heard = features_of(config, rate)
+    bands = mel_filters(rate, heard.fft, config.mels).astype(np.float64)
+    whole = bands.sum(1, keepdims=True)
+    # bins below the first band's middle and above the last one's belong to it
+    shares = np.where(whole > 0, bands / np.maximum(whole, 1e-9), 0.0)
+    shares[0, 0], shares[-1, -1] = 1.0, 1.0
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(heard.window) / heard.window)
+    entry = np.arange(ENTRIES) / ENTRIES
+    return {
+        "postfilter.window": np.minimum(np.rint(window * 2**WINDOW), 2**WINDOW - 1).astype(np.int16),
+        "postfilter.cosine": np.rint(np.cos(2 * np.pi * np.arange(heard.fft) / heard.fft) * 2**COSINE).astype(np.int16),
+        "postfilter.bands": np.rint(bands * 2**WEIGHT).astype(np.int16),
+        "postfilter.shares": np.rint(shares * 2**WEIGHT).T.astype(np.int16),
+        "postfilter.logarithm": np.rint(UNIT * np.log2(1 + entry + 0.5 / ENTRIES)).astype(np.int16),
+        "postfilter.power": np.rint(2.0 ** (POWER + entry)).astype(np.int32),
     }
 
 
@@ -95,9 +116,9 @@ class Tables:
         spectrum = np.rint(shaped.astype(np.float64) @ self._forward / 2.0**COSINE)
         gains = np.clip(levels - self._levels(spectrum), -LIMIT, LIMIT)
         curve = np.where(levels == NEUTRAL, 0, gains).astype(np.float64) @ self._shares  # of powers: halved below
-        whole, within = np.divmod(curve.astype(np.int64), UNIT << WEIGHT + 1)
-        place = within >> (UNIT << WEIGHT + 1).bit_length() - 1 - ENTRIES.bit_length() + 1
-        gain = np.ldexp(self._power[place], whole - POWER)
+        one, step = UNIT << WEIGHT + 1, (UNIT << WEIGHT + 1) // ENTRIES
+        whole, within = np.divmod(curve.astype(np.int64) + step // 2, one)
+        gain = np.ldexp(self._power[within // step], whole - POWER)
         moved = np.clip(np.rint(spectrum * np.concatenate([gain, gain], 1)), -MOST, MOST)
         return (moved @ self._back).astype(np.int64)
 

@@ -14,14 +14,12 @@ from tqdm import tqdm
 
 from synth import vocoder_task
 from synth.data import Batches
-from synth.envelope import UNIT as LEVEL
-from synth.features import mel_filters
 from synth.gru import to_eighth
 from synth.model import rounded
-from synth.postfilter import COSINE, ENTRIES, POWER, WEIGHT, WINDOW
+from synth.postfilter import tables
 from synth.quantize import GATE, STATE, fixed, linear
 from synth.vocoder import UNIT, normalised
-from synth.vocoder_config import TAPS, PostfilterConfig, VocoderConfig, VocoderTrain, features_of
+from synth.vocoder_config import TAPS, PostfilterConfig, VocoderConfig, VocoderTrain
 from synth.vocoder_model import Vocoder, convolve, layer
 
 RATE, EXACT = 2e-3, 0.5  # the learning rate at first; the share of the steps after which weights are rounded
@@ -85,23 +83,3 @@ def fit(
         loss.backward()
         optimiser.step()
     return model.tensors() | tables(vocoder.config, vocoder.network.config.sample_rate)
-
-
-def tables(config: VocoderConfig, rate: int) -> Tensors:
-    """The tables of `postfilter.layout`."""
-    heard = features_of(config, rate)
-    bands = mel_filters(rate, heard.fft, config.mels).astype(np.float64)
-    whole = bands.sum(1, keepdims=True)
-    # bins below the first band's middle and above the last one's belong to it
-    shares = np.where(whole > 0, bands / np.maximum(whole, 1e-9), 0.0)
-    shares[0, 0], shares[-1, -1] = 1.0, 1.0
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(heard.window) / heard.window)
-    entry = (np.arange(ENTRIES) + 0.5) / ENTRIES
-    return {
-        "postfilter.window": np.minimum(np.rint(window * 2**WINDOW), 2**WINDOW - 1).astype(np.int16),
-        "postfilter.cosine": np.rint(np.cos(2 * np.pi * np.arange(heard.fft) / heard.fft) * 2**COSINE).astype(np.int16),
-        "postfilter.bands": np.rint(bands * 2**WEIGHT).astype(np.int16),
-        "postfilter.shares": np.rint(shares * 2**WEIGHT).T.astype(np.int16),
-        "postfilter.logarithm": np.rint(LEVEL * np.log2(1 + entry)).astype(np.int16),
-        "postfilter.power": np.rint(2.0 ** (POWER + entry)).astype(np.int32),
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -15,23 +16,36 @@ import synth
 from synth import mulaw
 from synth.config import Draw
 from synth.errors import AudioError, CheckpointError, UsageError
-from synth.stream import Stream, codes_together, force_together
+from synth.stream import Stream, force_together, pcm_together
 
 COUNT = 1500
 LABELS = {"digit": ["3", "1", "4"], "speaker": "bert"}
 
 
-def start(seed: int = 1, prime: Any = None, engine: str = "auto", draw: Draw | None = None, **options: Any) -> Stream:
+def start(
+    seed: int = 1,
+    prime: Any = None,
+    engine: str = "auto",
+    draw: Draw | None = None,
+    filtered: bool = False,
+    **options: Any,
+) -> Stream:
     options = {"labels": LABELS, "samples": COUNT, **options}
     codes = None if prime is None else mulaw.encode(prime)
-    return voices.load(engine=engine).start(draw or Draw(), seed=seed, prime=codes, **options)
+    return voices.load(engine=engine, filtered=filtered).start(draw or Draw(), seed=seed, prime=codes, **options)
 
 
-def follow(seed: int = 1, engine: str = "auto", frames: int = 9) -> Stream:
-    return voices.load(engine=engine).follow(voices.vectors(frames), seed=seed, labels={"digit": "7"})
+def follow(seed: int = 1, engine: str = "auto", frames: int = 9, filtered: bool = False) -> Stream:
+    model = voices.load(engine=engine, filtered=filtered)
+    return model.follow(voices.vectors(frames), seed=seed, labels={"digit": "7"})
 
 
-KINDS = {"planned": start, "primed": lambda seed=1, **more: start(seed, voices.sound(700), **more), "followed": follow}
+def primed(seed: int = 1, **more: Any) -> Stream:
+    return start(seed, voices.sound(700), **more)
+
+
+KINDS: dict[str, Any] = {"planned": start, "primed": primed, "followed": follow}
+KINDS |= {f"{name}, filtered": functools.partial(kind, filtered=True) for name, kind in KINDS.items()}
 
 
 # what a stream gives
@@ -73,7 +87,7 @@ def test_engines_agree(kind: str) -> None:
 def test_streams_together_give_what_each_gives_alone(kind: str) -> None:
     group, alone = ([KINDS[kind](seed=seed) for seed in (1, 2, 3)] for _ in range(2))
     for count in (1, 60, 130, 400):
-        np.testing.assert_array_equal(codes_together(group, count), [stream.codes(count) for stream in alone])
+        np.testing.assert_array_equal(pcm_together(group, count), [stream.pcm(count) for stream in alone])
     assert [stream.save() for stream in group] == [stream.save() for stream in alone]
 
 
@@ -85,7 +99,7 @@ def test_streams_of_all_kinds_at_different_places_do_not_disturb_each_other() ->
     for place, (one, other) in enumerate(zip(group, alone, strict=True)):
         assert np.array_equal(one.codes(37 * place), other.codes(37 * place))
     for count in (50, 81, 300):
-        np.testing.assert_array_equal(codes_together(group, count), [stream.codes(count) for stream in alone])
+        np.testing.assert_array_equal(pcm_together(group, count), [stream.pcm(count) for stream in alone])
 
 
 def test_given_samples_cost_streams_together_what_they_cost_each_alone() -> None:
@@ -142,10 +156,10 @@ def test_the_distribution_is_that_of_the_next_sample() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("before", [0, 1, 16, PART - 1, PART, PART + 7, HOP, HOP + 5, 3 * HOP + 33, 1337])
 def test_saved_streams_go_on_exactly(kind: str, before: int) -> None:
-    stream = KINDS[kind](draw=Draw.of(0.8, 100, 0.97)) if kind != "followed" else follow()
+    stream = KINDS[kind](draw=Draw.of(0.8, 100, 0.97)) if "followed" not in kind else KINDS[kind]()
     stream.codes(before)
     saved = stream.save()
-    restored = synth.load(voices.path()).restore(saved)
+    restored = synth.load(voices.path(filtered="filtered" in kind)).restore(saved)
     assert restored.save() == saved
     assert (restored.position, restored.seed) == (stream.position, stream.seed)
     np.testing.assert_array_equal(restored.codes(1200), stream.codes(1200))
@@ -176,14 +190,15 @@ def test_damaged_saved_streams_are_refused(data: st.DataObject) -> None:
 # primes and forks
 
 
-@pytest.mark.parametrize("prime", [None, 0, 1, 15, 16, HOP - 1, HOP, HOP + 1, 2 * HOP, 2 * HOP + PART, 1000])
-def test_forks_at_the_start_are_what_their_seed_gives(prime: int | None) -> None:
+@pytest.mark.parametrize("filtered", [False, True])
+@pytest.mark.parametrize("prime", [None, 0, 1, 15, 16, HOP - 1, HOP, HOP + 1, 2 * HOP, 2 * HOP + PART, 1000, 9000])
+def test_forks_at_the_start_are_what_their_seed_gives(prime: int | None, filtered: bool) -> None:
     sound = None if prime is None else voices.sound(prime)
-    source = start(1, sound)
+    source = start(1, sound, filtered=filtered)
     for seed in (5, 1, 4294967295):
         fork = source.fork(seed)
         assert fork.seed == seed and fork.position == 0
-        np.testing.assert_array_equal(fork.codes(600), start(seed, sound).codes(600))
+        np.testing.assert_array_equal(fork.codes(600), start(seed, sound, filtered=filtered).codes(600))
     assert source.position == 0
 
 

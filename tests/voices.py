@@ -13,17 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 import synth
-from synth import checkpoint
+from synth import checkpoint, envelope, postfilter
 from synth.config import Labels, ModelConfig
 from synth.sampler import Model
 from synth.vocoder import Vocoder, layout
-from synth.vocoder_config import VocoderConfig, stride_of
+from synth.vocoder_config import PostfilterConfig, VocoderConfig, stride_of
 from synth.voice import Voice
 
 LABELS: Labels = (("digit", tuple("0123456789")), ("speaker", ("anna", "bert")))
 VOCODER = VocoderConfig(mels=8, latent=8, quantisers=4, encoder_units=16, units=16)
 NETWORK = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
 NETWORK = replace(NETWORK, stride=stride_of(VOCODER, NETWORK))
+POSTFILTER = PostfilterConfig(units=16, passes=2)
 HOP, PART = 160, 80
 """Samples of a token frame, and of a part of it that one conditioning vector lasts."""
 RATE = NETWORK.sample_rate
@@ -66,12 +67,33 @@ def vocoder_tensors(seed: int, config: VocoderConfig = VOCODER, model: ModelConf
     return tensors
 
 
-def voice(period: int = 2, seed: int = 1, temperatures: tuple[float, float] = (1.0, 1.0)) -> Voice:
+def postfilter_tensors(seed: int) -> networks.Tensors:
+    """A postfilter's tables, and an envelope of random levels around those of sound."""
+    random = np.random.default_rng(seed)
+    tensors: networks.Tensors = postfilter.tables(VOCODER, RATE)
+    for name, (kind, shape) in envelope.layout(VOCODER, POSTFILTER).items():
+        if name.endswith(".shift"):
+            tensors[name] = np.array([4], np.int32)
+        elif kind == "int8":
+            tensors[name] = random.integers(-127, 128, shape).astype(np.int8)
+        elif name.endswith(".scale"):
+            tensors[name] = random.integers(2000, 9000 if "out" in name else 30000, shape).astype(np.int16)
+        else:
+            tensors[name] = random.normal(0, 300, shape).astype(np.int16)
+    tensors["postfilter.envelope.out.bias"] = random.normal(1000, 300, 2 * VOCODER.mels).astype(np.int16)
+    return tensors
+
+
+def voice(
+    period: int = 2, seed: int = 1, temperatures: tuple[float, float] = (1.0, 1.0), filtered: bool = False
+) -> Voice:
     """What a voice has beside its network; no planner with `period` 0."""
-    own = vocoder_tensors(seed + 10)
-    if not period:
-        return Voice(VOCODER, own, temperatures=temperatures)
-    return Voice(VOCODER, own, planner(period), uneven(planner(period), seed + 20), temperatures)
+    found = Voice(VOCODER, vocoder_tensors(seed + 10), temperatures=temperatures)
+    if period:
+        found = replace(found, planner=planner(period), planner_tensors=uneven(planner(period), seed + 20))
+    if filtered:
+        found = replace(found, postfilter=POSTFILTER, postfilter_tensors=postfilter_tensors(seed + 30))
+    return found
 
 
 def network(seed: int = 1) -> networks.Tensors:
@@ -86,11 +108,11 @@ def vocoder() -> Vocoder:
 
 
 @functools.cache
-def path(period: int = 2, seed: int = 1, temperatures: tuple[float, float] = (1.0, 1.0)) -> str:
+def path(period: int = 2, seed: int = 1, temperatures: tuple[float, float] = (1.0, 1.0), filtered: bool = False) -> str:
     """The file of a voice with the labels digit and speaker; removed when the tests end."""
     name = f"voice-{period}-{seed}-" + "-".join(f"{value:g}" for value in temperatures)
-    place = Path(_folder().name) / f"{name}.safetensors"
-    checkpoint.save(place, NETWORK, network(seed), {"licence": "none"}, voice(period, seed, temperatures))
+    place = Path(_folder().name) / f"{name}{'-filtered' if filtered else ''}.safetensors"
+    checkpoint.save(place, NETWORK, network(seed), {"licence": "none"}, voice(period, seed, temperatures, filtered))
     return str(place)
 
 
@@ -100,9 +122,9 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 
 @functools.cache
-def load(period: int = 2, seed: int = 1, engine: str = "auto") -> Model:
+def load(period: int = 2, seed: int = 1, engine: str = "auto", filtered: bool = False) -> Model:
     """The same as a model. Streams of it share no state, so tests may share it."""
-    return synth.load(path(period, seed), engine)
+    return synth.load(path(period, seed, filtered=filtered), engine)
 
 
 def sound(count: int, seed: int = 0) -> NDArray[np.int16]:
