@@ -22,9 +22,8 @@ from synth.postfilter import NEUTRAL, Postfilter, Tables
 from synth.vocoder_config import PostfilterConfig, features_of
 
 HEARD = features_of(VOCODER, RATE)
-TABLES = {
-    passes: Tables(VOCODER, PostfilterConfig(16, passes), RATE, postfilter.tables(VOCODER, RATE)) for passes in (1, 2)
-}
+OWN = postfilter.tables(VOCODER, RATE)
+TABLES = {passes: Tables(VOCODER, PostfilterConfig(16, passes), RATE, OWN) for passes in (1, 2)}
 FRAMES = 60
 SOUND = voices.sound(FRAMES * HEARD.hop)
 
