@@ -25,7 +25,7 @@ from synth.voice import Voice
 
 FORMAT, RECOGNISER = "synth-checkpoint", "synth-recogniser"
 VERSION, VOICE_VERSION, FILTERED_VERSION = 1, 2, 3
-"""Of a plain network, of a voice, of a voice with a postfilter."""
+"""Of a plain network, of a voice, of a voice with a postfilter or with means of its labels."""
 LARGEST_FILE, LARGEST_HEADER = 64 << 20, 1 << 20
 SUFFIX = ".safetensors"
 
@@ -125,7 +125,13 @@ def encode(
         return pack(FORMAT, config.to_json(), tensors, info)
     voices.check(config, voice)
     both = {"network": config.to_json(), **voice.to_json()}
-    return pack(FORMAT, both, tensors | voice.named(), info, FILTERED_VERSION if voice.postfilter else VOICE_VERSION)
+    return pack(
+        FORMAT,
+        both,
+        tensors | voice.named(),
+        info,
+        FILTERED_VERSION if voice.postfilter or voice.means else VOICE_VERSION,
+    )
 
 
 def pack(

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from synth import checkpoint, planner_task, vocoder_task
+from synth import attributes, checkpoint, planner_task, vocoder_task
 from synth.config import TrainConfig
 from synth.corpus import Corpus, open_cache
 from synth.data import Row, validation_rows
@@ -29,6 +30,7 @@ from synth.voice import Voice
 
 FINE_RATE = 0.3  # of the run's learning rate
 ENVELOPE_STEPS = 2000  # of the postfilter's fit
+MOST_HEARD = 3000  # files that the means of labels are of
 Say = Callable[[str], None]
 
 
@@ -69,6 +71,8 @@ def export_vocoder(
     facts = _facts(options, corpus, int(info["step"]), fine, card)
     voice = Voice(vocoder, quantize_vocoder(learner.network), postfilter=after, postfilter_tensors=filtering)
     checkpoint.save(out, model, tensors, facts, voice)
+    if model.labels:
+        voice = dataclasses.replace(voice, means=_means(out, corpus))
     facts["bits_per_sample"] = {split: round(bits, 4) for split, bits in _followed(out, corpus).items()}
     for split, bits in facts["bits_per_sample"].items():
         say(f"{split}: {bits} bits per sample, led by what it hears")
@@ -136,6 +140,17 @@ def _facts(
         "fine_steps": fine,
         "given": without_places(options["given"]),
     }
+
+
+def _means(out: str | os.PathLike[str], corpus: Corpus) -> dict[str, NDArray[Any]]:
+    """Where the labels of the training files lie among the vectors of the voice `out`."""
+    model = Model(checkpoint.load(out))
+    assert model.guides is not None
+    entries = [entry for entry in corpus.split("train") if entry.length]
+    every = -(-len(entries) // MOST_HEARD)
+    hear = model.guides.vocoder.hear
+    heard = [(entry.rows, hear(np.array(corpus.samples(entry)))) for entry in entries[::every]]
+    return attributes.measured(model.checkpoint.config.labels, heard)
 
 
 def _rows(corpus: Corpus) -> dict[str, list[Row]]:

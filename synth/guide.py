@@ -177,7 +177,7 @@ class Guides:
         self.envelope = Envelope(voice.config, own | {"table.tanh": tensors["table.tanh"]}) if after else None
         self._tables = Tables(voice.config, after, config.sample_rate, own) if after else None
         self.planner = engine.create(voice.planner, voice.planner_tensors, prefer) if voice.planner else None
-        self.temperatures, self.guidance = voice.temperatures, voice.guidance
+        self.temperatures, self.guidance, self.means = voice.temperatures, voice.guidance, voice.means
         self._period = voice.planner.period if voice.planner else 0
 
     @property

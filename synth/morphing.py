@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import places, sampler, stream
+from synth import attributes, places, sampler, stream
 from synth.config import Draw
 from synth.errors import UsageError
 from synth.vocoding import Progress, speak, vectors_of
@@ -49,6 +49,8 @@ def morph(request: Request, progress: Progress) -> dict[str, Any]:
         raise UsageError(f"{request.checkpoint}: is no voice, it can't morph; speech can")
     heard = [vectors_of(model, source)[0] for source in sources]
     vectors = mixed(heard[0], heard[-1], request.mix if len(heard) > 1 else (0.0, 0.0), request.stretch)
+    rows = model.checkpoint.config.label_rows(dict(request.labels or {}))
+    vectors = attributes.moved(vectors, rows, model.guides.means)
     vocoder = model.guides.vocoder
     spoken = model.follow(vocoder.exact(vectors), draw, seed=seed, labels=request.labels)
     began, count = time.perf_counter(), len(vectors) * vocoder.hop

@@ -7,14 +7,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from synth import envelope, postfilter, vocoder
+from synth import attributes, envelope, postfilter, vocoder
 from synth.config import ModelConfig
 from synth.engine import layout
 from synth.errors import CheckpointError, UsageError
 from synth.vocoder_config import PostfilterConfig, VocoderConfig, stride_of
 
 Tensors = dict[str, NDArray[Any]]
-PARTS = ("vocoder.", "planner.", "postfilter.")
+PARTS = ("vocoder.", "planner.", "postfilter.", "means.")
 """How the names of its tensors begin."""
 
 
@@ -24,7 +24,7 @@ class Voice:
 
     `temperatures`: of planner and network, what a temperature of 1 stands for; chosen on validation files. `guidance`:
     how much more than it would by itself the planner does what labels ask for (see `planning`), 1 to 4 in halves.
-    `postfilter`: what its sound goes through at the end, or None.
+    `postfilter`: what its sound goes through at the end, or None. `means`: of its labels (see `attributes`), or none.
     """
 
     config: VocoderConfig
@@ -35,6 +35,7 @@ class Voice:
     guidance: float = 1.0
     postfilter: PostfilterConfig | None = None
     postfilter_tensors: Tensors = field(default_factory=dict)
+    means: Tensors = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """What a checkpoint's config says of it."""
@@ -48,7 +49,7 @@ class Voice:
 
     def named(self) -> Tensors:
         """All its tensors, under the names that they have in a file."""
-        both = self.tensors | self.postfilter_tensors
+        both = self.tensors | self.postfilter_tensors | self.means
         return both | {f"planner.{name}": tensor for name, tensor in self.planner_tensors.items()}
 
 
@@ -69,12 +70,12 @@ def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> Voice:
     except (TypeError, ValueError, OverflowError, UsageError) as error:
         text = " ".join(str(error).split())[:200]  # one line of what a stranger's file may have put into it
         raise CheckpointError(f"its config can't be used ({text})") from None
-    own, filtering = (
+    own, filtering, means = (
         {name: tensor for name, tensor in tensors.items() if name.startswith(part)}
-        for part in ("vocoder.", "postfilter.")
+        for part in ("vocoder.", "postfilter.", "means.")
     )
     planned = {name.removeprefix("planner."): t for name, t in tensors.items() if name.startswith("planner.")}
-    found = Voice(sizes, own, planner, planned, warm, float(guidance), after, filtering)
+    found = Voice(sizes, own, planner, planned, warm, float(guidance), after, filtering, means)
     check(model, found)
     return found
 
@@ -93,6 +94,10 @@ def check(model: ModelConfig, voice: Voice) -> None:
         raise CheckpointError("its config can't be used (voice: guidance must be 1 to 4, in halves)")
     vocoder.check(voice.config, model, voice.tensors)
     _check_postfilter(model, voice)
+    if voice.means:
+        vocoder.check_tensors("voice", attributes.layout(model.labels, voice.config.latent), voice.means)
+        if voice.means["means.spread"].min() <= 0:
+            raise CheckpointError("tensor means.spread: values must be above 0")
     planner = voice.planner
     if planner is None:
         if voice.planner_tensors:

@@ -106,8 +106,10 @@ def test_imports_have_no_circle() -> None:
         ("postfilter", {"errors", "envelope", "features", "hearing", "layers", "vocoder_config"}),
         (
             "voice",
-            {"errors", "config", "engine", "engine.layout", "vocoder", "vocoder_config", "envelope", "postfilter"},
+            {"errors", "config", "engine", "engine.layout", "vocoder", "vocoder_config", "envelope", "postfilter"}
+            | {"attributes"},
         ),
+        ("attributes", {"config"}),
         (
             "guide",
             {"errors", "config", "engine", "vocoder", "vocoder_config", "voice", "planning", "envelope", "postfilter"},

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import voices
 
-from synth import cli
+from synth import attributes, cli
 from synth.morphing import mixed, stretched
 
 A = np.random.default_rng(1).normal(0, 1, (12, 8)).astype(np.float32)
@@ -50,6 +50,18 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     np.testing.assert_array_equal(soundfile.read("d.wav")[0], soundfile.read("e.wav")[0])
     assert cli.main(["morph", "a.wav", "-o", "f.wav", "--keep-label", "speaker=bert", *voice]) == 0
     assert not np.array_equal(soundfile.read("f.wav")[0], soundfile.read("e.wav")[0])
+    knows = ["-c", voices.path(filtered=True), "-s", "1"]  # where the sounds of its labels lie
+    sounds = []
+    for speaker in ("anna", "bert"):
+        assert cli.main(["morph", "a.wav", "-o", "g.wav", "-f", "--keep-label", f"speaker={speaker}", *knows]) == 0
+        sounds.append(soundfile.read("g.wav")[0])
+    model = voices.load(filtered=True)
+    assert model.guides is not None
+    vectors = model.guides.vocoder.hear(voices.sound(1600))
+    for speaker, sound in enumerate(sounds):
+        exact = model.guides.vocoder.exact(attributes.moved(vectors, (0, 1 + speaker), model.guides.means))
+        stream = model.follow(exact, seed=1, labels={"speaker": ("anna", "bert")[speaker]})
+        np.testing.assert_array_equal(sound, stream.pcm(1600) / 32768)
 
 
 @pytest.mark.parametrize(

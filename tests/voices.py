@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import synth
-from synth import checkpoint, envelope, postfilter
+from synth import attributes, checkpoint, envelope, postfilter
 from synth.config import Labels, ModelConfig
 from synth.sampler import Model
 from synth.vocoder import Vocoder, layout
@@ -92,7 +92,10 @@ def voice(
     if period:
         found = replace(found, planner=planner(period), planner_tensors=uneven(planner(period), seed + 20))
     if filtered:
-        found = replace(found, postfilter=POSTFILTER, postfilter_tensors=postfilter_tensors(seed + 30))
+        random = np.random.default_rng(seed + 40)
+        heard = [((1 + n % 10, 1 + n % 2), random.normal(n % 3, 1, (5, VOCODER.latent))) for n in range(40)]
+        means = attributes.measured(LABELS, [(rows, vectors.astype(np.float32)) for rows, vectors in heard])
+        found = replace(found, postfilter=POSTFILTER, postfilter_tensors=postfilter_tensors(seed + 30), means=means)
     return found
 
 
