@@ -1,4 +1,7 @@
-"""Tokens of a voice to bytes and back: arithmetic coding with the probabilities of the voice's planner."""
+"""Tokens of a voice to bytes and back: arithmetic coding with the probabilities of the voice's planner.
+
+coding/tokens.cpp, or where the engine is not compiled what is specified here, does the work.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,21 @@ PRECISION = 16
 
 def encode(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
     """The bytes of tokens (frames, count), count at most the planner's period; its other tokens are known as 128."""
+    _check(engine, tokens.shape)
+    return bytes(engine.encode_tokens(tokens)) if engine.name == "native" else encode_specified(engine, tokens)
+
+
+def decode(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
+    """The tokens (frames, count) that `encode` made these bytes of; damaged bytes give other tokens."""
+    _check(engine, (frames, count))
+    if engine.name != "native":
+        return decode_specified(engine, data, frames, count)
+    tokens: NDArray[np.uint8] = engine.decode_tokens(data, frames, count)
+    return tokens
+
+
+def encode_specified(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
+    """`encode` with any engine, slowly."""
     coder = Encoder()
     for state, row in _frames(engine, tokens):
         for token in row:
@@ -23,8 +41,8 @@ def encode(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
     return coder.finish()
 
 
-def decode(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
-    """The tokens (frames, count) that `encode` made these bytes of; damaged bytes give other tokens."""
+def decode_specified(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
+    """`decode` with any engine, slowly."""
     coder, tokens = Decoder(data), np.zeros((frames, count), np.uint8)
     for state, row in _frames(engine, tokens):
         for place in range(count):
@@ -41,10 +59,13 @@ def bits(engine: Any, tokens: NDArray[np.uint8]) -> float:
     return float(costs.sum(dtype=np.uint64)) / 65536
 
 
+def _check(engine: Any, shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or shape[1] > engine.config.period:
+        raise UsageError(f"tokens of shape {list(shape)}: must be [frames, at most {engine.config.period}]")
+
+
 def _frames(engine: Any, tokens: NDArray[np.uint8]) -> Any:
     """The planner's state before each frame, and the frame's row; past what a frame has not, the state moves on."""
-    if tokens.ndim != 2 or tokens.shape[1] > engine.config.period:
-        raise UsageError(f"tokens of shape {list(tokens.shape)}: must be [frames, at most {engine.config.period}]")
     state = engine.state()
     rest = np.full(engine.config.period - tokens.shape[1], SILENCE, np.uint8)
     for row in tokens:

@@ -48,6 +48,65 @@ def test_bytes_are_as_many_as_the_planner_says(period: int, count: int) -> None:
     np.testing.assert_array_equal(tokencode.decode(engine(period), data, 400, count), tokens)
 
 
+def extreme(period: int) -> Any:
+    """A planner that is sure of most of its decisions."""
+    config = voices.planner(period)
+    tensors = voices.uneven(config, 5)
+    tensors["head.tree.shift"][:] = 0
+    tensors["head.tree.bias"][1:] = np.random.default_rng(5).choice([-30000, -4000, 0, 4000, 30000], 255)
+    return engines.create(config, tensors)
+
+
+def least_likely(player: Any, frames: int) -> Any:
+    """The tokens (frames, period) that the planner expects least."""
+    state, found = player.state(), np.zeros(frames * player.config.period, np.uint8)
+    for place in range(len(found)):
+        found[place] = 255 - player.distribution(state)[::-1].argmin()  # of several the last: its ones cost the most
+        player.force(state, found[place : place + 1])
+    return found.reshape(frames, -1)
+
+
+def assert_as_specified(player: Any, tokens: Any) -> bytes:
+    data = tokencode.encode(player, tokens)
+    assert data == tokencode.encode_specified(player, tokens)
+    for decode in (tokencode.decode, tokencode.decode_specified):
+        np.testing.assert_array_equal(decode(player, data, *tokens.shape), tokens)
+    return data
+
+
+@pytest.mark.parametrize(("period", "count"), [(1, 1), (2, 2), (4, 0), (4, 1), (4, 3), (16, 16), (16, 5)])
+def test_the_kernel_does_what_is_specified(period: int, count: int) -> None:
+    assert_as_specified(engine(period), drawn(period, 50, seed=6)[:, :count])
+    assert_as_specified(extreme(period), np.random.default_rng(7).integers(0, 256, (50, count)).astype(np.uint8))
+
+
+def test_what_the_planner_rules_out_has_room() -> None:
+    player = extreme(2)
+    tokens = np.concatenate([least_likely(player, 60), np.zeros((1, 2), np.uint8)])  # ones alone end in no bytes
+    data = assert_as_specified(player, tokens)
+    assert len(data) > 120 * 10  # most decisions have the least probability there is
+
+
+@pytest.mark.skipif(not engines.has_native(), reason="the engine is not built")
+def test_instruction_sets_make_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, tokens = voices.planner(4), drawn(4, 100, seed=8)
+    found = set()
+    for name in engines.instruction_sets():
+        monkeypatch.setenv("SYNTH_ISA", name)
+        player = engines.create(config, voices.uneven(config, 21))
+        found.add(tokencode.encode(player, tokens))
+        np.testing.assert_array_equal(tokencode.decode(player, min(found), 100, 4), tokens)
+    assert found == {tokencode.encode_specified(engine(4), tokens)}
+
+
+@pytest.mark.skipif(not engines.has_native(), reason="the engine is not built")
+def test_the_kernel_checks_tokens_itself() -> None:
+    with pytest.raises(ValueError, match="more in a frame than the network's period"):
+        engine().encode_tokens(np.zeros((3, 3), np.uint8))
+    with pytest.raises(ValueError, match="more in a frame than the network's period"):
+        engine().decode_tokens(b"", 3, 3)
+
+
 def test_what_the_planner_expects_is_shorter() -> None:
     random = np.random.default_rng(1).integers(0, 256, (200, 2)).astype(np.uint8)
     assert tokencode.bits(engine(), drawn(2, 200, seed=1)) < 0.9 * tokencode.bits(engine(), random)
@@ -78,3 +137,8 @@ def test_damaged_bytes_give_other_tokens_and_no_error(data: bytes, frames: int) 
 def test_more_tokens_than_the_planner_has_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match=r"^tokens of shape \[.*must be \[frames, at most 2\]$"):
         tokencode.encode(engine(), np.zeros(shape, np.uint8))
+
+
+def test_more_tokens_than_the_planner_has_are_not_read() -> None:
+    with pytest.raises(UsageError, match=r"^tokens of shape \[4, 3\]: must be \[frames, at most 2\]$"):
+        tokencode.decode(engine(), b"", 4, 3)

@@ -12,6 +12,7 @@
 #include "../engine/dispatch.hpp"
 #include "built_sets.hpp"
 #include "segment.hpp"
+#include "tokens.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -24,6 +25,8 @@ SYNTH_BUILT_SETS(SYNTH_DECLARE_CODING)
 namespace {
 
 using Samples = nb::ndarray<const int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Tokens = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using TokensOut = nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 // The codec of an instruction set that this machine has.
 const CodingApi& find_coding(const std::string& name) {
@@ -81,12 +84,37 @@ nb::object decode(const std::string& set, const nb::bytes& data, size_t frames, 
     return nb::cast(nb::ndarray<nb::numpy, int32_t>(out.release(), 2, shape, owner));
 }
 
+void check_tokens(const Network& network, size_t count) {
+    if (count > static_cast<size_t>(network.model.period))
+        throw std::invalid_argument("tokens: more in a frame than the network's period");
+}
+
+nb::bytes encode_frames(const std::shared_ptr<const Network>& network, const Tokens& tokens) {
+    check_tokens(*network, tokens.shape(1));
+    std::vector<uint8_t> out;
+    {
+        const nb::gil_scoped_release release;
+        out = encode_tokens(network, tokens.data(), tokens.shape(0), tokens.shape(1));
+    }
+    return nb::bytes(out.data(), out.size());
+}
+
+void decode_frames(const std::shared_ptr<const Network>& network, const nb::bytes& data, const TokensOut& tokens) {
+    check_tokens(*network, tokens.shape(1));
+    const uint8_t* bytes = reinterpret_cast<const uint8_t*>(data.c_str());
+    const size_t size = data.size();
+    const nb::gil_scoped_release release;
+    decode_tokens(network, bytes, size, tokens.data(), tokens.shape(0), tokens.shape(1));
+}
+
 }  // namespace
 
 void bind_coding(nb::module_& m) {
     m.def("encode_segment", &encode, "set"_a, "samples"_a, "bits"_a, "level"_a, "network"_a.none());
     m.def("decode_segment", &decode, "set"_a, "data"_a, "frames"_a, "channels"_a, "bits"_a, "level"_a,
           "network"_a.none());
+    m.def("encode_tokens", &encode_frames, "network"_a, "tokens"_a);
+    m.def("decode_tokens", &decode_frames, "network"_a, "data"_a, "tokens"_a);
 }
 
 }  // namespace synth

@@ -167,6 +167,16 @@ class NativeEngine:
         """Weights (256,) over 2^32 of the next code; the state stays as it is."""
         return state.kernel.distribution()
 
+    def encode_tokens(self, tokens: NDArray[np.uint8]) -> bytes:
+        """What tokencode.py writes of tokens (frames, count) with this planner."""
+        return _kernel.encode_tokens(self.network, np.ascontiguousarray(tokens, np.uint8))
+
+    def decode_tokens(self, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
+        """The tokens (frames, count) of these bytes."""
+        tokens = np.zeros((frames, count), np.uint8)
+        _kernel.decode_tokens(self.network, bytes(data), tokens)
+        return tokens
+
     def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Predicted and residual codes, each (streams, time), along given codes (streams, time)."""
         return token_inputs(codes, self.config.period) if self.config.period else predict_codes(codes, self._constants)

@@ -49,6 +49,6 @@ endforeach()
 
 set(SYNTH_COMMON dispatch.cpp leaves.cpp mulaw.cpp packing.cpp stream.cpp)
 list(TRANSFORM SYNTH_COMMON PREPEND "${SYNTH_FOLDER}/")
-list(APPEND SYNTH_COMMON "${SYNTH_CODING_FOLDER}/segment.cpp")
+list(APPEND SYNTH_COMMON "${SYNTH_CODING_FOLDER}/segment.cpp" "${SYNTH_CODING_FOLDER}/tokens.cpp")
 set(SYNTH_GENERATED "${CMAKE_CURRENT_BINARY_DIR}/generated")
 file(WRITE "${SYNTH_GENERATED}/built_sets.hpp" "#define SYNTH_BUILT_SETS(f)${SYNTH_BUILT}\n")
