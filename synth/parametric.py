@@ -56,16 +56,17 @@ def encode(model: Model, samples: NDArray[np.int16], bitrate: float) -> tuple[by
     if guides is None or guides.planner is None:
         raise UsageError(f"{model.checkpoint.name}: mode parametric takes a voice with a planner, as speech")
     most = min(guides.vocoder.config.quantisers, guides.period)
-    tokens = guides.vocoder.tokens(guides.vocoder.hear(samples), most)
+    heard = guides.vocoder.hear(samples)
+    tokens = guides.vocoder.tokens(heard, most)
     budget = bitrate * len(samples) / model.sample_rate
     low, high = 1, most
     while low < high:  # the most tokens that fit: each more costs more
         middle = (low + high + 1) // 2
         low, high = (middle, high) if _cost(model, tokens[:, :middle]) <= budget else (low, middle - 1)
-    data = _pack(model, samples, tokens[:, :low])
+    data = _pack(model, samples, guides.vocoder.searched(heard, low))
     while low > 1 and 8 * len(data) > budget:
         low -= 1
-        data = _pack(model, samples, tokens[:, :low])
+        data = _pack(model, samples, guides.vocoder.searched(heard, low))
     return data, low
 
 

@@ -71,7 +71,7 @@ def compress(path: str, out: str, name: str | None, bitrate: float, force: bool,
         found = np.concatenate(list(parametric.pieces(reader, model)))
         assert model.guides is not None
         vocoder = model.guides.vocoder
-        if not np.array_equal(found, vocoder.vectors(vocoder.tokens(vocoder.hear(samples), reader.head.count))):
+        if not np.array_equal(found, vocoder.vectors(vocoder.searched(vocoder.hear(samples), reader.head.count))):
             raise CodecError(f"{path}: what was written does not give it back; please report this")
     with files.target(out, force) as (write, _):
         write(data)

@@ -29,6 +29,8 @@ LEAST, MOST = -16.0, 16.0
 """What natural logarithms of mel powers plus 1e-6 can be, of waves of full scale 1."""
 PIECE, AROUND = 1000, 4
 """Token frames that are encoded at once, and those before and after them that are heard along."""
+BEAMS, SEARCHED = 4, 8
+"""Ways that are kept while tokens are searched; the most tokens a frame that are: the more, the less it is worth."""
 CENTRE, SPREAD = -6.0, 4.0
 """Of natural logarithms of mel powers, roughly; the encoder hears them normalised by these."""
 
@@ -136,6 +138,32 @@ class Vocoder:
             found[:, q] = distance.argmin(1)
             left = left - book[found[:, q]]
         return found
+
+    def searched(self, vectors: Floats, count: int) -> NDArray[np.uint8]:
+        """`count` tokens of each vector, as `tokens` gives them, but of the best of BEAMS ways at every quantiser.
+
+        What one quantiser leaves is for the next: its nearest code is not always the best to begin with. More than
+        SEARCHED tokens are those of `tokens`.
+        """
+        if count > SEARCHED:
+            return self.tokens(vectors, count)
+        pieces = [self._beams(vectors[at : at + PIECE], count) for at in range(0, len(vectors), PIECE)]
+        return np.concatenate([np.zeros((0, count), np.uint8), *pieces])
+
+    def _beams(self, vectors: Floats, count: int) -> NDArray[np.uint8]:
+        left = np.rint(vectors * UNIT)[:, None]  # (frames, ways, latent)
+        found, cost = np.zeros((len(vectors), 1, 0), np.uint8), np.square(left).sum(2)
+        for book in self.books[:count].astype(np.float64):
+            options = cost[:, :, None] + (book * book).sum(1) - 2.0 * (left @ book.T)
+            # whole numbers that all differ: the same ways everywhere
+            keys = options.reshape(len(left), -1) * 1024 + np.arange(options[0].size)
+            best = np.sort(np.partition(keys, BEAMS - 1, 1)[:, :BEAMS], 1)
+            way, code = np.divmod((best % 1024).astype(np.int64), CODES)
+            cost = np.floor(best / 1024)
+            left = np.take_along_axis(left, way[:, :, None], 1) - book[code]
+            chosen = code[:, :, None].astype(np.uint8)
+            found = np.concatenate([np.take_along_axis(found, way[:, :, None], 1), chosen], 2)
+        return found[:, 0]
 
     def vectors(self, tokens: NDArray[np.uint8]) -> Ints:
         """8-bit vectors (frames, latent) that tokens, uint8 (frames, count), stand for; UsageError for others."""

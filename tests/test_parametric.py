@@ -36,7 +36,7 @@ def test_what_is_decoded_is_what_the_tokens_stand_for(count: int, seed: int, bit
     vocoder = voices.vocoder()
     assert reader.head.samples == count and reader.head.count == tokens and is_parametric(data)
     found, damages = vectors_of(reader, voices.load())
-    np.testing.assert_array_equal(found, vocoder.vectors(vocoder.tokens(vocoder.hear(sound), tokens)))
+    np.testing.assert_array_equal(found, vocoder.vectors(vocoder.searched(vocoder.hear(sound), tokens)))
     assert damages == []
 
 

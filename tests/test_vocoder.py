@@ -273,3 +273,32 @@ def test_every_tensor_is_missed() -> None:
     for name in layout(VOCODER, NETWORK):
         with pytest.raises(CheckpointError, match=f"^tensor {name} is missing$"):
             check(VOCODER, NETWORK, {other: tensor for other, tensor in TENSORS.items() if other != name})
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_searched_tokens_are_nearer_and_as_good_as_any_that_two_quantisers_have(count: int) -> None:
+    vocoder = voices.vocoder()
+    vectors = vocoder.hear(voices.sound(9000))
+
+    def distance(tokens: Any) -> Any:
+        total = sum(vocoder.books[q][tokens[:, q]] for q in range(tokens.shape[1]))
+        return np.square(np.rint(vectors * 32) - total).sum(1)
+
+    greedy, found = vocoder.tokens(vectors, count), vocoder.searched(vectors, count)
+    assert found.shape == greedy.shape and found.dtype == np.uint8
+    assert distance(found).sum() < distance(greedy).sum() or count == 1
+    np.testing.assert_array_equal(vocoder.searched(vectors[7:8], count)[0], found[7])
+    if count == 1:
+        np.testing.assert_array_equal(found, greedy)
+    if count == 2:  # the best of all pairs that begin with one of the four nearest codes
+        left = np.rint(vectors[3] * 32)
+        first = np.square(left - vocoder.books[0]).sum(1).argsort(kind="stable")[:4]
+        rest = (left - vocoder.books[0][first])[:, None] - vocoder.books[1]
+        assert distance(found)[3] == np.square(rest).sum(2).min()
+
+
+def test_more_tokens_than_are_searched_are_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    vocoder = voices.vocoder()
+    vectors = vocoder.hear(voices.sound(3000))
+    monkeypatch.setattr("synth.vocoder.SEARCHED", 2)
+    np.testing.assert_array_equal(vocoder.searched(vectors, 3), vocoder.tokens(vectors, 3))
