@@ -3,7 +3,7 @@
 A network that draws samples one after the other drifts: bands get fainter or louder than what it was told. Here every
 10 ms the mel powers of its sound are measured, each band is turned up or down to the level that the voice's envelope
 asks for, and the frames are added up again: short-time Fourier analysis, filtering and overlap-add (Allen and Rabiner,
-Proc. IEEE 65, 1977), twice where the voice says so, since neighbouring frames move each other. All is integer
+Proc. IEEE 65, 1977), as often as the voice says, since neighbouring frames move each other. All is integer
 arithmetic on tables that the checkpoint holds: products of whole numbers below 2^53 are exact in doubles, in any order,
 so the same sound comes out on every machine.
 """
@@ -97,15 +97,14 @@ class Tables:
         self.half = self.window // 2
         self._shape = own["window"].astype(np.int64)
         self._bits = self.fft.bit_length() - 1
-        bins, times = np.arange(self.fft // 2 + 1), np.arange(self.fft)
-        turns = np.multiply.outer(bins, times) % self.fft
+        bins = np.arange(self.fft // 2 + 1)
         cosine = own["cosine"].astype(np.float64)
-        real, imaginary = cosine[turns], -cosine[turns - self.fft // 4]
-        left = self.fft // 2 - self.half
-        both = np.concatenate([real, imaginary])
-        self._forward = np.ascontiguousarray(both[:, left : left + self.window].T)
+        # times count from a frame's middle: cosines are even there, sines odd, and each product half as large
+        turns = np.multiply.outer(bins, np.arange(self.fft // 2 + 1)) % self.fft
+        even, odd = cosine[turns], cosine[turns - self.fft // 4]
+        self._forward = even[:, : self.half].T.copy(), odd[:, : self.half].T.copy()
         twice = np.where((bins == 0) | (bins == self.fft // 2), 1.0, 2.0)[:, None]
-        self._back = np.concatenate([real * twice, imaginary * twice])
+        self._back = even * twice, odd * twice
         self._bands, self._shares = own["bands"].astype(np.float64), own["shares"].astype(np.float64)
         self._logarithm, self._power = own["logarithm"].astype(np.int64), own["power"].astype(np.float64)
         self.reciprocal = (1 << RECIPROCAL + WINDOW) // _sums(own["window"], self.hop)
@@ -113,19 +112,22 @@ class Tables:
     def filtered(self, frames: Ints, levels: Ints) -> Ints:
         """Sound (n, window) with its bands brought to levels (n, mels): (n, fft), times 2^14 and the length `fft`."""
         shaped = (frames * self._shape + (1 << WINDOW - 1)) >> WINDOW
-        spectrum = np.rint(shaped.astype(np.float64) @ self._forward / 2.0**COSINE)
+        after, before = shaped[:, self.half :], shaped[:, self.half : 0 : -1]
+        even, odd = (after + before).astype(np.float64), (after - before).astype(np.float64)
+        even[:, 0] = shaped[:, self.half]
+        spectrum = np.rint(np.stack([even @ self._forward[0], odd @ self._forward[1]]) / 2.0**COSINE)
         gains = np.clip(levels - self._levels(spectrum), -LIMIT, LIMIT)
         curve = np.where(levels == NEUTRAL, 0, gains).astype(np.float64) @ self._shares  # of powers: halved below
         one, step = UNIT << WEIGHT + 1, (UNIT << WEIGHT + 1) // ENTRIES
         whole, within = np.divmod(curve.astype(np.int64) + step // 2, one)
         gain = np.ldexp(self._power[within // step], whole - POWER)
-        moved = np.clip(np.rint(spectrum * np.concatenate([gain, gain], 1)), -MOST, MOST)
-        return (moved @ self._back).astype(np.int64)
+        moved = np.clip(np.rint(spectrum * gain), -MOST, MOST)
+        real, imaginary = moved[0] @ self._back[0], moved[1] @ self._back[1]
+        return np.concatenate([(real - imaginary)[:, :0:-1], (real + imaginary)[:, :-1]], 1).astype(np.int64)
 
     def _levels(self, spectrum: NDArray[np.float64]) -> Ints:
         """Binary logarithms of mel powers, in 1/1024."""
-        real, imaginary = np.split(spectrum, 2, 1)
-        power = np.floor((real * real + imaginary * imaginary) / (1 << WEIGHT))
+        power = np.floor((spectrum * spectrum).sum(0) / (1 << WEIGHT))
         fraction, exponent = np.frexp(power @ self._bands + OFFSET)
         place = ((fraction * 2 - 1) * ENTRIES).astype(np.int64)
         found: Ints = (exponent.astype(np.int64) - 31) * UNIT + self._logarithm[place]

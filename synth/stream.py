@@ -112,7 +112,7 @@ class Stream:
     def labels(self) -> dict[str, str]:
         """The labels in force. Setting them takes effect with the next frame (16 samples) and ends what was planned.
 
-        A voice's postfilter looks ahead: there the next frame is up to 60 ms after the last sample that was given.
+        A voice's postfilter looks ahead: there the next frame is some 30 ms for each of its passes after the last sample.
         """
         rows = self._relabelled()
         keys = self.checkpoint.config.labels

@@ -63,14 +63,14 @@ class VocoderConfig:
 
 @dataclass(frozen=True)
 class PostfilterConfig:
-    """The filter after a voice's network. `units`: width of the layers that tell the envelope; `passes`: 1 or 2."""
+    """The filter after a voice's network. `units`: width of the layers that tell the envelope; `passes`: 1 to 4."""
 
     units: int = 160
-    passes: int = 2
+    passes: int = 3
 
     def __post_init__(self) -> None:
         _check(16 <= self.units <= 1024, f"postfilter units {self.units}: must be 16 to 1024")
-        _check(1 <= self.passes <= 2, f"postfilter passes {self.passes}: must be 1 or 2")
+        _check(1 <= self.passes <= 4, f"postfilter passes {self.passes}: must be 1 to 4")
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `json` can write and `from_json` reads back."""
