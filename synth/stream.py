@@ -29,7 +29,7 @@ from synth.postfilter import Postfilter
 MOST_SEED = 2**32 - 1
 OPENING_TOP_P = int(0.9 * 2**32)
 _BLOCK = 1 << 16
-_HEARD = 2048  # samples of a prime's end that a postfilter hears
+_HEARD = 0.15  # seconds of a prime's end that a postfilter hears: all that four passes look back
 
 
 def draw_seed() -> int:
@@ -80,6 +80,7 @@ class Stream:
         self._skipped = 0  # samples of a prime that are to come out of it
         self._given = 0  # samples that left the stream
         config = loaded.config
+        self._heard = int(_HEARD * config.sample_rate)
         self._opening = -(-config.sample_rate // (100 * config.hop)) * config.hop  # 10 ms, in whole frames
 
     def begin(self, plan: Changes, prime: NDArray[np.uint8] | None) -> None:
@@ -96,7 +97,7 @@ class Stream:
         if self._postfilter is not None or self._guides is None:
             return
         origin = int(self._state.position)
-        self._postfilter = self._guides.postfilter(max(0, origin - _HEARD))
+        self._postfilter = self._guides.postfilter(max(0, origin - self._heard))
         if self._postfilter is not None:
             assert self.guide is not None
             self.guide.levels()  # what was forced stays as it is
@@ -112,7 +113,7 @@ class Stream:
     def labels(self) -> dict[str, str]:
         """The labels in force. Setting them takes effect with the next frame (16 samples) and ends what was planned.
 
-        A voice's postfilter looks ahead: there the next frame is some 30 ms for each of its passes after the last sample.
+        A voice's postfilter looks ahead: there the next frame is 30 ms later for each of its passes.
         """
         rows = self._relabelled()
         keys = self.checkpoint.config.labels
@@ -173,7 +174,7 @@ class Stream:
         if self._postfilter is not None:
             raise EngineError("this voice's stream has begun, it takes no samples any more")
         if self._guides is not None:
-            self._tail = np.concatenate([self._tail, codes])[-2 * _HEARD :]
+            self._tail = np.concatenate([self._tail, codes])[-2 * self._heard :]
         return force_together([self], codes)[0]
 
     def _place(self) -> tuple[Any, ...]:
