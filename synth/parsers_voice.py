@@ -47,6 +47,6 @@ def morph_parser(commands: Any) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="label that the network is to speak with, all else being kept",
+        help="label that the sound is moved to, all else being kept",
     )
     add_speaking(parser)
