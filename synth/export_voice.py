@@ -52,6 +52,7 @@ def export_vocoder(
     folder = RunFolder(run)
     options = folder.options()
     model, config, vocoder, train = vocoder_task.configs(options)
+    train = dataclasses.replace(train, early=0)  # it is the network that is fine-tuned
     corpus = open_cache(folder.path / "cache")
     arrays, info = folder.load("best" if (folder.path / "best.safetensors").exists() else "last")
     torch.manual_seed(config.seed)

@@ -57,6 +57,8 @@ class Learner(Generic[N]):
             for moment in ("exp_avg", "exp_avg_sq"):
                 if moment in state:
                     found[f"{moment}.{name}"] = state[moment].cpu().numpy().copy()
+            if "step" in state and int(state["step"]) != self.step:  # it began to learn later than others
+                found[f"steps.{name}"] = np.array([int(state["step"])], np.int64)
         return found
 
     def load(self, arrays: dict[str, NDArray[Any]], step: int) -> None:
@@ -70,7 +72,8 @@ class Learner(Generic[N]):
                     moment: torch.tensor(arrays[f"{moment}.{name}"], device=parameter.device).view_as(parameter)
                     for moment in ("exp_avg", "exp_avg_sq")
                 }
-                self.optimiser.state[parameter] = {"step": torch.tensor(float(step)), **moments}
+                own = int(arrays[f"steps.{name}"][0]) if f"steps.{name}" in arrays else step
+                self.optimiser.state[parameter] = {"step": torch.tensor(float(own)), **moments}
         self.step = step
 
 

@@ -28,7 +28,11 @@ MINI = (
     ModelConfig(8000, frame_units=16, sample_units=16, head_units=16),
     TrainConfig(steps=6, streams=3, span=592, windows=2, window=64, warmup=16, every=3, fine_steps=2),
 )
-MINI = (*MINI, VocoderConfig(mels=8, latent=8, quantisers=3, encoder_units=16, units=16), VocoderTrain(gain_db=3))
+MINI = (
+    *MINI,
+    VocoderConfig(mels=8, latent=8, quantisers=3, encoder_units=16, units=16),
+    VocoderTrain(gain_db=3, early=2),
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -77,6 +81,16 @@ def test_figures_are_finite_and_logged(whole: Path) -> None:
     options = RunFolder(whole).options()
     assert options["task"] == "vocoder" and options["model"]["stride"] == 5
     assert options["train"]["span"] == 640  # whole token frames
+
+
+def test_at_first_the_encoder_learns_alone(sounds_folder: Path, tmp_path: Path) -> None:
+    begin(sounds_folder, tmp_path / "one", until=1)
+    begin(sounds_folder, tmp_path / "two", until=2)
+    one, two = (small.state(tmp_path / name)[0] for name in ("one", "two"))
+    moved = {
+        name.split(".")[1] for name in one if name.startswith("weight.") and not np.array_equal(one[name], two[name])
+    }
+    assert moved and {name.partition("_")[0] for name in moved} == {"encoder", "spectrum", "quantisers"}
 
 
 def test_all_of_it_learns(whole: Path, sounds_folder: Path, tmp_path: Path) -> None:
