@@ -44,6 +44,7 @@ class Flac:
 
     def __init__(self, file: Readable, name: str) -> None:
         self.name = name
+        self._file = file  # kept: libsndfile's descriptor has its offset, which closing it would move
         blocks = list(_metadata(file))
         kept = [(kind, body) for kind, body in blocks if kind not in (_STREAMINFO, _SEEKTABLE)]
         self.head = b"".join(bytes([kind]) + len(body).to_bytes(3, "big") + body for kind, body in kept)

@@ -7,7 +7,9 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from packed import wav16
 from tools import command, error_line, run
 
@@ -62,6 +64,17 @@ def test_pipes_on_both_sides() -> None:
     assert json.loads(unpacked.stderr)["files"][0]["samples"] == 1000
     part = run("synth", "decompress", "-", "-q", "--start", "0.1", "--end", "0.11", input=packed.stdout)
     assert part.stdout[44:] == file[44 + 1600 : 44 + 1760]
+
+
+def test_a_flac_goes_through_pipes_on_both_sides() -> None:
+    sound = np.random.default_rng(0).integers(-9000, 9000, 60000).astype(np.int16)
+    soundfile.write("x.flac", sound, 8000)
+    assert os.path.getsize("x.flac") > 100_000
+    packed = run("synth", "compress", "-", "-o", "-", "-q", "--level", "fast", input=Path("x.flac").read_bytes())
+    assert (packed.returncode, packed.stderr) == (0, b"")
+    unpacked = run("synth", "decompress", "-", "-q", input=packed.stdout)
+    Path("y.flac").write_bytes(unpacked.stdout)
+    np.testing.assert_array_equal(soundfile.read("y.flac", dtype="int16")[0], sound)
 
 
 def test_several_files_go_into_a_folder_and_keep_their_names() -> None:

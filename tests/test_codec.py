@@ -84,6 +84,15 @@ def test_a_flac_comes_back_with_samples_and_tags(subtype: str, bits: int, tmp_pa
         np.testing.assert_array_equal(back.read(dtype="int32"), sound)
 
 
+def test_a_flac_that_is_no_file_on_the_disk_is_read_to_its_end() -> None:
+    sound = np.random.default_rng(0).integers(-9000, 9000, (60000, 1)).astype(np.int16)
+    file = written("FLAC", "PCM_16", sound)
+    assert len(file) > 100_000
+    for piped in (False, True):
+        made = packed(file, piped=piped, segment=20000)
+        np.testing.assert_array_equal(soundfile.read(io.BytesIO(unpacked(made)), dtype="int16")[0], sound[:, 0])
+
+
 def test_no_flac_is_made_of_no_samples() -> None:
     """libsndfile neither reads nor writes one, so that no .syn file of ours is like that."""
     out = io.BytesIO()
