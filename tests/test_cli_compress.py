@@ -92,6 +92,27 @@ def test_several_files_go_into_a_folder_and_keep_their_names() -> None:
         assert (Path("back") / Path(name).name).read_bytes() == file
 
 
+def test_folders_of_compressed_files_come_back_as_they_were(capfd: pytest.CaptureFixture[str]) -> None:
+    files = {name: make(name) for name in ("in/a.wav", "in/b/c.WAV", "in/b/d.wave")}
+    assert synth("compress", "in", "-r", "-o", "x.syn.d", "-q", "--level", "fast") == 0
+    Path("x.syn.d", "notes.txt").write_text("no .syn file")
+    assert synth("verify", "-r", "x.syn.d", "--json") == 0
+    assert [Path(file["path"]).name for file in json.loads(capfd.readouterr().out)["files"]] == [
+        "a.syn",
+        "c.syn",
+        "d.syn",
+    ]
+    assert synth("decompress", "-r", "x.syn.d", "-o", "in again", "-q") == 0
+    assert {path.relative_to("in again") for path in Path("in again").rglob("*.*")} == {
+        Path(name).relative_to("in") for name in files
+    }
+    for name, file in files.items():
+        assert Path("in again", Path(name).relative_to("in")).read_bytes() == file
+    os.mkdir("there.syn")
+    assert synth("compress", "in/a.wav", "in/b/c.WAV", "-o", "there.syn", "-q", "--level", "fast") == 0
+    assert sorted(os.listdir("there.syn")) == ["a.syn", "c.syn"]
+
+
 def test_json_has_the_keys_that_scripts_rely_on(capfd: pytest.CaptureFixture[str]) -> None:
     make("a.wav", 300), make("b.wav", 200, channels=2)
     assert synth("compress", "a.wav", "b.wav", "-o", ".", "--json", "--level", "fast", "--threads", 2) == 0
@@ -126,7 +147,14 @@ def test_it_goes_on_after_a_bad_file(capfd: pytest.CaptureFixture[str]) -> None:
         ("compress x.wav -o x.wav", 2, "x.wav: its suffix must be .syn"),
         ("compress x.syn -o x.syn", 2, "x.syn: is the input x.syn too"),
         ("compress x.wav ./x.wav", 2, "./x.wav: is given twice"),
-        ("compress x.wav x.flac", 2, "x.syn: is an output twice"),
+        ("compress x.wav x.flac", 2, "x.wav and x.flac: both would become x.syn; give them one at a time, each with"),
+        ("compress -r . -o out", 2, "./x.flac and ./x.wav: both would become out/x.syn; give them one at a time"),
+        ("compress x.wav y.wav -o z.syn", 2, "z.syn: is named like a file; several files, and -r, take a folder"),
+        ("decompress -r . -o z.wav", 2, "z.wav: is named like a file; several files, and -r, take a folder"),
+        ("decompress .", 1, ".: is a folder; -r takes the .syn files in it"),
+        ("verify .", 1, ".: is a folder; -r takes the .syn files in it"),
+        ("verify -r empty", 1, "empty: no .syn file is in it"),
+        ("decompress -r empty -o out", 1, "empty: no .syn file is in it"),
         ("compress x.wav y.wav -o -", 2, "-: several files don't go through one pipe"),
         ("compress x.wav - -o .", 2, "-: several files don't go through one pipe"),
         ("compress x.wav y.wav -o none/there", 1, "none/there: the folder that it is to be in does not exist"),
@@ -155,10 +183,11 @@ def test_what_is_refused(arguments: str, code: int, words: str, capfd: pytest.Ca
     for name in ("x.wav", "y.wav", "x.flac"):
         make(name)
     assert synth("compress", "x.wav", "-q", "--level", "fast") == 0
-    before = {name: Path(name).read_bytes() for name in os.listdir()}
+    os.mkdir("empty")
+    before = {path: path.is_file() and path.read_bytes() for path in Path().iterdir()}
     assert synth(*arguments.split()) == code
     assert words in error(capfd, arguments.split()[0])
-    assert {name: Path(name).read_bytes() for name in os.listdir()} == before
+    assert {path: path.is_file() and path.read_bytes() for path in Path().iterdir()} == before
 
 
 def test_damage_leaves_no_file_and_salvage_tells_what_it_saved(capfd: pytest.CaptureFixture[str]) -> None:
