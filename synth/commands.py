@@ -223,9 +223,7 @@ def info(options: Namespace, console: Console) -> Report:
 
     if options.checkpoint is None:
         return Report(*information.overview())
-    if options.checkpoint.lower().endswith(".syn"):
-        return Report(*information.compressed(options.checkpoint))
-    return Report(*information.details(options.checkpoint))
+    return Report(*information.of(options.checkpoint))
 
 
 def bench(options: Namespace, console: Console) -> Report:

@@ -37,13 +37,12 @@ def named(checkpoint_name: str | None) -> sampler.Model:
 
 def by_digest(digest: bytes, given: Iterable[str], name: str) -> sampler.Model:
     """The voice that a file names, of the paths `given` and of those that are bundled."""
+    given = list(given)
     for one in (*given, *checkpoint.names()):
         path = checkpoint.find(one)
         if networks.digest_of(path) == digest:
             return voice(str(path))
-    raise CheckpointError(
-        f"{name}: was made with the voice whose SHA-256 begins with {digest.hex()}, which is not here; give it with -c"
-    )
+    raise CheckpointError(f"{name}: was made with the voice {networks.not_here(digest, given)}")
 
 
 def open_reader(source: files.Source, name: str) -> Reader:

@@ -176,6 +176,7 @@ def test_it_goes_on_after_a_bad_file(capfd: pytest.CaptureFixture[str]) -> None:
         ("decompress x.syn -o z.wav --end 0", 2, "--end: '0'"),
         ("verify x.wav", 1, "x.wav: is not a .syn file"),
         ("verify missing.syn", 1, "missing.syn: no such file"),
+        ("info x.wav", 1, "x.wav: is neither a checkpoint nor a .syn file"),
         ("info missing.syn", 1, "missing.syn: no such file"),
     ],
 )
@@ -216,6 +217,13 @@ def test_info_tells_what_is_in_a_file(capfd: pytest.CaptureFixture[str]) -> None
     report = json.loads(capfd.readouterr().out)
     expected = {"format": "wav", "channels": 2, "sample_rate": 8000, "samples": 400, "level": "fast", "segments": 1}
     assert {key: report[key] for key in expected} == expected
+    piped = run("synth", "info", "-", "--json", input=Path("x.syn").read_bytes())
+    assert json.loads(piped.stdout) == {**report, "path": "-"}
+    Path("x.syn").rename("renamed")
+    assert synth("info", "renamed", "--json") == 0
+    assert json.loads(capfd.readouterr().out) == {**report, "path": "renamed"}
+    wrong = run("synth", "info", "-", input=Path("x.wav").read_bytes())
+    assert "-: is not a .syn file" in error_line(wrong, 1, "synth info")
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(
