@@ -16,6 +16,7 @@ from synth.header import MOST_CHANNELS, MOST_RATE
 UNKNOWN = 0x7FFFF000
 """Data sizes from here on are what programs write that do not know the length."""
 _MOST_HEAD = 1 << 26
+_REPAIR = "convert it with another program (ffmpeg -i IN OUT.wav) to have what is there"
 _BLOCK = 1 << 18
 _MOST_AHEAD = 1 << 24
 _WAV_CODES = {"u8": 1, "s16": 1, "s24": 1, "s32": 1, "f32": 3, "f32i": 3, "alaw": 6, "mulaw": 7}
@@ -49,7 +50,7 @@ class Sound:
         if self._length is None:
             self._length = left
         elif left is not None and self._length > left:
-            raise AudioError(f"{name}: is cut short: {left} of {self._length} bytes of audio")
+            raise AudioError(f"{name}: is cut short: {left} of {self._length} bytes of audio; {_REPAIR}")
         self.frames = None if self._length is None else self._length // self.frame_bytes
         self._left = self.frames
         if self.encoding == "f32":
@@ -63,7 +64,7 @@ class Sound:
         data = self._take(frames * self.frame_bytes)
         whole = len(data) // self.frame_bytes * self.frame_bytes
         if self.frames is not None and len(data) < frames * self.frame_bytes:
-            raise AudioError(f"{self.name}: is cut short: its samples end before its header says")
+            raise AudioError(f"{self.name}: is cut short: its samples end before its header says; {_REPAIR}")
         self._rest = data[whole:]
         try:
             return pcm.unpack(data[:whole], self.encoding, self.big, self.channels)

@@ -1,13 +1,12 @@
 """Compress, decompress and check audio losslessly, segment by segment, in bounded memory.
 
-Segments are coded on threads; the bytes do not depend on how many. `compress_stream` and `decompress_stream` are the
-primitives, of file objects; `compress` and `decompress` are of arrays.
+Segments are coded on threads; the bytes do not depend on how many. `compress_stream` and `decompress_stream` are of
+file objects, `compress_array` is of samples; `codec_api` has what is called from Python.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -15,20 +14,16 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from synth import chunks, container, networks, parallel, pcm, segments
-from synth.errors import AudioError, CodecError
+from synth.errors import AudioError
 from synth.files import Readable
-from synth.header import LEVELS, MODES, MOST_CHANNELS, MOST_RATE, PARAMETRIC, Header, is_parametric, storable_suffix
-from synth.lossy import Quantised, quantise
+from synth.header import Header, storable_suffix
+from synth.lossy import Quantised
 from synth.networks import Network
 from synth.unpacking import Unpacker
 
 SECONDS, FRAMES, SAMPLES = 30, 1 << 19, 1 << 21
 """Most of a segment: its length, its frames, its samples of all channels. A segment more costs about 300 bytes."""
-_TYPES = {"uint8": "u8", "int8": "s8", "int16": "s16", "int32": "s24"}
 
 if TYPE_CHECKING:
     from synth.flac import Flac
@@ -188,6 +183,18 @@ def _compress_samples(
     return writer, md5.digest()
 
 
+def compress_array(
+    samples: pcm.Samples, header: Header, write: Callable[[bytes], Any], network: str, threads: int
+) -> None:
+    """Samples [frames, channels] that a header of the kind array describes, as a .syn file through `write`."""
+    listening = _chosen(network, samples, header) if len(samples) else None
+    header = replace(header, checkpoint=listening.digest if listening else b"")
+    length = segment_length(header.rate, header.channels, len(samples))
+    pieces = (samples[at : at + length] for at in range(0, len(samples), length))
+    writer, md5 = _compress_samples(pieces, write, header, b"", listening, threads, lambda done: None)
+    writer.end(md5)
+
+
 def decompress_stream(
     opened: Unpacker, write: Callable[[bytes], Any], part: int | None = None, tick: Tick = lambda done: None
 ) -> int:
@@ -237,76 +244,3 @@ def _restore_flac(opened: Unpacker, write: Callable[[bytes], Any], tick: Tick) -
     finally:
         maker.close()
     return frames
-
-
-def compress(
-    wave: NDArray[Any],
-    rate: int,
-    *,
-    level: str = "balanced",
-    mode: str = "lossless",
-    checkpoint: str = networks.AUTO,
-    threads: int = 1,
-    bitrate: float = 1600.0,
-) -> bytes:
-    """A .syn file of an array of integers: (frames,) or (frames, channels), uint8, int8, int16, or int32 of 24 bits.
-
-    `rate` in Hz; `level` is fast, balanced or max; `checkpoint` a name, a path, "auto" or "none". `decompress` gives
-    the same array back; with the mode "mulaw" an array of int16 that holds the values of mu-law codes (mu = 255); with
-    "parametric" what a voice (`checkpoint`; "auto" means speech) says again in mono at its own rate, from at most
-    `bitrate` bits a second. Raises CodecError and CheckpointError.
-    """
-    if mode == PARAMETRIC:
-        from synth import audio, parametric, parametric_files
-
-        model = parametric_files.named(checkpoint)
-        return parametric.encode(model, audio.from_array(wave, rate, model.sample_rate), bitrate)[0]
-    array = np.asarray(wave)
-    kind = _TYPES.get(array.dtype.name)
-    if kind is None or array.ndim not in (1, 2):
-        raise CodecError(
-            f"array of {array.dtype} and shape {array.shape}: must be uint8, int8, int16 or int32 (24 bits), "
-            "(frames,) or (frames, channels)"
-        )
-    channels = 1 if array.ndim == 1 else array.shape[1]
-    if not 1 <= channels <= MOST_CHANNELS:
-        raise CodecError(f"{channels} channels: must be 1 to {MOST_CHANNELS}")
-    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= MOST_RATE:
-        raise CodecError(f"sample rate {rate!r}: must be a whole number of Hz, 1 to {MOST_RATE}")
-    if level not in LEVELS:
-        raise CodecError(f"level {level}: must be {', '.join(LEVELS)}")
-    if kind == "s24" and array.size and not -(1 << 23) <= int(array.min()) <= int(array.max()) < 1 << 23:
-        raise CodecError("array of int32: has values of more than 24 bits")
-    if mode not in MODES:
-        raise CodecError(f"mode {mode}: must be {', '.join(MODES)} or {PARAMETRIC}")
-    samples = array.astype(np.int32).reshape(len(array), channels) - (128 if kind == "u8" else 0)
-    if mode != "lossless":
-        samples, kind = quantise(samples, pcm.BITS[kind]), "s16"
-    header = Header("array", kind, channels, int(rate), level, len(samples), big=array.ndim == 1, mode=mode)
-    network = _chosen(checkpoint, samples, header) if len(samples) else None
-    header = replace(header, checkpoint=network.digest if network else b"")
-    out = io.BytesIO()
-    length = segment_length(header.rate, channels, len(samples))
-    pieces = (samples[at : at + length] for at in range(0, len(samples), length))
-    writer, md5 = _compress_samples(pieces, out.write, header, b"", network, threads, lambda done: None)
-    writer.end(md5)
-    return out.getvalue()
-
-
-def decompress(data: bytes, *, checkpoint: str | None = None, threads: int = 1) -> tuple[NDArray[Any], int]:
-    """The array and the rate of a .syn file, of any kind: (frames,) for one channel, else (frames, channels).
-
-    `checkpoint`: where the file's is, if it isn't one that comes with synth; CheckpointError where it is nowhere.
-    24 bits come as int32, float files as float32, G.711 as its codes (uint8). Raises CodecError.
-    """
-    if is_parametric(data):
-        from synth import parametric_files
-
-        return parametric_files.speak(data, [checkpoint] if checkpoint else [])
-    opened = Unpacker(io.BytesIO(data), "compressed audio", threads=threads, checkpoint=checkpoint)
-    header = opened.header
-    empty = np.zeros((0, header.channels), np.int32)
-    samples = np.concatenate([empty, *(piece for piece in opened.pieces() if not isinstance(piece, bytes))])
-    array = pcm.to_array(samples, header.encoding)
-    flat = header.big if header.kind == "array" else header.channels == 1
-    return (array[:, 0] if flat else array), header.rate

@@ -223,9 +223,7 @@ def info(options: Namespace, console: Console) -> Report:
 
     if options.checkpoint is None:
         return Report(*information.overview())
-    if options.checkpoint.lower().endswith(".syn"):
-        return Report(*information.compressed(options.checkpoint))
-    return Report(*information.details(options.checkpoint))
+    return Report(*information.of(options.checkpoint))
 
 
 def bench(options: Namespace, console: Console) -> Report:
@@ -247,9 +245,9 @@ def bench(options: Namespace, console: Console) -> Report:
 
 
 def _contest(options: Namespace, console: Console) -> Report:
-    from synth import compressing, contest
+    from synth import contest, jobs
 
-    inputs = compressing.found(options.codec, True)
+    inputs = jobs.found(options.codec, True)
     failures = [one for one in inputs if isinstance(one, SynthError)]
     paths = [one[0] for one in inputs if not isinstance(one, SynthError)]
     if not paths:
@@ -268,6 +266,7 @@ def _contest(options: Namespace, console: Console) -> Report:
 def compress(options: Namespace, console: Console) -> Report:
     """`synth compress`: a .syn file for each sound file; goes on after one that can't be compressed."""
     from synth import compressing as work
+    from synth import jobs as names
     from synth import networks
 
     if options.verify and options.out in (None, "-") and "-" in options.inputs or options.verify and options.out == "-":
@@ -277,9 +276,9 @@ def compress(options: Namespace, console: Console) -> Report:
     if options.out not in (None, "-") and not (
         os.path.isdir(options.out) or len(options.inputs) > 1 or options.recursive
     ):
-        work.check_suffix(options.out, (work.SUFFIX,))
-    inputs = work.found(options.inputs, options.recursive)
-    jobs = work.plan(inputs, options.out, lambda _, name: os.path.splitext(name)[0] + work.SUFFIX, options.recursive)
+        names.check_suffix(options.out, (names.SUFFIX,))
+    inputs = names.found(options.inputs, options.recursive)
+    jobs = names.plan(inputs, options.out, lambda _, name: os.path.splitext(name)[0] + names.SUFFIX, options.recursive)
     chosen = work.Options(
         options.threads or os.cpu_count() or 1,
         options.level,
@@ -307,12 +306,14 @@ def compress(options: Namespace, console: Console) -> Report:
 def decompress(options: Namespace, console: Console) -> Report:
     """`synth decompress`: the sound file for each .syn file; goes on after one that is damaged."""
     from synth import compressing as work
+    from synth import jobs as names
 
     if options.end is not None and options.end <= (options.start or 0):
         raise UsageError(f"--end {options.end:g}: must be after --start {options.start:g}")
-    jobs = work.plan(work.found(options.inputs, False), options.out, work.original_name, False)
+    inputs = names.found(options.inputs, options.recursive, packed=True)
+    jobs = names.plan(inputs, options.out, work.original_name, options.recursive)
     for job in jobs:
-        if isinstance(job, work.Job):
+        if isinstance(job, names.Job):
             work.check_kind(job)
     chosen = work.Options(
         options.threads or os.cpu_count() or 1,
@@ -334,8 +335,10 @@ def decompress(options: Namespace, console: Console) -> Report:
 def verify(options: Namespace, console: Console) -> Report:
     """`synth verify`: decodes each .syn file; goes on after one that is damaged."""
     from synth import compressing as work
+    from synth import jobs as names
 
-    jobs = [one if isinstance(one, SynthError) else work.Job(one[0], "") for one in work.found(options.inputs, False)]
+    inputs = names.found(options.inputs, options.recursive, packed=True)
+    jobs = [one if isinstance(one, SynthError) else names.Job(one[0], "") for one in inputs]
     chosen = work.Options(options.threads or os.cpu_count() or 1, checkpoint=options.checkpoint)
     done, failures = work.work(jobs, work.verify_one, chosen, console.progress)
     for one in [] if options.json else done:

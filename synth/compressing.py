@@ -1,10 +1,9 @@
-"""What `synth compress`, `decompress` and `verify` do with their files: names, places, threads, and what to report."""
+"""What `synth compress`, `decompress` and `verify` do with their files: on threads, and what to report."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -12,30 +11,16 @@ from threading import Event
 from typing import IO, TYPE_CHECKING, Any
 
 from synth import codec, files, networks, parallel, places
-from synth.errors import AudioError, CodecError, OutputError, SynthError, UsageError
+from synth.errors import AudioError, CodecError, SynthError
 from synth.header import PARAMETRIC, Header, is_parametric
+from synth.jobs import SOUNDS, SUFFIX, Job, check_suffix
 from synth.unpacking import Unpacker
 
 if TYPE_CHECKING:
     from synth.parametric import Head
 
-SUFFIX = ".syn"
-SOUNDS = {"wav": (".wav", ".wave"), "aiff": (".aiff", ".aif", ".aifc"), "flac": (".flac",)}
-"""Suffixes of the kinds of files, and what is looked for in folders."""
-
 Tick = Callable[[int], Any]
-Input = tuple[str, str]
-Rename = Callable[[str, str], str]
 Progress = Callable[[int | None], AbstractContextManager[Tick]]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A file to make, in a folder to make."""
-
-    path: str
-    out: str
-    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,89 +74,6 @@ def together(done: Sequence[Done]) -> Done:
     sums = [sum(sizes) for sizes in zip(*((one.bytes_in, one.bytes_out, one.samples) for one in done), strict=True)]
     count = sum(one.samples * (one.channels or 0) for one in done)
     return Done("", "", sums[0], sums[1], sums[2], channels, 0, count=count)
-
-
-def check_suffix(out: str, suffixes: Sequence[str]) -> None:
-    """UsageError unless an output's name has one of them."""
-    if not out.lower().endswith(tuple(suffixes)):
-        raise UsageError(f"{out}: its suffix must be {' or '.join(suffixes)}")
-
-
-def found(paths: Sequence[str], recursive: bool) -> list[Input | SynthError]:
-    """Every input with its name below the folder that it was found in, in the order of names."""
-    inputs: list[Input | SynthError] = []
-    for path in paths:
-        if not os.path.isdir(path):
-            inputs.append((path, os.path.basename(path)))
-        elif not recursive:
-            inputs.append(AudioError(f"{path}: is a folder; -r takes the sound files in it"))
-        else:
-            suffixes = tuple(suffix for several in SOUNDS.values() for suffix in several)
-            inner = [
-                os.path.join(folder, name)
-                for folder, _, names in os.walk(path)
-                for name in names
-                if name.lower().endswith(suffixes)
-            ]
-            inputs += [(name, os.path.relpath(name, path)) for name in sorted(inner)]
-            if not inner:
-                inputs.append(AudioError(f"{path}: no WAV, AIFF or FLAC file is in it"))
-    return inputs
-
-
-def plan(inputs: Sequence[Input | SynthError], out: str | None, rename: Rename, folder: bool) -> list[Job | SynthError]:
-    """The jobs; `rename(path, name)` is an output's name. `folder`: `out` is one, whatever is there.
-
-    Raises UsageError where outputs clash with one another or with inputs, OutputError where the folder can't be.
-    """
-    names = [one for one in inputs if not isinstance(one, SynthError)]
-    places.given_twice(path for path, _ in names if path != places.STDOUT)
-    folder = folder or len(inputs) > 1
-    if folder and (out == places.STDOUT or any(path == places.STDOUT for path, _ in names)):
-        raise UsageError("-: several files don't go through one pipe")
-    if out is not None and out != places.STDOUT and (folder or os.path.isdir(out)):
-        _make_folder(out)
-        folder = True
-    jobs = [_job(one, out, rename, folder) for one in inputs]
-    outs = [job.out for job in jobs if isinstance(job, Job)]
-    places.check_names(outs, [path for path, _ in names])
-    to_stdout = places.STDOUT in outs
-    if to_stdout and (sys.stdout is None or sys.stdout.isatty()):
-        raise UsageError("standard output is a terminal: pipe it into a program or name a file")
-    return jobs
-
-
-def _job(one: Input | SynthError, out: str | None, rename: Rename, folder: bool) -> Job | SynthError:
-    if isinstance(one, SynthError):
-        return one
-    path, name = one
-    if path == places.STDOUT:
-        if folder:
-            raise UsageError("-: has no name to take for the output")
-        return Job(path, out or places.STDOUT)
-    try:
-        files.check_input(path)
-        if out is not None and not folder:
-            return Job(path, out)
-        named = rename(path, os.path.basename(name))
-    except SynthError as error:
-        return error
-    if out is None:
-        return Job(path, os.path.join(os.path.dirname(path), named))
-    inner = os.path.join(out, os.path.dirname(name))
-    return Job(path, os.path.join(inner, named), folder=inner)
-
-
-def _make_folder(out: str) -> None:
-    try:
-        if not os.path.isdir(out):
-            os.mkdir(out)
-    except FileExistsError:
-        raise OutputError(f"{out}: is no folder; several files take one") from None
-    except FileNotFoundError:
-        raise OutputError(f"{out}: the folder that it is to be in does not exist") from None
-    except OSError as error:
-        raise OutputError(f"{out}: can't be made ({error.strerror or error})") from None
 
 
 def work(

@@ -19,7 +19,7 @@ from synth.errors import AudioError, CodecError
 from synth.unpacking import Unpacker
 
 PROGRAMS = (
-    ("flac -8", "flac -8 -s -f -o {out} {wav}", "flac -d -s -f -o {back} {out}"),
+    ("flac -8", "flac -8 -s -f --no-padding -o {out} {wav}", "flac -d -s -f -o {back} {out}"),
     ("wavpack -hhx6", "wavpack -hhx6 -q -y {wav} -o {out}", "wvunpack -q -y {out} -o {back}"),
     ("Monkey's Audio extra high", "mac {wav} {out} -c4000", "mac {out} {back} -d"),
     ("OptimFROG", "ofr --encode --silent {wav} --output {out}", "ofr --decode --silent {out} --output {back}"),

@@ -82,6 +82,13 @@ def write_all(file: IO[bytes], data: bytes) -> None:
         rest = rest[file.write(rest) or 0 :]
 
 
+def _hand_over(file: IO[bytes], data: bytes) -> None:
+    """All of `data` into a file of any kind, whose `write` may tell nothing."""
+    taken: int | None = file.write(data)
+    if taken is not None and taken < len(data):
+        write_all(file, data[taken:])
+
+
 _unfinished: set[NewFile] = set()
 _lock = threading.Lock()
 """Held while a hidden file is made or removed."""
@@ -233,8 +240,13 @@ def source(path: str, whole: bool = False) -> Iterator[Source]:
 
 
 @contextmanager
-def target(out: str, force: bool = False) -> Iterator[tuple[Callable[[bytes], Any], IO[bytes] | None]]:
-    """What writes to an output, and its file where it is one."""
+def target(out: str | IO[bytes], force: bool = False) -> Iterator[tuple[Callable[[bytes], Any], IO[bytes] | None]]:
+    """What writes to an output, and its file where it is one that is made; an open file is left open."""
+    if not isinstance(out, str):
+        name = getattr(out, "name", None)
+        with named(name if isinstance(name, str) else "output"):
+            yield (lambda data: _hand_over(out, data)), None
+        return
     if out != STDOUT:
         with NewFile(out, force) as new:
             yield new.write, new.file

@@ -44,11 +44,13 @@ class Flac:
 
     def __init__(self, file: Readable, name: str) -> None:
         self.name = name
+        self._file = file  # kept: libsndfile's descriptor has its offset, which closing it would move
         blocks = list(_metadata(file))
         kept = [(kind, body) for kind, body in blocks if kind not in (_STREAMINFO, _SEEKTABLE)]
         self.head = b"".join(bytes([kind]) + len(body).to_bytes(3, "big") + body for kind, body in kept)
         info = blocks[0][1] if blocks else b""
         self._md5 = info[18:34]
+        self._check_bits(info)
         os.lseek(file.fileno(), 0, os.SEEK_SET)  # where libsndfile begins; a buffered seek may not move it
         try:
             self._sound = soundfile.SoundFile(os.dup(file.fileno()), closefd=True)
@@ -60,6 +62,14 @@ class Flac:
         self.encoding, self.channels, self.rate = _SUBTYPES[subtype], self._sound.channels, self._sound.samplerate
         self.frames = int.from_bytes(info[13:18], "big") & (1 << 36) - 1 or None
         self._done = 0
+
+    def _check_bits(self, info: bytes) -> None:
+        bits = ((info[12] & 1) << 4 | info[13] >> 4) + 1 if len(info) > 13 else 8
+        if bits not in (8, 16, 24):
+            instead = 16 if bits < 16 else 24
+            raise AudioError(
+                f"{self.name}: is FLAC of {bits} bits: 8, 16 and 24 are taken; convert it to {instead} bits"
+            )
 
     def read(self, frames: int) -> pcm.Samples:
         """The next samples, as many as there still are."""

@@ -10,7 +10,9 @@ from synth.errors import CodecError
 
 MAGIC = b"\xb5SY"
 VERSION = 2
-"""The newest that is read; 1 is written where it has all that a file needs."""
+"""The newest of files with this header; 1 is written where it has all that a file needs."""
+NEWEST = 3
+"""The newest that is read, of the mode parametric alone."""
 KINDS = ("wav", "aiff", "flac", "array")
 ENCODINGS = ("u8", "s8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i")
 OF_KIND = {
@@ -23,7 +25,7 @@ OF_KIND = {
 LEVELS = ("fast", "balanced", "max")
 MODES = ("lossless", "mulaw")
 PARAMETRIC = "parametric"
-SPOKEN = MAGIC + bytes([3, 2])
+SPOKEN = MAGIC + bytes([NEWEST, 2])
 """What files of the mode parametric begin with, which have nothing else in common with those of the others."""
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000)
 MOST_RATE = 10_000_000
@@ -97,8 +99,12 @@ def pack_header(header: Header) -> bytes:
 def unpack_header(read: Callable[[int], bytes], number: Callable[[], int]) -> Header:
     """The header after the magic: `read` gives so many bytes, `number` a varint. CodecError for what can't be."""
     version = read(1)[0]
+    if version > NEWEST:
+        raise CodecError(
+            f"is of version {version} of the format; this synth reads up to {NEWEST}: it takes a newer one"
+        )
     if version > VERSION:
-        raise CodecError(f"is of version {version} of the format; it takes a newer synth, this one reads {VERSION}")
+        raise CodecError(f"its header is damaged: version {version} of the format is of mode {PARAMETRIC} alone")
     what, how = read(2)
     rate, frames = number(), number()
     suffix = read(min(number(), 16)).decode("latin-1") if what & 128 else None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from synth import checkpoint, engine, recogniser
+from synth import checkpoint, engine, files, recogniser
 from synth.engine.layout import block_density
-from synth.errors import SynthError
+from synth.errors import CheckpointError, SynthError
+from synth.header import MAGIC, is_parametric
 
 Told = tuple[dict[str, Any], list[str], list[SynthError]]
 
@@ -30,6 +32,21 @@ def overview() -> Told:
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     running, shown_running = _running()
     return {"checkpoints": entries, **running}, [*lines, *shown_running], failures
+
+
+def of(name: str) -> Told:
+    """What a name is of: a .syn file, or - for one on standard input, or a checkpoint."""
+    if name == files.STDOUT or name.lower().endswith(".syn"):
+        return compressed(name)
+    start = b""
+    if os.path.isfile(name):
+        with files.source(name) as source:
+            start = source.read(9)
+    if start.startswith(MAGIC):
+        return compressed(name)
+    if start and start[8:] != b"{" and not name.lower().endswith(checkpoint.SUFFIX):
+        raise CheckpointError(f"{name}: is neither a checkpoint nor a .syn file")
+    return details(name)
 
 
 def details(name: str) -> Told:
@@ -61,10 +78,9 @@ def details(name: str) -> Told:
 
 def compressed(path: str) -> Told:
     """What is in a .syn file, without decoding it."""
-    from synth import files, networks, unpacking
-    from synth.header import is_parametric
+    from synth import networks, unpacking
 
-    with files.source(path) as source:
+    with files.source(path, whole=True) as source:
         if is_parametric(source.peek(5)):
             from synth import parametric_files
 

@@ -65,15 +65,22 @@ def by_digest(digest: bytes, given: Iterable[str] = ()) -> Network:
     """The one that a file names, of the paths `given` and of those that are bundled; CheckpointError for none."""
     from synth import checkpoint
 
+    given = list(given)
     for name in (*given, *checkpoint.names()):
         path = checkpoint.find(name)
         if digest_of(path) == digest:
             if named(str(path)).digest != digest:
                 named.cache_clear()  # the file has changed since it was read
             return named(str(path))
-    raise CheckpointError(
-        f"was made with the checkpoint whose SHA-256 begins with {digest.hex()}, which is not here; give it with -c"
-    )
+    raise CheckpointError(f"was made with the checkpoint {not_here(digest, given)}")
+
+
+def not_here(digest: bytes, given: Iterable[str]) -> str:
+    """Which checkpoint a file needs, that is neither bundled nor `given`, for an error."""
+    from synth import checkpoint
+
+    others = [f"{name} is another ({digest_of(checkpoint.find(name)).hex()})" for name in given]
+    return f"whose SHA-256 begins with {digest.hex()}, which is not here; {'; '.join([*others, 'give it with -c'])}"
 
 
 def digest_of(path: Path) -> bytes:

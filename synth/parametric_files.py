@@ -37,24 +37,27 @@ def named(checkpoint_name: str | None) -> sampler.Model:
 
 def by_digest(digest: bytes, given: Iterable[str], name: str) -> sampler.Model:
     """The voice that a file names, of the paths `given` and of those that are bundled."""
+    given = list(given)
     for one in (*given, *checkpoint.names()):
         path = checkpoint.find(one)
         if networks.digest_of(path) == digest:
             return voice(str(path))
-    raise CheckpointError(
-        f"{name}: was made with the voice whose SHA-256 begins with {digest.hex()}, which is not here; give it with -c"
-    )
+    raise CheckpointError(f"{name}: was made with the voice {networks.not_here(digest, given)}")
 
 
 def open_reader(source: files.Source, name: str) -> Reader:
     """The file that `source` gives, in memory."""
-    data = source.read(parametric.MOST_BYTES)
+    data = b""
+    while len(data) < parametric.MOST_BYTES and (more := source.read(parametric.MOST_BYTES - len(data))):
+        data += more
     if len(data) == parametric.MOST_BYTES:
         raise CodecError(f"{name}: is larger than a file of mode parametric can be")
     return Reader(data, name)
 
 
-def compress(path: str, out: str, name: str | None, bitrate: float, force: bool, verify: bool) -> tuple[Head, int, int]:
+def compress(
+    path: str, out: str | IO[bytes], name: str | None, bitrate: float, force: bool, verify: bool
+) -> tuple[Head, int, int]:
     """Compresses a sound file; its head, and the bytes read and written."""
     model = named(name)
     with files.source(path) as source:
@@ -66,7 +69,7 @@ def compress(path: str, out: str, name: str | None, bitrate: float, force: bool,
     if not len(samples):
         raise AudioError(f"{path}: has no samples")
     data, _ = parametric.encode(model, samples, bitrate)
-    reader = Reader(data, out)
+    reader = Reader(data, path)
     if verify:
         found = np.concatenate(list(parametric.pieces(reader, model)))
         assert model.guides is not None
@@ -81,7 +84,7 @@ def compress(path: str, out: str, name: str | None, bitrate: float, force: bool,
 def decompress(
     source: files.Source,
     path: str,
-    out: str,
+    out: str | IO[bytes],
     given: Iterable[str],
     force: bool,
     salvage: bool,
@@ -93,8 +96,9 @@ def decompress(
     head = reader.head
     model = by_digest(head.digest, given, path)
     first, last = bounds(head, part, path)
+    name = out if isinstance(out, str) else path
     if last - first > MAX_WAV_SAMPLES:
-        raise OutputError(f"{out}: a WAV file can't hold {last - first} samples; take parts with --start and --end")
+        raise OutputError(f"{name}: a WAV file can't hold {last - first} samples; take parts with --start and --end")
     damages: list[str] = []
     vectors = parametric.pieces(reader, model, damages if salvage else None)
     with files.target(out, force) as (write, _):
@@ -105,9 +109,9 @@ def decompress(
     return replace(head, samples=last - first), damages
 
 
-def speak(data: bytes, given: Iterable[str]) -> tuple[NDArray[np.int16], int]:
-    """The sound of a file in memory: int16 (samples,), and its rate."""
-    reader = Reader(data, "compressed audio")
+def speak(source: files.Source, given: Iterable[str]) -> tuple[NDArray[np.int16], int]:
+    """The sound of a file: int16 (samples,), and its rate."""
+    reader = open_reader(source, source.name)
     model = by_digest(reader.head.digest, given, reader.name)
     vectors = parametric.pieces(reader, model)
     return np.concatenate(list(parametric.spoken(model, vectors, reader.head.samples))), reader.head.rate

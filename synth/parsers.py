@@ -74,7 +74,9 @@ def synth_parser() -> opt.Parser:
 def _info_parser(commands: Any) -> None:
     text = "shows the checkpoints, one of them, or a compressed file"
     parser = commands.add_parser("info", help=text, description=f"synth info {text}.")
-    parser.add_argument("checkpoint", nargs="?", metavar="CHECKPOINT|FILE.syn", help="default: list all")
+    parser.add_argument(
+        "checkpoint", nargs="?", metavar="CHECKPOINT|FILE.syn", help="- for a .syn file on stdin; default: list all"
+    )
     add_common(parser)
 
 

@@ -54,6 +54,7 @@ def decompress_parser(commands: Any) -> None:
     add = parser.add_argument
     add("inputs", nargs="+", metavar="IN.syn", help="compressed file, or - for stdin")
     add_out(parser)
+    _add_recursive(parser)
     add("--start", type=opt.real(0), metavar="S", help="give what is from this second on")
     add("--end", type=opt.real(0, open_least=True), metavar="S", help="give what is up to this second")
     add("--salvage", action="store_true", help="put silence in the place of what is damaged")
@@ -66,6 +67,11 @@ def verify_parser(commands: Any) -> None:
     text = "decodes .syn files and checks every checksum; writes nothing"
     parser = commands.add_parser("verify", help=text, description=f"synth verify {text}.")
     parser.add_argument("inputs", nargs="+", metavar="FILE.syn", help="compressed file, or - for stdin")
+    _add_recursive(parser)
     add_found(parser)
     add_threads(parser)
     add_common(parser)
+
+
+def _add_recursive(parser: opt.Parser) -> None:
+    parser.add_argument("-r", "--recursive", action="store_true", help="take the .syn files in folders, to the bottom")

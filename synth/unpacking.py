@@ -68,6 +68,7 @@ class Unpacker:
             self._reader.seek(self._reader.start, 0)
         self._end: Block | None = None
         self._first, self._last = 0, 1 << 62
+        self._trusted = self._index is not None
         self.damages: list[str] = []
         self._silence = container.MOST_SAMPLES // self.header.channels * SILENT_BLOCKS
 
@@ -135,6 +136,7 @@ class Unpacker:
                 part = self._silent(part)
                 self._complain(part)
             else:
+                self._trusted = True
                 self._silence += container.MOST_SAMPLES // self.header.channels * SILENT_BLOCKS
             if block.kind == RAW:
                 yield b"" if block.damage else block.data
@@ -244,8 +246,8 @@ class Unpacker:
             place = f"segment {part.number} ({part.start / rate:.2f} s to {stop:.2f} s)"
             instead = "silence is in its place"
         text = f"{self.name}: {place} is damaged: {block.damage}"
-        if not self.salvage:
-            raise CodecError(text)
+        if not self.salvage:  # every checksum is of the header too
+            raise CodecError(text if self._trusted else f"{text}, or its header is damaged")
         self.damages.append(f"{text}; {instead}")
 
     def _check_end(self, frames: int, md5: bytes) -> None:

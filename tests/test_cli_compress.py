@@ -7,7 +7,9 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from packed import wav16
 from tools import command, error_line, run
 
@@ -64,6 +66,17 @@ def test_pipes_on_both_sides() -> None:
     assert part.stdout[44:] == file[44 + 1600 : 44 + 1760]
 
 
+def test_a_flac_goes_through_pipes_on_both_sides() -> None:
+    sound = np.random.default_rng(0).integers(-9000, 9000, 60000).astype(np.int16)
+    soundfile.write("x.flac", sound, 8000)
+    assert os.path.getsize("x.flac") > 100_000
+    packed = run("synth", "compress", "-", "-o", "-", "-q", "--level", "fast", input=Path("x.flac").read_bytes())
+    assert (packed.returncode, packed.stderr) == (0, b"")
+    unpacked = run("synth", "decompress", "-", "-q", input=packed.stdout)
+    Path("y.flac").write_bytes(unpacked.stdout)
+    np.testing.assert_array_equal(soundfile.read("y.flac", dtype="int16")[0], sound)
+
+
 def test_several_files_go_into_a_folder_and_keep_their_names() -> None:
     files = {name: make(name) for name in ("in/a.wav", "in/b/c.WAV", "in/b/d.wave", "in/e")}
     assert synth("compress", "in", "-r", "-o", "out", "-q", "--level", "fast") == 0
@@ -77,6 +90,27 @@ def test_several_files_go_into_a_folder_and_keep_their_names() -> None:
     assert synth("decompress", *Path("out").rglob("*.syn"), "-o", "back", "-q") == 0
     for name, file in files.items():
         assert (Path("back") / Path(name).name).read_bytes() == file
+
+
+def test_folders_of_compressed_files_come_back_as_they_were(capfd: pytest.CaptureFixture[str]) -> None:
+    files = {name: make(name) for name in ("in/a.wav", "in/b/c.WAV", "in/b/d.wave")}
+    assert synth("compress", "in", "-r", "-o", "x.syn.d", "-q", "--level", "fast") == 0
+    Path("x.syn.d", "notes.txt").write_text("no .syn file")
+    assert synth("verify", "-r", "x.syn.d", "--json") == 0
+    assert [Path(file["path"]).name for file in json.loads(capfd.readouterr().out)["files"]] == [
+        "a.syn",
+        "c.syn",
+        "d.syn",
+    ]
+    assert synth("decompress", "-r", "x.syn.d", "-o", "in again", "-q") == 0
+    assert {path.relative_to("in again") for path in Path("in again").rglob("*.*")} == {
+        Path(name).relative_to("in") for name in files
+    }
+    for name, file in files.items():
+        assert Path("in again", Path(name).relative_to("in")).read_bytes() == file
+    os.mkdir("there.syn")
+    assert synth("compress", "in/a.wav", "in/b/c.WAV", "-o", "there.syn", "-q", "--level", "fast") == 0
+    assert sorted(os.listdir("there.syn")) == ["a.syn", "c.syn"]
 
 
 def test_json_has_the_keys_that_scripts_rely_on(capfd: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +147,14 @@ def test_it_goes_on_after_a_bad_file(capfd: pytest.CaptureFixture[str]) -> None:
         ("compress x.wav -o x.wav", 2, "x.wav: its suffix must be .syn"),
         ("compress x.syn -o x.syn", 2, "x.syn: is the input x.syn too"),
         ("compress x.wav ./x.wav", 2, "./x.wav: is given twice"),
-        ("compress x.wav x.flac", 2, "x.syn: is an output twice"),
+        ("compress x.wav x.flac", 2, "x.wav and x.flac: both would become x.syn; give them one at a time, each with"),
+        ("compress -r . -o out", 2, "./x.flac and ./x.wav: both would become out/x.syn; give them one at a time"),
+        ("compress x.wav y.wav -o z.syn", 2, "z.syn: is named like a file; several files, and -r, take a folder"),
+        ("decompress -r . -o z.wav", 2, "z.wav: is named like a file; several files, and -r, take a folder"),
+        ("decompress .", 1, ".: is a folder; -r takes the .syn files in it"),
+        ("verify .", 1, ".: is a folder; -r takes the .syn files in it"),
+        ("verify -r empty", 1, "empty: no .syn file is in it"),
+        ("decompress -r empty -o out", 1, "empty: no .syn file is in it"),
         ("compress x.wav y.wav -o -", 2, "-: several files don't go through one pipe"),
         ("compress x.wav - -o .", 2, "-: several files don't go through one pipe"),
         ("compress x.wav y.wav -o none/there", 1, "none/there: the folder that it is to be in does not exist"),
@@ -135,6 +176,7 @@ def test_it_goes_on_after_a_bad_file(capfd: pytest.CaptureFixture[str]) -> None:
         ("decompress x.syn -o z.wav --end 0", 2, "--end: '0'"),
         ("verify x.wav", 1, "x.wav: is not a .syn file"),
         ("verify missing.syn", 1, "missing.syn: no such file"),
+        ("info x.wav", 1, "x.wav: is neither a checkpoint nor a .syn file"),
         ("info missing.syn", 1, "missing.syn: no such file"),
     ],
 )
@@ -142,10 +184,11 @@ def test_what_is_refused(arguments: str, code: int, words: str, capfd: pytest.Ca
     for name in ("x.wav", "y.wav", "x.flac"):
         make(name)
     assert synth("compress", "x.wav", "-q", "--level", "fast") == 0
-    before = {name: Path(name).read_bytes() for name in os.listdir()}
+    os.mkdir("empty")
+    before = {path: path.is_file() and path.read_bytes() for path in Path().iterdir()}
     assert synth(*arguments.split()) == code
     assert words in error(capfd, arguments.split()[0])
-    assert {name: Path(name).read_bytes() for name in os.listdir()} == before
+    assert {path: path.is_file() and path.read_bytes() for path in Path().iterdir()} == before
 
 
 def test_damage_leaves_no_file_and_salvage_tells_what_it_saved(capfd: pytest.CaptureFixture[str]) -> None:
@@ -174,6 +217,13 @@ def test_info_tells_what_is_in_a_file(capfd: pytest.CaptureFixture[str]) -> None
     report = json.loads(capfd.readouterr().out)
     expected = {"format": "wav", "channels": 2, "sample_rate": 8000, "samples": 400, "level": "fast", "segments": 1}
     assert {key: report[key] for key in expected} == expected
+    piped = run("synth", "info", "-", "--json", input=Path("x.syn").read_bytes())
+    assert json.loads(piped.stdout) == {**report, "path": "-"}
+    Path("x.syn").rename("renamed")
+    assert synth("info", "renamed", "--json") == 0
+    assert json.loads(capfd.readouterr().out) == {**report, "path": "renamed"}
+    wrong = run("synth", "info", "-", input=Path("x.wav").read_bytes())
+    assert "-: is not a .syn file" in error_line(wrong, 1, "synth info")
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(

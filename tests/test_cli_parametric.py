@@ -62,6 +62,7 @@ def test_info_tells_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
         (["compress", "a.wav", "-c", voices.path()], 1, "is a voice"),
         (["decompress", "old.syn", "-o", "b.flac", "-c", voices.path()], 2, "its suffix must be .wav"),
         (["decompress", "old.syn", "-o", "b.wav"], 1, "which is not here; give it with -c"),
+        (["decompress", "old.syn", "-o", "b.wav", "-c", "speech-1"], 1, "which is not here; speech-1 is another ("),
         (["verify", "cut.syn", "-c", voices.path()], 1, "cut.syn"),
         (["decompress", "cut.syn", "-o", "b.wav", "-c", voices.path()], 1, "cut.syn"),
     ],

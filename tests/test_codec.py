@@ -84,6 +84,25 @@ def test_a_flac_comes_back_with_samples_and_tags(subtype: str, bits: int, tmp_pa
         np.testing.assert_array_equal(back.read(dtype="int32"), sound)
 
 
+def test_a_flac_that_is_no_file_on_the_disk_is_read_to_its_end() -> None:
+    sound = np.random.default_rng(0).integers(-9000, 9000, (60000, 1)).astype(np.int16)
+    file = written("FLAC", "PCM_16", sound)
+    assert len(file) > 100_000
+    for piped in (False, True):
+        made = packed(file, piped=piped, segment=20000)
+        np.testing.assert_array_equal(soundfile.read(io.BytesIO(unpacked(made)), dtype="int16")[0], sound[:, 0])
+
+
+@pytest.mark.parametrize("bits,instead", [(12, 16), (20, 24), (32, 24)])
+def test_a_flac_of_other_bits_is_told_what_to_do(bits: int, instead: int) -> None:
+    file = bytearray(written("FLAC", "PCM_16", tones(300, 1, 16).astype(np.int16)))
+    file[20] = file[20] & 0xFE | bits - 1 >> 4
+    file[21] = file[21] & 0x0F | (bits - 1 & 15) << 4
+    words = f"^x.wav: is FLAC of {bits} bits: 8, 16 and 24 are taken; convert it to {instead} bits$"
+    with pytest.raises(AudioError, match=words):
+        packed(bytes(file))
+
+
 def test_no_flac_is_made_of_no_samples() -> None:
     """libsndfile neither reads nor writes one, so that no .syn file of ours is like that."""
     out = io.BytesIO()
@@ -203,7 +222,7 @@ def written(format: str, subtype: str, sound: Any, rate: int = 44100) -> bytes:
         (wav(np.array([np.nan], "<f4").tobytes(), form(3, 1, 8000, 4)), "convert it to 24-bit PCM"),
         (wav(np.array([-0.0], "<f4").tobytes(), form(3, 1, 8000, 4)), "convert it to 24-bit PCM"),
         (wav(np.array([257], "<i4").tobytes(), form(1, 1, 8000, 4)), "convert it to 24 bits"),
-        (wav16(100)[:-50], "is cut short: 150 of 200 bytes"),
+        (wav16(100)[:-50], "is cut short: 150 of 200 bytes of audio; convert it with another program"),
         (wav16(100)[:30], "is cut short"),
         (b"RIFF\x04\0\0\0WAVEdata\0\0\0\0", "has no format"),
         (b"fLaC" + bytes(40), "is not FLAC"),
@@ -215,6 +234,11 @@ def test_what_cannot_be_compressed_is_refused(file: bytes, words: str, tmp_path:
         codec.compress_stream(codec.open_sound(source, "x.wav", len(file)), lambda data: None, level="fast")
     assert str(caught.value).startswith("x.wav: ") and words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_wav_that_is_cut_short_in_a_pipe_is_told_what_to_do() -> None:
+    with pytest.raises(AudioError, match="its samples end before its header says; convert it with another program"):
+        packed(wav16(100)[:-50], piped=True)
 
 
 def test_a_wav_whose_header_knows_no_length_comes_back() -> None:

@@ -30,6 +30,11 @@ def test_the_table_has_ours_and_what_is_installed(tmp_path: Path, capsys: pytest
     assert best["bytes"] < rows["xz -9e"]["bytes"] and best["decoded_samples_per_second"] > 0
 
 
+def test_flac_writes_no_padding() -> None:
+    """8 KiB of it by default, which is for tags to come."""
+    assert "--no-padding" in next(encode for name, encode, _ in contest.PROGRAMS if name.startswith("flac"))
+
+
 def test_a_program_that_fails_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soundfile.write(tmp_path / "a.wav", np.arange(500, dtype=np.int16), 8000)
     monkeypatch.setattr(contest, "PROGRAMS", (("broken", "false {wav} {out}", "true {out} {back}"),))

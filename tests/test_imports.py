@@ -20,7 +20,7 @@ PACKAGE = Path(synth.__file__).parent
 HEAVY = {"torch", "torchaudio", "accelerate", "tensorboard"}
 """Imported inside of functions, or by the modules of training alone."""
 OUTER = {"__init__", "__main__", "cli", "commands", "bench", "information", "generating", "parsers", "scoring"}
-OUTER |= {"parsers_codec", "parsers_shared", "parsers_training", "parsers_voice"}
+OUTER |= {"parsers_codec", "parsers_shared", "parsers_training", "parsers_voice", "jobs"}
 OUTER |= {"compressing", "classifying", "evaluating", "vocoding", "morphing"}
 """What only commands may import: nothing below knows of them."""
 

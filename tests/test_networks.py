@@ -70,7 +70,9 @@ def test_a_network_that_is_not_here_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=f"{digest}.*-c"):
         synth.decompress(data)
     assert np.array_equal(synth.decompress(data, checkpoint=str(own))[0], WAVE)
-    with pytest.raises(CheckpointError, match=digest):
+    with pytest.raises(
+        CheckpointError, match=rf"{digest}, which is not here; digits-2 is another \([0-9a-f]{{16}}\); "
+    ):
         synth.decompress(data, checkpoint="digits-2")
 
 

@@ -95,6 +95,17 @@ def test_damage_is_named_with_its_seconds() -> None:
         unpacked(bad)
 
 
+@pytest.mark.parametrize(("segments", "head"), [(1, False), (1, True), (4, True)])
+def test_the_header_may_be_what_is_damaged_as_long_as_no_block_was_whole(segments: int, head: bool) -> None:
+    _, data = small(segments, head)
+    with pytest.raises(CodecError, match=r"x.syn: .* is damaged: its checksum is wrong, or its header is damaged$"):
+        unpacked(data[:5] + bytes([data[5] ^ 1]) + data[6:])
+    _, _, end = segment_spans(data)[-2]
+    if segments > 1:
+        with pytest.raises(CodecError, match=r"is damaged: its checksum is wrong$"):
+            unpacked(data[: end - 1] + bytes([data[end - 1] ^ 1]) + data[end:])
+
+
 def test_salvage_puts_silence_where_damage_is() -> None:
     file, data = small(4)
     spans = [span for span in segment_spans(data) if span[0] == container.CODED]
@@ -141,7 +152,11 @@ def test_parts_come_from_their_segments_alone() -> None:
 
 def test_a_newer_version_and_other_files_are_refused_by_name() -> None:
     _, data = small(1)
-    with pytest.raises(CodecError, match="x.syn: is of version 3 of the format; it takes a newer synth"):
+    with pytest.raises(
+        CodecError, match="x.syn: is of version 4 of the format; this synth reads up to 3: it takes a newer"
+    ):
+        unpacked(data[:3] + b"\x04" + data[4:])
+    with pytest.raises(CodecError, match="x.syn: its header is damaged: version 3 of the format is of mode parametric"):
         unpacked(data[:3] + b"\x03" + data[4:])
     for other in (b"", b"RIFF", wav16(10)):
         with pytest.raises(CodecError, match="x.syn: is (empty|not a .syn file)"):

@@ -33,7 +33,7 @@ from fuzz.forge import Unit, damage, forge, parse  # noqa: E402
 from golden import checkpoints  # noqa: E402
 from packed import chunk, form, tones, wav  # noqa: E402
 
-from synth import checkpoint, codec, container, mulaw, pcm, segments  # noqa: E402
+from synth import checkpoint, codec, codec_api, container, mulaw, pcm, segments  # noqa: E402
 from synth.errors import CheckpointError, CodecError, OutputError  # noqa: E402
 from synth.unpacking import Unpacker  # noqa: E402
 
@@ -133,7 +133,7 @@ def attempt(draw: random.Random, case: Case, data: bytes, forged: bool) -> str:
     out = Sink()
     try:
         if way == "array":
-            codec.decompress(data, checkpoint=case.checkpoint)
+            codec_api.decompress(data, checkpoint=case.checkpoint)
             return "right"
         seekable = way in ("salvage", "part")
         opened = Unpacker(
