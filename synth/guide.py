@@ -44,6 +44,7 @@ class Guide:
     def __init__(self, vocoder: Vocoder, source: Source, envelope: Envelope | None = None) -> None:
         self.vocoder, self.source, self.envelope = vocoder, source, envelope
         self._levels: list[tuple[int, Ints]] = []  # of the envelope, not yet taken: first token frame, levels
+        self._telling = True
         self._held = np.zeros((0, vocoder.config.latent), np.int64)
         self._first = 0  # frame of the first vector that is held
         self._ended = False
@@ -87,9 +88,14 @@ class Guide:
         last = len(self._held) if self._ended else len(self._held) - LOOKAHEAD
         last = min(last, place + self.source.ahead)
         given = self.vocoder.condition(self._held, place, last)
-        if self.envelope is not None:
+        if self.envelope is not None and self._telling:
             self._levels.append((frame, self.envelope.levels(self._held, place, last)))
         return given.reshape(-1, parts, self.vocoder.given_units)
+
+    def tell(self, levels: bool) -> None:
+        """Whether the envelope's levels are wanted from here on; not of what is forced, which may be long."""
+        self._telling = levels
+        self._given = self._given[:0]  # what is conditioned already is told of again
 
     def levels(self) -> list[tuple[int, Ints]]:
         """What the envelope asks for in frames that were given since the last call: first 10 ms frame, levels."""

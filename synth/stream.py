@@ -175,7 +175,13 @@ class Stream:
             raise EngineError("this voice's stream has begun, it takes no samples any more")
         if self._guides is not None:
             self._tail = np.concatenate([self._tail, codes])[-2 * self._heard :]
-        return force_together([self], codes)[0]
+        if self.guide is None:
+            return force_together([self], codes)[0]
+        self.guide.tell(levels=False)
+        try:
+            return force_together([self], codes)[0]
+        finally:
+            self.guide.tell(levels=True)
 
     def _place(self) -> tuple[Any, ...]:
         """What streams must have in common to be drawn together."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from packed import chunk, form, packed, salvaged, tones, unpacked, wav
 
 import synth
-from synth import codec, container, engine, pcm, segments
+from synth import container, engine, pcm, segments
 from synth.errors import CodecError
 from synth.header import Header, pack_header, varint
 from synth.unpacking import Unpacker
@@ -186,7 +186,7 @@ def test_random_codes_cost_hardly_more_than_they_are(law: str, code: int, channe
     assert len(data) <= 1.005 * len(file) and data[3] == 2 and unpacked(data) == file
     lossy = packed(file, level=level, network="none", segment=5000, mode="mulaw")
     assert len(lossy) <= 1.005 * len(file)
-    samples = codec.quantise(pcm.unpack(codes, law, False, channels), 16)
+    samples = lossy.quantise(pcm.unpack(codes, law, False, channels), 16)
     assert unpacked(lossy)[44:] == samples.astype("<i2").tobytes()
 
 

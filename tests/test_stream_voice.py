@@ -15,7 +15,7 @@ from voices import HOP, PART
 import synth
 from synth import mulaw
 from synth.config import Draw
-from synth.errors import AudioError, CheckpointError, UsageError
+from synth.errors import AudioError, CheckpointError, EngineError, UsageError
 from synth.stream import Stream, force_together, pcm_together
 
 COUNT = 1500
@@ -148,6 +148,25 @@ def test_the_distribution_is_that_of_the_next_sample() -> None:
         assert share.sum() == pytest.approx(1, abs=1e-6)
         code = np.array([int(np.argmax(share))], np.uint8)
         assert stream.force(code) / 65536 == pytest.approx(-np.log2(share.max()), abs=0.01)
+
+
+def test_what_is_forced_is_not_filtered_and_what_follows_is_from_its_first_frame_on() -> None:
+    sound, stream = voices.sound(2000), follow(frames=40, filtered=True)
+    assert stream.guide is not None
+    stream.force(mulaw.encode(sound))
+    assert not stream.guide._levels
+    found, plain = stream.pcm(3000), follow(frames=40)
+    plain.force(mulaw.encode(sound))
+    drawn = np.concatenate([mulaw.decode(mulaw.encode(sound)), plain.pcm(4000)])
+    guides = voices.load(filtered=True).guides
+    assert guides is not None and guides.envelope is not None
+    expected = guides.postfilter(2000 - 1200)
+    assert expected is not None
+    levels = guides.envelope.levels(voices.vectors(40), 0, 40)
+    expected.tell(levels[24:], 24)  # from the token frame on in which the forced samples end
+    np.testing.assert_array_equal(found, expected.push(drawn[800:])[1200:][:3000])
+    with pytest.raises(EngineError, match="has begun"):
+        stream.force(mulaw.encode(sound))
 
 
 # pauses
