@@ -17,6 +17,7 @@ import synth
 from synth import container, engine, pcm, segments
 from synth.errors import CodecError
 from synth.header import Header, pack_header, varint
+from synth.lossy import quantise
 from synth.unpacking import Unpacker
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
@@ -186,7 +187,7 @@ def test_random_codes_cost_hardly_more_than_they_are(law: str, code: int, channe
     assert len(data) <= 1.005 * len(file) and data[3] == 2 and unpacked(data) == file
     lossy = packed(file, level=level, network="none", segment=5000, mode="mulaw")
     assert len(lossy) <= 1.005 * len(file)
-    samples = lossy.quantise(pcm.unpack(codes, law, False, channels), 16)
+    samples = quantise(pcm.unpack(codes, law, False, channels), 16)
     assert unpacked(lossy)[44:] == samples.astype("<i2").tobytes()
 
 
