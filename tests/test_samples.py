@@ -1,5 +1,6 @@
 """Every file in samples/ is made again, byte for byte, by the command that stands beside it."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -53,3 +54,24 @@ def test_sample_is_decoded_again(command: str, tmp_path: Path) -> None:
     arguments = ["decompress", str(FOLDER / words[2]), "-o", str(tmp_path / words[4])]
     subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
     assert (tmp_path / words[4]).read_bytes() == (FOLDER / words[4]).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "2", "SYNTH_ISA": "avx2"},
+        {"OPENBLAS_CORETYPE": "Nehalem", "OPENBLAS_NUM_THREADS": "1", "SYNTH_ISA": "baseline"},
+        {"NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX2 FMA3"},
+    ],
+)
+def test_voices_sound_the_same_by_any_linear_algebra(variables: dict[str, str], tmp_path: Path) -> None:
+    """The postfilter's products are exact, whatever the order and the instructions that a library adds them up with."""
+    program = "import sys; from synth.cli import main; sys.exit(main())"
+    out = tmp_path / "out.wav"
+    arguments = ["decompress", str(FOLDER / "speech-1.6k.syn"), "-o", str(out)]
+    env = {**os.environ, "NPY_DISABLE_CPU_FEATURES": "", **variables}
+    found = subprocess.run([sys.executable, "-W", "ignore", "-c", program, *arguments], env=env, capture_output=True)
+    if b"SYNTH_ISA" in found.stderr:
+        pytest.skip("this processor lacks the instructions")
+    assert found.returncode == 0, found.stderr
+    assert out.read_bytes() == (FOLDER / "speech-1.6k.wav").read_bytes()
