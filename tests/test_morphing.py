@@ -71,6 +71,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         (["a.wav", "-o", "x.wav", "--mix", "0..x"], "0 to 1"),
         (["a.wav", "-o", "x.wav", "--time-stretch", "0"], "0.1 to 10"),
         (["a.wav", "-o", "x.wav", "--keep-label", "speaker=nobody"], "nobody"),
+        (["a.wav", "-o", "x.wav", "--keep-label", "speaker"], "--keep-label 'speaker': must be KEY=VALUE"),
         (["a.wav", "-o", "a.wav"], "a.wav"),
         (["a.wav", "-o", "x.wav", "-c", "digits-2"], "is no voice"),
     ],
