@@ -24,8 +24,8 @@ from synth.places import write_whole
 from synth.voice import Voice
 
 FORMAT, RECOGNISER = "synth-checkpoint", "synth-recogniser"
-VERSION, VOICE_VERSION, FILTERED_VERSION = 1, 2, 3
-"""Of a plain network, of a voice, of a voice with a postfilter or with means of its labels."""
+VERSION, VOICE_VERSION, FILTERED_VERSION, CORRECTOR_VERSION = 1, 2, 3, 4
+"""Of a plain network, of a voice, of a voice with a postfilter or with means of its labels, of a corrector."""
 LARGEST_FILE, LARGEST_HEADER = 64 << 20, 1 << 20
 SUFFIX = ".safetensors"
 
@@ -122,7 +122,7 @@ def encode(
     if voice is None:
         if config.stride or config.period:
             raise CheckpointError("a network that is steered, or over tokens, is saved with its voice")
-        return pack(FORMAT, config.to_json(), tensors, info)
+        return pack(FORMAT, config.to_json(), tensors, info, CORRECTOR_VERSION if config.hints else VERSION)
     voices.check(config, voice)
     both = {"network": config.to_json(), **voice.to_json()}
     return pack(
@@ -218,7 +218,7 @@ def unpack(data: bytes, kind: str) -> tuple[Any, dict[str, NDArray[Any]], dict[s
     if meta.get("format") != kind:
         raise CheckpointError("a safetensors file, but not a synth checkpoint")
     version = _short(meta.get("version"))
-    newest = FILTERED_VERSION if kind == FORMAT else VERSION
+    newest = CORRECTOR_VERSION if kind == FORMAT else VERSION
     if version not in map(str, range(VERSION, newest + 1)):
         raise CheckpointError(f"format version {version}; this synth reads {newest}: install a newer one")
     try:

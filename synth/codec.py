@@ -139,7 +139,7 @@ def _chosen(network: str, samples: pcm.Samples, header: Header) -> Network | Non
     """The network that listens to a file that begins with these samples."""
     name = networks.check(network, header.level)
     if name == networks.AUTO and not (samples == samples[:1]).all():
-        return networks.choose(samples, pcm.BITS[header.encoding])
+        return networks.choose(samples, pcm.BITS[header.encoding], header.level)
     return None if name in (networks.AUTO, networks.NONE) else networks.named(name)
 
 

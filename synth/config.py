@@ -10,7 +10,7 @@ from typing import Any
 from synth.errors import UsageError
 
 Labels = tuple[tuple[str, tuple[str, ...]], ...]
-_OPTIONAL = {"stride", "period"}  # integers of a network's config that older files lack: 0 there
+_OPTIONAL = {"stride", "period", "hints"}  # integers of a network's config that older files lack: 0 there
 
 
 def _check(ok: bool, message: str) -> None:
@@ -27,6 +27,7 @@ class ModelConfig:
     of the least-squares predictor and its forgetting factor a sample. `labels`: keys with their known values.
     `stride`: frames from one conditioning vector of the frame tier to the next, 0 where there is none. `period`: codes
     of a token frame, in a network whose codes are tokens and that has no linear predictor; 0 where they are samples.
+    `hints`: codes of each sample that come from outside, in a corrector (see `coding.correcting`); 0 in all others.
     """
 
     sample_rate: int
@@ -40,6 +41,7 @@ class ModelConfig:
     labels: Labels = ()
     stride: int = 0
     period: int = 0
+    hints: int = 0
 
     def __post_init__(self) -> None:
         _check(1000 <= self.sample_rate <= 384000, f"sample rate {self.sample_rate}: must be 1000 to 384000")
@@ -56,6 +58,9 @@ class ModelConfig:
         _check(len({key for key, _ in self.labels}) == len(self.labels), "a label key stands twice")
         _check(0 <= self.stride <= 64, f"stride {self.stride}: must be 0 to 64")
         _check(self.period in (0, 1, 2, 4, 8, 16), f"period {self.period}: must be 0, 1, 2, 4, 8 or 16")
+        _check(self.hints in (0, *range(2, 9)), f"hints {self.hints}: must be 0, or 2 to 8")
+        plain = not (self.stride or self.period or self.labels)
+        _check(not self.hints or plain, "a network with hints has no labels, is not steered and not over tokens")
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `json` can write and `from_json` reads back; what is optional is left out where it is 0."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from synth import export_generator, export_recogniser, export_voice
+from synth import export_corrector, export_generator, export_recogniser, export_voice
 from synth.errors import UsageError
 from synth.files import check_output
 from synth.learn import steady_memory
@@ -45,6 +45,8 @@ def export(
         return export_recogniser.export(run, out, card, force, say)
     if noise and task != "generate":
         raise UsageError(f"--noise: a run of --task {task} has its own")
+    if task == "corrector":
+        return export_corrector.export(run, out, steps, card, force, quiet, say)
     if task == "vocoder":
         return export_voice.export_vocoder(run, out, steps, card, force, quiet, say)
     if task == "planner":

@@ -64,7 +64,9 @@ class Network(nn.Module):
         )
         self.frame_output = nn.Parameter(torch.randn(3 * sample, frame) * frame**-0.5)
         self.frame_output_bias = nn.Parameter(torch.zeros(3 * sample))
-        self.tables = nn.Parameter(torch.cat([smooth_rows(3 * sample, 0.6) for _ in range(3)]))
+        tables = 1 + (config.hints or 2)
+        scale = 0.6 * (3 / tables) ** 0.5
+        self.tables = nn.Parameter(torch.cat([smooth_rows(3 * sample, scale) for _ in range(tables)]))
         self.sample_recurrent = nn.Parameter(self._orthogonal(sample))
         self.sample_inner = nn.Parameter(torch.zeros(sample))
         self.dense = nn.Parameter(torch.randn(head, sample) * sample**-0.5)
@@ -113,11 +115,13 @@ class Network(nn.Module):
     def samples(self, rows: Tensor, condition: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the tree's nodes for each sample.
 
-        `rows` (time, batch, 3) long: previous, predicted, residual code; `condition` (frames, batch, 3 units);
+        `rows` (time, batch, 3) long: previous, predicted, residual code, or with hints (time, batch, 1 + hints):
+        previous code and hints; `condition` (frames, batch, 3 units);
         `state` (batch, units). Returns logits (time, batch, 256; entry 0 unused) and states (time, batch, units).
         """
-        offset = rows.new_tensor([0, 256, 512])
-        gates = F.embedding_bag((rows + offset).reshape(-1, 3), self.tables, mode="sum").view(*rows.shape[:2], -1)
+        count = rows.shape[2]
+        places = (rows + 256 * torch.arange(count, device=rows.device)).reshape(-1, count)
+        gates = F.embedding_bag(places, self.tables, mode="sum").view(*rows.shape[:2], -1)
         gates = (gates.view(-1, self.config.hop, *gates.shape[1:]) + condition[:, None]).view_as(gates)
         states = Gru.apply(gates, state, self._weight(self.sample_recurrent), self.sample_inner, self.quantised)
         return self.head(states, rows[:, :, 1]), states

@@ -23,6 +23,8 @@ DIGEST = 8
 TRIAL = 16384
 """Samples of a file, of all channels, on which networks are tried."""
 TRIAL_LEVEL = "balanced"
+LARGE = 192
+"""Units of a corrector from which `auto` leaves it to level max: others are to stay fast."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,10 @@ def newest() -> list[str]:
     return [name for name in found if not checkpoint.is_voice(checkpoint.find(name))]
 
 
-def choose(samples: NDArray[np.int32], bits: int) -> Network | None:
+def choose(samples: NDArray[np.int32], bits: int, level: str = TRIAL_LEVEL) -> Network | None:
     """The bundled network that makes the middle of the samples [frames, channels] shortest, or None where none does.
 
-    At level balanced, whatever the level is to be: level max agrees and takes four times as long.
+    Tried at level balanced, whatever the `level` is to be: level max agrees and takes four times as long.
     """
     from synth import checkpoint
 
@@ -113,6 +115,9 @@ def choose(samples: NDArray[np.int32], bits: int) -> Network | None:
             network = named(str(checkpoint.find(name)))
         except CheckpointError:
             continue  # of another kind
+        config = network.engine.config
+        if config.hints and config.sample_units >= LARGE and level != coding.LEVELS[-1]:
+            continue
         size = len(coding.encode_segment(middle, bits, TRIAL_LEVEL, network.engine)) + DIGEST * frames // len(samples)
         if size < least:
             best, least = network, size

@@ -16,8 +16,8 @@ def train_parser(commands: Any) -> None:
     add("-o", "--out", required=True, metavar="RUN", help="folder of the run: made, or gone on with by --resume")
     add(
         "--preset",
-        choices=("digits", "piano", "general", "tiny", "speech"),
-        help="sizes and schedule (default: digits)",
+        choices=("digits", "piano", "general", "tiny", "speech", "small", "large"),
+        help="sizes and schedule (default: digits; small and large are of --task corrector)",
     )
     add("--rate", type=opt.integer(1000, 384000), metavar="HZ", help="sample rate (default: the preset's)")
     add(
@@ -34,7 +34,11 @@ def train_parser(commands: Any) -> None:
         help="blocks of the weights of every sample that remain; the engine skips the others (default: the preset's)",
     )
     add("--resume", action="store_true", help="go on with a run that was stopped")
-    add("--task", choices=("generate", "classify", "vocoder", "planner"), help="what to train for (default: generate)")
+    add(
+        "--task",
+        choices=("generate", "classify", "vocoder", "planner", "corrector"),
+        help="what to train for (default: generate)",
+    )
     add("--target", action="append", metavar="KEY", help="label to classify by; several are learned at once")
     add(
         "--voice",

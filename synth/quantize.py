@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.engine.layout import head_table, sample_tables
 from synth.model import ROW_FLOOR, Network
 from synth.vocoder import UNIT
 from synth.vocoder_model import Vocoder
@@ -82,11 +83,11 @@ def quantize(network: Network, predictor: dict[str, Array]) -> dict[str, Array]:
     found["frame.output.bias"] = fixed(w["frame_output_bias"], GATE)
     found["sample.recurrent.bias"] = fixed(w["sample_inner"], GATE)
     found["head.tree.bias"] = fixed(w["tree_bias"], LOGIT)
-    found["head.predicted"] = fixed(w["dense_table"], GATE)
+    found[head_table(network.config)] = fixed(w["dense_table"], GATE)
     for k in range(len(network.config.labels)):
         found[f"frame.label.{k}"] = fixed(w[f"frame_labels.{k}"], GATE)
-    for k, name in enumerate(("code", "predicted", "residual")):
-        found[f"sample.{name}"] = fixed(w["tables"][256 * k : 256 * (k + 1)], GATE)
+    for k, name in enumerate(sample_tables(network.config)):
+        found[name] = fixed(w["tables"][256 * k : 256 * (k + 1)], GATE)
     return found
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from synth import audio, checkpoint, engine, mulaw
 from synth.config import Draw
-from synth.errors import AudioError, UsageError
+from synth.errors import AudioError, CheckpointError, UsageError
 from synth.guide import Changes, Guides
 from synth.stream import Stream, check_seed, draw_seed
 from synth.vocoder import checked, mel_of
@@ -76,6 +76,8 @@ class Model:
     """A loaded checkpoint with the engine that runs it; `load` makes one. Threads may share it, but not a `Stream`."""
 
     def __init__(self, loaded: checkpoint.Checkpoint, engine_name: str = "auto") -> None:
+        if loaded.config.hints:
+            raise CheckpointError(f"{loaded.name}: is a corrector, for synth compress alone; digits generates")
         self.checkpoint = loaded
         self.engine = engine.create(loaded.config, loaded.tensors, engine_name)
         voice = loaded.voice

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from synth import corpus as corpora_module
 from synth.classify_task import ClassifyTask
+from synth.corrector_task import CorrectorTask
 from synth.errors import RunError, UsageError
 from synth.generate_task import GenerateTask
 from synth.learn import denormals_flushed, steady_memory
@@ -33,6 +34,7 @@ TASKS: dict[str, type[Task]] = {
     "classify": ClassifyTask,
     "vocoder": VocoderTask,
     "planner": PlannerTask,
+    "corrector": CorrectorTask,
 }
 
 
@@ -143,7 +145,7 @@ def _begin(folder: RunFolder, task: str, given: dict[str, Any], say: Say, quiet:
             given["corpora"],
             folder.path / "cache",
             rate,
-            given["labels"],
+            given.get("labels"),
             bool(given["trim"]),
             given["split"],
             label_keys=given.get("target"),

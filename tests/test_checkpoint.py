@@ -143,7 +143,9 @@ def test_what_is_no_voice_keeps_its_format() -> None:
     """Bytes of a version 1 file: published checkpoints and what older programs read."""
     meta = json.loads(DATA[8:HEADER])["__metadata__"]
     assert meta["version"] == "1" and meta["format"] == "synth-checkpoint"
-    assert json.loads(meta["config"]) == CONFIG.to_json() and not {"stride", "period"} & CONFIG.to_json().keys()
+    assert (
+        json.loads(meta["config"]) == CONFIG.to_json() and not {"stride", "period", "hints"} & CONFIG.to_json().keys()
+    )
     for name in checkpoint.names():
         path, data = checkpoint.read(name)
         if not checkpoint.is_recogniser(data):
@@ -152,8 +154,8 @@ def test_what_is_no_voice_keeps_its_format() -> None:
 
 
 def test_a_newer_format_says_so() -> None:
-    newer = checkpoint.pack(checkpoint.FORMAT, CONFIG.to_json(), TENSORS, INFO, 4)
-    refused(newer, "^format version 4; this synth reads 3: install a newer one$")
+    newer = checkpoint.pack(checkpoint.FORMAT, CONFIG.to_json(), TENSORS, INFO, 5)
+    refused(newer, "^format version 5; this synth reads 4: install a newer one$")
     refused(forged(version="x\ny" * 1000))
 
 

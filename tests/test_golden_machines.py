@@ -28,7 +28,7 @@ def files() -> list[Path]:
 
 
 def test_no_hash_is_left_over() -> None:
-    engines = {(name, what) for name in checkpoints.NETWORKS for what in scenario.SCENARIOS}
+    engines = {(name, what) for name, (config, _) in checkpoints.NETWORKS.items() for what in scenario.of(config)}
     assert set(EXPECTED) == engines | {(coded.NAME, name) for name in coded.names()}
 
 

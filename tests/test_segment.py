@@ -24,9 +24,9 @@ Ints = NDArray[np.int32]
 
 
 @functools.cache
-def network(kind: str) -> Any:
+def network(kind: str, name: str = "labelled") -> Any:
     """An engine for a small network."""
-    return engine.create(checkpoints.NETWORKS["labelled"][0], checkpoints.tensors("labelled"), kind)
+    return engine.create(checkpoints.NETWORKS[name][0], checkpoints.tensors(name), kind)
 
 
 def draws(count: int, below: int, seed: int = 1) -> NDArray[np.int64]:
@@ -63,9 +63,9 @@ SHAPES: dict[str, tuple[Ints, int]] = {
 }
 
 
-def same(samples: Ints, bits: int, level: str, listening: bool = False) -> bytes:
+def same(samples: Ints, bits: int, level: str, listening: str = "") -> bytes:
     """What both write, which both read."""
-    native, slow = (network("native"), network("reference")) if listening else (None, None)
+    native, slow = (network("native", listening), network("reference", listening)) if listening else (None, None)
     data = coding.encode_segment(samples, bits, level, native)
     assert data == segment.encode_segment(samples, bits, level, slow)
     for back in (
@@ -94,12 +94,14 @@ def test_the_same_where_decisions_are_mixed(level: str) -> None:
 
 
 @compiled
+@pytest.mark.parametrize("name", ["labelled", "corrector", "hinted"])
 @pytest.mark.parametrize("level", ["balanced", "max"])
-def test_the_same_with_a_network_that_listens(level: str) -> None:
+def test_the_same_with_a_network_that_listens(level: str, name: str) -> None:
     samples = tune(20, 1, 16)  # past the end of a frame
-    assert same(samples, 16, level, listening=True) != coding.encode_segment(samples, 16, level)
-    same(mulaw.DECODE[draws(10, 256)][:, None].astype(np.int32), 16, level, listening=True)
-    same(tune(6, 2, 24), 24, level, listening=True)
+    assert same(samples, 16, level, name) != coding.encode_segment(samples, 16, level)
+    same(mulaw.DECODE[draws(10, 256)][:, None].astype(np.int32), 16, level, name)
+    same(tune(6, 2, 24), 24, level, name)
+    same(SHAPES["full scale"][0] + np.arange(9, dtype=np.int32)[:, None] % 2, 16, level, name)
 
 
 @compiled

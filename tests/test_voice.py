@@ -214,7 +214,7 @@ def test_what_could_not_be_read_back_is_not_saved(tmp_path: Path) -> None:
 
 
 def test_later_formats_and_recognisers_of_version_2_are_refused() -> None:
-    refused(forged(version=4), "^format version 4; this synth reads 3: install a newer one$")
+    refused(forged(version=5), "^format version 5; this synth reads 4: install a newer one$")
     later = checkpoint.pack(checkpoint.RECOGNISER, {}, {}, {}, 2)
     with pytest.raises(CheckpointError, match="^format version 2; this synth reads 1: install a newer one$"):
         checkpoint.unpack(later, checkpoint.RECOGNISER)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LEVELS = ("fast", "balanced", "max")
 MOST_CHANNELS = 8
 BITS = range(4, 25)
+HINTS = 8
+"""Codes that a corrector is told of each sample."""
 
 
 def _check(channels: int, bits: int, level: str, network: Any) -> int:
@@ -107,3 +109,26 @@ def decode_segment(
     except (ValueError, MemoryError) as error:
         raise CodecError(str(error) or "segment: memory is out") from None
     return samples
+
+
+def trace(
+    samples: NDArray[Any], bits: int, level: str = "balanced"
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint16]]:
+    """What a corrector would be told along samples (n,) of one channel, and what it would hear; see `correcting`.
+
+    Hints (n, HINTS), cells (n,), and where the samples' intervals begin and end among the cells, in 1/256 of one
+    (n, 2); nothing of samples that are all the same. EngineError where the engine is not compiled.
+    """
+    if not engine.has_native():
+        raise EngineError(f"traces need the native engine: {engine.ADVICE}")
+    from synth.engine import _kernel, native
+
+    number = _check(1, bits, level, None)
+    sound = np.ascontiguousarray(samples, np.int32)
+    hints = np.zeros((len(sound), HINTS), np.uint8)
+    cells, bounds = np.zeros(len(sound), np.uint8), np.zeros((len(sound), 2), np.uint16)
+    try:
+        told = _kernel.trace(native.chosen_set(), sound, bits, number, hints, cells, bounds)
+    except ValueError as error:
+        raise CodecError(str(error)) from None
+    return (hints, cells, bounds) if told else (hints[:0], cells[:0], bounds[:0])

@@ -84,6 +84,27 @@ nb::object decode(const std::string& set, const nb::bytes& data, size_t frames, 
     return nb::cast(nb::ndarray<nb::numpy, int32_t>(out.release(), 2, shape, owner));
 }
 
+using Sound = nb::ndarray<const int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using BytesOut = nb::ndarray<uint8_t, nb::c_contig, nb::device::cpu>;
+using BoundsOut = nb::ndarray<uint16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+bool trace(const std::string& set, const Sound& samples, int bits, int level, const BytesOut& hints,
+           const BytesOut& cells, const BoundsOut& bounds) {
+    const CodingApi& api = find_coding(set);
+    const SegmentFormat format{1, bits, level, nullptr};
+    check(format);
+    const size_t frames = samples.shape(0);
+    if (hints.size() != frames * kHints || cells.size() != frames || bounds.size() != frames * 2)
+        throw std::invalid_argument("trace: arrays of the wrong size");
+    const int32_t bound = static_cast<int32_t>(int64_t{1} << (bits - 1));
+    for (size_t i = 0; i < frames; ++i)
+        if (samples.data()[i] < -bound || samples.data()[i] >= bound)
+            throw std::invalid_argument("trace: a sample does not fit its bits");
+    const Trace out{hints.data(), cells.data(), bounds.data()};
+    const nb::gil_scoped_release release;
+    return frames > 0 && trace_segment(api, format, samples.data(), frames, out);
+}
+
 void check_tokens(const Network& network, size_t count) {
     if (count > static_cast<size_t>(network.model.period))
         throw std::invalid_argument("tokens: more in a frame than the network's period");
@@ -113,6 +134,7 @@ void bind_coding(nb::module_& m) {
     m.def("encode_segment", &encode, "set"_a, "samples"_a, "bits"_a, "level"_a, "network"_a.none());
     m.def("decode_segment", &decode, "set"_a, "data"_a, "frames"_a, "channels"_a, "bits"_a, "level"_a,
           "network"_a.none());
+    m.def("trace", &trace, "set"_a, "samples"_a, "bits"_a, "level"_a, "hints"_a, "cells"_a, "bounds"_a);
     m.def("encode_tokens", &encode_frames, "network"_a, "tokens"_a);
     m.def("decode_tokens", &decode_frames, "network"_a, "data"_a, "tokens"_a);
 }

@@ -34,15 +34,24 @@ namespace {
 #include "listener.hpp"
 #include "mixing.hpp"
 //
+#include "corrector.hpp"
+//
 #include "model.hpp"
 
+// Goes by the ranks, and codes nothing.
+struct Follower {
+    bool code(bool bit, uint32_t) { return bit; }
+};
+
 template <class Coder>
-bool code_segment(const Plan& plan, Coder& coder, int32_t* ranks, size_t frames) {
+bool code_segment(const Plan& plan, Coder& coder, int32_t* ranks, size_t frames, Trace* trace = nullptr) {
     Arena arena;
     Channel* channels = arena.take<Channel>(plan.channels);
     if (!arena.good()) return false;
     for (int c = 0; c < plan.channels; ++c) {
         prepare(channels[c].listener, arena, plan.network, c);
+        prepare(channels[c].corrector, arena, plan.network, c);
+        channels[c].corrector.trace = trace;
         prepare(channels[c], arena, *plan.preset, plan.channels > 1, plan.grid[c]);
     }
     if (!arena.good()) return false;
@@ -74,6 +83,12 @@ bool decode(const Plan& plan, const uint8_t* in, size_t size, int32_t* ranks, si
     return code_segment(plan, coder, ranks, frames);
 }
 
+bool trace(const Plan& plan, const int32_t* ranks, size_t frames, Trace trace) {
+    const FloatMode mode;
+    Follower follower;
+    return code_segment(plan, follower, const_cast<int32_t*>(ranks), frames, &trace);
+}
+
 }  // namespace
 
 #define SYNTH_JOIN(a, b) a##b
@@ -82,6 +97,6 @@ bool decode(const Plan& plan, const uint8_t* in, size_t size, int32_t* ranks, si
 #define SYNTH_NAME(set) SYNTH_TEXT(set)
 
 extern const CodingApi SYNTH_CODING(SYNTH_SET);
-const CodingApi SYNTH_CODING(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), encode, decode};
+const CodingApi SYNTH_CODING(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), encode, decode, trace};
 
 }  // namespace synth

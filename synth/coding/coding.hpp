@@ -32,6 +32,14 @@ struct Plan {
     Listening network;
 };
 
+// What a corrector would be told of each sample, and which cell it then hears (see corrector.hpp); `bounds`: where the
+// sample's interval begins and ends among the cells, in 1/256 of one. Moved on sample by sample.
+constexpr int kHints = 8;
+struct Trace {
+    uint8_t *hints, *cells;  // [samples][kHints], [samples]
+    uint16_t* bounds;        // [samples][2]
+};
+
 constexpr size_t kNoMemory = static_cast<size_t>(-1);
 
 // What every instruction set gives. `encode` returns the size, capacity + 1 where the output is too small, or
@@ -40,6 +48,7 @@ struct CodingApi {
     const char* name;
     size_t (*encode)(const Plan& plan, const int32_t* ranks, size_t frames, uint8_t* out, size_t capacity);
     bool (*decode)(const Plan& plan, const uint8_t* in, size_t size, int32_t* ranks, size_t frames);
+    bool (*trace)(const Plan& plan, const int32_t* ranks, size_t frames, Trace trace);
 };
 
 }  // namespace synth

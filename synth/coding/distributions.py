@@ -6,64 +6,29 @@ Warmuth 1998; online logistic mixing: Mattern 2012, Mahoney's PAQ.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.coding.arithmetic import exponent, f32, limited, log, squash
+from synth.coding.correcting import Corrector
 from synth.coding.listening import Listener
 from synth.coding.presets import Preset
 from synth.coding.rangecoder import Decoder, Encoder
 
 UNIFORM, BEYOND, KNOTS = 1e-9, 40000.0, 64
 SETS, CONTEXTS, INPUTS, COUNTER, BIAS, NETWORK, STRETCH = 4, 512, 32, 24, 25, 26, np.float32(11)
-f32 = np.float32
+MIXTURE, CORRECTED = 16, 20
+STARTS = {None: (1.0, 0.0), "listener": (0.65, 0.4), "corrector": (0.0, 1.0)}
+"""First weights of mixture and network: without one, where one listens, where one corrects."""
 
 
 def fold8(v: NDArray) -> float:
     v = v[:4] + v[4:]
     v = v[:2] + v[2:]
     return float(v[0] + v[1])
-
-
-def exponent(x: float) -> int:
-    """log2, rounded down, from the bits of a double."""
-    return int(struct.unpack("<q", struct.pack("<d", x))[0] >> 52) - 1023
-
-
-def limited(x: int, most: int) -> int:
-    return min(max(x, 0), most)
-
-
-def log(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Natural logarithm of positive floats, to about 1e-6."""
-    bits = x.astype(f32).view(np.int32)
-    whole = (bits - np.int32(0x3F3504F3)) >> 23
-    m = (bits - (whole << 23)).view(f32)
-    s = (m - f32(1)) / (m + f32(1))
-    q = s * s
-    p = f32(0.2) + q * f32(0.14285715)
-    p = f32(0.33333334) + q * p
-    p = (s + s) * (f32(1) + q * p)
-    return whole.astype(f32) * f32(0.6931472) + p
-
-
-def exponential(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """exp of -11.5 to 11.5, to about 1e-6."""
-    scaled, magic = x * f32(1.442695), f32(12582912)  # 1.5 * 2^23: adding it rounds to the nearest whole number
-    moved = scaled + magic
-    f = (scaled - (moved - magic)) * f32(0.6931472)
-    p = f32(0.008333334) + f * f32(0.0013888889)
-    for c in (0.041666668, 0.16666667, 0.5, 1.0, 1.0):
-        p = f32(c) + f * p
-    return p * ((moved.view(np.int32) - np.int32(0x4B400000 - 127)) << 23).view(f32)
-
-
-def squash(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities of log-odds."""
-    return f32(1) / (f32(1) + exponential(f32(0) - x))
 
 
 def fold16(v: NDArray[np.float32]) -> np.float32:
@@ -109,21 +74,23 @@ class Grid:
 class Point:
     """The experts' cdfs at one place, and what is made of them."""
 
-    def __init__(self, cdf: NDArray[np.float64], mixed: float, slow: float, mapped: float, weight: float) -> None:
-        self.cdf, self.mixed, self.slow, self.mapped = cdf, mixed, slow, mapped
+    def __init__(
+        self, cdf: NDArray[np.float64], mixed: float, slow: float, mapped: float, corrected: float, weight: float
+    ) -> None:
+        self.cdf, self.mixed, self.slow, self.mapped, self.corrected = cdf, mixed, slow, mapped, corrected
         self.value = mixed + (mapped - mixed) * weight
 
     def all(self) -> NDArray[np.float64]:
-        return np.concatenate([self.cdf, [self.mixed, self.slow, self.mapped, self.value], np.zeros(4)])
+        return np.concatenate([self.cdf, [self.mixed, self.slow, self.mapped, self.value, self.corrected], np.zeros(3)])
 
 
 class Mixer:
     """Sets of weights, each giving a decision's log-odds of its own, and a last set that mixes these."""
 
-    def __init__(self, network: bool) -> None:
+    def __init__(self, network: str | None) -> None:
         self.weights = np.zeros((SETS, CONTEXTS, INPUTS), f32)
-        self.weights[:, :, 16] = 0.65 if network else 1
-        self.weights[:, :, NETWORK] = 0.4 if network else 0
+        self.weights[:, :, MIXTURE], self.weights[:, :, NETWORK] = STARTS[network]
+        self.eager = 0.004 if network == "corrector" else 0.0108  # how much more the weights move at first
         self.finals = np.full((CONTEXTS, SETS), 1 / SETS, f32)
         self.inputs = np.zeros(INPUTS, f32)
         self.inputs[BIAS] = 0.25
@@ -131,7 +98,7 @@ class Mixer:
     def aim(self, seen: int) -> None:
         """Sets how fast the weights move after so many samples."""
         early = 1.0 / (1.0 + seen / 2048.0)
-        self.rates = f32(0.0006 + 0.0108 * early), f32(0.0003 + 0.0009 * early)
+        self.rates = f32(0.0006 + self.eager * early), f32(0.0003 + 0.0009 * early)
 
     def mix(self, contexts: Sequence[int]) -> float:
         """The probability of a 1 for the context of each set; that of set 1 chooses the last weights."""
@@ -156,8 +123,10 @@ class Mixer:
 class Channel:
     """The adaptive state of one channel, and the walk of a sample's decisions."""
 
-    def __init__(self, preset: Preset, grid: Grid, listener: Listener | None = None) -> None:
-        self.preset, self.grid, self.listener = preset, grid, listener
+    def __init__(
+        self, preset: Preset, grid: Grid, listener: Listener | None = None, corrector: Corrector | None = None
+    ) -> None:
+        self.preset, self.grid, self.listener, self.corrector = preset, grid, listener, corrector
         n = len(preset.experts)
         freedom = np.array([e[2] for e in preset.experts])
         self.spread = np.select([freedom == 2, freedom == 4], [1.0, 2.0], 3.2)
@@ -167,7 +136,7 @@ class Channel:
         self.weight, self.slow = np.full(n, 1.0 / n), np.full(n, 1.0 / n)
         self.least, self.seen = 0.05 * grid.unit, 0
         self.map = np.arange(KNOTS + 1) / KNOTS
-        self.mixer = Mixer(listener is not None)
+        self.mixer = Mixer("listener" if listener else "corrector" if corrector else None)
         self.shift = max(0, (grid.count - 1).bit_length() - 16)
         self.counts: dict[int, list[int]] = {}
         self.logs = log(np.arange(256).astype(f32) + f32(0.4))
@@ -183,11 +152,15 @@ class Channel:
             for i, weight in enumerate((self.weight, self.slow)):
                 sums[i] = sums[i] + weight[g : g + 8] * cdf[g : g + 8]
         mixed = fold8(sums[0])
-        return Point(cdf, mixed, fold8(sums[1]), self._mapped(mixed), self.preset.map_weight)
+        return self._finished(cdf, mixed, fold8(sums[1]))
+
+    def _finished(self, cdf: NDArray[np.float64], mixed: float, slow: float) -> Point:
+        corrected = self.corrector.corrected(mixed) if self.corrector else 0.0
+        return Point(cdf, mixed, slow, self._mapped(mixed), corrected, self.preset.map_weight)
 
     def _end(self, side: float) -> Point:
         x = side * BEYOND * UNIFORM + (1.0 if side > 0 else 0.0)
-        return Point(np.full(len(self.mean), x), x, x, self._mapped(x), self.preset.map_weight)
+        return self._finished(np.full(len(self.mean), x), x, x)
 
     def _mapped(self, u: float) -> float:
         place = u * KNOTS
@@ -204,6 +177,8 @@ class Channel:
         ratio = (float(self.mean[0]) + self.least) / (float(self.mean[3]) + self.least)
         self.bursts = limited(exponent(ratio) + 2, 3)
         self.mixer.aim(self.seen)
+        if self.corrector:
+            self.corrector.listen([float(self.mean[i]) + self.least for i in (0, 1, 3)], guess)
         low, high = self._end(-1.0), self._end(1.0)
         start, end, code, codes = 0, grid.count, 0, 256
         while end - start > 1:
@@ -223,6 +198,8 @@ class Channel:
                 low, start, code = middle, split, code + half
             else:
                 high, end = middle, split
+        if self.corrector:
+            self.corrector.hear(low.mixed, high.mixed, grid.value(start))
         self._learn(low, high, grid.value(start))
         return start
 
@@ -246,7 +223,9 @@ class Channel:
         if self.shift and (end - start) >> self.shift < 2:
             counts = []
         inputs[COUNTER] = self.logs[counts[1]] - self.logs[counts[0]] if counts else f32(0)
-        inputs[NETWORK] = self.listener.log_odds(code, half) if self.listener and half else inputs[16]
+        other = inputs[CORRECTED if self.corrector else MIXTURE]
+        inputs[NETWORK] = self.listener.log_odds(code, half) if self.listener and half else other
+        inputs[CORRECTED] = 0
         odds = exponent((high.mixed - middle.mixed) / (middle.mixed - low.mixed))
         width = exponent((end - start) * self.grid.unit * float(self.inverse[2]))
         level = exponent(half) if half else 8 + exponent(end - start)

@@ -19,7 +19,8 @@ struct alignas(64) Experts {
 struct alignas(64) Point {
     double cdf[kMaxExperts];
     double mixed, slow, mapped, value;  // slow: by the second weights; mapped: of `mixed`; value: what fast codes with
-    double spare[4];
+    double corrected;                   // of `mixed`, by a network; 0 without one
+    double spare[3];
 };
 
 inline void prepare(Experts& e, const Preset& preset, double unit) {

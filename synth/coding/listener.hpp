@@ -11,8 +11,9 @@ struct Listener {
 };
 
 inline void prepare(Listener& l, Arena& arena, const Listening& network, int channel) {
+    if (!network.api || network.model->hints) return;  // one with hints corrects
     l.api = network.api, l.model = network.model, l.state = network.states[channel];
-    if (l.api) l.work = arena.take<char>(l.api->work_bytes);
+    l.work = arena.take<char>(l.api->work_bytes);
 }
 
 inline void listen(Listener& l) {

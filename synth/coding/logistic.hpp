@@ -1,6 +1,15 @@
 // Natural logarithm and exponential from + - * / and bits alone, in floats.
 #pragma once
 
+// log2 of a positive number, rounded down.
+inline int exponent(double x) {
+    int64_t bits;
+    std::memcpy(&bits, &x, 8);
+    return static_cast<int>(bits >> 52) - 1023;
+}
+
+inline int limited(int x, int most) { return x < 0 ? 0 : x > most ? most : x; }
+
 // ln of positive normal numbers, to about 1e-6: exponent and mantissa apart, atanh series of the mantissa.
 inline F16 log16(F16 x) {
     const I16 bits = fbits(x);

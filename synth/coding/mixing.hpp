@@ -4,9 +4,10 @@
 
 constexpr int kInputs = 32, kMixSets = 4, kMixContexts = 512;
 // the first 24 are the distributions' log-odds, in the order of Point
-constexpr int kInputMixture = 16, kInputCounter = 24, kInputBias = 25, kInputNetwork = 26;
+constexpr int kInputMixture = 16, kInputCorrected = 20, kInputCounter = 24, kInputBias = 25, kInputNetwork = 26;
 constexpr float kMostStretch = 11.0f;
-constexpr float kMixtureStart = 0.65f, kNetworkStart = 0.4f;  // first weights where a network listens, else 1 and 0
+// first weights of mixture and network: without one, where one listens, where one corrects
+constexpr float kStarts[3][2] = {{1.0f, 0.0f}, {0.65f, 0.4f}, {0.0f, 1.0f}};
 
 struct Mixer {
     float (*weights)[kInputs];  // [kMixSets * kMixContexts]
@@ -15,15 +16,18 @@ struct Mixer {
     alignas(64) float sums[16], chances[16];  // log-odds of the sets, and their probabilities
     float *chosen[kMixSets], *final;
     float probability, rate, final_rate;
+    double eager;  // how much more the weights move at first
 };
 
-inline void prepare(Mixer& m, Arena& arena, int main, bool network) {
+inline void prepare(Mixer& m, Arena& arena, int main, bool listener, bool corrector) {
     m.weights = arena.take<float[kInputs]>(kMixSets * kMixContexts);
     m.finals = arena.take<float[16]>(kMixContexts);
     if (!arena.good()) return;
+    const float* start = kStarts[corrector ? 2 : listener ? 1 : 0];
+    m.eager = corrector ? 0.004 : 0.0108;
     for (int i = 0; i < kMixSets * kMixContexts; ++i) {
-        m.weights[i][main] = network ? kMixtureStart : 1.0f;
-        m.weights[i][kInputNetwork] = network ? kNetworkStart : 0.0f;
+        m.weights[i][main] = start[0];
+        m.weights[i][kInputNetwork] = start[1];
     }
     for (int i = 0; i < kMixContexts; ++i)
         for (int k = 0; k < kMixSets; ++k) m.finals[i][k] = 1.0f / kMixSets;
@@ -33,7 +37,7 @@ inline void prepare(Mixer& m, Arena& arena, int main, bool network) {
 // How fast the weights move: less after many samples.
 inline void set_rates(Mixer& m, int seen) {
     const double early = 1.0 / (1.0 + seen / 2048.0);
-    m.rate = static_cast<float>(0.0006 + 0.0108 * early);
+    m.rate = static_cast<float>(0.0006 + m.eager * early);
     m.final_rate = static_cast<float>(0.0003 + 0.0009 * early);
 }
 

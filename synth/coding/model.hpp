@@ -10,8 +10,11 @@ struct Channel {
     Mixer mixer;
     Counters counters;
     Listener listener;
+    Corrector corrector;
     int bursts;  // how the error's size over a short time compares with that over a long one, 0 to 3
 };
+
+inline bool has_network(const Channel& channel) { return channel.listener.api || channel.corrector.api; }
 
 inline uint32_t probability16(double p) {
     const double scaled = p * 65536.0 + 0.5;
@@ -25,24 +28,16 @@ inline void prepare(Channel& channel, Arena& arena, const Preset& preset, bool h
     prepare(channel.experts, preset, grid.unit);
     prepare(channel.map);
     if (!preset.mixing) return;
-    prepare(channel.mixer, arena, kInputMixture, channel.listener.api);
+    prepare(channel.mixer, arena, kInputMixture, channel.listener.api, channel.corrector.api);
     prepare(channel.counters, arena, grid);
 }
 
-inline void finish_point(const Channel& channel, Point& point) {
+inline void finish_point(Channel& channel, Point& point) {
     const double weight = channel.experts.preset->map_weight;
     point.mapped = mapped(channel.map, point.mixed);
     point.value = point.mixed + (point.mapped - point.mixed) * weight;
+    if (channel.corrector.api) point.corrected = corrected(channel.corrector, point.mixed);
 }
-
-// log2 of a positive number, rounded down.
-inline int exponent(double x) {
-    int64_t bits;
-    std::memcpy(&bits, &x, 8);
-    return static_cast<int>(bits >> 52) - 1023;
-}
-
-inline int limited(int x, int most) { return x < 0 ? 0 : x > most ? most : x; }
 
 // Where in the tree and around the prediction a decision stands.
 struct Place {
@@ -63,7 +58,9 @@ inline bool decide(Channel& channel, Coder& coder, const Point& low, const Point
     m.inputs[kInputCounter] = counts ? stretch(channel.counters, counts) : 0.0f;
     Listener& network = channel.listener;
     const bool heard = network.api && place.half > 0;
-    m.inputs[kInputNetwork] = heard ? stretch(network, place.code, place.half) : m.inputs[kInputMixture];
+    const int other = channel.corrector.api ? kInputCorrected : kInputMixture;
+    m.inputs[kInputNetwork] = heard ? stretch(network, place.code, place.half) : m.inputs[other];
+    m.inputs[kInputCorrected] = 0.0f;
     const int odds = exponent((high.mixed - middle.mixed) / (middle.mixed - low.mixed));
     const int opinion = static_cast<int>(m.inputs[kInputNetwork] * 1.5f + 8.0f);
     const int width = exponent((place.to - place.from) * unit * channel.experts.inverse[2]);
@@ -82,6 +79,7 @@ inline int code_sample(Channel& channel, const Grid& grid, Coder& coder, int ran
     Point *low = channel.points, *high = low + 1, *middle = low + 2;
     aim(channel.experts, channel.cascade.guess);
     listen(channel.listener);
+    listen(channel.corrector, channel.experts, channel.cascade.guess);
     end_point(channel.experts, -1.0, *low);
     end_point(channel.experts, 1.0, *high);
     const Experts& e = channel.experts;
@@ -117,6 +115,7 @@ inline int code_sample(Channel& channel, const Grid& grid, Coder& coder, int ran
             middle = high, high = reached, to = split;
         }
     }
+    hear(channel.corrector, low->mixed, high->mixed, value_of(grid, from));
     learn(channel.map, low->mixed, high->mixed, channel.experts.preset->map_rate);
     learn(channel.experts, *low, *high, value_of(grid, from));
     return from;

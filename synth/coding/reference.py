@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth import mulaw
+from synth.coding.correcting import Corrector
 from synth.coding.distributions import Channel as Distributions
 from synth.coding.distributions import Grid
 from synth.coding.listening import Listener
@@ -182,8 +183,10 @@ def _code(
     network: ReferenceEngine | None,
 ) -> None:
     cascades = [Cascade(preset, len(grids) > 1) for _ in grids]
-    listeners = [Listener(network) if network else None for _ in grids]
-    channels = [Distributions(preset, *both) for both in zip(grids, listeners, strict=True)]
+    corrects = network is not None and network.config.hints > 0
+    listeners = [Listener(network) if network and not corrects else None for _ in grids]
+    correctors = [Corrector(network) if network and corrects else None for _ in grids]
+    channels = [Distributions(preset, *parts) for parts in zip(grids, listeners, correctors, strict=True)]
     newest = [0.0] * len(grids)
     for row in ranks:
         for c, grid in enumerate(grids):

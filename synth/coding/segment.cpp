@@ -369,4 +369,16 @@ bool decode_segment(const CodingApi& api, const SegmentFormat& format, const uin
     return true;
 }
 
+bool trace_segment(const CodingApi& api, const SegmentFormat& format, const int32_t* samples, size_t frames, Trace trace) {
+    Coding coding(format, frames);
+    coding.analyse(samples);
+    Plan plan = coding.plan();
+    if (!plan.channels) return false;
+    Preset preset = *plan.preset;
+    preset.mixing = false;  // what is mixed with the mixture does not matter to it
+    plan.preset = &preset;
+    if (!api.trace(plan, coding.ranks(plan, samples).data(), frames, trace)) throw std::bad_alloc();
+    return true;
+}
+
 }  // namespace synth

@@ -24,4 +24,7 @@ std::vector<uint8_t> encode_segment(const CodingApi& api, const SegmentFormat& f
 bool decode_segment(const CodingApi& api, const SegmentFormat& format, const uint8_t* data, size_t size,
                     int32_t* samples, size_t frames);
 
+// What a corrector would be told along samples [frames] of one channel. False where all are the same, and nothing is told.
+bool trace_segment(const CodingApi& api, const SegmentFormat& format, const int32_t* samples, size_t frames, Trace trace);
+
 }  // namespace synth

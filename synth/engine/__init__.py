@@ -35,6 +35,7 @@ class Engine(Protocol):
 
     name: str
     instruction_set: str
+    config: ModelConfig
 
     def state(self, seed: int = 0, stream: int = 0) -> Any: ...
     def restore(self, saved: dict[str, NDArray[Any]]) -> Any: ...

@@ -32,6 +32,7 @@ def network(
     order: int,
     stride: int,
     period: int,
+    hints: int,
     label_values: list[int],
     tensors: dict[str, NDArray[Any]],
 ) -> Network: ...

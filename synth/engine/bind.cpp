@@ -90,7 +90,7 @@ synth::PredictorWeights predictor(const nb::dict& from) {
     return weights;
 }
 
-synth::Sizes check_sizes(int window, int frame, int sample, int head, int order, int stride, int period,
+synth::Sizes check_sizes(int window, int frame, int sample, int head, int order, int stride, int period, int hints,
                          const std::vector<int>& label_values) {
     const auto fits = [](int value, int most) { return value >= 16 && value <= most && value % 16 == 0; };
     need(fits(window, synth::kMaxWindow) && fits(frame, synth::kMaxUnits) && fits(sample, synth::kMaxUnits) &&
@@ -98,8 +98,10 @@ synth::Sizes check_sizes(int window, int frame, int sample, int head, int order,
          "network: sizes out of range");
     need(stride >= 0 && stride <= 64, "network: stride out of range");
     need(period >= 0 && period <= synth::kHop && (period & (period - 1)) == 0, "network: period out of range");
+    need(hints == 0 || (hints >= 2 && hints <= synth::kMaxHints && !stride && !period), "network: hints out of range");
     need(order == 16 || order == 32, "network: order out of range");
-    synth::Sizes sizes{window, frame, sample, head, order, stride, period, static_cast<int>(label_values.size()), {}};
+    const int labels = static_cast<int>(label_values.size());
+    synth::Sizes sizes{window, frame, sample, head, order, stride, period, hints, labels, {}};
     for (size_t key = 0; key < label_values.size(); ++key) {
         need(label_values[key] > 0 && label_values[key] <= 4096, "network: label values out of range");
         sizes.label_values[key] = label_values[key];
@@ -108,9 +110,9 @@ synth::Sizes check_sizes(int window, int frame, int sample, int head, int order,
 }
 
 std::shared_ptr<synth::Network> make_network(const std::string& set, int window, int frame, int sample, int head,
-                                             int order, int stride, int period, const std::vector<int>& label_values,
-                                             const nb::dict& from) {
-    const synth::Sizes sizes = check_sizes(window, frame, sample, head, order, stride, period, label_values);
+                                             int order, int stride, int period, int hints,
+                                             const std::vector<int>& label_values, const nb::dict& from) {
+    const synth::Sizes sizes = check_sizes(window, frame, sample, head, order, stride, period, hints, label_values);
     synth::Tensors t{};
     t.frame_input = linear(from, "frame.input", 3 * frame, window);
     t.frame_recurrent = linear(from, "frame.recurrent", 3 * frame, frame);
@@ -126,17 +128,19 @@ std::shared_ptr<synth::Network> make_network(const std::string& set, int window,
         t.frame_label[key] =
             data<int16_t>(from, "frame.label." + std::to_string(key), {sizes.label_values[key] + 1, 3 * frame});
     t.sample_code = data<int16_t>(from, "sample.code", {256, 3 * sample});
-    t.sample_predicted = data<int16_t>(from, "sample.predicted", {256, 3 * sample});
-    t.sample_residual = data<int16_t>(from, "sample.residual", {256, 3 * sample});
-    t.head_predicted = data<int16_t>(from, "head.predicted", {256, head});
+    const auto hint = [&](int k) { return data<int16_t>(from, "sample.hint." + std::to_string(k), {256, 3 * sample}); };
+    t.sample_predicted = hints ? hint(0) : data<int16_t>(from, "sample.predicted", {256, 3 * sample});
+    t.sample_residual = hints ? hint(1) : data<int16_t>(from, "sample.residual", {256, 3 * sample});
+    for (int k = 2; k < hints; ++k) t.sample_hint[k] = hint(k);
+    t.head_predicted = data<int16_t>(from, hints ? "head.hint" : "head.predicted", {256, head});
     t.head_tree_bias = data<int16_t>(from, "head.tree.bias", {256});
     t.sigmoid = data<int16_t>(from, "table.sigmoid", {3, 8});
     t.tanh = data<int16_t>(from, "table.tanh", {3, 8});
     t.probability = data<uint32_t>(from, "table.probability", {2048});
     t.cost = data<uint32_t>(from, "table.cost", {2048});
-    if (!period && !stride) t.predictor = predictor(from);
+    if (!period && !stride && !hints) t.predictor = predictor(from);
     if (!period && stride) t.predictor.order = order;  // its weights come with what is given
-    need(period || t.predictor.order == order, "predictor.start: wrong shape");
+    need(period || hints || t.predictor.order == order, "predictor.start: wrong shape");
     return std::make_shared<synth::Network>(find_set(set), sizes, t);
 }
 
@@ -188,6 +192,7 @@ class Held {
             order.push_back(stream.get());
             states.push_back(&stream->state);
         }
+        need(!network.model.hints, "network: needs hints, which only a codec has");
         std::sort(order.begin(), order.end());  // one order everywhere, so that two calls can't wait for each other
         need(std::adjacent_find(order.begin(), order.end()) == order.end(), "streams: the same one twice");
         const nb::gil_scoped_release release;
@@ -248,6 +253,7 @@ void product(const synth::Stream& stream, size_t count) {
 }
 
 nb::object distribution(const synth::Stream& stream) {
+    need(!stream.network->model.hints, "network: needs hints, which only a codec has");
     std::vector<uint32_t> leaves(256);
     synth::Stream peek(stream);
     peek.network->api.distribution(peek.network->model, peek.state, leaves.data());
@@ -311,7 +317,7 @@ NB_MODULE(_kernel, m) {
     m.def("force", &force);
     m.def("product", &product);
     m.def("network", &make_network, "set"_a, "window"_a, "frame_units"_a, "sample_units"_a, "head_units"_a,
-          "order"_a, "stride"_a, "period"_a, "label_values"_a, "tensors"_a);
+          "order"_a, "stride"_a, "period"_a, "hints"_a, "label_values"_a, "tensors"_a);
     m.def("restore", &restore);
     m.def("instruction_sets", &instruction_sets);
     m.def("predict_codes", &predict_codes);

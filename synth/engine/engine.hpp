@@ -24,7 +24,7 @@ class Arena {
 };
 
 struct Sizes {
-    int window, frame_units, sample_units, head_units, order, stride, period, labels;
+    int window, frame_units, sample_units, head_units, order, stride, period, hints, labels;
     int label_values[kLabels];
 };
 
@@ -39,6 +39,7 @@ struct Tensors {
     const int16_t *frame_input_bias, *frame_recurrent_bias, *frame_output_bias, *sample_recurrent_bias;
     const int16_t* frame_label[kLabels];
     const int16_t *sample_code, *sample_predicted, *sample_residual, *head_predicted, *head_tree_bias;
+    const int16_t* sample_hint[kMaxHints];
     const int16_t *sigmoid, *tanh;
     const uint32_t *probability, *cost;
     PredictorWeights predictor;

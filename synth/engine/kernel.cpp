@@ -31,8 +31,10 @@ namespace {
 // Throughout, N is the predictor's order, or 0 where codes are tokens.
 constexpr int kTokens = 0;
 
-// What stands for the prediction of a token: the code a period ago, and in the residual's place that in the period.
+// What stands for the prediction of a token: the code a period ago, and in the residual's place that in the period. Hints
+// come from outside.
 inline void predict_token(const Model& model, State& state, Work& work) {
+    if (model.hints) return;
     work.predicted = state.window[kHop - state.phase + model.period - 1] + 128;
     state.residual = state.phase & (model.period - 1);  // a power of two that divides the hop
 }
@@ -99,7 +101,11 @@ inline void begin_sample(const Model& model, State* const* states, Work* works) 
     for (int k = 0; k < S; ++k) {
         State& state = *states[k];
         Work& work = works[k];
-        sample_gates(model, state, work, state.window[kHop - state.phase] + 128, work.predicted);
+        const int16_t* condition = state.condition;
+        if constexpr (N == kTokens) {
+            if (model.hints) condition = hinted(model, state, work);
+        }
+        sample_gates(model, state, work, condition, state.window[kHop - state.phase] + 128, work.predicted);
         hidden_layer(model, work, work.predicted);
         // all of the next prediction that does not need this sample; not used if a frame starts there
         if constexpr (N != kTokens)
@@ -269,6 +275,12 @@ void distribution(const Model& model, State& state, uint32_t* leaves) {
     all_leaves(model, work, 4096, leaves);
 }
 
+void tell(const Model& model, State& state, void* work, const uint8_t* hints) {
+    Work& w = *static_cast<Work*>(work);
+    w.predicted = hints[0], state.residual = hints[1];
+    for (int k = 2; k < kMaxHints && k < model.hints; ++k) w.hints[k] = hints[k];
+}
+
 void listen(const Model& model, State& state, void* work) {
     State* const one = &state;
     Work& w = *static_cast<Work*>(work);
@@ -328,8 +340,8 @@ void predict_codes(const PredictorWeights& constants, const uint8_t* codes, uint
 extern const Api SYNTH_API(SYNTH_SET), SYNTH_TOKENS_API(SYNTH_SET);
 const Api SYNTH_API(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), &SYNTH_TOKENS_API(SYNTH_SET),
                                   kGateTiles, kHeadTiles, kBiased,      refresh,
-                                  generate,   force,      sizeof(Work), listen,
-                                  logits,     hear,       distribution, product,
-                                  predict_codes};
+                                  generate,   force,      sizeof(Work), tell,
+                                  listen,     logits,     hear,         distribution,
+                                  product,    predict_codes};
 
 }  // namespace synth

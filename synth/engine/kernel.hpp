@@ -13,6 +13,7 @@ constexpr int kTile = 16;      // rows of a weight tile; 4 columns wide, 64 byte
 constexpr int kPad = 32;       // every block of units is padded to a multiple of this
 constexpr int kLabels = 16;    // most label keys
 constexpr int kMaxUnits = 1024, kMaxHead = 256, kMaxWindow = 256;
+constexpr int kMaxHints = 8;   // most codes from outside that a sample reads
 
 // A quantised matrix of `blocks` x `units` rows, packed for one instruction set: units in groups of `tiles` tiles, the
 // blocks' tiles of a group interleaved by 4 columns. `start` (int32) holds the rounding term and what the bias of the
@@ -45,15 +46,18 @@ struct alignas(64) Predictor {
 };
 
 // All int16 vectors of gates are [3][padded units]. `stride` is not 0 where streams have a conditioning vector, `period`
-// where codes are tokens: the code so long ago then is the predicted one, the place in the period the residual.
+// where codes are tokens: the code so long ago then is the predicted one, the place in the period the residual. With
+// `hints` so many codes of each sample come from outside: the first is the predicted one, the second the residual, and
+// the others have tables of their own.
 struct Model {
     int window, frame_units, frame_padded, sample_units, sample_padded, head_units, head_padded, labels;
-    int stride, period;
+    int stride, period, hints;
     Matrix frame_input, frame_recurrent, frame_output, sample_recurrent, head_dense;
     const int16_t *frame_input_bias, *frame_recurrent_bias, *frame_output_bias, *sample_recurrent_bias;
     const int16_t* frame_label[kLabels];
     int label_values[kLabels];
     const int16_t *sample_code, *sample_predicted, *sample_residual;  // [256][3][padded]
+    const int16_t* sample_hint[kMaxHints];                            // the same, from the third on
     const int16_t* head_predicted;                                    // [256][padded]
     // the tree in 17 tiles of 16 nodes: levels 0 to 3, then levels 4 to 7 below each of their 16 ends
     const int8_t* tree_weight;
@@ -86,7 +90,7 @@ struct DrawOptions {
     uint64_t top_p;
 };
 
-// What one instruction set gives. `tokens`: the same for networks of tokens. `gate_tiles`: tiles of a block in a group of
+// What one instruction set gives. `tokens`: the same for networks of tokens and for those with hints. `gate_tiles`: tiles of a block in a group of
 // a matrix of three blocks; `head_tiles`: most tiles in a group of the head's hidden layer; `biased`: products read the
 // input + 128.
 struct Api {
@@ -101,8 +105,10 @@ struct Api {
     void (*force)(const Model&, State* const* states, const uint8_t* const* codes, uint32_t* const* costs, int streams,
                   size_t count);
     // A stream that is followed from outside, sample by sample, `work` (work_bytes, aligned to 64, zeroed) going along:
-    // the next sample's hidden layer; the logits of one of the tree's 17 tiles; past the code that the sample had.
+    // the next sample's hints, in a network that has some; its hidden layer; the logits of one of the tree's 17 tiles;
+    // past the code that the sample had.
     size_t work_bytes;
+    void (*tell)(const Model&, State&, void* work, const uint8_t* hints);
     void (*listen)(const Model&, State&, void* work);
     void (*logits)(const Model&, const void* work, int tile, int16_t* out);
     void (*hear)(const Model&, State&, void* work, int code);

@@ -36,17 +36,33 @@ def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     found["head.tree.bias"] = ("int16", (256,))
     for k, (_, values) in enumerate(config.labels):
         found[f"frame.label.{k}"] = ("int16", (len(values) + 1, 3 * frame))
-    for name in ("code", "predicted", "residual"):
-        found[f"sample.{name}"] = ("int16", (256, 3 * sample))
-    found["head.predicted"] = ("int16", (256, head))
+    for name in sample_tables(config):
+        found[name] = ("int16", (256, 3 * sample))
+    found[head_table(config)] = ("int16", (256, head))
     found["table.sigmoid"] = found["table.tanh"] = ("int16", (3, 8))
     found["table.probability"] = found["table.cost"] = ("uint32", (2048,))
-    if not config.period and not config.stride:
+    if has_predictor(config):
         found["predictor.start"] = ("float64", (config.order,))
         found["predictor.powers"] = ("float64", (config.hop,))
         found["predictor.decay"] = ("float64", (1,))
         found["predictor.ridge"] = ("float64", (2,))
     return found
+
+
+def has_predictor(config: ModelConfig) -> bool:
+    """Whether it has the constants of a least-squares predictor of its own."""
+    return not (config.period or config.stride or config.hints)
+
+
+def sample_tables(config: ModelConfig) -> list[str]:
+    """The sample tier's tables: of the last code, and of what else it reads."""
+    others = [f"hint.{k}" for k in range(config.hints)] or ["predicted", "residual"]
+    return [f"sample.{name}" for name in ("code", *others)]
+
+
+def head_table(config: ModelConfig) -> str:
+    """The head's table, of the predicted code or the first hint."""
+    return "head.hint" if config.hints else "head.predicted"
 
 
 def given_units(config: ModelConfig) -> int:
@@ -93,7 +109,7 @@ def check(config: ModelConfig, tensors: Tensors) -> None:
         if name.endswith(".shift") and not 0 <= int(tensor[0]) <= 12:
             raise CheckpointError(f"tensor {name}: the shift must be 0 to 12")
     _check_tables(tensors)
-    if not config.period and not config.stride:
+    if has_predictor(config):
         _check_predictor(tensors)
 
 

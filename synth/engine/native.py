@@ -116,7 +116,7 @@ class NativeEngine:
         self.instruction_set = chosen_set()
         self._constants = {name: tensors[name] for name in tensors if name.startswith("predictor.")}
         sizes = (config.window, config.frame_units, config.sample_units, config.head_units)
-        kind = (config.order, config.stride, config.period)
+        kind = (config.order, config.stride, config.period, config.hints)
         values = [len(known) for _, known in config.labels]
         arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         try:

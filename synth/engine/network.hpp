@@ -119,6 +119,7 @@ struct Work {
     Sums sums[kMaxHead / kTile];  // of the head's hidden layer
     double parts[8];
     int guess, predicted;  // the next sample as predicted, and its code
+    uint8_t hints[kMaxHints];
 };
 
 inline void add_row(int16_t* gates, const int16_t* row, int count) {
@@ -184,10 +185,20 @@ inline void prefetch_rows(const Model& model, int last, int predicted, int resid
         for (size_t i = 0; i < row; i += 32) prefetch(from + i);
 }
 
+// The condition with the rows of the hints from the third on.
+inline const int16_t* hinted(const Model& model, const State& state, Work& work) {
+    const int all = 3 * model.sample_padded;
+    for (int i = 0; i < all; i += kLanes) vstore(work.input + i, vload(state.condition + i));
+    for (int k = 2; k < model.hints; ++k)
+        add_row(work.input, model.sample_hint[k] + static_cast<size_t>(work.hints[k]) * all, all);
+    return work.input;
+}
+
 // The sample tier's gates; leaves its state in 8 bits in work.bytes.
-inline void sample_gates(const Model& model, State& state, Work& work, int last, int predicted) {
+inline void sample_gates(const Model& model, State& state, Work& work, const int16_t* condition, int last,
+                         int predicted) {
     const int padded = model.sample_padded;
-    const int16_t *condition = state.condition, *product = state.sample_product;
+    const int16_t* product = state.sample_product;
     const int16_t* a = model.sample_code + static_cast<size_t>(last) * 3 * padded;
     const int16_t* b = model.sample_predicted + static_cast<size_t>(predicted) * 3 * padded;
     const int16_t* c = model.sample_residual + static_cast<size_t>(state.residual) * 3 * padded;

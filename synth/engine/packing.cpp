@@ -134,13 +134,13 @@ void Network::pack_tree(const Tensors& tensors) {
     model.tree_shift = from.shift;
 }
 
-Network::Network(const Api& set, const Sizes& sizes, const Tensors& tensors) : api(sizes.period ? *set.tokens : set) {
+Network::Network(const Api& set, const Sizes& sizes, const Tensors& tensors) : api(sizes.period || sizes.hints ? *set.tokens : set) {
     const int frame = sizes.frame_units, sample = sizes.sample_units, head = sizes.head_units;
     const int gate = set.gate_tiles;
     int together = set.head_tiles;
     while (head / kTile % together != 0) together /= 2;
     model.window = sizes.window, model.labels = sizes.labels;
-    model.stride = sizes.stride, model.period = sizes.period;
+    model.stride = sizes.stride, model.period = sizes.period, model.hints = sizes.hints;
     model.frame_units = frame, model.frame_padded = padded(frame);
     model.sample_units = sample, model.sample_padded = padded(sample);
     model.head_units = head, model.head_padded = padded(head);
@@ -162,6 +162,7 @@ Network::Network(const Api& set, const Sizes& sizes, const Tensors& tensors) : a
     model.sample_code = spread(tensors.sample_code, 3 * 256, sample);
     model.sample_predicted = spread(tensors.sample_predicted, 3 * 256, sample);
     model.sample_residual = spread(tensors.sample_residual, 3 * 256, sample);
+    for (int k = 2; k < sizes.hints; ++k) model.sample_hint[k] = spread(tensors.sample_hint[k], 3 * 256, sample);
     model.head_predicted = spread(tensors.head_predicted, 256, head);
     std::copy(tensors.sigmoid, tensors.sigmoid + 24, &model.sigmoid[0][0]);
     std::copy(tensors.tanh, tensors.tanh + 24, &model.tanh[0][0]);

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from synth import mulaw
 from synth.config import Draw, ModelConfig
 from synth.engine.lattice import SteeredPredictor
-from synth.engine.layout import check_given, given_units
+from synth.engine.layout import check_given, given_units, has_predictor, head_table, sample_tables
 from synth.engine.predictor import Predictor, PredictorTables
 from synth.engine.predictor import predict_codes as predict_all
 from synth.engine.tokens import token_inputs
@@ -126,7 +126,8 @@ class ReferenceState:
         self.condition = np.zeros(3 * config.sample_units, np.int64)
         self.sample = np.zeros(config.sample_units, np.int64)
         self.predictor: Predictor | SteeredPredictor | None = None
-        if not config.period:
+        self.hints = (mulaw.SILENCE,) * config.hints  # of the next sample
+        if not config.period and not config.hints:
             self.predictor = Predictor(engine.predictor, 1) if engine.predictor else SteeredPredictor(config.order)
 
     @property
@@ -202,14 +203,14 @@ class ReferenceEngine:
 
     def __init__(self, config: ModelConfig, tensors: Tensors) -> None:
         self.config, self.tensors = config, tensors
-        self.predictor = None if config.period or config.stride else PredictorTables.of(tensors)
+        self.predictor = PredictorTables.of(tensors) if has_predictor(config) else None
         self._input, self._output = Linear(tensors, "frame.input"), Linear(tensors, "frame.output")
         self._dense, self._tree = Linear(tensors, "head.dense"), Linear(tensors, "head.tree")
         self._frame_gru, self._sample_gru = Gru(tensors, "frame.recurrent"), Gru(tensors, "sample.recurrent")
         self._wide = {
             name: tensors[name].astype(np.int64)
-            for name in ("frame.input.bias", "frame.output.bias", "head.predicted", "head.tree.bias")
-            + ("sample.code", "sample.predicted", "sample.residual", "table.probability", "table.cost")
+            for name in ("frame.input.bias", "frame.output.bias", head_table(config), "head.tree.bias")
+            + ("table.probability", "table.cost", *sample_tables(config))
             + tuple(f"frame.label.{k}" for k in range(len(config.labels)))
         }
 
@@ -242,6 +243,8 @@ class ReferenceEngine:
 
     def inputs(self, s: ReferenceState) -> tuple[int, int, int]:
         """Of the next sample: its predicted value (0 for a token), the predicted code and the residual code."""
+        if self.config.hints:
+            return 0, s.hints[0], s.hints[1]
         if s.predictor is None:
             return 0, int(s.codes[self.config.period - 1]), s.position % self.config.period
         guess = int(s.predictor.predict()[0])
@@ -252,11 +255,14 @@ class ReferenceEngine:
         if s.position % self.config.hop == 0:
             self._frame_step(s)
         guess, predicted, residual = self.inputs(s)
-        gates = saturate(s.condition + self._wide["sample.code"][s.codes[0]])
-        gates = saturate(gates + self._wide["sample.predicted"][predicted])
-        gates = saturate(gates + self._wide["sample.residual"][residual])
+        code, *tables = (self._wide[name] for name in sample_tables(self.config))
+        gates = s.condition
+        for table, hint in zip(tables[2:], s.hints[2:], strict=True):
+            gates = saturate(gates + table[hint])
+        for table, row in ((code, int(s.codes[0])), (tables[0], predicted), (tables[1], residual)):
+            gates = saturate(gates + table[row])
         s.sample = self._sample_gru(gates, s.sample)
-        hidden = saturate(self._dense(eighth(s.sample)) + self._wide["head.predicted"][predicted])
+        hidden = saturate(self._dense(eighth(s.sample)) + self._wide[head_table(self.config)][predicted])
         return guess, np.minimum(np.maximum(hidden, 0) >> 5, 127)
 
     def logits(self, hidden: Ints, nodes: Any) -> Ints:

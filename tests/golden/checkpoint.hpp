@@ -15,6 +15,7 @@ struct Checkpoint {
         sizes.head_units = file.axis("head.tree.weight", 1);
         sizes.order = file.option("order");
         sizes.stride = file.option("stride"), sizes.period = file.option("period");
+        sizes.hints = file.option("hints");
         sizes.labels = 0;
         while (sizes.labels < synth::kLabels && file.has(label(sizes.labels))) {
             sizes.label_values[sizes.labels] = file.axis(label(sizes.labels), 0) - 1;
@@ -47,14 +48,16 @@ struct Checkpoint {
             tensors.frame_label[key] =
                 small(label(key).c_str(), (static_cast<size_t>(sizes.label_values[key]) + 1) * 3 * frame);
         tensors.sample_code = small("sample.code", 256 * 3 * sample);
-        tensors.sample_predicted = small("sample.predicted", 256 * 3 * sample);
-        tensors.sample_residual = small("sample.residual", 256 * 3 * sample);
-        tensors.head_predicted = small("head.predicted", 256 * head);
+        const auto hint = [&](int k) { return small(("sample.hint." + std::to_string(k)).c_str(), 256 * 3 * sample); };
+        tensors.sample_predicted = sizes.hints ? hint(0) : small("sample.predicted", 256 * 3 * sample);
+        tensors.sample_residual = sizes.hints ? hint(1) : small("sample.residual", 256 * 3 * sample);
+        for (int k = 2; k < sizes.hints; ++k) tensors.sample_hint[k] = hint(k);
+        tensors.head_predicted = small(sizes.hints ? "head.hint" : "head.predicted", 256 * head);
         tensors.head_tree_bias = small("head.tree.bias", 256);
         tensors.sigmoid = small("table.sigmoid", 24), tensors.tanh = small("table.tanh", 24);
         tensors.probability = file.values<uint32_t>("table.probability", 2048);
         tensors.cost = file.values<uint32_t>("table.cost", 2048);
-        if (!sizes.period && !sizes.stride) read_predictor();
+        if (!sizes.period && !sizes.stride && !sizes.hints) read_predictor();
         if (!sizes.period && sizes.stride) tensors.predictor.order = sizes.order;
     }
 

@@ -38,6 +38,8 @@ NETWORKS: dict[str, tuple[ModelConfig, str]] = {
     "steered": (ModelConfig(8000, 16, 32, 80, 48, 32, 32, stride=1), ""),
     "tokens": (ModelConfig(8000, 16, 64, 64, 48, 64, labels=LABELS[:1], period=8), ""),
     "token": (ModelConfig(8000, 16, 16, 80, 112, 32, stride=64, period=1), "sparse"),
+    "corrector": (ModelConfig(8000, 16, 32, 48, 80, 48, hints=8), ""),
+    "hinted": (ModelConfig(8000, 16, 16, 32, 48, 32, hints=3), "wild"),
 }
 
 

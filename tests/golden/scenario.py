@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from synth import coding
 from synth.coding import segment
-from synth.config import Draw
+from synth.config import Draw, ModelConfig
 
 PLAIN, GREEDY, ALL = Draw(), Draw(0), 1 << 32
 
@@ -158,6 +158,14 @@ def _heard(session: Session) -> None:
         session.add("heard", np.frombuffer(encode(samples, 16, level, session.engine), np.uint8))
 
 
+def _corrected(session: Session) -> None:
+    encode = coding.encode_segment if session.engine.name == "native" else segment.encode_segment
+    for level in ("balanced", "max"):
+        for kind in ("mono", "stereo", "three", "list"):
+            data = encode(coded.samples(kind), coded.CASES[kind][2], level, session.engine)
+            session.add("corrected", np.frombuffer(data, np.uint8))
+
+
 SCENARIOS: dict[str, Callable[[Session], None]] = {
     "drawn": _drawn,
     "tempered": _tempered,
@@ -171,15 +179,21 @@ SCENARIOS: dict[str, Callable[[Session], None]] = {
     "predicted": _predicted,
     "heard": _heard,
 }
+OF_CORRECTORS: dict[str, Callable[[Session], None]] = {"corrected": _corrected}
+
+
+def of(config: ModelConfig) -> dict[str, Callable[[Session], None]]:
+    """The scenarios of a network's kind."""
+    return OF_CORRECTORS if config.hints else SCENARIOS
 
 
 def digest(engine: Any, what: str) -> str:
     """The hash of one scenario."""
     session = Session(engine)
-    SCENARIOS[what](session)
+    of(engine.config)[what](session)
     return session.hash.hexdigest()[:32]
 
 
-def digests(engine: Any, only: Iterable[str] = SCENARIOS) -> dict[str, str]:
+def digests(engine: Any, only: Iterable[str] | None = None) -> dict[str, str]:
     """The hashes of all scenarios."""
-    return {what: digest(engine, what) for what in only}
+    return {what: digest(engine, what) for what in only or of(engine.config)}
