@@ -103,7 +103,7 @@ def test_imports_have_no_circle() -> None:
         ("layers", {"engine.reference"}),
         ("vocoder", {"errors", "config", "mulaw", "hearing", "features", "layers", "vocoder_config"}),
         ("envelope", {"layers", "vocoder_config"}),
-        ("postfilter", {"errors", "envelope", "features", "hearing", "layers", "vocoder_config"}),
+        ("postfilter", {"errors", "engine", "envelope", "features", "hearing", "layers", "vocoder_config"}),
         (
             "voice",
             {"errors", "config", "engine", "engine.layout", "vocoder", "vocoder_config", "envelope", "postfilter"}

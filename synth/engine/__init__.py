@@ -96,6 +96,18 @@ def create(config: ModelConfig, tensors: dict[str, NDArray[Any]], prefer: str = 
     return ReferenceEngine(config, tensors)
 
 
+def postfilter(hop: int, mels: int, tensors: dict[str, NDArray[Any]], prefer: str = "auto") -> Any:
+    """The compiled postfilter of a voice whose tables are checked, or None where the specification is to do its work.
+
+    Raises EngineError as `create` does.
+    """
+    if prefer == "reference" or not has_native():
+        return None
+    from synth.engine.native import NativePostfilter
+
+    return NativePostfilter(hop, mels, tensors)
+
+
 def predict_codes(
     codes: NDArray[np.uint8], tensors: dict[str, NDArray[Any]]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
