@@ -109,7 +109,8 @@ class Tables:
         self._bands, self._shares = own["bands"].astype(np.float64), own["shares"].astype(np.float64)
         self._logarithm, self._power = own["logarithm"].astype(np.int64), own["power"].astype(np.float64)
         self.reciprocal = (1 << RECIPROCAL + WINDOW) // _sums(own["window"], self.hop)
-        self._native = engine.postfilter(self.hop, self.mels, tensors, prefer)
+        parts = engine.parts(prefer)
+        self._native = None if parts is None else parts.Postfilter(self.hop, self.mels, tensors)
 
     @functools.cached_property
     def _products(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -137,9 +138,10 @@ class Tables:
 
         What is whole after them, n x hop samples; the first is at `first`.
         """
-        if self._native is not None:
-            return self._native.add(samples, levels, total, first % self.hop)
-        return self.add_specified(samples, levels, total, first)
+        if self._native is None:
+            return self.add_specified(samples, levels, total, first)
+        found: NDArray[np.int16] = self._native.add(samples, levels, total, first % self.hop)
+        return found
 
     def add_specified(self, samples: NDArray[np.int16], levels: Ints, total: Ints, first: int) -> NDArray[np.int16]:
         """`add`, slowly."""

@@ -96,16 +96,13 @@ def create(config: ModelConfig, tensors: dict[str, NDArray[Any]], prefer: str = 
     return ReferenceEngine(config, tensors)
 
 
-def postfilter(hop: int, mels: int, tensors: dict[str, NDArray[Any]], prefer: str = "auto") -> Any:
-    """The compiled postfilter of a voice whose tables are checked, or None where the specification is to do its work.
-
-    Raises EngineError as `create` does.
-    """
+def parts(prefer: str = "auto") -> Any:
+    """The module of the compiled parts of a voice, or None where the specifications are to do their work."""
     if prefer == "reference" or not has_native():
         return None
-    from synth.engine.native import NativePostfilter
+    from synth.engine import voice_parts
 
-    return NativePostfilter(hop, mels, tensors)
+    return voice_parts
 
 
 def predict_codes(

@@ -1,4 +1,4 @@
-// The Python face of what a voice has behind its network: checks types, sizes and values, gives up the interpreter's
+// The Python face of what a voice has around its network: checks types, sizes and values, gives up the interpreter's
 // lock.
 #include "bind_voice.hpp"
 
@@ -10,6 +10,7 @@
 
 #include "bind_arrays.hpp"
 #include "postfilter.hpp"
+#include "vocoder.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -20,6 +21,10 @@ namespace {
 using Samples = nb::ndarray<const int16_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using SamplesOut = nb::ndarray<int16_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Levels = nb::ndarray<const int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<const int8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using BytesOut = nb::ndarray<int8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Tokens = nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Values = nb::ndarray<int16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Total = nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 template <class T>
@@ -76,12 +81,75 @@ void filter(const Postfilter& postfilter, const Samples& samples, const Levels& 
     if (!good) throw std::bad_alloc();
 }
 
+// The layer `name` of a dict, whose curve is "table.tanh".
+std::shared_ptr<Layer> make_layer(const std::string& set, const std::string& name, const nb::dict& from) {
+    const auto weight = array<int8_t>(from, name + ".weight", {-1, -1});
+    const int64_t rows = weight.shape(0), columns = weight.shape(1);
+    need(rows >= 1 && rows <= (1 << 20) && columns >= 1 && columns <= kMaxColumns, name + ".weight: wrong shape");
+    const int16_t* scale = within<int16_t>(from, name + ".scale", {rows}, 0, 32767);
+    const int32_t* shift = within<int32_t>(from, name + ".shift", {1}, 0, 12);
+    const int16_t* tanh = data<int16_t>(from, "table.tanh", {3, 8});
+    const std::vector<int16_t> none(rows);
+    const std::string bias = name + ".bias";
+    const int16_t* added = from.contains(bias.c_str()) ? data<int16_t>(from, bias, {rows}) : none.data();
+    return std::make_shared<Layer>(find_voice(set.c_str()), static_cast<int>(rows), static_cast<int>(columns),
+                                   weight.data(), scale, *shift, added, tanh);
+}
+
+void layer_values(const Layer& layer, const Bytes& in, const Values& out) {
+    const size_t count = in.shape(0);
+    need(in.shape(1) == static_cast<size_t>(layer.model.columns) && out.shape(0) == count &&
+             out.shape(1) == static_cast<size_t>(layer.model.rows),
+         "layer: wrong shape");
+    const int8_t* x = in.data();
+    int16_t* found = out.data();
+    const nb::gil_scoped_release release;
+    layer.api.values(layer.model, x, count, found);
+}
+
+void layer_hidden(const Layer& layer, const Bytes& in, const BytesOut& out) {
+    const size_t count = in.shape(0), rows = layer.model.rows;
+    need(in.shape(1) == static_cast<size_t>(layer.model.columns) && out.shape(0) == count && out.shape(1) == rows,
+         "layer: wrong shape");
+    const int8_t* x = in.data();
+    int8_t* found = out.data();
+    const nb::gil_scoped_release release;
+    std::vector<int16_t> between(count * rows);
+    layer.api.values(layer.model, x, count, between.data());
+    layer.api.hidden(layer.model, between.data(), between.size(), found);
+}
+
+std::shared_ptr<Books> make_books(const std::string& set, const nb::dict& from) {
+    const auto books = array<int8_t>(from, "vocoder.books", {-1, kCodes, -1});
+    need(books.shape(0) <= kMaxQuantisers && books.shape(2) >= 1 && books.shape(2) <= kMaxLatent,
+         "vocoder.books: wrong shape");
+    return std::make_shared<Books>(find_voice(set.c_str()), static_cast<int>(books.shape(0)),
+                                   static_cast<int>(books.shape(2)), books.data());
+}
+
+void search(const Books& books, const Bytes& vectors, const Tokens& tokens) {
+    const size_t frames = vectors.shape(0), count = tokens.shape(1);
+    need(vectors.shape(1) == static_cast<size_t>(books.model.latent) && tokens.shape(0) == frames &&
+             count <= static_cast<size_t>(books.model.quantisers),
+         "search: wrong shape");
+    const int8_t* in = vectors.data();
+    uint8_t* found = tokens.data();
+    const nb::gil_scoped_release release;
+    books.api.search(books.model, in, frames, static_cast<int>(count), found);
+}
+
 }  // namespace
 
 void bind_voice(nb::module_& m) {
     nb::class_<Postfilter>(m, "Postfilter")
         .def("filter", &filter, "samples"_a, "levels"_a, "total"_a, "place"_a, "out"_a);
+    nb::class_<Layer>(m, "Layer")
+        .def("values", &layer_values, "x"_a, "out"_a)
+        .def("hidden", &layer_hidden, "x"_a, "out"_a);
+    nb::class_<Books>(m, "Books").def("search", &search, "vectors"_a, "tokens"_a);
     m.def("postfilter", &make_postfilter, "set"_a, "hop"_a, "mels"_a, "tensors"_a);
+    m.def("layer", &make_layer, "set"_a, "name"_a, "tensors"_a);
+    m.def("books", &make_books, "set"_a, "tensors"_a);
 }
 
 }  // namespace synth

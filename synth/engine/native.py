@@ -180,24 +180,3 @@ class NativeEngine:
     def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Predicted and residual codes, each (streams, time), along given codes (streams, time)."""
         return token_inputs(codes, self.config.period) if self.config.period else predict_codes(codes, self._constants)
-
-
-class NativePostfilter:
-    """The postfilter of a voice by the C++ kernel; synth/postfilter.py says what it does. May be shared by threads."""
-
-    def __init__(self, hop: int, mels: int, tensors: Tensors) -> None:
-        self.hop, self.mels = hop, mels
-        tables = {f"postfilter.{name}" for name in ("window", "cosine", "bands", "shares", "logarithm", "power")}
-        own = {name: np.ascontiguousarray(tensors[name]) for name in tables}
-        try:
-            self._kernel = _kernel.postfilter(chosen_set(), hop, mels, own)
-        except ValueError as error:
-            raise CheckpointError(f"tensor {error}") from None
-
-    def add(
-        self, samples: NDArray[np.int16], levels: NDArray[np.int64], total: NDArray[np.int64], place: int
-    ) -> NDArray[np.int16]:
-        """Adds filtered frames to `total` and returns what is whole, of which the first is at `place` of a hop."""
-        found = np.empty(len(levels) * self.hop, np.int16)
-        self._kernel.filter(np.ascontiguousarray(samples), levels.astype(np.int32), total, place, found)
-        return found

@@ -1,17 +1,8 @@
 #include "postfilter.hpp"
 
 #include <algorithm>
-#include <stdexcept>
-#include <string>
-
-#include "built_sets.hpp"
-#include "dispatch.hpp"
 
 namespace synth {
-
-#define SYNTH_DECLARE_VOICE(set) extern const VoiceApi voice_##set;
-SYNTH_BUILT_SETS(SYNTH_DECLARE_VOICE)
-
 namespace {
 
 constexpr int kReciprocal = 15;  // binary places
@@ -94,17 +85,6 @@ void Postfilter::settle(const int64_t* total, size_t count, size_t place, int16_
         out[i] = static_cast<int16_t>(std::clamp<int64_t>(found, -32768, 32767));
         if (++place == static_cast<size_t>(model.hop)) place = 0;
     }
-}
-
-const VoiceApi& find_voice(const char* name) {
-    static const VoiceApi* const built[] = {
-#define SYNTH_LIST_VOICE(set) &voice_##set,
-        SYNTH_BUILT_SETS(SYNTH_LIST_VOICE)};
-    const std::string wanted = name;
-    for (const Api* set : instruction_sets())
-        for (const VoiceApi* voice : built)
-            if (wanted == set->name && wanted == voice->name) return *voice;
-    throw std::invalid_argument("instruction set " + wanted + ": this machine or build lacks it");
 }
 
 }  // namespace synth

@@ -41,7 +41,4 @@ std::vector<int64_t> window_sums(const int16_t* shape, int window, int hop);
 // Whether a table has the symmetries of a cosine, by which its transforms are split.
 bool is_mirrored(const int16_t* cosine, int fft);
 
-// The instruction set of this name that this machine has; std::invalid_argument where there is none.
-const VoiceApi& find_voice(const char* name);
-
 }  // namespace synth

@@ -48,7 +48,7 @@ foreach(SYNTH_SET IN LISTS SYNTH_SETS)
   string(APPEND SYNTH_BUILT " f(${SYNTH_SET})")
 endforeach()
 
-set(SYNTH_COMMON dispatch.cpp leaves.cpp mulaw.cpp packing.cpp postfilter.cpp stream.cpp)
+set(SYNTH_COMMON dispatch.cpp leaves.cpp mulaw.cpp packing.cpp postfilter.cpp stream.cpp vocoder.cpp)
 list(TRANSFORM SYNTH_COMMON PREPEND "${SYNTH_FOLDER}/")
 list(APPEND SYNTH_COMMON "${SYNTH_CODING_FOLDER}/segment.cpp" "${SYNTH_CODING_FOLDER}/tokens.cpp")
 set(SYNTH_GENERATED "${CMAKE_CURRENT_BINARY_DIR}/generated")

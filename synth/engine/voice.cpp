@@ -1,4 +1,4 @@
-// What a voice has behind its network, compiled once for each instruction set (SYNTH_SET names it) with that set's flags
+// What a voice has around its network, compiled once for each instruction set (SYNTH_SET names it) with that set's flags
 // on this file only; internal to it, like kernel.cpp.
 #include "voice.hpp"
 
@@ -21,6 +21,8 @@ namespace {
 #include "transform.hpp"
 //
 #include "filtering.hpp"
+#include "layering.hpp"
+#include "searching.hpp"
 
 void filter_block(const FilterModel& model, const int16_t* samples, const int32_t* levels, int frames, const Rows& rows,
                   int64_t* total) {
@@ -60,6 +62,6 @@ bool filter(const FilterModel& model, const int16_t* samples, const int32_t* lev
 #define SYNTH_NAME(set) SYNTH_TEXT(set)
 
 extern const VoiceApi SYNTH_VOICE(SYNTH_SET);
-const VoiceApi SYNTH_VOICE(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), filter};
+const VoiceApi SYNTH_VOICE(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), filter, values, hidden, search};
 
 }  // namespace synth

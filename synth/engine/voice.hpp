@@ -1,5 +1,6 @@
-// What a voice has behind its network, as plain structs over raw buffers: the postfilter. Nothing here knows Python. The
-// arithmetic is that of postfilter.py, bit for bit: whole numbers below 2^53, exact in doubles, in any order.
+// What a voice has around its network, as plain structs over raw buffers: the search for tokens, the layers of
+// conditioner and envelope, the postfilter. Nothing here knows Python. The arithmetic is that of vocoder.py, layers.py
+// and postfilter.py, bit for bit: whole numbers below 2^53, exact in doubles, in any order.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +8,7 @@
 
 namespace synth {
 
-constexpr int kAbreast = 8;     // frames that are filtered side by side, and rows of a matrix in a group
+constexpr int kAbreast = 8;     // frames or ways side by side, and rows of a matrix in a group
 constexpr int kSmallest = 8;    // bins but one of the transform that is not split any more
 constexpr int kMaxFft = 16384;
 constexpr int kMaxSplits = 11;  // of a transform of kMaxFft
@@ -33,12 +34,38 @@ struct FilterModel {
     const int64_t* reciprocal;         // [hop]
 };
 
-// What one instruction set gives. `filter`: adds `frames` frames of samples, which begin `hop` apart, with their bands
-// brought to levels [frames][mels] to total [(frames - 1) hop + fft]; false where memory is out.
+constexpr int kMaxColumns = 4096;
+
+// weight: [rows][padded], zeros behind the columns; padded is a multiple of 32.
+struct LayerModel {
+    int rows, columns, padded, shift;
+    const int16_t *weight, *scale, *bias;
+    int16_t tanh[3][8];
+};
+
+constexpr int kWays = 4, kCodes = 256, kMaxQuantisers = 16, kMaxLatent = 256;
+
+// books: codes in groups of kAbreast, [group][latent][code]; norms: [quantiser][code], squares of their lengths.
+struct SearchModel {
+    int quantisers, latent;
+    const double* books[kMaxQuantisers];
+    const double* norms;
+};
+
+// What one instruction set gives.
 struct VoiceApi {
     const char* name;
+    // Adds `frames` frames of samples, which begin `hop` apart, with their bands brought to levels [frames][mels], to
+    // total [(frames - 1) hop + fft]; false where memory is out.
     bool (*filter)(const FilterModel& model, const int16_t* samples, const int32_t* levels, size_t frames,
                    int64_t* total);
+    void (*values)(const LayerModel& model, const int8_t* in, size_t count, int16_t* out);  // [count][columns], [rows]
+    void (*hidden)(const LayerModel& model, const int16_t* in, size_t count, int8_t* out);  // of `count` values
+    // The first `count` tokens of vectors [frames][latent], each within 127: [frames][count].
+    void (*search)(const SearchModel& model, const int8_t* vectors, size_t frames, int count, uint8_t* tokens);
 };
+
+// The instruction set of this name that this machine has; std::invalid_argument where there is none.
+const VoiceApi& find_voice(const char* name);
 
 }  // namespace synth
