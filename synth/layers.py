@@ -5,6 +5,7 @@ engine/voice.cpp, or where the engine is not compiled what is specified here, do
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,16 @@ class Layer:
 
     def __init__(self, tensors: dict[str, NDArray[Any]], name: str, prefer: str = "auto") -> None:
         self._linear = Linear(tensors, name)
-        # whole numbers below 2^53: products are exact in doubles, in any order
-        self._weight = tensors[f"{name}.weight"].T.astype(np.float64)
         bias = tensors.get(f"{name}.bias")
         self._bias = None if bias is None else bias.astype(np.int64)
         self._tanh = tensors["table.tanh"].astype(np.int64)
         parts = engine.parts(prefer)
         self._native = None if parts is None else parts.Layer(name, tensors)
+
+    @functools.cached_property
+    def _weight(self) -> NDArray[np.float64]:
+        """Whole numbers below 2^53: products are exact in doubles, in any order."""
+        return self._linear.weight.T.astype(np.float64)
 
     def values(self, x: Ints) -> Ints:
         """16-bit outputs (n, rows) of 8-bit inputs (n, columns)."""
