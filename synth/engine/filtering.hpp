@@ -63,7 +63,8 @@ inline void find_gains(const FilterModel& model, const int32_t* levels, int fram
             const int heard = (static_cast<int>(bits >> 52) - 1022 - 31) * kUnit + model.logarithm[bits >> 44 & 255];
             const int32_t asked = f < frames ? levels[f * model.mels + m] : kNeutral;
             const int64_t gain = int64_t{asked} - heard;
-            gains[f] = asked == kNeutral ? 0 : gain < -kLimit ? -kLimit : gain > kLimit ? kLimit : static_cast<int>(gain);
+            const int64_t within = gain < -kLimit ? -kLimit : gain > kLimit ? kLimit : gain;
+            gains[f] = asked == kNeutral ? 0 : static_cast<int32_t>(within);
         }
     }
 }

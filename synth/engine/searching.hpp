@@ -1,4 +1,4 @@
-// The search for tokens: of each frame kWays ways are kept, all of them side by side. Rows of numbers are [row][kAbreast].
+// The search for tokens: of each frame kWays ways are kept, all side by side. Rows of numbers are [row][kAbreast].
 #pragma once
 
 constexpr int kFrames = kAbreast / kWays;
