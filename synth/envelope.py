@@ -35,8 +35,8 @@ def layout(config: VocoderConfig, postfilter: PostfilterConfig) -> dict[str, tup
 class Envelope:
     """Two hidden layers over three token frames each, and one more; may be shared by threads."""
 
-    def __init__(self, config: VocoderConfig, tensors: dict[str, NDArray[Any]]) -> None:
-        self._layers = [Layer(tensors, f"postfilter.envelope.{name}") for name in ("0", "1", "out")]
+    def __init__(self, config: VocoderConfig, tensors: dict[str, NDArray[Any]], prefer: str = "auto") -> None:
+        self._layers = [Layer(tensors, f"postfilter.envelope.{name}", prefer) for name in ("0", "1", "out")]
         self._mels = config.mels
 
     def levels(self, vectors: Ints, first: int, last: int) -> Ints:

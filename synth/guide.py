@@ -178,10 +178,10 @@ class Guides:
 
     def __init__(self, config: ModelConfig, tensors: Tensors, voice: Voice, prefer: str = "auto") -> None:
         # the conditioner's curve is the network's
-        self.vocoder = Vocoder(voice.config, config, voice.tensors | {"table.tanh": tensors["table.tanh"]})
+        self.vocoder = Vocoder(voice.config, config, voice.tensors | {"table.tanh": tensors["table.tanh"]}, prefer)
         after, own = voice.postfilter, voice.postfilter_tensors
-        self.envelope = Envelope(voice.config, own | {"table.tanh": tensors["table.tanh"]}) if after else None
-        self._tables = Tables(voice.config, after, config.sample_rate, own) if after else None
+        self.envelope = Envelope(voice.config, own | {"table.tanh": tensors["table.tanh"]}, prefer) if after else None
+        self._tables = Tables(voice.config, after, config.sample_rate, own, prefer) if after else None
         self.planner = engine.create(voice.planner, voice.planner_tensors, prefer) if voice.planner else None
         self.temperatures, self.guidance, self.means = voice.temperatures, voice.guidance, voice.means
         self._period = voice.planner.period if voice.planner else 0

@@ -1,12 +1,17 @@
-"""Layers of 8-bit integers over token frames, as the conditioner and the envelope have them: whole tracts at once."""
+"""Layers of 8-bit integers over token frames, as the conditioner and the envelope have them: whole tracts at once.
+
+engine/voice.cpp, or where the engine is not compiled what is specified here, does the work.
+"""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synth import engine
 from synth.engine.reference import Linear, eighth, multiply, piecewise, saturate
 
 Ints = NDArray[np.int64]
@@ -14,29 +19,55 @@ Ints = NDArray[np.int64]
 
 def around(x: NDArray[Any], taps: int, step: int = 1) -> NDArray[Any]:
     """(time / step, taps x columns): every `step`-th place with its neighbours in the order of time, zeros outside."""
-    padded = np.pad(x, (((taps - 1) // 2, taps // 2), (0, 0)))
+    before = (taps - 1) // 2
+    padded = np.zeros((len(x) + taps - 1, x.shape[1]), x.dtype)
+    padded[before : before + len(x)] = x
     return np.concatenate([padded[k : k + len(x) : step] for k in range(taps)], 1)
 
 
 def cut(x: Ints, first: int, last: int) -> Ints:
     """Rows `first` to `last`, zeros where there are none."""
-    inside = x[max(0, first) : max(0, last)]
-    return np.pad(inside, ((max(0, -first), last - first - len(inside) - max(0, -first)), (0, 0)))
+    inside, before = x[max(0, first) : max(0, last)], max(0, -first)
+    found = np.zeros((last - first, x.shape[1]), x.dtype)
+    found[before : before + len(inside)] = inside
+    return found
 
 
 class Layer:
-    """Weights, scales and, where it has one, the bias `name` of a checkpoint's tensors; "table.tanh" is its curve."""
+    """Weights, scales and, where it has one, the bias `name` of a checkpoint's tensors; "table.tanh" is its curve.
 
-    def __init__(self, tensors: dict[str, NDArray[Any]], name: str) -> None:
+    `prefer`: the engine, as for `engine.create`.
+    """
+
+    def __init__(self, tensors: dict[str, NDArray[Any]], name: str, prefer: str = "auto") -> None:
         self._linear = Linear(tensors, name)
-        # whole numbers below 2^53: products are exact in doubles, in any order
-        self._weight = tensors[f"{name}.weight"].T.astype(np.float64)
         bias = tensors.get(f"{name}.bias")
         self._bias = None if bias is None else bias.astype(np.int64)
         self._tanh = tensors["table.tanh"].astype(np.int64)
+        parts = engine.parts(prefer)
+        self._native = None if parts is None else parts.Layer(name, tensors)
+
+    @functools.cached_property
+    def _weight(self) -> NDArray[np.float64]:
+        """Whole numbers below 2^53: products are exact in doubles, in any order."""
+        return self._linear.weight.T.astype(np.float64)
 
     def values(self, x: Ints) -> Ints:
-        """16-bit outputs (..., rows) of 8-bit inputs (..., columns)."""
+        """16-bit outputs (n, rows) of 8-bit inputs (n, columns)."""
+        if self._native is None:
+            return self.values_specified(x)
+        found: Ints = self._native.values(x)
+        return found
+
+    def hidden(self, x: Ints) -> Ints:
+        """8-bit hidden values (n, rows): the tangent of the outputs."""
+        if self._native is None:
+            return self.hidden_specified(x)
+        found: Ints = self._native.hidden(x)
+        return found
+
+    def values_specified(self, x: Ints) -> Ints:
+        """`values`, slowly."""
         shift = self._linear.shift
         total = (x.astype(np.float64) @ self._weight).astype(np.int64)
         found = saturate(multiply(saturate((total + ((1 << shift) >> 1)) >> shift), self._linear.scale))
@@ -47,6 +78,6 @@ class Layer:
         y, positive = piecewise(x, self._tanh, 9)
         return np.where(positive, y, -y)
 
-    def hidden(self, x: Ints) -> Ints:
-        """8-bit hidden values (..., rows): the tangent of the outputs."""
-        return eighth(self.curve(self.values(x)))
+    def hidden_specified(self, x: Ints) -> Ints:
+        """`hidden`, slowly."""
+        return eighth(self.curve(self.values_specified(x)))

@@ -5,16 +5,19 @@ A network that draws samples one after the other drifts: bands get fainter or lo
 asks for, and the frames are added up again: short-time Fourier analysis, filtering and overlap-add (Allen and Rabiner,
 Proc. IEEE 65, 1977), as often as the voice says, since neighbouring frames move each other. All is integer
 arithmetic on tables that the checkpoint holds: products of whole numbers below 2^53 are exact in doubles, in any order,
-so the same sound comes out on every machine.
+so the same sound comes out on every machine. engine/voice.cpp, or where the engine is not compiled what is specified
+here, does the work.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synth import engine
 from synth.envelope import UNIT
 from synth.errors import CheckpointError, EngineError
 from synth.features import mel_filters
@@ -74,6 +77,9 @@ def check(config: VocoderConfig, rate: int, tensors: Tensors) -> None:
         tensor = tensors[f"postfilter.{name}"]
         if tensor.min() < least or tensor.max() > most:
             raise CheckpointError(f"tensor postfilter.{name}: values must be {least} to {most}")
+    cosine = tensors["postfilter.cosine"]
+    if (cosine[1:] != cosine[:0:-1]).any() or (cosine != -np.roll(cosine, len(cosine) // 2)).any():
+        raise CheckpointError("tensor postfilter.cosine: lacks the symmetries of a cosine")
     if tensors["postfilter.bands"].astype(np.int64).sum(0).max() > 1 << 15:
         raise CheckpointError("tensor postfilter.bands: a band's weights are too many")
     if (_sums(tensors["postfilter.window"], features_of(config, rate).hop) < 1 << WINDOW - 2).any():
@@ -87,9 +93,11 @@ def _sums(window: NDArray[np.int16], hop: int) -> Ints:
 
 
 class Tables:
-    """A voice's postfilter as matrices; may be shared by threads."""
+    """A voice's postfilter; may be shared by threads. `prefer`: the engine, as for `engine.create`."""
 
-    def __init__(self, config: VocoderConfig, postfilter: PostfilterConfig, rate: int, tensors: Tensors) -> None:
+    def __init__(
+        self, config: VocoderConfig, postfilter: PostfilterConfig, rate: int, tensors: Tensors, prefer: str = "auto"
+    ) -> None:
         own = {name.removeprefix("postfilter."): t for name, t in tensors.items() if name.startswith("postfilter.")}
         heard: HearConfig = features_of(config, rate)
         self.passes, self.mels = postfilter.passes, config.mels
@@ -97,17 +105,50 @@ class Tables:
         self.half = self.window // 2
         self._shape = own["window"].astype(np.int64)
         self._bits = self.fft.bit_length() - 1
-        bins = np.arange(self.fft // 2 + 1)
-        cosine = own["cosine"].astype(np.float64)
-        # times count from a frame's middle: cosines are even there, sines odd, and each product half as large
-        turns = np.multiply.outer(bins, np.arange(self.fft // 2 + 1)) % self.fft
-        even, odd = cosine[turns], cosine[turns - self.fft // 4]
-        self._forward = even[:, : self.half].T.copy(), odd[:, : self.half].T.copy()
-        twice = np.where((bins == 0) | (bins == self.fft // 2), 1.0, 2.0)[:, None]
-        self._back = even * twice, odd * twice
+        self._cosine = own["cosine"].astype(np.float64)
         self._bands, self._shares = own["bands"].astype(np.float64), own["shares"].astype(np.float64)
         self._logarithm, self._power = own["logarithm"].astype(np.int64), own["power"].astype(np.float64)
         self.reciprocal = (1 << RECIPROCAL + WINDOW) // _sums(own["window"], self.hop)
+        parts = engine.parts(prefer)
+        self._native = None if parts is None else parts.Postfilter(self.hop, self.mels, tensors)
+
+    @functools.cached_property
+    def _products(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Cosines and sines (bins, times), where times count from a frame's middle to half of `fft`."""
+        places = np.arange(self.fft // 2 + 1)
+        turns = np.multiply.outer(places, places) % self.fft
+        return self._cosine[turns], self._cosine[turns - self.fft // 4]
+
+    @functools.cached_property
+    def _forward(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What parts that are even and odd around a frame's middle are multiplied with: each half as large."""
+        even, odd = self._products
+        return even[:, : self.half].T.copy(), odd[:, : self.half].T.copy()
+
+    @functools.cached_property
+    def _back(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The same of spectra, whose bins but the first and the last stand for two."""
+        twice = np.full((self.fft // 2 + 1, 1), 2.0)
+        twice[0] = twice[-1] = 1.0
+        even, odd = self._products
+        return even * twice, odd * twice
+
+    def add(self, samples: NDArray[np.int16], levels: Ints, total: Ints, first: int) -> NDArray[np.int16]:
+        """Adds the frames of samples, a hop apart, brought to levels (n, mels), to `total` (n x hop + fft).
+
+        What is whole after them, n x hop samples; the first is at `first`.
+        """
+        if self._native is None:
+            return self.add_specified(samples, levels, total, first)
+        found: NDArray[np.int16] = self._native.add(samples, levels, total, first % self.hop)
+        return found
+
+    def add_specified(self, samples: NDArray[np.int16], levels: Ints, total: Ints, first: int) -> NDArray[np.int16]:
+        """`add`, slowly."""
+        views = np.lib.stride_tricks.sliding_window_view(samples, self.window)[:: self.hop][: len(levels)]
+        for k, frame in enumerate(self.filtered(views.astype(np.int64), levels)):
+            total[k * self.hop : k * self.hop + self.fft] += frame
+        return self.settled(total[: len(levels) * self.hop], first)
 
     def filtered(self, frames: Ints, levels: Ints) -> Ints:
         """Sound (n, window) with its bands brought to levels (n, mels): (n, fft), times 2^14 and the length `fft`."""
@@ -163,14 +204,10 @@ class _Pass:
         count = self.ready(0)
         if not count:
             return self.samples[:0]
-        views = np.lib.stride_tricks.sliding_window_view(self.samples, t.window)[:: t.hop][:count]
-        frames = t.filtered(views.astype(np.int64), levels[self.frame - first :][:count])
-        total = np.zeros(len(self.total) + count * t.hop, np.int64)
-        total[: len(self.total)] = self.total
-        for k, frame in enumerate(frames):
-            total[k * t.hop : k * t.hop + t.fft] += frame
         whole = count * t.hop
-        found = t.settled(total[:whole], self.out)
+        total = np.zeros(t.fft + whole, np.int64)
+        total[: t.fft] = self.total
+        found = t.add(self.samples, levels[self.frame - first :][:count], total, self.out)
         self.total, self.samples = total[whole : whole + t.fft], self.samples[whole:]
         self.out, self.first, self.frame = self.out + whole, self.first + whole, self.frame + count
         return found

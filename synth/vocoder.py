@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import mulaw
+from synth import engine, mulaw
 from synth.config import ModelConfig
 from synth.errors import AudioError, CheckpointError, UsageError
 from synth.features import Floats, features
@@ -88,7 +88,7 @@ def _gelu(x: Floats) -> Floats:
 class Vocoder:
     """Encoder, quantisers and conditioner of a checkpoint; may be shared by threads."""
 
-    def __init__(self, config: VocoderConfig, model: ModelConfig, tensors: Tensors) -> None:
+    def __init__(self, config: VocoderConfig, model: ModelConfig, tensors: Tensors, prefer: str = "auto") -> None:
         self.config, self.rate = config, model.sample_rate
         self.hop = token_hop(model.sample_rate)
         self.part = stride_of(config, model) * model.hop
@@ -97,8 +97,10 @@ class Vocoder:
         self.books = tensors["vocoder.books"].astype(np.int64)
         names = ("condition.0", "condition.1", "condition.out", "reflect")
         self._hidden_0, self._hidden_1, self._gates, self._reflect = (
-            Layer(tensors, f"vocoder.{name}") for name in names
+            Layer(tensors, f"vocoder.{name}", prefer) for name in names
         )
+        parts = engine.parts(prefer)
+        self._native = None if parts is None else parts.Books(tensors)
 
     def _layer(self, name: str, x: Floats) -> Floats:
         weight, bias = (self._floats[f"vocoder.encoder.{name}.{part}"] for part in ("weight", "bias"))
@@ -147,6 +149,14 @@ class Vocoder:
         """
         if count > SEARCHED:
             return self.tokens(vectors, count)
+        whole = np.rint(vectors * UNIT)
+        if self._native is None or not (np.abs(whole) <= 127).all():  # what `encode` does not give
+            return self.searched_specified(vectors, count)
+        found: NDArray[np.uint8] = self._native.search(whole, count)
+        return found
+
+    def searched_specified(self, vectors: Floats, count: int) -> NDArray[np.uint8]:
+        """`searched`, slowly: engine/voice.cpp does the same."""
         pieces = [self._beams(vectors[at : at + PIECE], count) for at in range(0, len(vectors), PIECE)]
         return np.concatenate([np.zeros((0, count), np.uint8), *pieces])
 

@@ -143,7 +143,7 @@ def test_only_the_codec_takes_a_corrector(tmp_path: Any) -> None:
     path = tmp_path / "own.safetensors"
     checkpoint.save(path, checkpoints.NETWORKS[NAME][0], checkpoints.tensors(NAME), {"licence": "none"})
     assert checkpoint._metadata(path.read_bytes())["version"] == "4"
-    with pytest.raises(CheckpointError, match="own: is a corrector, which only synth compress has a use for"):
+    with pytest.raises(CheckpointError, match="own: is a corrector, for synth compress alone; digits"):
         synth.load(path)
     own = made()
     for call in (lambda: own.distribution(own.state()), lambda: own.force(own.state(), np.zeros(3, np.uint8))):

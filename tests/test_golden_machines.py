@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from golden import checkpoints, coded, run, scenario
+from golden import checkpoints, coded, run, scenario, voiced
 
 from synth import coding, engine
 
@@ -29,7 +29,8 @@ def files() -> list[Path]:
 
 def test_no_hash_is_left_over() -> None:
     engines = {(name, what) for name, (config, _) in checkpoints.NETWORKS.items() for what in scenario.of(config)}
-    assert set(EXPECTED) == engines | {(coded.NAME, name) for name in coded.names()}
+    parts = {(coded.NAME, name) for name in coded.names()} | {(voiced.NAME, what) for what in voiced.CASES}
+    assert set(EXPECTED) == engines | parts
 
 
 @pytest.mark.parametrize("name", ["reference", *engine.instruction_sets()])
@@ -55,6 +56,13 @@ def test_coded_segments_as_specified(level: str) -> None:
     assert {name: coded.digest(name, "reference") for name in short} == {
         name: wanted(coded.NAME)[name] for name in short
     }
+
+
+@pytest.mark.parametrize("name", ["reference", *engine.instruction_sets()])
+def test_parts_of_voices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTH_ISA", "" if name == "reference" else name)
+    prefer = "reference" if name == "reference" else "native"
+    assert {what: voiced.digest(what, prefer) for what in voiced.CASES} == wanted(voiced.NAME)
 
 
 @pytest.mark.parametrize("build", MADE)

@@ -222,6 +222,7 @@ def test_a_checkpoint_holds_it_and_older_ones_do_not() -> None:
         ("window", np.full(200, -1, np.int16), "postfilter.window: values must be 0 to 32767"),
         ("window", np.zeros(200, np.int16), "leaves a gap"),
         ("cosine", np.full(256, 20000, np.int16), "postfilter.cosine: values must be -16384 to 16384"),
+        ("cosine", np.arange(256, dtype=np.int16), "postfilter.cosine: lacks the symmetries of a cosine"),
         ("shares", np.zeros((8, 3), np.int16), "postfilter.shares is int16"),
         ("power", np.zeros(256, np.int32), "postfilter.power: values"),
         ("bands", np.full((129, 8), 256, np.int16), "a band's weights are too many"),

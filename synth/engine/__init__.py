@@ -97,6 +97,15 @@ def create(config: ModelConfig, tensors: dict[str, NDArray[Any]], prefer: str = 
     return ReferenceEngine(config, tensors)
 
 
+def parts(prefer: str = "auto") -> Any:
+    """The module of the compiled parts of a voice, or None where the specifications are to do their work."""
+    if prefer == "reference" or not has_native():
+        return None
+    from synth.engine import voice_parts
+
+    return voice_parts
+
+
 def predict_codes(
     codes: NDArray[np.uint8], tensors: dict[str, NDArray[Any]]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -6,11 +6,12 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
-#include <initializer_list>
 #include <mutex>
 #include <stdexcept>
 
 #include "../coding/bind.hpp"
+#include "bind_arrays.hpp"
+#include "bind_voice.hpp"
 #include "dispatch.hpp"
 #include "engine.hpp"
 
@@ -24,9 +25,9 @@ using Gates = nb::ndarray<const int16_t, nb::ndim<1>, nb::c_contig, nb::device::
 using CodeRows = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using CodeRowsOut = nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-void need(bool good, const std::string& message) {
-    if (!good) throw std::invalid_argument(message);
-}
+using synth::array;
+using synth::data;
+using synth::need;
 
 const synth::Api& find_set(const std::string& name) {
     for (const synth::Api* set : synth::instruction_sets())
@@ -38,29 +39,6 @@ std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
     for (const synth::Api* set : synth::instruction_sets()) names.emplace_back(set->name);
     return names;
-}
-
-// The array `name` of a dict, which must have this type and shape (-1: any length).
-template <class T>
-nb::ndarray<const T, nb::c_contig, nb::device::cpu> array(const nb::dict& from, const std::string& name,
-                                                          std::initializer_list<int64_t> shape) {
-    using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
-    need(from.contains(name.c_str()), name + ": missing");
-    Array found;
-    need(nb::try_cast<Array>(from[name.c_str()], found, false), name + ": wrong type, or not contiguous");
-    bool good = found.ndim() == shape.size();
-    size_t axis = 0;
-    for (const int64_t length : shape) {
-        good = good && (length < 0 || found.shape(axis) == static_cast<size_t>(length));
-        ++axis;
-    }
-    need(good, name + ": wrong shape");
-    return found;
-}
-
-template <class T>
-const T* data(const nb::dict& from, const std::string& name, std::initializer_list<int64_t> shape) {
-    return array<T>(from, name, shape).data();
 }
 
 synth::LinearTensors linear(const nb::dict& from, const std::string& name, int rows, int columns) {
@@ -322,4 +300,5 @@ NB_MODULE(_kernel, m) {
     m.def("instruction_sets", &instruction_sets);
     m.def("predict_codes", &predict_codes);
     synth::bind_coding(m);
+    synth::bind_voice(m);
 }

@@ -1,7 +1,8 @@
 # The module synth.engine._kernel.
 set(SYNTH_FOLDER "${CMAKE_CURRENT_SOURCE_DIR}/synth/engine")
 include("${SYNTH_FOLDER}/sets.cmake")
-nanobind_add_module(_kernel NB_STATIC NOMINSIZE "${SYNTH_FOLDER}/bind.cpp" "${SYNTH_CODING_FOLDER}/bind.cpp" ${SYNTH_COMMON} ${SYNTH_OBJECTS})
+nanobind_add_module(_kernel NB_STATIC NOMINSIZE "${SYNTH_FOLDER}/bind.cpp" "${SYNTH_FOLDER}/bind_voice.cpp"
+                    "${SYNTH_CODING_FOLDER}/bind.cpp" ${SYNTH_COMMON} ${SYNTH_OBJECTS})
 target_include_directories(_kernel PRIVATE ${SYNTH_GENERATED})
 target_compile_options(_kernel PRIVATE $<$<NOT:$<CXX_COMPILER_ID:MSVC>>:-ffp-contract=off>)
 install(TARGETS _kernel LIBRARY DESTINATION synth/engine)

@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 if __name__ == "__main__":
     sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
-from golden import checkpoints, coded, scenario  # noqa: E402
+from golden import checkpoints, coded, scenario, voiced  # noqa: E402
 
 from synth import engine  # noqa: E402
 
@@ -26,6 +26,7 @@ def lines() -> list[str]:
     for name in coded.names():
         by = "native" if name.partition("-")[0] in coded.SLOW else "reference"
         made.append(f"{coded.NAME} {name} {coded.digest(name, by)}")
+    made += [f"{voiced.NAME} {what} {voiced.digest(what, 'reference')}" for what in voiced.CASES]
     return made
 
 

@@ -1,6 +1,6 @@
 // The golden test: checkpoints in, for each of them, for each scenario and instruction set a hash of the samples and
-// states out, and of coded segments. scenario.py and coded.py are the same in Python; expected.txt has what must come
-// out, on every machine.
+// states out, of coded segments and of the parts of voices. scenario.py, coded.py and voiced.py are the same in Python;
+// expected.txt has what must come out, on every machine.
 #include <array>
 #include <cstdio>
 #include <functional>
@@ -12,6 +12,7 @@
 #include "dispatch.hpp"
 #include "engine.hpp"
 #include "sha256.hpp"
+#include "voiced.hpp"
 
 namespace {
 
@@ -246,6 +247,21 @@ bool run_codec() {
     return same;
 }
 
+// Prints the hashes of parts of voices; false if two instruction sets differ.
+bool run_voices() {
+    bool same = true;
+    for (const char* what : kVoiced) {
+        std::string first;
+        for (const synth::Api* api : synth::instruction_sets()) {
+            const std::string text = voiced(what, api->name);
+            std::printf("voice %s %s %s\n", what, api->name, text.c_str());
+            same = same && (first.empty() || first == text);
+            first = text;
+        }
+    }
+    return same;
+}
+
 // Prints the hashes of one checkpoint; false if two instruction sets differ.
 bool run(const std::string& path) {
     Checkpoint checkpoint(path);
@@ -274,6 +290,7 @@ bool run(const std::string& path) {
 
 int main(int count, char** arguments) try {
     bool same = run_codec();
+    same = run_voices() && same;
     for (int i = 1; i < count; ++i) same = run(arguments[i]) && same;
     if (!same) std::fputs("instruction sets differ\n", stderr);
     return same ? 0 : 1;

@@ -1,0 +1,41 @@
+// Arrays that come from Python, by their names in a dict, checked.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <initializer_list>
+#include <stdexcept>
+#include <string>
+
+namespace synth {
+
+inline void need(bool good, const std::string& message) {
+    if (!good) throw std::invalid_argument(message);
+}
+
+// The array `name` of a dict, which must have this type and shape (-1: any length).
+template <class T>
+nanobind::ndarray<const T, nanobind::c_contig, nanobind::device::cpu> array(const nanobind::dict& from,
+                                                                            const std::string& name,
+                                                                            std::initializer_list<int64_t> shape) {
+    using Array = nanobind::ndarray<const T, nanobind::c_contig, nanobind::device::cpu>;
+    need(from.contains(name.c_str()), name + ": missing");
+    Array found;
+    need(nanobind::try_cast<Array>(from[name.c_str()], found, false), name + ": wrong type, or not contiguous");
+    bool good = found.ndim() == shape.size();
+    size_t axis = 0;
+    for (const int64_t length : shape) {
+        good = good && (length < 0 || found.shape(axis) == static_cast<size_t>(length));
+        ++axis;
+    }
+    need(good, name + ": wrong shape");
+    return found;
+}
+
+template <class T>
+const T* data(const nanobind::dict& from, const std::string& name, std::initializer_list<int64_t> shape) {
+    return array<T>(from, name, shape).data();
+}
+
+}  // namespace synth

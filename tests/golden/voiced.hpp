@@ -1,0 +1,116 @@
+// Parts of voices that the golden test runs; voiced.py has them in Python.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "postfilter.hpp"
+#include "sha256.hpp"
+#include "vocoder.hpp"
+
+constexpr const char* kVoiced[] = {"short", "long", "layer", "search"};
+
+struct Noise {
+    uint32_t state = 1;
+    int next(int below) {
+        state = (state * 1103515245u + 12345u) & 0x7FFFFFFFu;
+        return static_cast<int>(state >> 8) % below;
+    }
+    template <class T>
+    std::vector<T> many(size_t count, int below, int less) {
+        std::vector<T> found(count);
+        for (T& value : found) value = static_cast<T>(next(below) - less);
+        return found;
+    }
+    // about a third of them not zero
+    std::vector<int16_t> sparse(size_t count, int below) {
+        std::vector<int16_t> found(count);
+        for (int16_t& value : found) {
+            const bool some = next(3) == 0;
+            const int weight = next(below);
+            value = static_cast<int16_t>(some ? weight : 0);
+        }
+        return found;
+    }
+};
+
+template <class T>
+void hash_values(Sha256& hash, const std::vector<T>& values) {
+    for (const T value : values)
+        for (size_t i = 0; i < sizeof(T); ++i)
+            hash.add(static_cast<uint8_t>(static_cast<uint64_t>(static_cast<int64_t>(value)) >> 8 * i));
+}
+
+// A table with the symmetries of a cosine.
+inline std::vector<int16_t> mirrored(Noise& noise, int fft) {
+    std::vector<int16_t> table(fft);
+    for (int i = 0; i < fft / 4; ++i) {
+        const int16_t value = static_cast<int16_t>(noise.next(32769) - 16384);
+        table[i] = table[(fft - i) % fft] = value;
+        table[fft / 2 - i] = table[fft / 2 + i] = static_cast<int16_t>(-value);
+    }
+    return table;
+}
+
+inline void filtered(const synth::VoiceApi& api, int hop, int window, int fft, Sha256& hash) {
+    constexpr int kMels = 8, kFrames = 11;
+    Noise noise;
+    const size_t weights = static_cast<size_t>(fft / 2 + 1) * kMels;
+    const std::vector<int16_t> shape = noise.many<int16_t>(window, 24576, -8192), cosine = mirrored(noise, fft);
+    const std::vector<int16_t> bands = noise.sparse(weights, 128), shares = noise.sparse(weights, 257);
+    std::vector<int16_t> logarithm(256);
+    std::vector<int32_t> power(256);
+    for (int i = 0; i < 256; ++i) logarithm[i] = static_cast<int16_t>(4 * i), power[i] = 32768 + 128 * i;
+    const synth::Postfilter made(api, {hop, window, fft, kMels, shape.data(), cosine.data(), bands.data(),
+                                       shares.data(), logarithm.data(), power.data()});
+    std::vector<int16_t> samples = noise.many<int16_t>((kFrames - 1) * hop + window, 65536, 32768);
+    for (size_t i = samples.size() / 2; i < samples.size(); ++i) samples[i] = static_cast<int16_t>(samples[i] / 2048);
+    std::vector<int32_t> levels = noise.many<int32_t>(kFrames * kMels, 20480, 8192);
+    for (int32_t& level : levels)
+        if (noise.next(8) == 0) level = synth::kNeutral;
+    std::vector<int64_t> total(static_cast<size_t>(kFrames) * hop + fft);
+    std::vector<int16_t> out(static_cast<size_t>(kFrames) * hop);
+    if (!api.filter(made.model, samples.data(), levels.data(), kFrames, total.data())) throw std::bad_alloc();
+    made.settle(total.data(), out.size(), 5, out.data());
+    hash_values(hash, total);
+    hash_values(hash, out);
+}
+
+inline void layered(const synth::VoiceApi& api, Sha256& hash) {
+    constexpr int kRows = 21, kColumns = 37, kCount = 9;
+    Noise noise;
+    const std::vector<int8_t> weight = noise.many<int8_t>(kRows * kColumns, 255, 127);
+    const std::vector<int16_t> scale = noise.many<int16_t>(kRows, 32768, 0);
+    const std::vector<int16_t> bias = noise.many<int16_t>(kRows, 65536, 32768);
+    const std::vector<int16_t> tanh = noise.many<int16_t>(24, 65536, 32768);
+    const synth::Layer made(api, kRows, kColumns, weight.data(), scale.data(), 3, bias.data(), tanh.data());
+    const std::vector<int8_t> x = noise.many<int8_t>(kCount * kColumns, 256, 128);
+    std::vector<int16_t> values(kCount * kRows);
+    std::vector<int8_t> hidden(values.size());
+    api.values(made.model, x.data(), kCount, values.data());
+    api.hidden(made.model, values.data(), values.size(), hidden.data());
+    hash_values(hash, values);
+    hash_values(hash, hidden);
+}
+
+inline void searched(const synth::VoiceApi& api, Sha256& hash) {
+    constexpr int kQuantisers = 5, kLatent = 12, kCount = 9;
+    Noise noise;
+    const std::vector<int8_t> books = noise.many<int8_t>(kQuantisers * synth::kCodes * kLatent, 81, 40);
+    const std::vector<int8_t> vectors = noise.many<int8_t>(kCount * kLatent, 255, 127);
+    const synth::Books made(api, kQuantisers, kLatent, books.data());
+    std::vector<uint8_t> tokens(kCount * kQuantisers);
+    api.search(made.model, vectors.data(), kCount, kQuantisers, tokens.data());
+    hash_values(hash, tokens);
+}
+
+inline std::string voiced(const std::string& what, const char* set) {
+    const synth::VoiceApi& api = synth::find_voice(set);
+    Sha256 hash;
+    if (what == "short") filtered(api, 12, 30, 32, hash);
+    if (what == "long") filtered(api, 80, 200, 256, hash);
+    if (what == "layer") layered(api, hash);
+    if (what == "search") searched(api, hash);
+    return hash.hex().substr(0, 32);
+}

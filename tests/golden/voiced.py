@@ -1,0 +1,104 @@
+"""Parts of voices that the golden test runs; voiced.hpp makes the same. Integers alone decide them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import voices
+from numpy.typing import NDArray
+
+from synth.layers import Layer
+from synth.postfilter import NEUTRAL, Tables
+from synth.vocoder import Vocoder
+from synth.vocoder_config import PostfilterConfig, VocoderConfig, features_of
+
+NAME = "voice"
+"""Stands where hashes of networks have the network's name."""
+RATES = {"short": 1200, "long": 8000}
+"""Of postfilters: transforms of 32 and of 256."""
+CASES = (*RATES, "layer", "search")
+
+
+class Noise:
+    """Numbers that are the same everywhere."""
+
+    def __init__(self) -> None:
+        self.state = 1
+
+    def next(self, below: int) -> int:
+        """The next one, 0 to below - 1."""
+        self.state = (self.state * 1103515245 + 12345) % 2**31
+        return (self.state >> 8) % below
+
+    def many(self, shape: int | tuple[int, ...], below: int, less: int, kind: Any = np.int16) -> NDArray[Any]:
+        """An array of them, less `less`."""
+        count = int(np.prod(shape))
+        return np.array([self.next(below) - less for _ in range(count)]).astype(kind).reshape(shape)
+
+    def sparse(self, shape: tuple[int, ...], below: int) -> NDArray[np.int16]:
+        """About a third of them not zero."""
+        pairs = [(self.next(3), self.next(below)) for _ in range(int(np.prod(shape)))]
+        return np.array([0 if zero else value for zero, value in pairs], np.int16).reshape(shape)
+
+
+def _mirrored(noise: Noise, fft: int) -> NDArray[np.int16]:
+    quarter = noise.many(fft // 4, 32769, 16384)
+    half = np.concatenate([quarter, np.zeros(1, np.int16), -quarter[:0:-1]])
+    return np.concatenate([half, -half])
+
+
+def filtered(rate: int, prefer: str) -> list[NDArray[Any]]:
+    """Sums of frames, and samples."""
+    config, noise, frames = VocoderConfig(mels=8), Noise(), 11
+    heard = features_of(config, rate)
+    bins = heard.fft // 2 + 1
+    tensors = {
+        "postfilter.window": noise.many(heard.window, 24576, -8192),
+        "postfilter.cosine": _mirrored(noise, heard.fft),
+        "postfilter.bands": noise.sparse((bins, config.mels), 128),
+        "postfilter.shares": noise.sparse((config.mels, bins), 257),
+        "postfilter.logarithm": (4 * np.arange(256)).astype(np.int16),
+        "postfilter.power": (32768 + 128 * np.arange(256)).astype(np.int32),
+    }
+    tables = Tables(config, PostfilterConfig(16, 1), rate, tensors, prefer)
+    samples = noise.many((frames - 1) * heard.hop + heard.window, 65536, 32768)
+    faint = samples[len(samples) // 2 :]
+    faint[:] = np.sign(faint) * (np.abs(faint.astype(np.int64)) // 2048)  # towards zero
+    levels = noise.many((frames, config.mels), 20480, 8192, np.int64)
+    for row in levels:
+        for band in range(config.mels):
+            row[band] = row[band] if noise.next(8) else NEUTRAL
+    total = np.zeros(frames * heard.hop + heard.fft, np.int64)
+    return [total, tables.add(samples, levels, total, 5)]
+
+
+def layered(prefer: str) -> list[NDArray[Any]]:
+    """16-bit values of a layer, and hidden ones."""
+    rows, columns, count, noise = 21, 37, 9, Noise()
+    tensors = {"x.weight": noise.many((rows, columns), 255, 127, np.int8), "x.scale": noise.many(rows, 32768, 0)}
+    tensors |= {"x.bias": noise.many(rows, 65536, 32768), "x.shift": np.array([3], np.int32)}
+    layer = Layer(tensors | {"table.tanh": noise.many((3, 8), 65536, 32768)}, "x", prefer)
+    x = noise.many((count, columns), 256, 128, np.int64)
+    return [layer.values(x).astype(np.int16), layer.hidden(x).astype(np.int8)]
+
+
+def searched(prefer: str) -> list[NDArray[Any]]:
+    """Tokens."""
+    config = VocoderConfig(mels=8, latent=12, quantisers=5, encoder_units=16, units=16)
+    noise, tensors = Noise(), voices.vocoder_tensors(1, config) | {"table.tanh": np.zeros((3, 8), np.int16)}
+    tensors["vocoder.books"] = noise.many((5, 256, 12), 81, 40, np.int8)
+    vectors = noise.many((9, 12), 255, 127, np.float32) / np.float32(32)
+    return [Vocoder(config, voices.NETWORK, tensors, prefer).searched(vectors, 5)]
+
+
+def digest(what: str, prefer: str) -> str:
+    """The hash of what comes out, by the kernel ("native") or by the specification ("reference")."""
+    arrays = (
+        filtered(RATES[what], prefer) if what in RATES else layered(prefer) if what == "layer" else searched(prefer)
+    )
+    hashed = hashlib.sha256()
+    for array in arrays:
+        hashed.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
+    return hashed.hexdigest()[:32]
