@@ -30,12 +30,12 @@ from synth.traces import Traces
 
 PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
     "small": (
-        ModelConfig(16000, frame_units=128, sample_units=128, head_units=64, hints=coding.HINTS),
-        TrainConfig(streams=24, span=4096, steps=12000, every=500),
+        ModelConfig(16000, frame_units=64, sample_units=96, head_units=64, hints=coding.HINTS),
+        TrainConfig(streams=24, span=4096, steps=4000, every=500),
     ),
     "large": (
         ModelConfig(16000, frame_units=128, sample_units=256, head_units=128, hints=coding.HINTS),
-        TrainConfig(streams=24, span=4096, steps=6000, every=500),
+        TrainConfig(streams=24, span=4096, steps=2400, every=400),
     ),
 }
 CROP = 0.8  # of the streams of files that are longer than a stream

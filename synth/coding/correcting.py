@@ -68,14 +68,12 @@ class Corrector:
             logits = self.engine.logits(self.hidden, (top << level) + row - (1 << level))
             x = logits.astype(np.float32) * np.float32(1 / 512)
             right = squash(np.minimum(np.maximum(x, -_STRETCH), _STRETCH))
-            weight = [0.0, 1.0, *([0.0] * 30)]
-            for node in range(1, 16):
-                weight[2 * node + 1] = weight[node] * float(right[node - 1])
-                weight[2 * node] = weight[node] - weight[2 * node + 1]
-            ends = [0.0]
-            for leaf in range(16):
-                ends.append(ends[-1] + weight[16 + leaf])
-            self.tiles[tile] = [*ends[:16], 1.0]
+            ends, node = [0.0] * 16 + [1.0], 0
+            for half in (8, 4, 2, 1):
+                for i in range(half, 16, 2 * half):
+                    ends[i] = ends[i + half] - (ends[i + half] - ends[i - half]) * float(right[node])
+                    node += 1
+            self.tiles[tile] = ends
         return self.tiles[tile]
 
     def corrected(self, u: float) -> float:

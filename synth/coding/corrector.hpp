@@ -44,7 +44,7 @@ inline double cell_start(int cell) {
     return 1.0 - static_cast<double>((256 - cell) * (256 - cell)) * whole;
 }
 
-// Probabilities of the tile's 15 decisions, as the cdf at its 16 ends and at 1.
+// The tile's 15 decisions as the cdf at its 16 ends, of which each lies between two others, and at 1.
 inline void spread(const Corrector& c, int tile, double* cdf) {
     int16_t logits[16];
     float wide[16], right[16];
@@ -53,24 +53,17 @@ inline void spread(const Corrector& c, int tile, double* cdf) {
     const F16 most = fset(kMostStretch), one = fset(1.0f);
     const F16 x = fmin(fmax(fload(wide), fset(-kMostStretch)), most);
     fstore(right, fdiv(one, fadd(one, exponential(fsub(fset(0.0f), x)))));
-    double weight[32];
-    weight[1] = 1.0;
-    for (int node = 1; node < 16; ++node) {
-        weight[2 * node + 1] = weight[node] * static_cast<double>(right[node]);
-        weight[2 * node] = weight[node] - weight[2 * node + 1];
-    }
-    double sum = 0.0;
-    for (int leaf = 0; leaf < 16; ++leaf) {
-        cdf[leaf] = sum;
-        sum = sum + weight[16 + leaf];
-    }
-    cdf[16] = 1.0;
+    cdf[0] = 0.0, cdf[16] = 1.0;
+    for (int half = 8, node = 1; half > 0; half /= 2)
+        for (int i = half; i < 16; i += 2 * half, ++node)
+            cdf[i] = cdf[i + half] - (cdf[i + half] - cdf[i - half]) * static_cast<double>(right[node]);
 }
 
 // The mixture's cdf value as corrected.
 inline double corrected(Corrector& c, double u) {
     if (!(u > 0.0 && u < 1.0)) return u;
     const int cell = cell_of(u), tile = cell >> 4, within = cell & 15;
+    const double mass = c.tops[tile + 1] - c.tops[tile];
     if (!(c.known >> tile & 1)) {
         spread(c, 1 + tile, c.cells[tile]);
         c.known |= uint32_t{1} << tile;
@@ -79,7 +72,7 @@ inline double corrected(Corrector& c, double u) {
     const double share = (u - from) / (to - from);
     const double* at = c.cells[tile] + within;
     const double place = at[0] + (at[1] - at[0]) * share;
-    const double found = c.tops[tile] + (c.tops[tile + 1] - c.tops[tile]) * place;
+    const double found = c.tops[tile] + mass * place;
     return found + (u - found) * kDoubt;
 }
 

@@ -127,6 +127,7 @@ inline void end_sample(const Model& model, State& state, Work& work, int code) {
     ++state.position;
     if (state.phase == kHop) return;
     predict<N>(model, state, work, static_cast<double>(sample));
+    if (N == kTokens && model.hints) return;  // not known yet
     prefetch_rows(model, code, work.predicted, state.residual);
 }
 
@@ -275,6 +276,12 @@ void distribution(const Model& model, State& state, uint32_t* leaves) {
     all_leaves(model, work, 4096, leaves);
 }
 
+// The recurrent product of the sample tier's state.
+void state_product(const Model& model, State& state, Work& work) {
+    state_bytes(state.sample, work.bytes, model.sample_units);
+    multiply_gates<1>(model.sample_recurrent, {{work.bytes}, {state.sample_product}});
+}
+
 void tell(const Model& model, State& state, void* work, const uint8_t* hints) {
     Work& w = *static_cast<Work*>(work);
     w.predicted = hints[0], state.residual = hints[1];
@@ -301,8 +308,7 @@ void hear(const Model& model, State& state, void* work, int code) {
 
 void refresh(const Model& model, State& state) {
     Work work;
-    state_bytes(state.sample, work.bytes, model.sample_units);
-    multiply_gates<1>(model.sample_recurrent, {{work.bytes}, {state.sample_product}});
+    state_product(model, state, work);
 }
 
 // The recurrent product alone, each one reading a result of the one before, in the order of reads that a stream has.

@@ -176,13 +176,17 @@ inline void prefetch(const void* address) {
 #endif
 }
 
-// Starts to load the rows of the sample tier's tables that the next sample will read.
-inline void prefetch_rows(const Model& model, int last, int predicted, int residual) {
+// Starts to load a row of one of the sample tier's tables.
+inline void prefetch_row(const Model& model, const int16_t* table, int code) {
     const size_t row = static_cast<size_t>(3) * model.sample_padded;
-    const int16_t* rows[3] = {model.sample_code + last * row, model.sample_predicted + predicted * row,
-                              model.sample_residual + residual * row};
-    for (const int16_t* from : rows)
-        for (size_t i = 0; i < row; i += 32) prefetch(from + i);
+    for (size_t i = 0; i < row; i += 32) prefetch(table + code * row + i);
+}
+
+// Starts to load those that the next sample will read.
+inline void prefetch_rows(const Model& model, int last, int predicted, int residual) {
+    prefetch_row(model, model.sample_code, last);
+    prefetch_row(model, model.sample_predicted, predicted);
+    prefetch_row(model, model.sample_residual, residual);
 }
 
 // The condition with the rows of the hints from the third on.
