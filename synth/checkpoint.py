@@ -96,13 +96,19 @@ def plain(name_or_path: str | os.PathLike[str]) -> str:
 
 def is_voice(path: Path) -> bool:
     """Whether a file says that it is a voice; False for what can't be read."""
+    return "network" in said(path)
+
+
+def said(path: Path) -> dict[str, Any]:
+    """The config in a file's header, by itself and unchecked; empty for what can't be read."""
     try:
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
             head = file.read(min(size, LARGEST_HEADER))
-        return "network" in json.loads(_metadata(size.to_bytes(8, "little") + head).get("config", "{}"))
-    except (OSError, ValueError, CheckpointError):
-        return False
+        found = json.loads(_metadata(size.to_bytes(8, "little") + head).get("config", "{}"))
+    except (OSError, ValueError, CheckpointError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any]], kind: str = FORMAT) -> str:

@@ -39,7 +39,7 @@ def export(
 ) -> dict[str, Any]:
     """Write the checkpoint `out` from the best weights of `run`, after `steps` of fine-tuning; returns its card.
 
-    `bits_per_sample` in the card: of validation and test files, coded without the network and with it at level
+    `lossless_bits_per_sample` in the card: of validation and test files, coded without the network and with it at level
     balanced, each file from its beginning, no container. Raises RunError, CorpusError, OutputError.
     """
     check_output(out, force)
@@ -73,9 +73,9 @@ def export(
         "samples_seen": int(info["step"]) * config.streams * config.windows * (config.window - config.warmup),
         "given": without_places(options["given"]),
         "gain_of_validation": round(-rounded, 4),
-        "bits_per_sample": _bits(engine.create(model, tensors, "native"), corpus),
+        "lossless_bits_per_sample": _bits(engine.create(model, tensors, "native"), corpus),
     }
-    for name, bits in facts["bits_per_sample"].items():
+    for name, bits in facts["lossless_bits_per_sample"].items():
         say(f"{name}: {bits} bits per sample")
     checkpoint.save(out, model, tensors, facts)
     return facts

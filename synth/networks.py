@@ -24,7 +24,7 @@ TRIAL = 16384
 """Samples of a file, of all channels, on which networks are tried."""
 TRIAL_LEVEL = "balanced"
 LARGE = 192
-"""Units of a corrector from which `auto` leaves it to level max: others are to stay fast."""
+"""Units of the sample tier from which a corrector is large."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,21 @@ def digest_of(path: Path) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()[:DIGEST]
 
 
-def newest() -> list[str]:
-    """The bundled checkpoints that `auto` tries: of each name the newest that is no voice."""
+def candidates(level: str) -> list[Path]:
+    """The bundled checkpoints that `auto` tries at a level: of each name of a corrector the newest.
+
+    Networks that generate can listen too, but correctors, which begin with all that the adaptive predictors know, were
+    better on all validation files. Large ones are for level max, and others for those that are to be fast.
+    """
     from synth import checkpoint
 
-    bases = dict.fromkeys(name.rpartition("-")[0] for name in checkpoint.names())
-    found = [checkpoint.plain(name) for name in bases]
-    return [name for name in found if not checkpoint.is_voice(checkpoint.find(name))]
+    found = []
+    for name in dict.fromkeys(name.rpartition("-")[0] for name in checkpoint.names()):
+        path = checkpoint.find(name)
+        config = checkpoint.said(path)
+        if config.get("hints") and (config.get("sample_units", 0) >= LARGE) == (level == coding.LEVELS[-1]):
+            found.append(path)
+    return found
 
 
 def choose(samples: NDArray[np.int32], bits: int, level: str = TRIAL_LEVEL) -> Network | None:
@@ -104,20 +112,12 @@ def choose(samples: NDArray[np.int32], bits: int, level: str = TRIAL_LEVEL) -> N
 
     Tried at level balanced, whatever the `level` is to be: level max agrees and takes four times as long.
     """
-    from synth import checkpoint
-
     frames = min(len(samples), max(1, TRIAL // samples.shape[1]))
     first = (len(samples) - frames) // 2
     middle = np.ascontiguousarray(samples[first : first + frames])
     best, least = None, len(coding.encode_segment(middle, bits, TRIAL_LEVEL))
-    for name in newest():
-        try:
-            network = named(str(checkpoint.find(name)))
-        except CheckpointError:
-            continue  # of another kind
-        config = network.engine.config
-        if config.hints and config.sample_units >= LARGE and level != coding.LEVELS[-1]:
-            continue
+    for path in candidates(level):
+        network = named(str(path))
         size = len(coding.encode_segment(middle, bits, TRIAL_LEVEL, network.engine)) + DIGEST * frames // len(samples)
         if size < least:
             best, least = network, size

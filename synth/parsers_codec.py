@@ -40,8 +40,8 @@ def compress_parser(commands: Any) -> None:
         "--checkpoint",
         default="auto",
         metavar="auto|none|NAME|PATH",
-        help="network that helps to predict; decompress needs the same one (default: auto, the best of the bundled "
-        "ones and none by a short trial; for mode parametric the voice speech)",
+        help="network that helps to predict; decompress needs the same one (default: auto, the level's "
+        "corrector or none by a short trial; for mode parametric the voice speech)",
     )
     add("--verify", action="store_true", help="decode what was written before it gets its name")
     add_threads(parser)

@@ -83,7 +83,7 @@ def test_it_learns_what_the_mixture_does_not_know(tmp_path: Path) -> None:
         patch.setitem(corrector_task.PRESETS, "mini", (replace(MINI[0], sample_units=32), config))
         begin(tmp_path / "in", tmp_path / "run", split="test:every=8+1;validation:every=8+2")
     facts = export(tmp_path / "run", tmp_path / "out.safetensors", quiet=True)
-    bits = facts["bits_per_sample"]
+    bits = facts["lossless_bits_per_sample"]
     assert facts["gain_of_validation"] > 0.1
     assert bits["validation"] < bits["validation, none"] - 0.05 and bits["test"] < bits["test, none"] - 0.05
     loaded = checkpoint.load(tmp_path / "out.safetensors")
