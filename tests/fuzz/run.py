@@ -21,8 +21,8 @@ from golden import checkpoints, run  # noqa: E402
 
 PART = 25_600
 """Mutants."""
-NETWORKS = ("labelled", "sparse")
-"""Those of the golden test that listen."""
+NETWORKS = ("labelled", "sparse", "corrector")
+"""Those of the golden test that listen or correct."""
 
 
 def lacking() -> str:
