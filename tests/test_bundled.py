@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import synth
-from synth import checkpoint, engine
+from synth import checkpoint, engine, networks
 
 CORPORA = os.environ.get("SYNTH_CORPORA", "")
 needs_native = pytest.mark.skipif(not engine.has_native(), reason="too slow without the native engine")
@@ -30,6 +30,25 @@ def test_voices_are_small_and_have_planners(name: str, rate: int, most: int) -> 
     assert loaded.info["corpus"] and loaded.info["licence"] and loaded.voice is not None and loaded.voice.planner
     assert {"validation", "test"} <= loaded.info["bits_per_sample"].keys()
     assert loaded.info["planner"]["bits_per_token"]["test"] < 8
+
+
+@pytest.mark.parametrize(("name", "most", "gain"), [("corrector", 2_000_000, 0.05), ("corrector-large", 6_000_000, 0.08)])
+def test_correctors_gain_what_their_cards_say(name: str, most: int, gain: float) -> None:
+    loaded = checkpoint.load(name)
+    assert loaded.path.stat().st_size <= most and loaded.config.hints
+    assert loaded.info["corpus"] and loaded.info["licence"] and loaded.info["trained"]
+    bits = loaded.info["lossless_bits_per_sample"]
+    for split in ("validation", "test"):
+        assert bits[split] < bits[f"{split}, none"] - gain
+
+
+@needs_native
+@pytest.mark.parametrize(("level", "name"), [("balanced", "corrector"), ("max", "corrector-large")])
+def test_auto_takes_the_corrector_of_the_level_for_speech(level: str, name: str) -> None:
+    spoken = (synth.load("digits").generate(seconds=1, seed=4, labels={"digit": "1"}) * 32768).astype(np.int16)
+    chosen, without = (synth.compress(spoken, 8000, level=level, checkpoint=c) for c in ("auto", "none"))
+    assert networks.digest_of(checkpoint.find(name)) in chosen and len(chosen) < len(without) - 20
+    assert np.array_equal(synth.decompress(chosen)[0], spoken)
 
 
 def test_digits_knows_its_labels_and_scores_better_with_them() -> None:
