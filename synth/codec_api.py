@@ -148,7 +148,7 @@ def compress_file(
     "parametric" `source` must be a path. Raises AudioError, CodecError, CheckpointError, OutputError and UsageError.
     """
     _check(level, mode, checkpoint, threads)
-    path = _distinct(source, out)
+    path = _distinct(source, out, networks.file_of(checkpoint, networks.AUTO, networks.NONE))
     place = _place(out)
     if mode == PARAMETRIC:
         from synth import parametric_files
@@ -170,7 +170,7 @@ def decompress_file(source: Place, out: Place, *, checkpoint: str | None = None,
     as of `decompress`. Raises AudioError, CodecError, CheckpointError, OutputError and UsageError.
     """
     _check_found(checkpoint, threads)
-    _distinct(source, out)
+    _distinct(source, out, networks.file_of(checkpoint))
     place = _place(out)
     with _source(source, "compressed audio") as opened:
         if is_parametric(opened.peek(5)):
@@ -202,11 +202,11 @@ def _check_found(checkpoint: str | None, threads: int) -> None:
         raise UsageError(f"threads {threads!r}: must be an integer from 1 to {_MOST_THREADS}")
 
 
-def _distinct(source: Place, out: Place) -> str | None:
-    """The path of the source, if it has one; UsageError where the output is at the same."""
+def _distinct(source: Place, out: Place, network: str | None) -> str | None:
+    """The path of the source, if it has one; UsageError where the output is at the same, or at the network's file."""
     path = None if hasattr(source, "read") else os.fsdecode(_path(source, "source"))
     if not hasattr(out, "write"):
-        places.check_names([os.fsdecode(_path(out, "out"))], [path])
+        places.check_names([os.fsdecode(_path(out, "out"))], [path, network])
     return path
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import attributes, places, sampler, stream
+from synth import attributes, checkpoint, places, sampler, stream
 from synth.config import Draw
 from synth.errors import UsageError
 from synth.vocoding import Progress, speak, vectors_of
@@ -41,7 +41,7 @@ def morph(request: Request, progress: Progress) -> dict[str, Any]:
     """Writes the file and returns what `--json` reports."""
     form = format_of(request.out, request.format)
     sources = [request.first] if request.second is None else [request.first, request.second]
-    places.check_outputs([request.out], sources, request.force)
+    places.check_outputs([request.out], [*sources, checkpoint.file_of(request.checkpoint)], request.force)
     draw = Draw.of(request.temperature)
     seed = stream.draw_seed() if request.seed is None else stream.check_seed(request.seed)
     model = sampler.load(request.checkpoint, request.engine)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import audio, files, places, sampler, stream
+from synth import audio, checkpoint, files, places, sampler, stream
 from synth.config import Draw
 from synth.errors import AudioError, UsageError
 from synth.vocoder import checked
@@ -43,8 +42,7 @@ class Request:
 def vocode(request: Request, progress: Progress) -> dict[str, Any]:
     """Writes the file and returns what `--json` reports."""
     form = format_of(request.out, request.format)
-    inputs = [request.source, request.checkpoint if os.path.exists(request.checkpoint) else None]
-    places.check_outputs([request.out], inputs, request.force)
+    places.check_outputs([request.out], [request.source, checkpoint.file_of(request.checkpoint)], request.force)
     if request.out == places.STDOUT and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError("standard output is a terminal: pipe it into a program or name a file")
     draw = Draw.of(request.temperature)

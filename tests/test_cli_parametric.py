@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 import voices
+from tools import tiny_checkpoint
 
 import synth
-from synth import cli
+from synth import checkpoint, cli
 
 SOUND = voices.sound(4003)
 
@@ -89,3 +90,36 @@ def test_salvage_says_what_was_lost(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["decompress", "a.syn", "-o", "b.wav", "-c", voices.path(), "--salvage"]) == 1
     assert "silence is in its place" in capsys.readouterr().err
     assert soundfile.info("b.wav").frames == 4003
+
+
+@pytest.mark.parametrize(
+    ("arguments", "network"),
+    [
+        ("compress a.wav --mode parametric -o c.syn -c c.syn", voices.path()),
+        ("compress a.wav --mode parametric -o link.syn -c c.syn", voices.path()),
+        ("compress -r b --mode parametric -o . -c ./b.syn", voices.path()),
+        ("compress a.wav -o c.syn -c c.syn", tiny_checkpoint()),
+        ("compress a.wav --mode mulaw -o c.syn -c c.syn", tiny_checkpoint()),
+        ("decompress old.syn -o c.wav -c c.wav", voices.path()),
+        ("decompress plain.syn -o c.wav -c c.wav", tiny_checkpoint()),
+    ],
+)
+def test_nothing_is_written_over_a_checkpoint(arguments: str, network: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compress("a.wav", "-o", "old.syn") == 0
+    assert cli.main(["compress", "a.wav", "-o", "plain.syn", "-c", tiny_checkpoint()]) == 0
+    Path("b").mkdir()
+    soundfile.write("b/b.wav", SOUND, 8000)
+    place = Path(arguments.split()[-1])
+    place.write_bytes(Path(network).read_bytes())
+    Path("link.syn").symlink_to("c.syn")
+    capsys.readouterr()
+    assert cli.main([*arguments.split(), "-f"]) == 2
+    error = capsys.readouterr().err
+    assert "is the input" in error and error.count("\n") == 1
+    assert place.read_bytes() == Path(network).read_bytes()
+
+
+def test_a_file_that_has_the_name_of_a_bundled_checkpoint_is_none() -> None:
+    Path("speech").write_bytes(b"no checkpoint")
+    assert checkpoint.file_of("speech") == str(checkpoint.find("speech")) != "speech"
+    assert checkpoint.file_of("./speech") == "speech" and checkpoint.file_of("missing") is None

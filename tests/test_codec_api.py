@@ -12,6 +12,7 @@ import pytest
 import soundfile
 import voices
 from packed import tones, wav16
+from tools import tiny_checkpoint
 
 import synth
 from synth import cli, engine
@@ -89,6 +90,21 @@ def test_files_of_a_voice() -> None:
     synth.decompress_file("a.syn", back, checkpoint=voices.path())
     back.seek(0)
     assert soundfile.info(back).frames == 900
+
+
+@pytest.mark.parametrize(("mode", "network"), [("parametric", voices.path()), ("lossless", tiny_checkpoint())])
+def test_nothing_is_written_over_a_checkpoint(mode: str, network: str) -> None:
+    soundfile.write("a.wav", voices.sound(900), 8000)
+    data = Path(network).read_bytes()
+    Path("c").write_bytes(data)
+    synth.compress_file("a.wav", "a.syn", mode=mode, checkpoint="c")
+    with pytest.raises(UsageError, match="^c: is the input c too"):
+        synth.compress_file("a.wav", "c", mode=mode, checkpoint="c")
+    with pytest.raises(UsageError, match="^c: is the input c too"):
+        synth.decompress_file("a.syn", "c", checkpoint="c")
+    assert Path("c").read_bytes() == data
+    synth.compress_file("a.wav", "auto")  # a word, no file
+    synth.compress_file("a.wav", "auto")
 
 
 def _file(text: bool = False) -> Any:

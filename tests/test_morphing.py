@@ -73,6 +73,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         (["a.wav", "-o", "x.wav", "--keep-label", "speaker=nobody"], "nobody"),
         (["a.wav", "-o", "x.wav", "--keep-label", "speaker"], "--keep-label 'speaker': must be KEY=VALUE"),
         (["a.wav", "-o", "a.wav"], "a.wav"),
+        (["a.wav", "-o", "v.raw", "-f", "-c", "v.raw"], "v.raw: is the input v.raw too"),
         (["a.wav", "-o", "x.wav", "-c", "digits-2"], "is no voice"),
     ],
 )
@@ -81,6 +82,8 @@ def test_what_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     soundfile.write("a.wav", voices.sound(1600), 8000)
+    data = Path(voices.path()).read_bytes()
+    Path("v.raw").write_bytes(data)
     voice = [] if "-c" in arguments else ["-c", voices.path()]
     try:
         code = cli.main(["morph", *arguments, *voice])
@@ -88,3 +91,4 @@ def test_what_is_refused(
         code = int(str(stop.code))
     out, error = capsys.readouterr()
     assert code == 2 and out == "" and said in error and not Path("x.wav").exists()
+    assert Path("v.raw").read_bytes() == data
