@@ -144,8 +144,8 @@ def compress_file(
 ) -> None:
     """A WAV, AIFF or FLAC file as a .syn file, as `synth compress` makes it; the options are those of `compress`.
 
-    `source` and `out` are paths or binary files; a file at `out` is replaced, once the new one is whole. For the mode
-    "parametric" `source` must be a path. Raises AudioError, CodecError, CheckpointError, OutputError and UsageError.
+    `source` and `out` are paths or binary files; a file at `out` is replaced, once the new one is whole. Raises
+    AudioError, CodecError, CheckpointError, OutputError and UsageError.
     """
     _check(level, mode, checkpoint, threads)
     path = _distinct(source, out, networks.file_of(checkpoint, networks.AUTO, networks.NONE))
@@ -153,9 +153,8 @@ def compress_file(
     if mode == PARAMETRIC:
         from synth import parametric_files
 
-        if path is None:
-            raise UsageError("source is a file object: mode parametric takes a path")
-        parametric_files.compress(path, place, checkpoint, bitrate, True, False)
+        with _source(source, "sound file") as opened:
+            parametric_files.compress(opened, opened.name, place, checkpoint, bitrate, True, False)
         return
     with _source(source, "sound file") as opened, files.target(place, True) as (write, _):
         sound = codec.open_sound(opened, opened.name, opened.size)

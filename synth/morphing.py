@@ -41,6 +41,8 @@ def morph(request: Request, progress: Progress) -> dict[str, Any]:
     """Writes the file and returns what `--json` reports."""
     form = format_of(request.out, request.format)
     sources = [request.first] if request.second is None else [request.first, request.second]
+    if sources == [places.STDOUT] * 2:
+        raise UsageError("-: is given twice; standard input can be read once")
     places.check_outputs([request.out], [*sources, checkpoint.file_of(request.checkpoint)], request.force)
     draw = Draw.of(request.temperature)
     seed = stream.draw_seed() if request.seed is None else stream.check_seed(request.seed)

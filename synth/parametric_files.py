@@ -56,16 +56,21 @@ def open_reader(source: files.Source, name: str) -> Reader:
 
 
 def compress(
-    path: str, out: str | IO[bytes], name: str | None, bitrate: float, force: bool, verify: bool
+    source: files.Source,
+    path: str,
+    out: str | IO[bytes],
+    name: str | None,
+    bitrate: float,
+    force: bool,
+    verify: bool,
 ) -> tuple[Head, int, int]:
     """Compresses a sound file; its head, and the bytes read and written."""
     model = named(name)
-    with files.source(path) as source:
-        before = source.state()
-        size = source.size
-        samples = audio.read(path, model.sample_rate)[0]
-        if source.state() != before:
-            raise AudioError(f"{path}: has changed while it was read")
+    before = source.state()
+    with source.seekable() as (file, size):
+        samples = audio.read(path, model.sample_rate, file)[0]
+    if source.state() != before:
+        raise AudioError(f"{path}: has changed while it was read")
     if not len(samples):
         raise AudioError(f"{path}: has no samples")
     data, _ = parametric.encode(model, samples, bitrate)
@@ -78,7 +83,7 @@ def compress(
             raise CodecError(f"{path}: what was written does not give it back; please report this")
     with files.target(out, force) as (write, _):
         write(data)
-    return reader.head, len(samples) * 2 if size is None else size, len(data)
+    return reader.head, size, len(data)
 
 
 def decompress(

@@ -12,7 +12,11 @@ def vocode_parser(commands: Any) -> None:
     text = "says again what a recording says, with a voice's network"
     parser = commands.add_parser("vocode", help=text, description=f"synth vocode {text}.")
     add = parser.add_argument
-    add("source", metavar="AUDIO|FEATURES.npy", help="sound of any rate, or log-mel features [frames, mels] of 10 ms")
+    add(
+        "source",
+        metavar="AUDIO|FEATURES.npy",
+        help="sound of any rate, - for stdin, or log-mel features [frames, mels] of 10 ms",
+    )
     add("-o", "--out", required=True, metavar="OUT", help="file to write, or - for a pipe")
     add_checkpoint(parser, "speech")
     add(
@@ -29,7 +33,7 @@ def morph_parser(commands: Any) -> None:
     text = "walks between two sounds, or stretches one, with a voice's network"
     parser = commands.add_parser("morph", help=text, description=f"synth morph {text}.")
     add = parser.add_argument
-    add("first", metavar="A", help="sound of any rate, or features, as for synth vocode")
+    add("first", metavar="A", help="sound of any rate, - for stdin, or features, as for synth vocode")
     add("second", nargs="?", metavar="B", help="the other one; without it only time and label change")
     add("-o", "--out", required=True, metavar="OUT", help="file to write, or - for a pipe")
     add_checkpoint(parser, "speech")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import voices
-from tools import tiny_checkpoint
+from tools import error_line, run, tiny_checkpoint
 
 import synth
 from synth import checkpoint, cli
@@ -123,3 +123,23 @@ def test_a_file_that_has_the_name_of_a_bundled_checkpoint_is_none() -> None:
     Path("speech").write_bytes(b"no checkpoint")
     assert checkpoint.file_of("speech") == str(checkpoint.find("speech")) != "speech"
     assert checkpoint.file_of("./speech") == "speech" and checkpoint.file_of("missing") is None
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "aiff"])
+def test_a_pipe_is_read(suffix: str) -> None:
+    soundfile.write(f"b.{suffix}", SOUND, 8000)
+    assert compress(f"b.{suffix}", "-o", "b.syn", "-q") == 0
+    data = Path(f"b.{suffix}").read_bytes()
+    options = ("--mode", "parametric", "-c", voices.path())
+    done = run("synth", "compress", "-", "-o", "-", *options, "--json", input=data)
+    assert done.returncode == 0 and done.stdout == Path("b.syn").read_bytes()
+    assert json.loads(done.stderr)["bytes_in"] == len(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"), [(b"", "-: is empty"), (b"no sound", "-: is not audio"), (None, "-: is cut short: ")]
+)
+def test_a_pipe_that_has_no_sound(data: bytes | None, said: str) -> None:
+    data = Path("a.wav").read_bytes()[:-9] if data is None else data
+    done = run("synth", "compress", "-", "-o", "x.syn", "--mode", "parametric", "-c", voices.path(), input=data)
+    assert said in error_line(done, 1, "synth compress") and not Path("x.syn").exists()

@@ -135,6 +135,21 @@ def test_a_pipe_gets_the_sound_and_nothing_else() -> None:
     assert json.loads(done.stderr)["files"][0]["path"] == "-"
 
 
+def test_a_pipe_is_read() -> None:
+    done = run("synth", "vocode", "-", "-c", voices.path(0), "-o", "x.wav", "-s", 3, input=Path("a.wav").read_bytes())
+    assert done.returncode == 0
+    np.testing.assert_array_equal(samples("x.wav"), spoken(SOUND, 3))
+    done = run("synth", "vocode", "-", "-c", voices.path(0), "-o", "y.wav", input=b"")
+    assert "-: is empty" in error_line(done, 1, "synth vocode")
+
+
+def test_a_prime_comes_through_a_pipe() -> None:
+    assert generate("x.wav", "--prime", "a.wav", "--samples", 700, "-s", 1, "-q") == 0
+    options = ("-c", voices.path(), "--samples", 700, "-s", 1, "-q")
+    done = run("generate-audio", "y.wav", "--prime", "-", *options, input=Path("a.wav").read_bytes())
+    assert done.returncode == 0 and Path("y.wav").read_bytes() == Path("x.wav").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -87,6 +87,13 @@ def test_files_of_a_voice() -> None:
     out, back = io.BytesIO(), io.BytesIO()
     synth.compress_file("a.wav", out, mode="parametric", checkpoint=voices.path())
     assert out.getvalue() == Path("a.syn").read_bytes()
+    sound = Path("a.wav").read_bytes()
+    ahead, trickle = io.BytesIO(b"before" + sound), Trickle(sound)
+    ahead.seek(6)
+    for source in (io.BytesIO(sound), ahead, trickle):  # from where it stands
+        other = io.BytesIO()
+        synth.compress_file(source, other, mode="parametric", checkpoint=voices.path())  # type: ignore[arg-type]
+        assert other.getvalue() == out.getvalue()
     synth.decompress_file("a.syn", back, checkpoint=voices.path())
     back.seek(0)
     assert soundfile.info(back).frames == 900
@@ -136,11 +143,8 @@ def _file(text: bool = False) -> Any:
         (lambda: synth.compress_file("a.wav", "no/a.syn"), OutputError, "no/a.syn: the folder no does not exist"),
         (lambda: synth.compress_file(io.BytesIO(b"no"), "a.syn"), AudioError, "sound file: is not WAV, AIFF or"),
         (lambda: synth.compress_file("a.wav", "a.syn", level="most"), CodecError, "level most: must be fast"),
-        (
-            lambda: synth.compress_file(io.BytesIO(), "a.syn", mode="parametric"),
-            UsageError,
-            "source is a file object: mode parametric takes a path",
-        ),
+        (lambda: synth.compress_file(io.BytesIO(), "a.syn", mode="parametric"), AudioError, "sound file: is empty"),
+        (lambda: synth.compress_file(io.BytesIO(b"no"), "a.syn", mode="parametric"), AudioError, "is not audio"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

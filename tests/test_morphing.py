@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import voices
+from tools import error_line, run, samples
 
 from synth import attributes, cli
 from synth.morphing import mixed, stretched
@@ -92,3 +93,17 @@ def test_what_is_refused(
     out, error = capsys.readouterr()
     assert code == 2 and out == "" and said in error and not Path("x.wav").exists()
     assert Path("v.raw").read_bytes() == data
+
+
+def test_a_pipe_is_one_of_the_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.wav", voices.sound(1600), 8000)
+    soundfile.write("b.wav", voices.sound(3200, 5), 8000)
+    options = ("-c", voices.path(), "-s", 1, "-o")
+    assert run("synth", "morph", "a.wav", "b.wav", *options, "c.wav").returncode == 0
+    for number, (first, second) in enumerate((("-", "b.wav"), ("a.wav", "-"))):
+        data = Path("b.wav" if number else "a.wav").read_bytes()
+        assert run("synth", "morph", first, second, *options, f"{number}.wav", input=data).returncode == 0
+        np.testing.assert_array_equal(samples(f"{number}.wav"), samples("c.wav"))
+    twice = run("synth", "morph", "-", "-", *options, "x.wav", input=Path("a.wav").read_bytes())
+    assert "-: is given twice" in error_line(twice, 2, "synth morph") and not Path("x.wav").exists()
