@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -137,8 +136,7 @@ def _check_places(request: Request, jobs: list[_Job]) -> None:
         raise UsageError(f"--plot {request.plot}: must be the name of a .png file")
     inputs = [request.prime, checkpoint.file_of(request.checkpoint)]
     places.check_outputs([name for job in jobs for name in (job.path, job.plot) if name], inputs, request.force)
-    if request.out == places.STDOUT and sys.stdout is not None and sys.stdout.isatty():
-        raise UsageError("standard output is a terminal: pipe it into a program or name a file")
+    places.check_pipe(request.out)
 
 
 def _run(work: _Work, jobs: list[_Job], threads: int, play: bool) -> float:

@@ -44,6 +44,7 @@ def morph(request: Request, progress: Progress) -> dict[str, Any]:
     if sources == [places.STDOUT] * 2:
         raise UsageError("-: is given twice; standard input can be read once")
     places.check_outputs([request.out], [*sources, checkpoint.file_of(request.checkpoint)], request.force)
+    places.check_pipe(request.out)
     draw = Draw.of(request.temperature)
     seed = stream.draw_seed() if request.seed is None else stream.check_seed(request.seed)
     model = sampler.load(request.checkpoint, request.engine)

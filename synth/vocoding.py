@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -43,8 +42,7 @@ def vocode(request: Request, progress: Progress) -> dict[str, Any]:
     """Writes the file and returns what `--json` reports."""
     form = format_of(request.out, request.format)
     places.check_outputs([request.out], [request.source, checkpoint.file_of(request.checkpoint)], request.force)
-    if request.out == places.STDOUT and sys.stdout is not None and sys.stdout.isatty():
-        raise UsageError("standard output is a terminal: pipe it into a program or name a file")
+    places.check_pipe(request.out)
     draw = Draw.of(request.temperature)
     seed = stream.draw_seed() if request.seed is None else stream.check_seed(request.seed)
     model = sampler.load(request.checkpoint, request.engine)
