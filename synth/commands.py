@@ -271,7 +271,7 @@ def compress(options: Namespace, console: Console) -> Report:
 
     if options.verify and options.out in (None, "-") and "-" in options.inputs or options.verify and options.out == "-":
         raise UsageError("--verify: what goes into a pipe can't be read again; name a file")
-    if options.bitrate and options.mode != "parametric":
+    if options.bitrate is not None and options.mode != "parametric":
         raise UsageError("--bitrate: is for --mode parametric")
     if options.out not in (None, "-") and not (
         os.path.isdir(options.out) or len(options.inputs) > 1 or options.recursive

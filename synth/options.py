@@ -11,6 +11,7 @@ from synth.errors import UsageError
 
 MOST_SEED = 2**32 - 1
 MOST_COUNT = 100000
+LEAST_BITRATE, MOST_BITRATE = 100, 100_000
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 
@@ -57,7 +58,7 @@ def bitrate(text: str) -> float:
     thousands = text.lower().endswith("k")
     number = text[:-1] if thousands else text
     value = float(number) * (1000 if thousands else 1) if _NUMBER.fullmatch(number) else float("nan")
-    if not 100 <= value <= 100_000:
+    if not LEAST_BITRATE <= value <= MOST_BITRATE:
         raise argparse.ArgumentTypeError(f"{text!r}: must be bits a second like 1600 or 1.6k, 100 to 100k")
     return value
 

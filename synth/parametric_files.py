@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import IO, Any
@@ -55,12 +56,24 @@ def open_reader(source: files.Source, name: str) -> Reader:
     return Reader(data, name)
 
 
+def encoded(model: sampler.Model, samples: NDArray[np.int16], bitrate: float | None, name: str) -> bytes:
+    """A file of samples at the model's rate; CodecError where its least is more than the `bitrate` that is asked for.
+
+    None: BITRATE, which a sound of a tenth of a second may exceed: there the file's head is the larger part.
+    """
+    data, _ = parametric.encode(model, samples, BITRATE if bitrate is None else bitrate)
+    least = 8 * len(data) * model.sample_rate / len(samples)
+    if bitrate is not None and least > bitrate:
+        raise CodecError(f"{name}: can't be had at {bitrate:g} bits a second, the least is {math.ceil(least)}")
+    return data
+
+
 def compress(
     source: files.Source,
     path: str,
     out: str | IO[bytes],
     name: str | None,
-    bitrate: float,
+    bitrate: float | None,
     force: bool,
     verify: bool,
 ) -> tuple[Head, int, int]:
@@ -73,7 +86,7 @@ def compress(
         raise AudioError(f"{path}: has changed while it was read")
     if not len(samples):
         raise AudioError(f"{path}: has no samples")
-    data, _ = parametric.encode(model, samples, bitrate)
+    data = encoded(model, samples, bitrate, path)
     reader = Reader(data, path)
     if verify:
         found = np.concatenate(list(parametric.pieces(reader, model)))

@@ -58,6 +58,11 @@ def test_info_tells_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["compress", "a.wav", "--bitrate", "1600"], 2, "--bitrate: is for --mode parametric"),
         (["compress", "a.wav", "--mode", "parametric", "--bitrate", "5"], 2, "must be bits a second"),
+        (
+            ["compress", "a.wav", "--mode", "parametric", "--bitrate", "0.1k", "-c", voices.path()],
+            1,
+            "a.wav: can't be had at 100 bits a second, the least is ",
+        ),
         (["compress", "a.wav", "--mode", "parametric", "-c", "none"], 1, "nothing without a voice"),
         (["compress", "a.wav", "--mode", "parametric", "-c", "digits-2"], 1, "is no voice"),
         (["compress", "a.wav", "-c", voices.path()], 1, "is a voice"),

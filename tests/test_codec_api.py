@@ -114,6 +114,33 @@ def test_nothing_is_written_over_a_checkpoint(mode: str, network: str) -> None:
     synth.compress_file("a.wav", "auto")
 
 
+@pytest.mark.parametrize("bitrate", [0, -1600, 99.9, 100001, 1e9, float("nan"), float("inf"), True, "1600", 1600j])
+def test_bitrates_that_no_file_can_have(bitrate: Any) -> None:
+    soundfile.write("a.wav", voices.sound(900), 8000)
+    for call in (
+        lambda: synth.compress(voices.sound(900), 8000, mode="parametric", checkpoint=voices.path(), bitrate=bitrate),
+        lambda: synth.compress_file("a.wav", "a.syn", mode="parametric", checkpoint=voices.path(), bitrate=bitrate),
+    ):
+        with pytest.raises(UsageError, match=r"^bitrate .*: must be bits a second, 100 to 100000$"):
+            call()
+    assert not Path("a.syn").exists()
+
+
+def test_a_bitrate_is_kept_or_refused() -> None:
+    sound = voices.sound(8000)
+    options: Any = {"mode": "parametric", "checkpoint": voices.path()}
+    with pytest.raises(
+        CodecError, match=r"^audio array: can't be had at 100 bits a second, the least is \d+$"
+    ) as error:
+        synth.compress(sound, 8000, bitrate=100, **options)
+    least = int(str(error.value).split()[-1])
+    found = synth.compress(sound, 8000, bitrate=least, **options)
+    assert 8 * len(found) == least
+    with pytest.raises(CodecError, match=f"the least is {least}$"):
+        synth.compress(sound, 8000, bitrate=np.float32(least - 1), **options)
+    assert 8 * len(synth.compress(sound[:400], 8000, **options)) > 1600 * 400 / 8000  # none was asked for
+
+
 def _file(text: bool = False) -> Any:
     Path("some").write_bytes(b"")
     return open("some", "w" if text else "rb")  # noqa: SIM115  (a wrong one, for the call to refuse)
@@ -129,6 +156,12 @@ def _file(text: bool = False) -> Any:
         (lambda: synth.compress(WAVE, 8000, threads=0), UsageError, "threads 0: must be an integer from 1"),
         (lambda: synth.compress(WAVE, 8000, threads="a"), UsageError, "threads 'a': must be an integer from 1"),  # type: ignore[call-overload]
         (lambda: synth.compress(WAVE, 8000, threads=True), UsageError, "threads True: must be an integer"),
+        (lambda: synth.compress(WAVE, 8000, bitrate=1600), UsageError, "bitrate 1600: is for mode parametric"),
+        (
+            lambda: synth.compress_file("a.wav", "a.syn", mode="mulaw", bitrate=1e3),
+            UsageError,
+            "is for mode parametric",
+        ),
         (lambda: synth.decompress(b"", threads=0), UsageError, "threads 0: must be an integer from 1"),
         (lambda: synth.decompress(b""), CodecError, "compressed audio: is empty"),
         (lambda: synth.decompress("x.syn"), UsageError, "the path 'x.syn': decompress takes bytes and binary files"),  # type: ignore[arg-type]
