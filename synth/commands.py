@@ -136,7 +136,7 @@ def score(options: Namespace, console: Console) -> Report:
 
 
 def _single_labels(options: Namespace, option: str = "--label") -> dict[str, str]:
-    labels = parse_labels(options.label, option)
+    labels = parse_labels(options.label, option, single=True)
     single = {key: value for key, value in labels.items() if isinstance(value, str)}
     for key in labels.keys() - single.keys():
         raise UsageError(f"{option} {key}: takes one value here, it holds for the whole file")

@@ -78,17 +78,19 @@ def real(least: float, most: float | None = None, *, open_least: bool = False) -
     return convert
 
 
-def parse_labels(texts: Sequence[str], option: str = "--label") -> dict[str, str | list[str]]:
-    """KEY=VALUE[,VALUE...] texts as `Model.generate` takes them: a value, or the list of several, for each key."""
+def parse_labels(texts: Sequence[str], option: str = "--label", single: bool = False) -> dict[str, str | list[str]]:
+    """KEY=VALUE[,VALUE...] texts as `Model.generate` takes them: a value, or the list of several, for each key.
+
+    `single`: the command takes no list, so that no error speaks of one.
+    """
     labels: dict[str, str | list[str]] = {}
     for text in texts:
         key, equals, values = text.partition("=")
         if not (key and equals and all(values.split(","))):
-            raise UsageError(f"{option} {text!r}: must be KEY=VALUE or KEY=VALUE,VALUE,...")
+            raise UsageError(f"{option} {text!r}: must be KEY=VALUE{'' if single else ' or KEY=VALUE,VALUE,...'}")
         if key in labels:
-            raise UsageError(
-                f"--label {text!r}: {key} is given twice; use {key}=VALUE,VALUE to change it along the output"
-            )
+            more = "" if single else f"; use {key}=VALUE,VALUE to change it along the output"
+            raise UsageError(f"{option} {text!r}: {key} is given twice{more}")
         labels[key] = values.split(",") if "," in values else values
     return labels
 

@@ -157,6 +157,7 @@ def test_a_prime_comes_through_a_pipe() -> None:
         ("a.wav -o x.wav --label digit=77", 2, "label digit=77 is not known; known values: 0, 1, 2"),
         ("a.wav -o x.wav --label pitch=a", 2, "label key 'pitch' is not known; known keys: digit, speaker"),
         ("a.wav -o x.wav --label digit=1,2", 2, "--label digit: takes one value here"),
+        ("a.wav -o x.wav --label digit=1 --label digit=2", 2, "error: --label 'digit=2': digit is given twice\n"),
         ("a.wav -o x.mp3", 2, "x.mp3: "),
         ("a.wav -o x.wav --format flac", 2, "x.wav: "),
         ("a.wav -o - --format flac", 2, "flac"),

@@ -72,7 +72,11 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         (["a.wav", "-o", "x.wav", "--mix", "0..x"], "0 to 1"),
         (["a.wav", "-o", "x.wav", "--time-stretch", "0"], "0.1 to 10"),
         (["a.wav", "-o", "x.wav", "--keep-label", "speaker=nobody"], "nobody"),
-        (["a.wav", "-o", "x.wav", "--keep-label", "speaker"], "--keep-label 'speaker': must be KEY=VALUE"),
+        (["a.wav", "-o", "x.wav", "--keep-label", "speaker"], "--keep-label 'speaker': must be KEY=VALUE\n"),
+        (
+            ["a.wav", "-o", "x.wav", "--keep-label", "speaker=anna", "--keep-label", "speaker=bert"],
+            "error: --keep-label 'speaker=bert': speaker is given twice\n",
+        ),
         (["a.wav", "-o", "a.wav"], "a.wav"),
         (["a.wav", "-o", "v.raw", "-f", "-c", "v.raw"], "v.raw: is the input v.raw too"),
         (["a.wav", "-o", "x.wav", "-c", "digits-2"], "is no voice"),
