@@ -40,9 +40,8 @@ def morph_parser(commands: Any) -> None:
     add(
         "--mix",
         type=opt.mix,
-        default=(0.5, 0.5),
         metavar="SHARE|FROM..TO",
-        help="share of B, like 0.3, or from the begin to the end, like 0..1 (default: 0.5)",
+        help="share of B, like 0.3, or from the begin to the end, like 0..1 (default: 0.5); only with B",
     )
     add("--time-stretch", type=opt.real(0.1, 10), default=1.0, metavar="F", help="1.5: half as long again (default: 1)")
     add(

@@ -46,7 +46,13 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert cli.main(["morph", "a.wav", "b.wav", "-o", "c.wav", "--mix", "0..1", *voice, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["mix"] == [0.0, 1.0] and report["files"][0]["samples"] == soundfile.info("c.wav").frames == 2400
-    assert cli.main(["morph", "a.wav", "-o", "d.wav", "--mix", "0.9", *voice]) == 0
+    model = voices.load()
+    assert report["checkpoint_sha256"] == model.checkpoint.sha256
+    assert (report["engine"], report["instruction_set"]) == (model.engine.name, model.engine.instruction_set)
+    assert cli.main(["morph", "a.wav", "b.wav", "-o", "h.wav", *voice, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["mix"] == [0.5, 0.5]
+    assert cli.main(["morph", "a.wav", "-o", "d.wav", *voice, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["mix"] == [0.0, 0.0]
     assert cli.main(["vocode", "a.wav", "-o", "e.wav", *voice]) == 0
     np.testing.assert_array_equal(soundfile.read("d.wav")[0], soundfile.read("e.wav")[0])
     assert cli.main(["morph", "a.wav", "-o", "f.wav", "--keep-label", "speaker=bert", *voice]) == 0
@@ -69,6 +75,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     ("arguments", "said"),
     [
         (["a.wav", "-o", "x.wav", "--mix", "2"], "0 to 1"),
+        (["a.wav", "-o", "x.wav", "--mix", "0.7"], "error: --mix: is a share of the second sound"),
+        (["a.wav", "-o", "x.wav", "--mix", "0"], "error: --mix: is a share of the second sound"),
         (["a.wav", "-o", "x.wav", "--mix", "0..x"], "0 to 1"),
         (["a.wav", "-o", "x.wav", "--time-stretch", "0"], "0.1 to 10"),
         (["a.wav", "-o", "x.wav", "--keep-label", "speaker=nobody"], "nobody"),
