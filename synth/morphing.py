@@ -53,9 +53,8 @@ def morph(request: Request, progress: Progress) -> dict[str, Any]:
     places.check_pipe(request.out)
     draw = Draw.of(request.temperature)
     seed = stream.draw_seed() if request.seed is None else stream.check_seed(request.seed)
-    model = sampler.load(request.checkpoint, request.engine)
-    if model.guides is None:
-        raise UsageError(f"{request.checkpoint}: is no voice, it can't morph; speech can")
+    model = sampler.load_voice(request.checkpoint, request.engine, taker="synth morph")
+    assert model.guides is not None
     heard = [vectors_of(model, source)[0] for source in sources]
     vectors = mixed(heard[0], heard[-1], mix, request.stretch)
     rows = model.checkpoint.config.label_rows(dict(request.labels or {}))

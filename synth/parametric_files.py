@@ -23,17 +23,18 @@ Tick = Callable[[int], Any]
 @functools.lru_cache(maxsize=2)
 def voice(name_or_path: str) -> sampler.Model:
     """The voice of a bundled name or a path; CheckpointError for what is none."""
-    model = sampler.load(name_or_path)
-    if model.guides is None:
-        raise CheckpointError(f"{name_or_path}: is no voice; mode parametric takes one, as {VOICE}")
-    return model
+    return sampler.load_voice(name_or_path, taker="mode parametric")
 
 
 def named(checkpoint_name: str | None) -> sampler.Model:
     """The voice that `-c` means."""
     if checkpoint_name == networks.NONE:
         raise CheckpointError("none: mode parametric is nothing without a voice")
-    return voice(VOICE if checkpoint_name in (None, networks.AUTO) else checkpoint_name)
+    name = VOICE if checkpoint_name in (None, networks.AUTO) else checkpoint_name
+    model = voice(name)
+    if model.guides is None or model.guides.planner is None:
+        raise CheckpointError(f"{name}: has no planner; mode parametric takes a voice with one, as {VOICE}")
+    return model
 
 
 def by_digest(digest: bytes, given: Iterable[str], name: str) -> sampler.Model:

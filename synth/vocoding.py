@@ -45,9 +45,8 @@ def vocode(request: Request, progress: Progress) -> dict[str, Any]:
     places.check_pipe(request.out)
     draw = Draw.of(request.temperature)
     seed = stream.draw_seed() if request.seed is None else stream.check_seed(request.seed)
-    model = sampler.load(request.checkpoint, request.engine)
-    if model.guides is None:
-        raise UsageError(f"{request.checkpoint}: is no voice, it can't follow a recording; speech can")
+    model = sampler.load_voice(request.checkpoint, request.engine, taker="synth vocode")
+    assert model.guides is not None
     vectors, count = vectors_of(model, request.source)
     if request.tokens is not None:
         vectors = quantised(model, vectors, request.tokens)

@@ -219,8 +219,6 @@ def test_exit_codes_of_a_process() -> None:
 
 
 def test_checkpoints_that_are_no_voice(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["vocode", "a.wav", "-o", "x.wav", "-c", tiny_checkpoint()]) == 2
-    assert "is no voice, it can't follow a recording" in line(capsys)
     assert cli.main(["vocode", "a.wav", "-o", "x.wav", "-c", "missing"]) == 1
     assert "missing: no such checkpoint" in line(capsys)
     data = Path(voices.path(0)).read_bytes()
@@ -282,6 +280,24 @@ def test_the_reference_engine_makes_the_same_file() -> None:
 
 
 # ---- what a voice is not for
+
+
+@pytest.mark.parametrize("given", ["tiny", "digits-2", "corrector-large"])
+@pytest.mark.parametrize(
+    "arguments", ["vocode a.wav -o x.wav", "morph a.wav -o x.wav", "compress a.wav --mode parametric"]
+)
+def test_what_takes_a_voice_takes_nothing_else(arguments: str, given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = tiny_checkpoint() if given == "tiny" else given
+    assert cli.main([*arguments.split(), "-c", name]) == 1
+    taker = "mode parametric" if arguments.startswith("compress") else f"synth {arguments.split()[0]}"
+    said = line(capsys, f"synth {arguments.split()[0]}")
+    assert f"error: {name}: is no voice; {taker} takes one, as speech\n" in said
+    assert sorted(os.listdir()) == ["a.npy", "a.wav"]
+
+
+def test_a_file_takes_a_voice_with_a_planner(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compress", "a.wav", "--mode", "parametric", "-c", voices.path(0)]) == 1
+    assert f"error: {voices.path(0)}: has no planner; mode parametric" in line(capsys, "synth compress")
 
 
 @pytest.mark.parametrize("period", [0, 2])

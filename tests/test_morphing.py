@@ -87,7 +87,6 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         ),
         (["a.wav", "-o", "a.wav"], "a.wav"),
         (["a.wav", "-o", "v.raw", "-f", "-c", "v.raw"], "v.raw: is the input v.raw too"),
-        (["a.wav", "-o", "x.wav", "-c", "digits-2"], "is no voice"),
     ],
 )
 def test_what_is_refused(
