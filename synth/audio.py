@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from typing import Any
+from contextlib import nullcontext
+from typing import IO, Any
 
 import numpy as np
 import soundfile
@@ -13,7 +14,7 @@ import soxr
 from numpy.typing import NDArray
 
 from synth.errors import AudioError
-from synth.files import check_input
+from synth.files import STDOUT, check_input, source
 from synth.writer import FORMATS, MAX_WAV_SAMPLES, AudioWriter, check_output, format_of, wav_header
 
 __all__ = [
@@ -69,22 +70,29 @@ class AudioReader:
     Channels are averaged and other rates resampled by soxr (HQ). The result does not depend on the block size. Use it
     in a `with` statement. `source_rate`, `channels` and `frames` (None when the file does not say) describe the file.
 
+    `file`: an open one, which can be sought in, that is read instead; `path` is its name then.
+
     Raises AudioError, one line with the file's name, when there is no such file or it is a folder, empty, not audio,
     cut short, without samples, or holds NaN or infinite samples (the last three while it is read).
     """
 
-    def __init__(self, path: str | os.PathLike[str], rate: int | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], rate: int | None = None, file: IO[bytes] | None = None) -> None:
         self.name = os.fspath(path)
-        check_input(self.name)
+        if file is None:
+            check_input(self.name)
+        elif not file.seek(0, os.SEEK_END):
+            raise AudioError(f"{self.name}: is empty")
+        else:
+            file.seek(0)
         try:
-            self._file = soundfile.SoundFile(os.fsencode(self.name) if os.name == "posix" else self.name)
+            self._file = soundfile.SoundFile(file or (os.fsencode(self.name) if os.name == "posix" else self.name))
         except (soundfile.SoundFileError, TypeError, OSError) as error:
             raise AudioError(f"{self.name}: is not audio that libsndfile reads ({_reason(error)})") from None
         self.source_rate, self.channels = int(self._file.samplerate), int(self._file.channels)
         self.frames = int(self._file.frames) if 0 <= self._file.frames < 1 << 48 else None
         self.rate = self.source_rate if rate is None else _check_rate(rate)
         try:
-            _check_whole(self.name)
+            _check_whole(self.name, file)
         except AudioError:
             self._file.close()
             raise
@@ -120,9 +128,15 @@ class AudioReader:
             raise AudioError(f"{self.name}: is cut short: {done} of {self.frames} samples")
 
 
-def read(path: str | os.PathLike[str], rate: int | None = None) -> tuple[Samples, int]:
-    """A whole file: int16 mono (samples,), resampled to `rate` if one is given, and its rate; errors as AudioReader."""
-    with AudioReader(path, rate) as reader:
+def read(path: str | os.PathLike[str], rate: int | None = None, file: IO[bytes] | None = None) -> tuple[Samples, int]:
+    """A whole file: int16 mono (samples,), resampled to `rate` if one is given, and its rate; errors as AudioReader.
+
+    "-" is standard input, to its end.
+    """
+    if path == STDOUT and file is None:
+        with source(STDOUT) as pipe, pipe.seekable() as (copy, _):
+            return read(path, rate, copy)
+    with AudioReader(path, rate, file) as reader:
         return np.concatenate(list(reader.blocks())), reader.rate
 
 
@@ -159,29 +173,37 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(text).split()).rstrip(".") or "unknown error"
 
 
-def _check_whole(name: str) -> None:
+def _check_whole(name: str, given: IO[bytes] | None) -> None:
     """Find what libsndfile passes over: a WAV or AIFF that is shorter than its header says, an Ogg without its end."""
-    size = os.path.getsize(name)
-    with open(name, "rb") as file:
-        head = file.read(12)
-        if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
-            order = "<" if head[:4] == b"RIFF" else ">"
-            start = 12
-            for _ in range(10_000):
-                chunk = file.read(8)
-                if len(chunk) < 8:
-                    return
-                length = struct.unpack(order + "I", chunk[4:])[0]
-                start += 8
-                if chunk[:4] in (b"data", b"SSND"):
-                    if length < _UNKNOWN and start + length > size:
-                        raise AudioError(f"{name}: is cut short: {max(size - start, 0)} of {length} bytes of audio")
-                    return
-                start += length + (length & 1)
-                file.seek(start)
-        elif head[:4] == b"OggS":
-            file.seek(max(0, size - (1 << 17)))
-            tail = file.read()
-            page = tail.rfind(b"OggS")
-            if page < 0 or page + 6 > len(tail) or not tail[page + 5] & 4:
-                raise AudioError(f"{name}: is cut short: its last page is missing")
+    with nullcontext(given) if given else open(name, "rb") as file:
+        before, size = file.tell(), file.seek(0, os.SEEK_END)
+        file.seek(0)
+        try:
+            _check_parts(name, file, size)
+        finally:
+            file.seek(before)  # libsndfile reads on from there
+
+
+def _check_parts(name: str, file: IO[bytes], size: int) -> None:
+    head = file.read(12)
+    if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
+        order = "<" if head[:4] == b"RIFF" else ">"
+        start = 12
+        for _ in range(10_000):
+            chunk = file.read(8)
+            if len(chunk) < 8:
+                return
+            length = struct.unpack(order + "I", chunk[4:])[0]
+            start += 8
+            if chunk[:4] in (b"data", b"SSND"):
+                if length < _UNKNOWN and start + length > size:
+                    raise AudioError(f"{name}: is cut short: {max(size - start, 0)} of {length} bytes of audio")
+                return
+            start += length + (length & 1)
+            file.seek(start)
+    elif head[:4] == b"OggS":
+        file.seek(max(0, size - (1 << 17)))
+        tail = file.read()
+        page = tail.rfind(b"OggS")
+        if page < 0 or page + 6 > len(tail) or not tail[page + 5] & 4:
+            raise AudioError(f"{name}: is cut short: its last page is missing")

@@ -85,6 +85,14 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     raise CheckpointError(f"{text}: no such checkpoint; bundled are {', '.join(names()) or 'none'}, or give a file")
 
 
+def file_of(name_or_path: str) -> str | None:
+    """The file that would be read for a name or a path, so that no output replaces it; None where there is none."""
+    try:
+        return str(find(name_or_path))
+    except CheckpointError:
+        return None
+
+
 def plain(name_or_path: str | os.PathLike[str]) -> str:
     """Of a bundled name the newest checkpoint that goes by the samples alone, for what listens; all else as it is."""
     text = os.fspath(name_or_path)

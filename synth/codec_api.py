@@ -14,6 +14,7 @@ from synth import codec, files, networks, pcm, places
 from synth.errors import AudioError, CodecError, UsageError
 from synth.header import LEVELS, MODES, MOST_CHANNELS, MOST_RATE, PARAMETRIC, Header, is_parametric
 from synth.lossy import quantise
+from synth.options import LEAST_BITRATE, MOST_BITRATE
 from synth.unpacking import Unpacker
 
 Place = str | os.PathLike[str] | IO[bytes]
@@ -32,7 +33,7 @@ def compress(
     mode: str = ...,
     checkpoint: str = ...,
     threads: int = ...,
-    bitrate: float = ...,
+    bitrate: float | None = ...,
 ) -> bytes: ...
 
 
@@ -46,7 +47,7 @@ def compress(
     mode: str = ...,
     checkpoint: str = ...,
     threads: int = ...,
-    bitrate: float = ...,
+    bitrate: float | None = ...,
 ) -> None: ...
 
 
@@ -59,29 +60,31 @@ def compress(
     mode: str = "lossless",
     checkpoint: str = networks.AUTO,
     threads: int = 1,
-    bitrate: float = 1600.0,
+    bitrate: float | None = None,
 ) -> bytes | None:
     """A .syn file of an array of integers: (frames,) or (frames, channels), uint8, int8, int16, or int32 of 24 bits.
 
     `out`: a binary file to write it to; None is returned then. `rate` in Hz; `level` is fast, balanced or max;
     `checkpoint` a name, a path, "auto" or "none". `decompress` gives the same array back; with the mode "mulaw" an
     array of int16 that holds the values of mu-law codes (mu = 255); with "parametric" what a voice (`checkpoint`;
-    "auto" means speech) says again in mono at its own rate, from at most `bitrate` bits a second. Raises CodecError,
-    CheckpointError, UsageError, and OutputError where `out` can't be written.
+    "auto" means speech) says again in mono at its own rate, from at most `bitrate` bits a second (100 to 100000;
+    without it 1600, where that can be). Raises CodecError, CheckpointError, UsageError, and OutputError where `out`
+    can't be written.
     """
     if isinstance(wave, str | bytes | os.PathLike) or hasattr(wave, "read"):
         raise UsageError(f"wave is {_shown(wave)}: compress takes an array; compress_file takes paths and binary files")
-    _check(level, mode, checkpoint, threads)
+    _check(level, mode, checkpoint, threads, bitrate)
     made = io.BytesIO()
     with files.target(made if out is None else _writable(out)) as (write, _):
         if mode == PARAMETRIC:
-            from synth import audio, parametric, parametric_files
+            from synth import audio, parametric_files
 
             model = parametric_files.named(checkpoint)
-            write(parametric.encode(model, audio.from_array(wave, rate, model.sample_rate), bitrate)[0])
+            samples = audio.from_array(wave, rate, model.sample_rate)
+            write(parametric_files.encoded(model, samples, bitrate, "audio array"))
         else:
-            samples, header = _described(np.asarray(wave), rate, level, mode)
-            codec.compress_array(samples, header, write, checkpoint, threads)
+            pieces, header = _described(np.asarray(wave), rate, level, mode)
+            codec.compress_array(pieces, header, write, checkpoint, threads)
     return made.getvalue() if out is None else None
 
 
@@ -140,22 +143,21 @@ def compress_file(
     mode: str = "lossless",
     checkpoint: str = networks.AUTO,
     threads: int = 1,
-    bitrate: float = 1600.0,
+    bitrate: float | None = None,
 ) -> None:
     """A WAV, AIFF or FLAC file as a .syn file, as `synth compress` makes it; the options are those of `compress`.
 
-    `source` and `out` are paths or binary files; a file at `out` is replaced, once the new one is whole. For the mode
-    "parametric" `source` must be a path. Raises AudioError, CodecError, CheckpointError, OutputError and UsageError.
+    `source` and `out` are paths or binary files; a file at `out` is replaced, once the new one is whole. Raises
+    AudioError, CodecError, CheckpointError, OutputError and UsageError.
     """
-    _check(level, mode, checkpoint, threads)
-    path = _distinct(source, out)
+    _check(level, mode, checkpoint, threads, bitrate)
+    path = _distinct(source, out, networks.file_of(checkpoint, networks.AUTO, networks.NONE))
     place = _place(out)
     if mode == PARAMETRIC:
         from synth import parametric_files
 
-        if path is None:
-            raise UsageError("source is a file object: mode parametric takes a path")
-        parametric_files.compress(path, place, checkpoint, bitrate, True, False)
+        with _source(source, "sound file") as opened:
+            parametric_files.compress(opened, opened.name, place, checkpoint, bitrate, True, False)
         return
     with _source(source, "sound file") as opened, files.target(place, True) as (write, _):
         sound = codec.open_sound(opened, opened.name, opened.size)
@@ -170,7 +172,7 @@ def decompress_file(source: Place, out: Place, *, checkpoint: str | None = None,
     as of `decompress`. Raises AudioError, CodecError, CheckpointError, OutputError and UsageError.
     """
     _check_found(checkpoint, threads)
-    _distinct(source, out)
+    _distinct(source, out, networks.file_of(checkpoint))
     place = _place(out)
     with _source(source, "compressed audio") as opened:
         if is_parametric(opened.peek(5)):
@@ -184,7 +186,7 @@ def decompress_file(source: Place, out: Place, *, checkpoint: str | None = None,
             codec.decompress_stream(unpacker, write)
 
 
-def _check(level: str, mode: str, checkpoint: str, threads: int) -> None:
+def _check(level: str, mode: str, checkpoint: str, threads: int, bitrate: float | None) -> None:
     """CodecError or UsageError for options of compressing that can't be."""
     if level not in LEVELS:
         raise CodecError(f"level {level}: must be {', '.join(LEVELS)}")
@@ -193,6 +195,13 @@ def _check(level: str, mode: str, checkpoint: str, threads: int) -> None:
     if not isinstance(checkpoint, str):
         raise UsageError(f"checkpoint {checkpoint!r}: must be a name, a path, {networks.AUTO} or {networks.NONE}")
     _check_found(checkpoint, threads)
+    if bitrate is None:
+        return
+    if mode != PARAMETRIC:
+        raise UsageError(f"bitrate {bitrate!r}: is for mode {PARAMETRIC}")
+    real = isinstance(bitrate, int | float | np.integer | np.floating) and not isinstance(bitrate, bool)
+    if not (real and LEAST_BITRATE <= bitrate <= MOST_BITRATE):  # not NaN either
+        raise UsageError(f"bitrate {bitrate!r}: must be bits a second, {LEAST_BITRATE} to {MOST_BITRATE}")
 
 
 def _check_found(checkpoint: str | None, threads: int) -> None:
@@ -202,11 +211,11 @@ def _check_found(checkpoint: str | None, threads: int) -> None:
         raise UsageError(f"threads {threads!r}: must be an integer from 1 to {_MOST_THREADS}")
 
 
-def _distinct(source: Place, out: Place) -> str | None:
-    """The path of the source, if it has one; UsageError where the output is at the same."""
+def _distinct(source: Place, out: Place, network: str | None) -> str | None:
+    """The path of the source, if it has one; UsageError where the output is at the same, or at the network's file."""
     path = None if hasattr(source, "read") else os.fsdecode(_path(source, "source"))
     if not hasattr(out, "write"):
-        places.check_names([os.fsdecode(_path(out, "out"))], [path])
+        places.check_names([os.fsdecode(_path(out, "out"))], [path, network])
     return path
 
 

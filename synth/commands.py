@@ -136,7 +136,7 @@ def score(options: Namespace, console: Console) -> Report:
 
 
 def _single_labels(options: Namespace, option: str = "--label") -> dict[str, str]:
-    labels = parse_labels(options.label, option)
+    labels = parse_labels(options.label, option, single=True)
     single = {key: value for key, value in labels.items() if isinstance(value, str)}
     for key in labels.keys() - single.keys():
         raise UsageError(f"{option} {key}: takes one value here, it holds for the whole file")
@@ -271,14 +271,20 @@ def compress(options: Namespace, console: Console) -> Report:
 
     if options.verify and options.out in (None, "-") and "-" in options.inputs or options.verify and options.out == "-":
         raise UsageError("--verify: what goes into a pipe can't be read again; name a file")
-    if options.bitrate and options.mode != "parametric":
+    if options.bitrate is not None and options.mode != "parametric":
         raise UsageError("--bitrate: is for --mode parametric")
     if options.out not in (None, "-") and not (
         os.path.isdir(options.out) or len(options.inputs) > 1 or options.recursive
     ):
         names.check_suffix(options.out, (names.SUFFIX,))
     inputs = names.found(options.inputs, options.recursive)
-    jobs = names.plan(inputs, options.out, lambda _, name: os.path.splitext(name)[0] + names.SUFFIX, options.recursive)
+    jobs = names.plan(
+        inputs,
+        options.out,
+        lambda _, name: os.path.splitext(name)[0] + names.SUFFIX,
+        options.recursive,
+        networks.file_of(options.checkpoint, networks.AUTO, networks.NONE),
+    )
     chosen = work.Options(
         options.threads or os.cpu_count() or 1,
         options.level,
@@ -307,11 +313,13 @@ def decompress(options: Namespace, console: Console) -> Report:
     """`synth decompress`: the sound file for each .syn file; goes on after one that is damaged."""
     from synth import compressing as work
     from synth import jobs as names
+    from synth import networks
 
     if options.end is not None and options.end <= (options.start or 0):
         raise UsageError(f"--end {options.end:g}: must be after --start {options.start:g}")
     inputs = names.found(options.inputs, options.recursive, packed=True)
-    jobs = names.plan(inputs, options.out, work.original_name, options.recursive)
+    network = networks.file_of(options.checkpoint)
+    jobs = names.plan(inputs, options.out, work.original_name, options.recursive, network)
     for job in jobs:
         if isinstance(job, names.Job):
             work.check_kind(job)

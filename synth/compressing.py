@@ -113,8 +113,10 @@ def compress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
     if options.mode == PARAMETRIC:
         from synth import parametric_files
 
-        rate = options.bitrate or parametric_files.BITRATE
-        sizes = parametric_files.compress(job.path, job.out, options.checkpoint, rate, options.force, options.verify)
+        with files.source(job.path) as source:
+            sizes = parametric_files.compress(
+                source, job.path, job.out, options.checkpoint, options.bitrate, options.force, options.verify
+            )
         tick(sizes[0].samples)
         return _spoken(job, *sizes)
     suffix = None if job.path == places.STDOUT else os.path.splitext(job.path)[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 import sys
 import tempfile
 import threading
@@ -203,6 +202,23 @@ class Source:
     def fileno(self) -> int:
         return self._file.fileno()
 
+    @contextmanager
+    def seekable(self) -> Iterator[tuple[IO[bytes], int]]:
+        """A file with all of this one, at its begin, and its size: what is read of it is neither counted nor hashed.
+
+        One whose size isn't known, a pipe or somebody's object, is copied to the disk, from where it stands.
+        """
+        if self.size is not None:
+            self._file.seek(0)
+            yield self._file, self.size
+            return
+        with tempfile.TemporaryFile() as file:
+            while more := self.read(1 << 18):
+                file.write(more)
+            size = file.tell()
+            file.seek(0)
+            yield file, size
+
     def digest(self) -> bytes:
         """Of all that was read."""
         return self._md5.digest()
@@ -221,13 +237,11 @@ def source(path: str, whole: bool = False) -> Iterator[Source]:
     if path == STDOUT:
         if sys.stdin is None:
             raise AudioError("-: standard input is closed")
+        pipe = Source(path, sys.stdin.buffer, None)
         if not whole:
-            yield Source(path, sys.stdin.buffer, None)
+            yield pipe
             return
-        with tempfile.TemporaryFile() as file:
-            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 18)
-            size = file.tell()
-            file.seek(0)
+        with pipe.seekable() as (file, size):
             yield Source(path, file, size)
         return
     check_input(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import audio, mulaw, parallel, places, sampler, stream
+from synth import audio, checkpoint, mulaw, parallel, places, sampler, stream
 from synth.config import Draw
 from synth.errors import UsageError
 from synth.writer import AudioWriter, format_of
@@ -135,10 +134,9 @@ def _jobs(request: Request) -> list[_Job]:
 def _check_places(request: Request, jobs: list[_Job]) -> None:
     if request.plot is not None and not request.plot.lower().endswith(".png"):
         raise UsageError(f"--plot {request.plot}: must be the name of a .png file")
-    inputs = [request.prime, request.checkpoint if os.path.exists(request.checkpoint) else None]
+    inputs = [request.prime, checkpoint.file_of(request.checkpoint)]
     places.check_outputs([name for job in jobs for name in (job.path, job.plot) if name], inputs, request.force)
-    if request.out == places.STDOUT and sys.stdout is not None and sys.stdout.isatty():
-        raise UsageError("standard output is a terminal: pipe it into a program or name a file")
+    places.check_pipe(request.out)
 
 
 def _run(work: _Work, jobs: list[_Job], threads: int, play: bool) -> float:

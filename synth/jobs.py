@@ -58,10 +58,13 @@ def found(paths: Sequence[str], recursive: bool, packed: bool = False) -> list[I
     return inputs
 
 
-def plan(inputs: Sequence[Input | SynthError], out: str | None, rename: Rename, folder: bool) -> list[Job | SynthError]:
+def plan(
+    inputs: Sequence[Input | SynthError], out: str | None, rename: Rename, folder: bool, checkpoint: str | None = None
+) -> list[Job | SynthError]:
     """The jobs; `rename(path, name)` is an output's name. `folder`: `out` is one, whatever is there.
 
-    Raises UsageError where outputs clash with one another or with inputs, OutputError where the folder can't be.
+    `checkpoint`: the file of the network, which is read too. Raises UsageError where outputs clash with one another or
+    with what is read, OutputError where the folder can't be.
     """
     names = [one for one in inputs if not isinstance(one, SynthError)]
     places.given_twice(path for path, _ in names if path != places.STDOUT)
@@ -74,7 +77,7 @@ def plan(inputs: Sequence[Input | SynthError], out: str | None, rename: Rename, 
     jobs = [_job(one, out, rename, folder) for one in inputs]
     made = [job for job in jobs if isinstance(job, Job)]
     _check_clashes(made)
-    places.check_names([job.out for job in made], [path for path, _ in names])
+    places.check_names([job.out for job in made], [*(path for path, _ in names), checkpoint])
     to_stdout = any(job.out == places.STDOUT for job in made)
     if to_stdout and (sys.stdout is None or sys.stdout.isatty()):
         raise UsageError("standard output is a terminal: pipe it into a program or name a file")

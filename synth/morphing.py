@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import attributes, places, sampler, stream
+from synth import attributes, checkpoint, places, sampler, stream
 from synth.config import Draw
 from synth.errors import UsageError
 from synth.vocoding import Progress, speak, vectors_of
@@ -21,13 +21,16 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Request:
-    """The options of the command. `mix`: share of the second sound at the begin and at the end; `stretch`: of time."""
+    """The options of the command. `mix`: share of the second sound at the begin and at the end; `stretch`: of time.
+
+    `mix` of None: half of each, or, where there is no second sound, nothing of it.
+    """
 
     first: str
     second: str | None
     out: str
     checkpoint: str = "speech"
-    mix: tuple[float, float] = (0.5, 0.5)
+    mix: tuple[float, float] | None = None
     stretch: float = 1.0
     temperature: float = 1.0
     seed: int | None = None
@@ -41,14 +44,19 @@ def morph(request: Request, progress: Progress) -> dict[str, Any]:
     """Writes the file and returns what `--json` reports."""
     form = format_of(request.out, request.format)
     sources = [request.first] if request.second is None else [request.first, request.second]
-    places.check_outputs([request.out], sources, request.force)
+    if request.second is None and request.mix is not None:
+        raise UsageError("--mix: is a share of the second sound, and one alone is given")
+    mix = request.mix or ((0.0, 0.0) if request.second is None else (0.5, 0.5))
+    if sources == [places.STDOUT] * 2:
+        raise UsageError("-: is given twice; standard input can be read once")
+    places.check_outputs([request.out], [*sources, checkpoint.file_of(request.checkpoint)], request.force)
+    places.check_pipe(request.out)
     draw = Draw.of(request.temperature)
     seed = stream.draw_seed() if request.seed is None else stream.check_seed(request.seed)
-    model = sampler.load(request.checkpoint, request.engine)
-    if model.guides is None:
-        raise UsageError(f"{request.checkpoint}: is no voice, it can't morph; speech can")
+    model = sampler.load_voice(request.checkpoint, request.engine, taker="synth morph")
+    assert model.guides is not None
     heard = [vectors_of(model, source)[0] for source in sources]
-    vectors = mixed(heard[0], heard[-1], request.mix if len(heard) > 1 else (0.0, 0.0), request.stretch)
+    vectors = mixed(heard[0], heard[-1], mix, request.stretch)
     rows = model.checkpoint.config.label_rows(dict(request.labels or {}))
     vectors = attributes.moved(vectors, rows, model.guides.means)
     vocoder = model.guides.vocoder
@@ -61,9 +69,12 @@ def morph(request: Request, progress: Progress) -> dict[str, Any]:
         "sample_rate": model.sample_rate,
         "seconds": count / model.sample_rate,
         "checkpoint": model.checkpoint.name,
-        "mix": list(request.mix),
+        "checkpoint_sha256": model.checkpoint.sha256,
+        "mix": list(mix),
         "time_stretch": request.stretch,
         "labels": dict(request.labels or {}),
+        "engine": model.engine.name,
+        "instruction_set": model.engine.instruction_set,
         "samples_per_second": speed,
         "real_time_factor": speed / model.sample_rate,
     }

@@ -63,6 +63,15 @@ def check(name: str, level: str) -> str:
     return NONE
 
 
+def file_of(name: str | None, *words: str) -> str | None:
+    """The file that `-c` means, as `checkpoint.file_of`; None for `words`, which name none."""
+    if name is None or name in words:
+        return None
+    from synth import checkpoint
+
+    return checkpoint.file_of(name)
+
+
 def by_digest(digest: bytes, given: Iterable[str] = ()) -> Network:
     """The one that a file names, of the paths `given` and of those that are bundled; CheckpointError for none."""
     from synth import checkpoint

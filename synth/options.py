@@ -11,6 +11,7 @@ from synth.errors import UsageError
 
 MOST_SEED = 2**32 - 1
 MOST_COUNT = 100000
+LEAST_BITRATE, MOST_BITRATE = 100, 100_000
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 
@@ -57,7 +58,7 @@ def bitrate(text: str) -> float:
     thousands = text.lower().endswith("k")
     number = text[:-1] if thousands else text
     value = float(number) * (1000 if thousands else 1) if _NUMBER.fullmatch(number) else float("nan")
-    if not 100 <= value <= 100_000:
+    if not LEAST_BITRATE <= value <= MOST_BITRATE:
         raise argparse.ArgumentTypeError(f"{text!r}: must be bits a second like 1600 or 1.6k, 100 to 100k")
     return value
 
@@ -77,17 +78,19 @@ def real(least: float, most: float | None = None, *, open_least: bool = False) -
     return convert
 
 
-def parse_labels(texts: Sequence[str], option: str = "--label") -> dict[str, str | list[str]]:
-    """KEY=VALUE[,VALUE...] texts as `Model.generate` takes them: a value, or the list of several, for each key."""
+def parse_labels(texts: Sequence[str], option: str = "--label", single: bool = False) -> dict[str, str | list[str]]:
+    """KEY=VALUE[,VALUE...] texts as `Model.generate` takes them: a value, or the list of several, for each key.
+
+    `single`: the command takes no list, so that no error speaks of one.
+    """
     labels: dict[str, str | list[str]] = {}
     for text in texts:
         key, equals, values = text.partition("=")
         if not (key and equals and all(values.split(","))):
-            raise UsageError(f"{option} {text!r}: must be KEY=VALUE or KEY=VALUE,VALUE,...")
+            raise UsageError(f"{option} {text!r}: must be KEY=VALUE{'' if single else ' or KEY=VALUE,VALUE,...'}")
         if key in labels:
-            raise UsageError(
-                f"--label {text!r}: {key} is given twice; use {key}=VALUE,VALUE to change it along the output"
-            )
+            more = "" if single else f"; use {key}=VALUE,VALUE to change it along the output"
+            raise UsageError(f"{option} {text!r}: {key} is given twice{more}")
         labels[key] = values.split(",") if "," in values else values
     return labels
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import IO, Any
@@ -22,17 +23,18 @@ Tick = Callable[[int], Any]
 @functools.lru_cache(maxsize=2)
 def voice(name_or_path: str) -> sampler.Model:
     """The voice of a bundled name or a path; CheckpointError for what is none."""
-    model = sampler.load(name_or_path)
-    if model.guides is None:
-        raise CheckpointError(f"{name_or_path}: is no voice; mode parametric takes one, as {VOICE}")
-    return model
+    return sampler.load_voice(name_or_path, taker="mode parametric")
 
 
 def named(checkpoint_name: str | None) -> sampler.Model:
     """The voice that `-c` means."""
     if checkpoint_name == networks.NONE:
         raise CheckpointError("none: mode parametric is nothing without a voice")
-    return voice(VOICE if checkpoint_name in (None, networks.AUTO) else checkpoint_name)
+    name = VOICE if checkpoint_name in (None, networks.AUTO) else checkpoint_name
+    model = voice(name)
+    if model.guides is None or model.guides.planner is None:
+        raise CheckpointError(f"{name}: has no planner; mode parametric takes a voice with one, as {VOICE}")
+    return model
 
 
 def by_digest(digest: bytes, given: Iterable[str], name: str) -> sampler.Model:
@@ -55,20 +57,37 @@ def open_reader(source: files.Source, name: str) -> Reader:
     return Reader(data, name)
 
 
+def encoded(model: sampler.Model, samples: NDArray[np.int16], bitrate: float | None, name: str) -> bytes:
+    """A file of samples at the model's rate; CodecError where its least is more than the `bitrate` that is asked for.
+
+    None: BITRATE, which a sound of a tenth of a second may exceed: there the file's head is the larger part.
+    """
+    data, _ = parametric.encode(model, samples, BITRATE if bitrate is None else bitrate)
+    least = 8 * len(data) * model.sample_rate / len(samples)
+    if bitrate is not None and least > bitrate:
+        raise CodecError(f"{name}: can't be had at {bitrate:g} bits a second, the least is {math.ceil(least)}")
+    return data
+
+
 def compress(
-    path: str, out: str | IO[bytes], name: str | None, bitrate: float, force: bool, verify: bool
+    source: files.Source,
+    path: str,
+    out: str | IO[bytes],
+    name: str | None,
+    bitrate: float | None,
+    force: bool,
+    verify: bool,
 ) -> tuple[Head, int, int]:
     """Compresses a sound file; its head, and the bytes read and written."""
     model = named(name)
-    with files.source(path) as source:
-        before = source.state()
-        size = source.size
-        samples = audio.read(path, model.sample_rate)[0]
-        if source.state() != before:
-            raise AudioError(f"{path}: has changed while it was read")
+    before = source.state()
+    with source.seekable() as (file, size):
+        samples = audio.read(path, model.sample_rate, file)[0]
+    if source.state() != before:
+        raise AudioError(f"{path}: has changed while it was read")
     if not len(samples):
         raise AudioError(f"{path}: has no samples")
-    data, _ = parametric.encode(model, samples, bitrate)
+    data = encoded(model, samples, bitrate, path)
     reader = Reader(data, path)
     if verify:
         found = np.concatenate(list(parametric.pieces(reader, model)))
@@ -78,7 +97,7 @@ def compress(
             raise CodecError(f"{path}: what was written does not give it back; please report this")
     with files.target(out, force) as (write, _):
         write(data)
-    return reader.head, len(samples) * 2 if size is None else size, len(data)
+    return reader.head, size, len(data)
 
 
 def decompress(

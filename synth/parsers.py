@@ -38,7 +38,7 @@ def generate_parser() -> opt.Parser:
         help="files to write: OUT-1, OUT-2, ...; file i is what seed SEED+i-1 alone gives",
     )
     add_drawing(parser)
-    add("--prime", metavar="AUDIO", help="sound to go on from; it is not part of the output")
+    add("--prime", metavar="AUDIO", help="sound to go on from, - for stdin; it is not part of the output")
     add_label(parser, "; several values take equal parts of the output")
     add(
         "--format",

@@ -12,7 +12,11 @@ def vocode_parser(commands: Any) -> None:
     text = "says again what a recording says, with a voice's network"
     parser = commands.add_parser("vocode", help=text, description=f"synth vocode {text}.")
     add = parser.add_argument
-    add("source", metavar="AUDIO|FEATURES.npy", help="sound of any rate, or log-mel features [frames, mels] of 10 ms")
+    add(
+        "source",
+        metavar="AUDIO|FEATURES.npy",
+        help="sound of any rate, - for stdin, or log-mel features [frames, mels] of 10 ms",
+    )
     add("-o", "--out", required=True, metavar="OUT", help="file to write, or - for a pipe")
     add_checkpoint(parser, "speech")
     add(
@@ -29,16 +33,15 @@ def morph_parser(commands: Any) -> None:
     text = "walks between two sounds, or stretches one, with a voice's network"
     parser = commands.add_parser("morph", help=text, description=f"synth morph {text}.")
     add = parser.add_argument
-    add("first", metavar="A", help="sound of any rate, or features, as for synth vocode")
+    add("first", metavar="A", help="sound of any rate, - for stdin, or features, as for synth vocode")
     add("second", nargs="?", metavar="B", help="the other one; without it only time and label change")
     add("-o", "--out", required=True, metavar="OUT", help="file to write, or - for a pipe")
     add_checkpoint(parser, "speech")
     add(
         "--mix",
         type=opt.mix,
-        default=(0.5, 0.5),
         metavar="SHARE|FROM..TO",
-        help="share of B, like 0.3, or from the begin to the end, like 0..1 (default: 0.5)",
+        help="share of B, like 0.3, or from the begin to the end, like 0..1 (default: 0.5); only with B",
     )
     add("--time-stretch", type=opt.real(0.1, 10), default=1.0, metavar="F", help="1.5: half as long again (default: 1)")
     add(

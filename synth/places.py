@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -51,6 +52,12 @@ def check_outputs(outputs: Sequence[str], inputs: Iterable[str | None], force: b
     check_names(outputs, inputs)
     for path in outputs:
         check_output(path, force)
+
+
+def check_pipe(out: str) -> None:
+    """UsageError where the bytes of a file would go to a terminal."""
+    if out == STDOUT and sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError("standard output is a terminal: pipe it into a program or name a file")
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:

@@ -50,6 +50,14 @@ def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto", 
     return Model(checkpoint.load(checkpoint.plain(name_or_path) if plain else os.fspath(name_or_path)), engine)
 
 
+def load_voice(name_or_path: str, engine: str = "auto", *, taker: str) -> Model:
+    """The model of a voice; CheckpointError for what is none. `taker`: what takes one, for the error."""
+    loaded = checkpoint.load(name_or_path)
+    if loaded.voice is None:  # told by what was typed, before anything is told of what else it may be
+        raise CheckpointError(f"{name_or_path}: is no voice; {taker} takes one, as speech")
+    return Model(loaded, engine)
+
+
 def sample_count(seconds: float | None, samples: int | None, rate: int) -> int:
     """Samples at `rate` of the one that is given (2 seconds when none is); UsageError when that is out of range."""
     if seconds is not None and samples is not None:

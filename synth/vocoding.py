@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -13,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import audio, files, places, sampler, stream
+from synth import audio, checkpoint, files, places, sampler, stream
 from synth.config import Draw
 from synth.errors import AudioError, UsageError
 from synth.vocoder import checked
@@ -43,15 +41,12 @@ class Request:
 def vocode(request: Request, progress: Progress) -> dict[str, Any]:
     """Writes the file and returns what `--json` reports."""
     form = format_of(request.out, request.format)
-    inputs = [request.source, request.checkpoint if os.path.exists(request.checkpoint) else None]
-    places.check_outputs([request.out], inputs, request.force)
-    if request.out == places.STDOUT and sys.stdout is not None and sys.stdout.isatty():
-        raise UsageError("standard output is a terminal: pipe it into a program or name a file")
+    places.check_outputs([request.out], [request.source, checkpoint.file_of(request.checkpoint)], request.force)
+    places.check_pipe(request.out)
     draw = Draw.of(request.temperature)
     seed = stream.draw_seed() if request.seed is None else stream.check_seed(request.seed)
-    model = sampler.load(request.checkpoint, request.engine)
-    if model.guides is None:
-        raise UsageError(f"{request.checkpoint}: is no voice, it can't follow a recording; speech can")
+    model = sampler.load_voice(request.checkpoint, request.engine, taker="synth vocode")
+    assert model.guides is not None
     vectors, count = vectors_of(model, request.source)
     if request.tokens is not None:
         vectors = quantised(model, vectors, request.tokens)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 import voices
+from tools import error_line, run, tiny_checkpoint
 
 import synth
-from synth import cli
+from synth import checkpoint, cli
 
 SOUND = voices.sound(4003)
 
@@ -57,6 +58,11 @@ def test_info_tells_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["compress", "a.wav", "--bitrate", "1600"], 2, "--bitrate: is for --mode parametric"),
         (["compress", "a.wav", "--mode", "parametric", "--bitrate", "5"], 2, "must be bits a second"),
+        (
+            ["compress", "a.wav", "--mode", "parametric", "--bitrate", "0.1k", "-c", voices.path()],
+            1,
+            "a.wav: can't be had at 100 bits a second, the least is ",
+        ),
         (["compress", "a.wav", "--mode", "parametric", "-c", "none"], 1, "nothing without a voice"),
         (["compress", "a.wav", "--mode", "parametric", "-c", "digits-2"], 1, "is no voice"),
         (["compress", "a.wav", "-c", voices.path()], 1, "is a voice"),
@@ -89,3 +95,56 @@ def test_salvage_says_what_was_lost(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["decompress", "a.syn", "-o", "b.wav", "-c", voices.path(), "--salvage"]) == 1
     assert "silence is in its place" in capsys.readouterr().err
     assert soundfile.info("b.wav").frames == 4003
+
+
+@pytest.mark.parametrize(
+    ("arguments", "network"),
+    [
+        ("compress a.wav --mode parametric -o c.syn -c c.syn", voices.path()),
+        ("compress a.wav --mode parametric -o link.syn -c c.syn", voices.path()),
+        ("compress -r b --mode parametric -o . -c ./b.syn", voices.path()),
+        ("compress a.wav -o c.syn -c c.syn", tiny_checkpoint()),
+        ("compress a.wav --mode mulaw -o c.syn -c c.syn", tiny_checkpoint()),
+        ("decompress old.syn -o c.wav -c c.wav", voices.path()),
+        ("decompress plain.syn -o c.wav -c c.wav", tiny_checkpoint()),
+    ],
+)
+def test_nothing_is_written_over_a_checkpoint(arguments: str, network: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compress("a.wav", "-o", "old.syn") == 0
+    assert cli.main(["compress", "a.wav", "-o", "plain.syn", "-c", tiny_checkpoint()]) == 0
+    Path("b").mkdir()
+    soundfile.write("b/b.wav", SOUND, 8000)
+    place = Path(arguments.split()[-1])
+    place.write_bytes(Path(network).read_bytes())
+    Path("link.syn").symlink_to("c.syn")
+    capsys.readouterr()
+    assert cli.main([*arguments.split(), "-f"]) == 2
+    error = capsys.readouterr().err
+    assert "is the input" in error and error.count("\n") == 1
+    assert place.read_bytes() == Path(network).read_bytes()
+
+
+def test_a_file_that_has_the_name_of_a_bundled_checkpoint_is_none() -> None:
+    Path("speech").write_bytes(b"no checkpoint")
+    assert checkpoint.file_of("speech") == str(checkpoint.find("speech")) != "speech"
+    assert checkpoint.file_of("./speech") == "speech" and checkpoint.file_of("missing") is None
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "aiff"])
+def test_a_pipe_is_read(suffix: str) -> None:
+    soundfile.write(f"b.{suffix}", SOUND, 8000)
+    assert compress(f"b.{suffix}", "-o", "b.syn", "-q") == 0
+    data = Path(f"b.{suffix}").read_bytes()
+    options = ("--mode", "parametric", "-c", voices.path())
+    done = run("synth", "compress", "-", "-o", "-", *options, "--json", input=data)
+    assert done.returncode == 0 and done.stdout == Path("b.syn").read_bytes()
+    assert json.loads(done.stderr)["bytes_in"] == len(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"), [(b"", "-: is empty"), (b"no sound", "-: is not audio"), (None, "-: is cut short: ")]
+)
+def test_a_pipe_that_has_no_sound(data: bytes | None, said: str) -> None:
+    data = Path("a.wav").read_bytes()[:-9] if data is None else data
+    done = run("synth", "compress", "-", "-o", "x.syn", "--mode", "parametric", "-c", voices.path(), input=data)
+    assert said in error_line(done, 1, "synth compress") and not Path("x.syn").exists()

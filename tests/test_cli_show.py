@@ -6,11 +6,14 @@ import os
 import struct
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
+import voices
 from tools import call, command, samples, tiny_checkpoint
 
 
@@ -38,6 +41,23 @@ def test_progress_is_shown_on_a_terminal_only() -> None:
     assert process.wait() == 0
     os.close(ours)
     assert b"samples/s" in shown and b"x.wav: 2 s at 8000 Hz, seed 1" in shown
+
+
+@pytest.mark.parametrize(
+    "arguments", ["generate-audio -", "synth vocode a.wav -o -", "synth morph a.wav -o -", "synth compress a.wav -o -"]
+)
+def test_sound_is_not_written_to_a_terminal(arguments: str) -> None:
+    import pty
+
+    soundfile.write("a.wav", voices.sound(900), 8000)
+    ours, theirs = pty.openpty()
+    name, *rest = arguments.split()
+    done = subprocess.run(command(name, *rest, "-c", voices.path()), stdout=theirs, stderr=subprocess.PIPE, timeout=60)
+    os.close(theirs)
+    assert done.returncode == 2 and b"standard output is a terminal" in done.stderr and done.stderr.count(b"\n") == 1
+    with suppress(OSError):  # what Linux says when nobody writes to it any more
+        assert os.read(ours, 4096) == b""
+    os.close(ours)
 
 
 @pytest.mark.parametrize("length", [1, 50, 4000, 80000])

@@ -135,6 +135,21 @@ def test_a_pipe_gets_the_sound_and_nothing_else() -> None:
     assert json.loads(done.stderr)["files"][0]["path"] == "-"
 
 
+def test_a_pipe_is_read() -> None:
+    done = run("synth", "vocode", "-", "-c", voices.path(0), "-o", "x.wav", "-s", 3, input=Path("a.wav").read_bytes())
+    assert done.returncode == 0
+    np.testing.assert_array_equal(samples("x.wav"), spoken(SOUND, 3))
+    done = run("synth", "vocode", "-", "-c", voices.path(0), "-o", "y.wav", input=b"")
+    assert "-: is empty" in error_line(done, 1, "synth vocode")
+
+
+def test_a_prime_comes_through_a_pipe() -> None:
+    assert generate("x.wav", "--prime", "a.wav", "--samples", 700, "-s", 1, "-q") == 0
+    options = ("-c", voices.path(), "--samples", 700, "-s", 1, "-q")
+    done = run("generate-audio", "y.wav", "--prime", "-", *options, input=Path("a.wav").read_bytes())
+    assert done.returncode == 0 and Path("y.wav").read_bytes() == Path("x.wav").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -142,6 +157,7 @@ def test_a_pipe_gets_the_sound_and_nothing_else() -> None:
         ("a.wav -o x.wav --label digit=77", 2, "label digit=77 is not known; known values: 0, 1, 2"),
         ("a.wav -o x.wav --label pitch=a", 2, "label key 'pitch' is not known; known keys: digit, speaker"),
         ("a.wav -o x.wav --label digit=1,2", 2, "--label digit: takes one value here"),
+        ("a.wav -o x.wav --label digit=1 --label digit=2", 2, "error: --label 'digit=2': digit is given twice\n"),
         ("a.wav -o x.mp3", 2, "x.mp3: "),
         ("a.wav -o x.wav --format flac", 2, "x.wav: "),
         ("a.wav -o - --format flac", 2, "flac"),
@@ -203,8 +219,6 @@ def test_exit_codes_of_a_process() -> None:
 
 
 def test_checkpoints_that_are_no_voice(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["vocode", "a.wav", "-o", "x.wav", "-c", tiny_checkpoint()]) == 2
-    assert "is no voice, it can't follow a recording" in line(capsys)
     assert cli.main(["vocode", "a.wav", "-o", "x.wav", "-c", "missing"]) == 1
     assert "missing: no such checkpoint" in line(capsys)
     data = Path(voices.path(0)).read_bytes()
@@ -266,6 +280,24 @@ def test_the_reference_engine_makes_the_same_file() -> None:
 
 
 # ---- what a voice is not for
+
+
+@pytest.mark.parametrize("given", ["tiny", "digits-2", "corrector-large"])
+@pytest.mark.parametrize(
+    "arguments", ["vocode a.wav -o x.wav", "morph a.wav -o x.wav", "compress a.wav --mode parametric"]
+)
+def test_what_takes_a_voice_takes_nothing_else(arguments: str, given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = tiny_checkpoint() if given == "tiny" else given
+    assert cli.main([*arguments.split(), "-c", name]) == 1
+    taker = "mode parametric" if arguments.startswith("compress") else f"synth {arguments.split()[0]}"
+    said = line(capsys, f"synth {arguments.split()[0]}")
+    assert f"error: {name}: is no voice; {taker} takes one, as speech\n" in said
+    assert sorted(os.listdir()) == ["a.npy", "a.wav"]
+
+
+def test_a_file_takes_a_voice_with_a_planner(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compress", "a.wav", "--mode", "parametric", "-c", voices.path(0)]) == 1
+    assert f"error: {voices.path(0)}: has no planner; mode parametric" in line(capsys, "synth compress")
 
 
 @pytest.mark.parametrize("period", [0, 2])

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 import voices
 from packed import tones, wav16
+from tools import tiny_checkpoint
 
 import synth
 from synth import cli, engine
@@ -86,9 +87,58 @@ def test_files_of_a_voice() -> None:
     out, back = io.BytesIO(), io.BytesIO()
     synth.compress_file("a.wav", out, mode="parametric", checkpoint=voices.path())
     assert out.getvalue() == Path("a.syn").read_bytes()
+    sound = Path("a.wav").read_bytes()
+    ahead, trickle = io.BytesIO(b"before" + sound), Trickle(sound)
+    ahead.seek(6)
+    for source in (io.BytesIO(sound), ahead, trickle):  # from where it stands
+        other = io.BytesIO()
+        synth.compress_file(source, other, mode="parametric", checkpoint=voices.path())  # type: ignore[arg-type]
+        assert other.getvalue() == out.getvalue()
     synth.decompress_file("a.syn", back, checkpoint=voices.path())
     back.seek(0)
     assert soundfile.info(back).frames == 900
+
+
+@pytest.mark.parametrize(("mode", "network"), [("parametric", voices.path()), ("lossless", tiny_checkpoint())])
+def test_nothing_is_written_over_a_checkpoint(mode: str, network: str) -> None:
+    soundfile.write("a.wav", voices.sound(900), 8000)
+    data = Path(network).read_bytes()
+    Path("c").write_bytes(data)
+    synth.compress_file("a.wav", "a.syn", mode=mode, checkpoint="c")
+    with pytest.raises(UsageError, match="^c: is the input c too"):
+        synth.compress_file("a.wav", "c", mode=mode, checkpoint="c")
+    with pytest.raises(UsageError, match="^c: is the input c too"):
+        synth.decompress_file("a.syn", "c", checkpoint="c")
+    assert Path("c").read_bytes() == data
+    synth.compress_file("a.wav", "auto")  # a word, no file
+    synth.compress_file("a.wav", "auto")
+
+
+@pytest.mark.parametrize("bitrate", [0, -1600, 99.9, 100001, 1e9, float("nan"), float("inf"), True, "1600", 1600j])
+def test_bitrates_that_no_file_can_have(bitrate: Any) -> None:
+    soundfile.write("a.wav", voices.sound(900), 8000)
+    for call in (
+        lambda: synth.compress(voices.sound(900), 8000, mode="parametric", checkpoint=voices.path(), bitrate=bitrate),
+        lambda: synth.compress_file("a.wav", "a.syn", mode="parametric", checkpoint=voices.path(), bitrate=bitrate),
+    ):
+        with pytest.raises(UsageError, match=r"^bitrate .*: must be bits a second, 100 to 100000$"):
+            call()
+    assert not Path("a.syn").exists()
+
+
+def test_a_bitrate_is_kept_or_refused() -> None:
+    sound = voices.sound(8000)
+    options: Any = {"mode": "parametric", "checkpoint": voices.path()}
+    with pytest.raises(
+        CodecError, match=r"^audio array: can't be had at 100 bits a second, the least is \d+$"
+    ) as error:
+        synth.compress(sound, 8000, bitrate=100, **options)
+    least = int(str(error.value).split()[-1])
+    found = synth.compress(sound, 8000, bitrate=least, **options)
+    assert 8 * len(found) == least
+    with pytest.raises(CodecError, match=f"the least is {least}$"):
+        synth.compress(sound, 8000, bitrate=np.float32(least - 1), **options)
+    assert 8 * len(synth.compress(sound[:400], 8000, **options)) > 1600 * 400 / 8000  # none was asked for
 
 
 def _file(text: bool = False) -> Any:
@@ -106,6 +156,12 @@ def _file(text: bool = False) -> Any:
         (lambda: synth.compress(WAVE, 8000, threads=0), UsageError, "threads 0: must be an integer from 1"),
         (lambda: synth.compress(WAVE, 8000, threads="a"), UsageError, "threads 'a': must be an integer from 1"),  # type: ignore[call-overload]
         (lambda: synth.compress(WAVE, 8000, threads=True), UsageError, "threads True: must be an integer"),
+        (lambda: synth.compress(WAVE, 8000, bitrate=1600), UsageError, "bitrate 1600: is for mode parametric"),
+        (
+            lambda: synth.compress_file("a.wav", "a.syn", mode="mulaw", bitrate=1e3),
+            UsageError,
+            "is for mode parametric",
+        ),
         (lambda: synth.decompress(b"", threads=0), UsageError, "threads 0: must be an integer from 1"),
         (lambda: synth.decompress(b""), CodecError, "compressed audio: is empty"),
         (lambda: synth.decompress("x.syn"), UsageError, "the path 'x.syn': decompress takes bytes and binary files"),  # type: ignore[arg-type]
@@ -120,11 +176,8 @@ def _file(text: bool = False) -> Any:
         (lambda: synth.compress_file("a.wav", "no/a.syn"), OutputError, "no/a.syn: the folder no does not exist"),
         (lambda: synth.compress_file(io.BytesIO(b"no"), "a.syn"), AudioError, "sound file: is not WAV, AIFF or"),
         (lambda: synth.compress_file("a.wav", "a.syn", level="most"), CodecError, "level most: must be fast"),
-        (
-            lambda: synth.compress_file(io.BytesIO(), "a.syn", mode="parametric"),
-            UsageError,
-            "source is a file object: mode parametric takes a path",
-        ),
+        (lambda: synth.compress_file(io.BytesIO(), "a.syn", mode="parametric"), AudioError, "sound file: is empty"),
+        (lambda: synth.compress_file(io.BytesIO(b"no"), "a.syn", mode="parametric"), AudioError, "is not audio"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import voices
+from tools import error_line, run, samples
 
 from synth import attributes, cli
 from synth.morphing import mixed, stretched
@@ -45,7 +46,13 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert cli.main(["morph", "a.wav", "b.wav", "-o", "c.wav", "--mix", "0..1", *voice, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["mix"] == [0.0, 1.0] and report["files"][0]["samples"] == soundfile.info("c.wav").frames == 2400
-    assert cli.main(["morph", "a.wav", "-o", "d.wav", "--mix", "0.9", *voice]) == 0
+    model = voices.load()
+    assert report["checkpoint_sha256"] == model.checkpoint.sha256
+    assert (report["engine"], report["instruction_set"]) == (model.engine.name, model.engine.instruction_set)
+    assert cli.main(["morph", "a.wav", "b.wav", "-o", "h.wav", *voice, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["mix"] == [0.5, 0.5]
+    assert cli.main(["morph", "a.wav", "-o", "d.wav", *voice, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["mix"] == [0.0, 0.0]
     assert cli.main(["vocode", "a.wav", "-o", "e.wav", *voice]) == 0
     np.testing.assert_array_equal(soundfile.read("d.wav")[0], soundfile.read("e.wav")[0])
     assert cli.main(["morph", "a.wav", "-o", "f.wav", "--keep-label", "speaker=bert", *voice]) == 0
@@ -68,12 +75,18 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     ("arguments", "said"),
     [
         (["a.wav", "-o", "x.wav", "--mix", "2"], "0 to 1"),
+        (["a.wav", "-o", "x.wav", "--mix", "0.7"], "error: --mix: is a share of the second sound"),
+        (["a.wav", "-o", "x.wav", "--mix", "0"], "error: --mix: is a share of the second sound"),
         (["a.wav", "-o", "x.wav", "--mix", "0..x"], "0 to 1"),
         (["a.wav", "-o", "x.wav", "--time-stretch", "0"], "0.1 to 10"),
         (["a.wav", "-o", "x.wav", "--keep-label", "speaker=nobody"], "nobody"),
-        (["a.wav", "-o", "x.wav", "--keep-label", "speaker"], "--keep-label 'speaker': must be KEY=VALUE"),
+        (["a.wav", "-o", "x.wav", "--keep-label", "speaker"], "--keep-label 'speaker': must be KEY=VALUE\n"),
+        (
+            ["a.wav", "-o", "x.wav", "--keep-label", "speaker=anna", "--keep-label", "speaker=bert"],
+            "error: --keep-label 'speaker=bert': speaker is given twice\n",
+        ),
         (["a.wav", "-o", "a.wav"], "a.wav"),
-        (["a.wav", "-o", "x.wav", "-c", "digits-2"], "is no voice"),
+        (["a.wav", "-o", "v.raw", "-f", "-c", "v.raw"], "v.raw: is the input v.raw too"),
     ],
 )
 def test_what_is_refused(
@@ -81,6 +94,8 @@ def test_what_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     soundfile.write("a.wav", voices.sound(1600), 8000)
+    data = Path(voices.path()).read_bytes()
+    Path("v.raw").write_bytes(data)
     voice = [] if "-c" in arguments else ["-c", voices.path()]
     try:
         code = cli.main(["morph", *arguments, *voice])
@@ -88,3 +103,18 @@ def test_what_is_refused(
         code = int(str(stop.code))
     out, error = capsys.readouterr()
     assert code == 2 and out == "" and said in error and not Path("x.wav").exists()
+    assert Path("v.raw").read_bytes() == data
+
+
+def test_a_pipe_is_one_of_the_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.wav", voices.sound(1600), 8000)
+    soundfile.write("b.wav", voices.sound(3200, 5), 8000)
+    options = ("-c", voices.path(), "-s", 1, "-o")
+    assert run("synth", "morph", "a.wav", "b.wav", *options, "c.wav").returncode == 0
+    for number, (first, second) in enumerate((("-", "b.wav"), ("a.wav", "-"))):
+        data = Path("b.wav" if number else "a.wav").read_bytes()
+        assert run("synth", "morph", first, second, *options, f"{number}.wav", input=data).returncode == 0
+        np.testing.assert_array_equal(samples(f"{number}.wav"), samples("c.wav"))
+    twice = run("synth", "morph", "-", "-", *options, "x.wav", input=Path("a.wav").read_bytes())
+    assert "-: is given twice" in error_line(twice, 2, "synth morph") and not Path("x.wav").exists()
