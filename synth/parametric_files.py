@@ -95,6 +95,10 @@ def decompress(
     reader = open_reader(source, path)
     head = reader.head
     model = by_digest(head.digest, given, path)
+    heard = head.samples
+    if salvage:  # the header may claim any length
+        heard, samples = parametric.salvaged_samples(reader, parametric.hop_of(reader, model))
+        head = replace(head, samples=samples)
     first, last = bounds(head, part, path)
     name = out if isinstance(out, str) else path
     if last - first > MAX_WAV_SAMPLES:
@@ -103,7 +107,7 @@ def decompress(
     vectors = parametric.pieces(reader, model, damages if salvage else None)
     with files.target(out, force) as (write, _):
         write(wav_header(last - first, head.rate))
-        for block in parametric.spoken(model, vectors, last, first):
+        for block in parametric.spoken(model, vectors, last, first, heard):
             write(block.astype("<i2").tobytes())
             tick(len(block))
     return replace(head, samples=last - first), damages

@@ -12,7 +12,7 @@ import soundfile
 import voices
 
 import synth
-from synth import cli
+from synth import cli, parametric
 
 SOUND = voices.sound(4003)
 
@@ -81,7 +81,8 @@ def test_what_is_refused(arguments: list[str], code: int, said: str, capsys: pyt
     assert sorted(path.name for path in Path().iterdir()) == before
 
 
-def test_salvage_says_what_was_lost(capsys: pytest.CaptureFixture[str]) -> None:
+def test_salvage_says_what_was_lost(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parametric, "SEGMENT", 13)
     assert compress("a.wav") == 0
     data = bytearray(Path("a.syn").read_bytes())
     data[-6] ^= 1
@@ -89,3 +90,13 @@ def test_salvage_says_what_was_lost(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["decompress", "a.syn", "-o", "b.wav", "-c", voices.path(), "--salvage"]) == 1
     assert "silence is in its place" in capsys.readouterr().err
     assert soundfile.info("b.wav").frames == 4003
+
+
+def test_salvage_of_a_file_without_a_whole_segment_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert compress("a.wav") == 0
+    data = bytearray(Path("a.syn").read_bytes())
+    data[-6] ^= 1
+    Path("a.syn").write_bytes(data)
+    assert cli.main(["decompress", "a.syn", "-o", "b.wav", "-c", voices.path(), "--salvage"]) == 1
+    assert "no segment is whole, nothing can be salvaged" in capsys.readouterr().err
+    assert not Path("b.wav").exists()
