@@ -347,3 +347,17 @@ def test_arrays_of_another_type_or_stride_are_refused_and_never_copied(name: str
         for wrong in (array.astype(np.float64), array.astype(np.uint32), strided):
             with pytest.raises(TypeError, match="incompatible function arguments"):
                 call(*arguments[:place], wrong, *arguments[place + 1 :])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_sums_that_a_forged_state_brings_near_the_limit_wrap(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in NumPy; in C++ without signed overflow, which a build with -fsanitize=undefined would tell."""
+    monkeypatch.setenv("SYNTH_ISA", name)
+    tables, sound = tables_of(8000), sounds(np.random.default_rng(3), 9 * 80 + 200, "loud")
+    levels = np.full((9, tables.mels), 20 * UNIT, np.int64)
+    for limit in ((1 << 63) - 1, -(1 << 63)):
+        fast, slow = (np.full(9 * tables.hop + tables.fft, limit) for _ in range(2))
+        found = tables.add(sound, levels, fast, 0)
+        np.testing.assert_array_equal(found, tables.add_specified(sound, levels, slow, 0))
+        np.testing.assert_array_equal(fast, slow)
+        assert (np.sign(fast) != np.sign(limit)).any()
