@@ -72,6 +72,8 @@ def tables(config: VocoderConfig, rate: int) -> Tensors:
 
 def check(config: VocoderConfig, rate: int, tensors: Tensors) -> None:
     """CheckpointError when a table would break the arithmetic; types and shapes were checked before."""
+    if features_of(config, rate).window % 2:  # a frame is folded in its middle
+        raise CheckpointError(f"sample rate {rate}: a postfilter's window can't be an odd number of samples")
     bounds = {"window": (0, 32767), "cosine": (-16384, 16384), "bands": (0, 256), "shares": (0, 256)}
     bounds |= {"logarithm": (0, UNIT), "power": (1 << POWER, 2 << POWER)}
     for name, (least, most) in bounds.items():

@@ -255,6 +255,11 @@ def test_tables_that_would_break_the_arithmetic_are_refused(name: str, value: An
         packed(tensors={f"postfilter.{name}": value})
 
 
+def test_a_rate_whose_window_is_odd_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="sample rate 8030: a postfilter's window can't be an odd number"):
+        postfilter.check(VOCODER, 8030, postfilter.tables(VOCODER, 8030))
+
+
 @pytest.mark.parametrize("data", [{"units": 16}, {"units": 16, "passes": 5}, {"units": "16", "passes": 1}, None, []])
 def test_configs_that_are_none_are_refused(data: Any) -> None:
     with pytest.raises(UsageError, match="postfilter"):
