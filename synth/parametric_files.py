@@ -134,8 +134,9 @@ def bounds(head: Head, part: tuple[float | None, float | None], name: str) -> tu
 def verify(source: files.Source, path: str, given: Iterable[str]) -> Head:
     """Decodes a file's tokens and checks every checksum."""
     reader = open_reader(source, path)
-    for _ in parametric.pieces(reader, by_digest(reader.head.digest, given, path)):
-        pass
+    problems = parametric.problems(reader, by_digest(reader.head.digest, given, path))
+    if problems:
+        raise CodecError("; ".join(problems))
     return reader.head
 
 

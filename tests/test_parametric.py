@@ -76,6 +76,22 @@ def test_segments_stand_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (saved[:4] == saved[0]).all()
 
 
+def test_verify_names_every_damaged_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parametric, "SEGMENT", 4)
+    data = bytearray(encode(voices.load(), voices.sound(11 * voices.HOP - 5), 1e5)[0])
+    data[Reader(bytes(data), "x").start + 2] ^= 16
+    data[-6] ^= 16
+    (tmp_path / "x.syn").write_bytes(data)
+    with files.source(str(tmp_path / "x.syn")) as source, pytest.raises(CodecError) as error:
+        parametric_files.verify(source, "x.syn", [voices.path()])
+    first, last = str(error.value).split("; ")
+    assert first == "x.syn: segment 1 (0.00 s to 0.08 s) is damaged: its checksum is wrong"
+    assert last == "segment 3 (0.16 s to 0.22 s) is damaged: its checksum is wrong"
+    monkeypatch.setattr(parametric, "MOST_TOLD", 1)
+    with files.source(str(tmp_path / "x.syn")) as source, pytest.raises(CodecError, match="wrong; and 1 more$"):
+        parametric_files.verify(source, "x.syn", [voices.path()])
+
+
 def test_every_flipped_bit_is_found() -> None:
     data = coded(400)
     for place in range(5, len(data)):
