@@ -19,6 +19,7 @@ from synth.envelope import Envelope
 from synth.errors import EngineError, UsageError
 from synth.planning import PLANNING, Changes, Planned
 from synth.postfilter import Postfilter, Tables
+from synth.saved import need, taken
 from synth.vocoder import Ints, Vocoder
 from synth.vocoder_config import LOOKAHEAD
 from synth.voice import Tensors, Voice
@@ -107,6 +108,13 @@ class Guide:
         numbers = np.array([self._first, int(self._ended)], np.int64)
         own: dict[str, NDArray[Any]] = {"held": self._held.astype(np.int8), "numbers": numbers}
         return own | {f"source.{name}": value for name, value in self.source.save().items()}
+
+    def check(self, position: int) -> None:
+        """EngineError where what is held is not what a stream that has come to this sample needs."""
+        frame = position // self.vocoder.hop
+        need(self._first <= max(0, frame - LOOKAHEAD))
+        if isinstance(self.source, Planned):  # it draws what is missing: of a prime's frames all but the last are known
+            need(self._ended or frame <= max(self._first + len(self._held), len(self.source.prime) + 1))
 
     def relabel(self, rows: tuple[int, ...]) -> None:
         """Other label rows, from the next frame that is planned."""
@@ -242,11 +250,10 @@ class Guides:
 
     def restored(self, saved: dict[str, NDArray[Any]]) -> Guide:
         """The guide that `Guide.save` saved; EngineError when it is damaged or of another voice."""
-        held, numbers = saved["held"], saved["numbers"]
-        vectors = saved["source.vectors"] if "source.vectors" in saved else saved["source.prime"]
-        latent = self.vocoder.config.latent
-        if numbers.shape != (2,) or any(x.ndim != 2 or x.shape[1] != latent for x in (held, vectors)):
-            raise EngineError("saved guide: is of another voice")
+        latent, known = self.vocoder.config.latent, "source.vectors" if "source.vectors" in saved else "source.prime"
+        held, vectors = (taken(saved, name, "int8", (None, latent)) for name in ("held", known))
+        numbers = taken(saved, "numbers", "int64", (2,))
+        need(0 <= numbers[0] < 1 << 62 and 0 <= numbers[1] <= 1)
         guide = self._guide(self._source(saved, vectors.astype(np.int64)))
         guide._held, guide._first, guide._ended = held.astype(np.int64), int(numbers[0]), bool(numbers[1])
         return guide

@@ -139,36 +139,116 @@ class Reader:
             yield at, min(SEGMENT, frames - at), coded if good else "its checksum is wrong"
 
 
-def pieces(reader: Reader, model: Model, damages: list[str] | None = None) -> Iterator[NDArray[np.int64]]:
-    """8-bit vectors (frames, latent) of one segment after the other; CodecError for one that is damaged.
+def salvaged(reader: Reader, hop: int) -> Iterator[tuple[int, int, int, bytes | str]]:
+    """What there is of a file, its silence bounded whatever the header says; CodecError where no segment is whole.
 
-    With `damages` silence is in its place, and what was wrong is added to them.
+    First frame, frames, and frames that are missing after them, of each segment, with its coded bytes or what is said
+    of it. There are no more frames of silence than a segment has for each that is whole, and for one more.
     """
+    first = ""
+    whole = lost = 0
+    for at, frames, coded in reader.segments(hop):
+        whole += isinstance(coded, bytes)
+        first = first or (_damage(reader, hop, at, frames, coded) if isinstance(coded, str) else "")
+    if not whole:
+        raise CodecError(f"{first}; no segment is whole, nothing can be salvaged")
+    room = SEGMENT * (whole + 1)
+    for at, frames, coded in reader.segments(hop):
+        if isinstance(coded, bytes):
+            yield at, frames, 0, coded
+            continue
+        left = min(frames, room)
+        room -= left
+        lost += not left
+        if left:
+            instead = "silence is" if left == frames else f"{left * hop / reader.head.rate:.2f} s of silence are"
+            text = f"{_damage(reader, hop, at, frames, coded)}; {instead} in its place"
+            yield at, min(left, SEGMENT), max(0, left - SEGMENT), text
+    if lost:  # in one line, since a forged file may have any number of them
+        yield 0, 0, 0, f"{reader.name}: {lost} more damaged segments are left out"
+
+
+def salvaged_samples(reader: Reader, hop: int) -> tuple[int, int]:
+    """Samples of what `salvaged` gives: those that are spoken, and all, with the digital silence after them."""
+    heard = missing = 0
+    for at, frames, more, _ in salvaged(reader, hop):
+        heard += min(reader.head.samples - at * hop, frames * hop)
+        missing += min(reader.head.samples - (at + frames) * hop, more * hop) if more else 0
+    return heard, heard + missing
+
+
+def _damage(reader: Reader, hop: int, at: int, frames: int, what: bytes | str) -> str:
+    first, last = at * hop / reader.head.rate, min(reader.head.samples, (at + frames) * hop) / reader.head.rate
+    return f"{reader.name}: segment {at // SEGMENT + 1} ({first:.2f} s to {last:.2f} s) is damaged: {what!s}"
+
+
+def hop_of(reader: Reader, model: Model) -> int:
+    """Samples of a token frame; CodecError for a voice that can't decode the file."""
     guides, head = model.guides, reader.head
     if guides is None or guides.planner is None or model.sample_rate != head.rate:
         raise CodecError(f"{reader.name}: the voice that it names is none that can decode it")
     if head.count > min(guides.vocoder.config.quantisers, guides.period):
         raise CodecError(f"{reader.name}: its header is damaged: its voice has fewer tokens a frame")
-    hop = guides.vocoder.hop
+    return guides.vocoder.hop
+
+
+def pieces(reader: Reader, model: Model, damages: list[str] | None = None) -> Iterator[NDArray[np.int64]]:
+    """8-bit vectors (frames, latent) of one segment after the other; CodecError for one that is damaged.
+
+    With `damages` silence is in its place as far as `salvaged` allows, and what was wrong is added to them.
+    """
+    hop, guides = hop_of(reader, model), model.guides
+    assert guides is not None
+    segments: Iterator[tuple[int, int, int, bytes | str]]
+    if damages is None:
+        segments = ((at, frames, 0, coded) for at, frames, coded in reader.segments(hop))
+    else:
+        segments = salvaged(reader, hop)
+    for at, frames, _, coded in segments:
+        if isinstance(coded, bytes):
+            yield guides.vocoder.vectors(tokencode.decode(guides.planner, coded, frames, reader.head.count))
+        elif damages is None:
+            raise CodecError(_damage(reader, hop, at, frames, coded))
+        else:
+            damages.append(coded)
+            quiet = guides.vocoder.exact(guides.vocoder.hear(np.zeros(hop, np.int16)))
+            yield np.repeat(quiet, frames, 0)
+
+
+MOST_TOLD = 20  # of a forged file, which may have millions
+
+
+def problems(reader: Reader, model: Model) -> list[str]:
+    """What is wrong with every damaged segment, each decoded that is whole; beyond MOST_TOLD of them how many more."""
+    hop, guides, more = hop_of(reader, model), model.guides, 0
+    found: list[str] = []
+    assert guides is not None
     for at, frames, coded in reader.segments(hop):
         if isinstance(coded, bytes):
-            yield guides.vocoder.vectors(tokencode.decode(guides.planner, coded, frames, head.count))
-            continue
-        first, last = at * hop / head.rate, min(head.samples, (at + frames) * hop) / head.rate
-        text = f"{reader.name}: segment {at // SEGMENT + 1} ({first:.2f} s to {last:.2f} s) is damaged: {coded}"
-        if damages is None:
-            raise CodecError(text)
-        damages.append(f"{text}; silence is in its place")
-        quiet = guides.vocoder.exact(guides.vocoder.hear(np.zeros(hop, np.int16)))
-        yield np.repeat(quiet, min(frames, SEGMENT), 0)
+            tokencode.decode(guides.planner, coded, frames, reader.head.count)
+        elif len(found) < MOST_TOLD:
+            text = _damage(reader, hop, at, frames, coded)
+            found.append(text.removeprefix(f"{reader.name}: ") if found else text)
+        else:
+            more += 1
+    return [*found, f"and {more} more"] if more else found
 
 
 def spoken(
-    model: Model, vectors: NDArray[np.int64] | Iterator[NDArray[np.int64]], samples: int, first: int = 0
+    model: Model,
+    vectors: NDArray[np.int64] | Iterator[NDArray[np.int64]],
+    samples: int,
+    first: int = 0,
+    heard: int | None = None,
 ) -> Iterator[NDArray[np.int16]]:
-    """The sound of 8-bit vectors, or pieces of them, int16, from sample `first` to `samples`, by blocks."""
-    stream = model.follow(vectors, Draw(), seed=0)
+    """The sound of 8-bit vectors, or pieces of them, int16, from sample `first` to `samples`, by blocks.
+
+    From sample `heard` on, if it is given, digital silence.
+    """
+    stream, heard = model.follow(vectors, Draw(), seed=0), samples if heard is None else min(heard, samples)
     for at in range(0, samples, _BLOCK):
-        block = stream.pcm(min(_BLOCK, samples - at))
+        block = np.zeros(min(_BLOCK, samples - at), np.int16)
+        if at < heard:
+            block[: heard - at] = stream.pcm(min(len(block), heard - at))
         if at + len(block) > first:
             yield block[max(0, first - at) :]

@@ -114,6 +114,10 @@ def decompress(
     reader = open_reader(source, path)
     head = reader.head
     model = by_digest(head.digest, given, path)
+    heard = head.samples
+    if salvage:  # the header may claim any length
+        heard, samples = parametric.salvaged_samples(reader, parametric.hop_of(reader, model))
+        head = replace(head, samples=samples)
     first, last = bounds(head, part, path)
     name = out if isinstance(out, str) else path
     if last - first > MAX_WAV_SAMPLES:
@@ -122,7 +126,7 @@ def decompress(
     vectors = parametric.pieces(reader, model, damages if salvage else None)
     with files.target(out, force) as (write, _):
         write(wav_header(last - first, head.rate))
-        for block in parametric.spoken(model, vectors, last, first):
+        for block in parametric.spoken(model, vectors, last, first, heard):
             write(block.astype("<i2").tobytes())
             tick(len(block))
     return replace(head, samples=last - first), damages
@@ -149,8 +153,9 @@ def bounds(head: Head, part: tuple[float | None, float | None], name: str) -> tu
 def verify(source: files.Source, path: str, given: Iterable[str]) -> Head:
     """Decodes a file's tokens and checks every checksum."""
     reader = open_reader(source, path)
-    for _ in parametric.pieces(reader, by_digest(reader.head.digest, given, path)):
-        pass
+    problems = parametric.problems(reader, by_digest(reader.head.digest, given, path))
+    if problems:
+        raise CodecError("; ".join(problems))
     return reader.head
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.config import Draw
+from synth.config import Draw, ModelConfig
 from synth.engine.reference import philox
+from synth.saved import need, taken
 from synth.vocoder import Ints, Vocoder
 
 Changes = list[tuple[int, tuple[int, ...]]]
@@ -118,9 +119,19 @@ class Planned:
         def part(prefix: str) -> dict[str, NDArray[Any]]:
             return {name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)}
 
-        found = cls(vocoder, planner, planner.restore(part("state.")), Draw(int(saved["draw"][0])), guidance)
+        inverse = int(taken(saved, "draw", "int64", (1,))[0])
+        need(0 <= inverse <= 1 << 24)
+        found = cls(vocoder, planner, planner.restore(part("state.")), Draw(inverse), guidance)
         if found.free is not None:
             found.free = planner.restore(part("free."))
-        found.changes = [(int(at), tuple(int(row) for row in rows)) for at, *rows in saved["changes"]]
+        found.changes = changes_of(saved, "changes", planner.config)
         found.prime = prime
         return found
+
+
+def changes_of(saved: dict[str, NDArray[Any]], name: str, config: ModelConfig) -> Changes:
+    """Changes that were saved; EngineError for what is none of a network of this config."""
+    found = taken(saved, name, "int64", (None, 1 + len(config.labels)))
+    most = np.array([len(values) for _, values in config.labels], np.int64)
+    need(bool((found >= 0).all() and (found[:, 1:] <= most).all()))
+    return [(int(at), tuple(int(row) for row in rows)) for at, *rows in found]

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from synth import engine
 from synth.envelope import UNIT
-from synth.errors import CheckpointError, EngineError
+from synth.errors import CheckpointError
 from synth.features import mel_filters
 from synth.hearing import HearConfig
 from synth.layers import Ints
+from synth.saved import need, taken
 from synth.vocoder_config import PostfilterConfig, VocoderConfig, features_of
 
 Tensors = dict[str, NDArray[Any]]
@@ -71,6 +72,8 @@ def tables(config: VocoderConfig, rate: int) -> Tensors:
 
 def check(config: VocoderConfig, rate: int, tensors: Tensors) -> None:
     """CheckpointError when a table would break the arithmetic; types and shapes were checked before."""
+    if features_of(config, rate).window % 2:  # a frame is folded in its middle
+        raise CheckpointError(f"sample rate {rate}: a postfilter's window can't be an odd number of samples")
     bounds = {"window": (0, 32767), "cosine": (-16384, 16384), "bands": (0, 256), "shares": (0, 256)}
     bounds |= {"logarithm": (0, UNIT), "power": (1 << POWER, 2 << POWER)}
     for name, (least, most) in bounds.items():
@@ -193,6 +196,11 @@ class _Pass:
         self.out = self.frame * tables.hop - tables.fft // 2
         self.total = np.zeros(tables.fft, np.int64)  # from `out` on
 
+    @property
+    def end(self) -> int:
+        """The place of the next sample that comes in."""
+        return self.first + len(self.samples)
+
     def ready(self, more: int) -> int:
         """Frames that are whole with so many more samples."""
         return max(0, (len(self.samples) + more - self.tables.window) // self.tables.hop + 1)
@@ -248,6 +256,11 @@ class Postfilter:
         self._levels, self._first = self._levels[drop:], self._first + drop
         return samples
 
+    @property
+    def places(self) -> tuple[int, int]:
+        """Where the next sample that comes in is, and where the next that goes out."""
+        return self._passes[0].end, max(self.start, self._passes[-1].out)
+
     def copy(self) -> Postfilter:
         """One that goes on from here by itself."""
         return Postfilter.restored(self.tables, self.save())
@@ -265,15 +278,20 @@ class Postfilter:
 
     @classmethod
     def restored(cls, tables: Tables, saved: dict[str, NDArray[Any]]) -> Postfilter:
-        """The postfilter that `save` saved; EngineError when it is of another voice."""
-        numbers, levels = [int(n) for n in saved["numbers"]], saved["levels"].astype(np.int64)
-        if len(numbers) != 2 + 3 * tables.passes or levels.ndim != 2 or levels.shape[1] != tables.mels:
-            raise EngineError("saved stream: is of another voice")
+        """The postfilter that `save` saved; EngineError when it is damaged or of another voice."""
+        numbers = [int(n) for n in taken(saved, "numbers", "int64", (2 + 3 * tables.passes,))]
+        levels = taken(saved, "levels", "int32", (None, tables.mels)).astype(np.int64)
+        frames, end = numbers[2::3], numbers[0]
+        need(0 <= end < 1 << 62 and end % tables.hop == 0 and frames == sorted(frames, reverse=True))
+        need(end // tables.hop - 1 <= frames[-1] == numbers[1] and frames[0] <= numbers[1] + len(levels))
         found = cls(tables, numbers[0])
         found._first, found._levels = numbers[1], levels
         for k, stage in enumerate(found._passes):
             stage.frame, stage.first, stage.out = numbers[2 + 3 * k : 5 + 3 * k]
-            stage.samples, stage.total = saved[f"samples.{k}"].astype(np.int16), saved[f"total.{k}"].astype(np.int64)
-            if len(stage.total) != tables.fft or len(stage.samples) >= tables.window:
-                raise EngineError("saved stream: is of another voice")
+            stage.samples = taken(saved, f"samples.{k}", "int16", (None,)).copy()
+            stage.total = taken(saved, f"total.{k}", "int64", (tables.fft,)).copy()
+            middle = stage.frame * tables.hop
+            need(stage.first == middle - tables.half and stage.out == middle - tables.fft // 2)
+            need(len(stage.samples) < tables.window and (k == 0 or stage.end == end))
+            end = max(found.start, stage.out)  # so far the next one has heard
         return found

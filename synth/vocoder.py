@@ -128,18 +128,22 @@ class Vocoder:
 
     def tokens(self, vectors: Floats, count: int | None = None) -> NDArray[np.uint8]:
         """The first `count` tokens of each vector (tokens, latent): uint8 (tokens, count)."""
-        left = np.rint(vectors * UNIT).astype(np.int64)
         most = self.config.quantisers
         if count is not None and not 0 <= count <= most:
             raise UsageError(f"tokens {count}: this voice has 1 to {most} a frame")
         found = np.empty((len(vectors), most if count is None else count), np.uint8)
+        for at in range(0, len(vectors), PIECE):  # the distances to all codes take memory
+            self._nearest(vectors[at : at + PIECE], found[at : at + PIECE])
+        return found
+
+    def _nearest(self, vectors: Floats, found: NDArray[np.uint8]) -> None:
+        left = np.rint(vectors * UNIT).astype(np.int64)
         for q in range(found.shape[1]):
             book = self.books[q]
             # exact in doubles: ties go to the first code on every machine
             distance = (book * book).sum(1) - 2.0 * (left.astype(np.float64) @ book.T.astype(np.float64))
             found[:, q] = distance.argmin(1)
             left = left - book[found[:, q]]
-        return found
 
     def searched(self, vectors: Floats, count: int) -> NDArray[np.uint8]:
         """`count` tokens of each vector, as `tokens` gives them, but of the best of BEAMS ways at every quantiser.

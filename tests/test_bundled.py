@@ -32,7 +32,9 @@ def test_voices_are_small_and_have_planners(name: str, rate: int, most: int) -> 
     assert loaded.info["planner"]["bits_per_token"]["test"] < 8
 
 
-@pytest.mark.parametrize(("name", "most", "gain"), [("corrector", 2_000_000, 0.05), ("corrector-large", 6_000_000, 0.08)])
+@pytest.mark.parametrize(
+    ("name", "most", "gain"), [("corrector", 2_000_000, 0.05), ("corrector-large", 6_000_000, 0.08)]
+)
 def test_correctors_gain_what_their_cards_say(name: str, most: int, gain: float) -> None:
     loaded = checkpoint.load(name)
     assert loaded.path.stat().st_size <= most and loaded.config.hints

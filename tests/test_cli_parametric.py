@@ -13,7 +13,7 @@ import voices
 from tools import error_line, run, tiny_checkpoint
 
 import synth
-from synth import checkpoint, cli
+from synth import checkpoint, cli, parametric
 
 SOUND = voices.sound(4003)
 
@@ -87,7 +87,8 @@ def test_what_is_refused(arguments: list[str], code: int, said: str, capsys: pyt
     assert sorted(path.name for path in Path().iterdir()) == before
 
 
-def test_salvage_says_what_was_lost(capsys: pytest.CaptureFixture[str]) -> None:
+def test_salvage_says_what_was_lost(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parametric, "SEGMENT", 13)
     assert compress("a.wav") == 0
     data = bytearray(Path("a.syn").read_bytes())
     data[-6] ^= 1
@@ -148,3 +149,13 @@ def test_a_pipe_that_has_no_sound(data: bytes | None, said: str) -> None:
     data = Path("a.wav").read_bytes()[:-9] if data is None else data
     done = run("synth", "compress", "-", "-o", "x.syn", "--mode", "parametric", "-c", voices.path(), input=data)
     assert said in error_line(done, 1, "synth compress") and not Path("x.syn").exists()
+
+
+def test_salvage_of_a_file_without_a_whole_segment_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert compress("a.wav") == 0
+    data = bytearray(Path("a.syn").read_bytes())
+    data[-6] ^= 1
+    Path("a.syn").write_bytes(data)
+    assert cli.main(["decompress", "a.syn", "-o", "b.wav", "-c", voices.path(), "--salvage"]) == 1
+    assert "no segment is whole, nothing can be salvaged" in capsys.readouterr().err
+    assert not Path("b.wav").exists()

@@ -103,7 +103,8 @@ def test_imports_have_no_circle() -> None:
         ("layers", {"engine", "engine.reference"}),
         ("vocoder", {"errors", "config", "engine", "mulaw", "hearing", "features", "layers", "vocoder_config"}),
         ("envelope", {"layers", "vocoder_config"}),
-        ("postfilter", {"errors", "engine", "envelope", "features", "hearing", "layers", "vocoder_config"}),
+        ("saved", {"errors"}),
+        ("postfilter", {"errors", "engine", "envelope", "features", "hearing", "layers", "saved", "vocoder_config"}),
         (
             "voice",
             {"errors", "config", "engine", "engine.layout", "vocoder", "vocoder_config", "envelope", "postfilter"}
@@ -112,7 +113,18 @@ def test_imports_have_no_circle() -> None:
         ("attributes", {"config"}),
         (
             "guide",
-            {"errors", "config", "engine", "vocoder", "vocoder_config", "voice", "planning", "envelope", "postfilter"},
+            {
+                "errors",
+                "config",
+                "engine",
+                "vocoder",
+                "vocoder_config",
+                "voice",
+                "planning",
+                "envelope",
+                "postfilter",
+                "saved",
+            },
         ),
         ("tokencode", {"errors", "mulaw", "coding.rangecoder"}),
         ("engine.lattice", {"mulaw"}),

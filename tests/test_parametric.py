@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from synth import parametric, parametric_files
+from synth import files, parametric, parametric_files
 from synth.errors import CheckpointError, CodecError, UsageError
-from synth.header import is_parametric
+from synth.header import is_parametric, varint
 from synth.parametric import Reader, encode, pieces, spoken
 from synth.sampler import Model
 
@@ -73,6 +76,22 @@ def test_segments_stand_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (saved[:4] == saved[0]).all()
 
 
+def test_verify_names_every_damaged_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parametric, "SEGMENT", 4)
+    data = bytearray(encode(voices.load(), voices.sound(11 * voices.HOP - 5), 1e5)[0])
+    data[Reader(bytes(data), "x").start + 2] ^= 16
+    data[-6] ^= 16
+    (tmp_path / "x.syn").write_bytes(data)
+    with files.source(str(tmp_path / "x.syn")) as source, pytest.raises(CodecError) as error:
+        parametric_files.verify(source, "x.syn", [voices.path()])
+    first, last = str(error.value).split("; ")
+    assert first == "x.syn: segment 1 (0.00 s to 0.08 s) is damaged: its checksum is wrong"
+    assert last == "segment 3 (0.16 s to 0.22 s) is damaged: its checksum is wrong"
+    monkeypatch.setattr(parametric, "MOST_TOLD", 1)
+    with files.source(str(tmp_path / "x.syn")) as source, pytest.raises(CodecError, match="wrong; and 1 more$"):
+        parametric_files.verify(source, "x.syn", [voices.path()])
+
+
 def test_every_flipped_bit_is_found() -> None:
     data = coded(400)
     for place in range(5, len(data)):
@@ -94,15 +113,64 @@ def test_every_cut_is_found() -> None:
         vectors_of(Reader(data + b"\0", "x.syn"), voices.load())
 
 
-def test_a_header_can_t_ask_for_memory() -> None:
+def forged(data: bytes, samples: int, more: bytes = b"") -> bytes:
+    """A file whose only segment is whole, of a header that tells of more samples, and what follows."""
+    head = Reader(data, "x").head
+    header = parametric.Head(head.rate, samples, head.count, head.digest).pack()
+    coded = data[len(head.pack()) : -4]
+    return header + varint(len(coded)) + coded + zlib.crc32(header + bytes(8) + coded).to_bytes(4, "little") + more
+
+
+@pytest.mark.parametrize("samples", [60000 * voices.RATE, 1 << 40])
+@pytest.mark.parametrize("more", [b"", bytes(16000), b"\xff" * 16000])
+def test_a_header_can_t_ask_for_silence(samples: int, more: bytes) -> None:
+    reader = Reader(forged(coded(400), samples, more), "x")
+    segment = parametric.SEGMENT * voices.HOP
+    heard, total = parametric.salvaged_samples(reader, voices.HOP)
+    assert segment < heard <= total == 3 * segment  # what is whole, as much again, and once more
+    damages: list[str] = []
+    assert sum(len(found) for found in pieces(reader, voices.load(), damages)) * voices.HOP == heard
+    assert 1 <= len(damages) <= 3
+
+
+def test_nothing_is_salvaged_where_no_segment_is_whole() -> None:
     data = coded(400)
     head = Reader(data, "x").head
-    forged = parametric.Head(head.rate, 1 << 40, head.count, head.digest).pack()
-    damages: list[str] = []
-    reader = Reader(forged + data[len(head.pack()) :], "x")
-    for found in pieces(reader, voices.load(), damages):
-        assert len(found) <= parametric.SEGMENT
-    assert 1 <= len(damages) <= len(data) // 5
+    header = parametric.Head(head.rate, 1 << 40, head.count, head.digest).pack()
+    for rest in (data[len(head.pack()) :], bytes(16000), b""):
+        with pytest.raises(CodecError, match="no segment is whole, nothing can be salvaged"):
+            vectors_of(Reader(header + rest, "x"), voices.load(), salvage=True)
+
+
+def test_whole_segments_are_kept_behind_silence_that_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parametric, "SEGMENT", 4)
+    data = bytearray(encode(voices.load(), voices.sound(23 * voices.HOP - 5), 1e5)[0])
+    whole, _ = vectors_of(Reader(bytes(data), "x"), voices.load())
+    at = Reader(bytes(data), "x").start
+    for _ in range(5):  # all but the last of six
+        size = data[at]
+        data[at + 2] ^= 16
+        at += 1 + size + 4
+    reader = Reader(bytes(data), "x")
+    saved, damages = vectors_of(reader, voices.load(), salvage=True)
+    assert len(saved) == 4 + 4 + 3 and parametric.salvaged_samples(reader, voices.HOP) == (11 * voices.HOP - 5,) * 2
+    np.testing.assert_array_equal(saved[-3:], whole[-3:])
+    assert len(damages) == 3 and damages[-1] == "x: 3 more damaged segments are left out"
+
+
+def test_what_a_cut_file_has_lost_is_digital_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parametric, "SEGMENT", 4)
+    data = encode(voices.load(), voices.sound(23 * voices.HOP - 5), 1e5)[0]
+    at = Reader(data, "x").start
+    for _ in range(3):
+        at += 1 + data[at] + 4
+    (tmp_path / "x.syn").write_bytes(data[: at + 3])
+    with files.source(str(tmp_path / "x.syn")) as source:
+        out, rest = io.BytesIO(), ((None, None), lambda done: None)
+        head, damages = parametric_files.decompress(source, "x", out, [voices.path()], False, True, *rest)
+    found = np.frombuffer(out.getvalue()[44:], "<i2")
+    assert len(found) == head.samples == 23 * voices.HOP - 5 and len(damages) == 1
+    assert found[: 16 * voices.HOP].any() and not found[16 * voices.HOP :].any()
 
 
 def test_a_voice_without_planner_is_refused() -> None:

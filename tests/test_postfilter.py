@@ -182,6 +182,28 @@ def test_what_another_voice_saved_is_refused() -> None:
         Postfilter.restored(TABLES[1], Postfilter(TABLES[2], 0).save())
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("numbers", np.zeros(5, np.int32)),
+        ("numbers", np.full(5, 1 << 50)),
+        ("numbers", np.zeros((5, 1), np.int64)),
+        ("levels", np.zeros((1, VOCODER.mels), np.float32)),
+        ("levels", np.zeros(VOCODER.mels, np.int32)),
+        ("samples.0", np.zeros((3, 2), np.int16)),
+        ("total.0", np.zeros(HEARD.fft, np.int32)),
+        ("total.0", np.zeros((HEARD.fft, 1), np.int64)),
+    ],
+)
+def test_forged_arrays_are_refused(name: str, value: Any) -> None:
+    stage = Postfilter(TABLES[1], 0)
+    stage.tell(asked(), 0)
+    stage.push(SOUND[:1000])
+    saved = stage.save()
+    with pytest.raises(EngineError, match="another voice"):
+        Postfilter.restored(TABLES[1], saved | {name: value})
+
+
 # the envelope
 
 
@@ -231,6 +253,11 @@ def test_a_checkpoint_holds_it_and_older_ones_do_not() -> None:
 def test_tables_that_would_break_the_arithmetic_are_refused(name: str, value: Any, words: str) -> None:
     with pytest.raises(CheckpointError, match=words):
         packed(tensors={f"postfilter.{name}": value})
+
+
+def test_a_rate_whose_window_is_odd_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="sample rate 8030: a postfilter's window can't be an odd number"):
+        postfilter.check(VOCODER, 8030, postfilter.tables(VOCODER, 8030))
 
 
 @pytest.mark.parametrize("data", [{"units": 16}, {"units": 16, "passes": 5}, {"units": "16", "passes": 1}, None, []])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 import voices
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from safetensors.numpy import load
+from safetensors.numpy import save as to_bytes
 from voices import HOP, PART
 
 import synth
@@ -204,6 +208,50 @@ def test_damaged_saved_streams_are_refused(data: st.DataObject) -> None:
     saved[data.draw(st.integers(0, len(saved) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(CheckpointError, match="^saved stream: is damaged"):
         voices.load().restore(bytes(saved))
+
+
+PART_OF = [(0, 0), (1, -1), (1, 2), (2, 40), (4, 1 << 40), (5, 1 << 61), (7, -(1 << 63))]
+"""Which of an array's numbers is changed, and by how much."""
+
+
+@functools.cache
+def saved_arrays(filtered: bool) -> tuple[bytes, dict[str, NDArray[Any]]]:
+    stream = start(filtered=filtered, prime=voices.sound(1000))
+    stream.codes(1337)
+    saved = stream.save()
+    return saved[32:], load(saved[32:])
+
+
+def test_forged_saved_streams_are_refused_in_one_line() -> None:
+    """With a fitting digest, by somebody who means harm: arrays of other types and shapes, and none."""
+    _, arrays = saved_arrays(True)
+    for name, array in arrays.items():
+        if name == "stream.checkpoint":  # only its bytes count
+            continue
+        for wrong in (
+            array.astype(np.float32),
+            array[None],
+            array[:0].reshape(0, 1, 7),
+            None,
+        ):
+            forged = {key: value for key, value in arrays.items() if key != name}
+            data = to_bytes(forged if wrong is None else forged | {name: np.ascontiguousarray(wrong)})
+            with pytest.raises(CheckpointError, match="^saved stream: is ") as error:
+                voices.load(filtered=True).restore(hashlib.sha256(data).digest() + data)
+            assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["guide.numbers", "postfilter.numbers", "stream.given"])
+@pytest.mark.parametrize(("place", "by"), PART_OF)
+def test_numbers_of_saved_streams_that_contradict_each_other_are_refused(name: str, place: int, by: int) -> None:
+    data, arrays = saved_arrays(True)
+    numbers = arrays[name].copy()
+    with np.errstate(over="ignore"):
+        numbers[place % len(numbers)] += by or 1 << 33
+    data = to_bytes(arrays | {name: numbers})
+    with pytest.raises(CheckpointError, match="^saved stream: is ") as error:
+        voices.load(filtered=True).restore(hashlib.sha256(data).digest() + data)
+    assert "\n" not in str(error.value)
 
 
 # primes and forks

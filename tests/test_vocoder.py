@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,19 @@ def test_tokens_are_the_nearest_codes_one_after_the_other() -> None:
         distance = ((left[:, None] - book[None]) ** 2).sum(2)
         np.testing.assert_array_equal(tokens[:, q], distance.argmin(1))
         left = left - book[tokens[:, q]]
+
+
+def test_tokens_of_long_sound_take_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The distances of all frames to all codes would be 2 kB a frame."""
+    vocoder, frames = voices.vocoder(), 12 * module.PIECE + 5
+    vectors = np.random.default_rng(5).normal(0, 1, (frames, VOCODER.latent)).astype(np.float32)
+    tracemalloc.start()
+    found = vocoder.tokens(vectors)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < found.nbytes + 4 * 8 * 256 * module.PIECE
+    monkeypatch.setattr(module, "PIECE", 1 << 20)
+    np.testing.assert_array_equal(found, vocoder.tokens(vectors))
 
 
 def test_of_codes_that_are_as_near_the_first_is_taken() -> None:

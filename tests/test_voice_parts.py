@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import networks
 import numpy as np
 import pytest
 import voices
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from voices import VOCODER
 
 from synth import checkpoint, engine, postfilter
+from synth.coding import HINTS
+from synth.config import ModelConfig
 from synth.envelope import UNIT
 from synth.errors import CheckpointError
 from synth.layers import Ints, Layer
@@ -296,3 +299,65 @@ def test_what_the_encoder_does_not_give_is_searched_all_the_same() -> None:
         vocoder._native._kernel.search(np.zeros((3, 7), np.int8), np.zeros((3, 2), np.uint8))
     with pytest.raises(ValueError, match="search: wrong shape"):
         vocoder._native._kernel.search(np.zeros((3, 8), np.int8), np.zeros((3, 9), np.uint8))
+
+
+# what the kernel writes into
+
+
+def kernel_calls() -> dict[str, tuple[Any, list[Any]]]:
+    """The kernel's calls that take arrays, each with arguments that suit it."""
+    from synth.engine import _kernel
+
+    post: Any = tables_of(8000)._native
+    layer: Any = Layer(layer_tensors(4, 6, 2, True, 1), "x")._native
+    books: Any = searcher(8, "random", 5)._native
+    planner: Any = voices.load(engine="native").guides.planner.network  # type: ignore[union-attr]
+    tensors = networks.random_tensors(ModelConfig(8000, frame_units=16, sample_units=16, head_units=16), 1)
+    codes, tokens = np.arange(40, dtype=np.uint8).reshape(2, 20), np.arange(8, dtype=np.uint8).reshape(4, 2)
+    sound = (np.arange(60) ** 2 % 1000).astype(np.int32)
+    traced = [np.zeros((60, HINTS), np.uint8), np.zeros(60, np.uint8), np.zeros((60, 2), np.uint16)]
+    frames = [np.zeros(200, np.int16), np.zeros((1, 8), np.int32), np.zeros(336, np.int64)]
+    return {
+        "filter": (post._kernel.filter, [*frames, 0, np.zeros(80, np.int16)]),
+        "values": (layer._kernel.values, [np.zeros((3, 6), np.int8), np.zeros((3, 4), np.int16)]),
+        "hidden": (layer._kernel.hidden, [np.zeros((3, 6), np.int8), np.zeros((3, 4), np.int8)]),
+        "search": (books._kernel.search, [np.zeros((3, 8), np.int8), np.zeros((3, 2), np.uint8)]),
+        "trace": (_kernel.trace, [SETS[0], sound, 16, 1, *traced]),
+        "encode_segment": (_kernel.encode_segment, [SETS[0], sound[:, None].copy(), 16, 1, None]),
+        "predict_codes": (_kernel.predict_codes, [SETS[0], tensors, codes, codes.copy(), codes.copy()]),
+        "encode_tokens": (_kernel.encode_tokens, [planner, tokens]),
+        "decode_tokens": (_kernel.decode_tokens, [planner, bytes(20), tokens]),
+    }
+
+
+CALLS = "filter values hidden search trace encode_segment predict_codes encode_tokens decode_tokens".split()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_arrays_of_another_type_or_stride_are_refused_and_never_copied(name: str) -> None:
+    """What is written into a copy that a binding made would be lost without a word."""
+    assert kernel_calls().keys() == set(CALLS)
+    call, arguments = kernel_calls()[name]
+    call(*arguments)
+    places = [place for place, value in enumerate(arguments) if isinstance(value, np.ndarray)]
+    assert places
+    for place in places:
+        array = arguments[place]
+        strided = np.repeat(array, 2, array.ndim - 1)[..., ::2]
+        for wrong in (array.astype(np.float64), array.astype(np.uint32), strided):
+            with pytest.raises(TypeError, match="incompatible function arguments"):
+                call(*arguments[:place], wrong, *arguments[place + 1 :])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_sums_that_a_forged_state_brings_near_the_limit_wrap(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in NumPy; in C++ without signed overflow, which a build with -fsanitize=undefined would tell."""
+    monkeypatch.setenv("SYNTH_ISA", name)
+    tables, sound = tables_of(8000), sounds(np.random.default_rng(3), 9 * 80 + 200, "loud")
+    levels = np.full((9, tables.mels), 20 * UNIT, np.int64)
+    for limit in ((1 << 63) - 1, -(1 << 63)):
+        fast, slow = (np.full(9 * tables.hop + tables.fft, limit) for _ in range(2))
+        found = tables.add(sound, levels, fast, 0)
+        np.testing.assert_array_equal(found, tables.add_specified(sound, levels, slow, 0))
+        np.testing.assert_array_equal(fast, slow)
+        assert (np.sign(fast) != np.sign(limit)).any()

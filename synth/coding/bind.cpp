@@ -131,12 +131,14 @@ void decode_frames(const std::shared_ptr<const Network>& network, const nb::byte
 }  // namespace
 
 void bind_coding(nb::module_& m) {
-    m.def("encode_segment", &encode, "set"_a, "samples"_a, "bits"_a, "level"_a, "network"_a.none());
+    // noconvert: what is written into a converted copy would be lost
+    m.def("encode_segment", &encode, "set"_a, "samples"_a.noconvert(), "bits"_a, "level"_a, "network"_a.none());
     m.def("decode_segment", &decode, "set"_a, "data"_a, "frames"_a, "channels"_a, "bits"_a, "level"_a,
           "network"_a.none());
-    m.def("trace", &trace, "set"_a, "samples"_a, "bits"_a, "level"_a, "hints"_a, "cells"_a, "bounds"_a);
-    m.def("encode_tokens", &encode_frames, "network"_a, "tokens"_a);
-    m.def("decode_tokens", &decode_frames, "network"_a, "data"_a, "tokens"_a);
+    m.def("trace", &trace, "set"_a, "samples"_a.noconvert(), "bits"_a, "level"_a, "hints"_a.noconvert(),
+          "cells"_a.noconvert(), "bounds"_a.noconvert());
+    m.def("encode_tokens", &encode_frames, "network"_a, "tokens"_a.noconvert());
+    m.def("decode_tokens", &decode_frames, "network"_a, "data"_a, "tokens"_a.noconvert());
 }
 
 }  // namespace synth

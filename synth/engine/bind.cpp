@@ -298,7 +298,9 @@ NB_MODULE(_kernel, m) {
           "order"_a, "stride"_a, "period"_a, "hints"_a, "label_values"_a, "tensors"_a);
     m.def("restore", &restore);
     m.def("instruction_sets", &instruction_sets);
-    m.def("predict_codes", &predict_codes);
+    // noconvert: what is written into a converted copy would be lost
+    m.def("predict_codes", &predict_codes, "set"_a, "tensors"_a, "codes"_a.noconvert(), "predicted"_a.noconvert(),
+          "residual"_a.noconvert());
     synth::bind_coding(m);
     synth::bind_voice(m);
 }

@@ -141,12 +141,14 @@ void search(const Books& books, const Bytes& vectors, const Tokens& tokens) {
 }  // namespace
 
 void bind_voice(nb::module_& m) {
+    // noconvert: what is written into a converted copy would be lost
     nb::class_<Postfilter>(m, "Postfilter")
-        .def("filter", &filter, "samples"_a, "levels"_a, "total"_a, "place"_a, "out"_a);
+        .def("filter", &filter, "samples"_a.noconvert(), "levels"_a.noconvert(), "total"_a.noconvert(), "place"_a,
+             "out"_a.noconvert());
     nb::class_<Layer>(m, "Layer")
-        .def("values", &layer_values, "x"_a, "out"_a)
-        .def("hidden", &layer_hidden, "x"_a, "out"_a);
-    nb::class_<Books>(m, "Books").def("search", &search, "vectors"_a, "tokens"_a);
+        .def("values", &layer_values, "x"_a.noconvert(), "out"_a.noconvert())
+        .def("hidden", &layer_hidden, "x"_a.noconvert(), "out"_a.noconvert());
+    nb::class_<Books>(m, "Books").def("search", &search, "vectors"_a.noconvert(), "tokens"_a.noconvert());
     m.def("postfilter", &make_postfilter, "set"_a, "hop"_a, "mels"_a, "tensors"_a);
     m.def("layer", &make_layer, "set"_a, "name"_a, "tensors"_a);
     m.def("books", &make_books, "set"_a, "tensors"_a);

@@ -107,9 +107,14 @@ inline void turn(const FilterModel& model, const int32_t* gains, const Rows& row
 // Adds the frames, of which even and odd parts around their middles are known, to the others.
 inline void unfold(const FilterModel& model, int frames, const Rows& rows, int64_t* total) {
     const int half = model.fft / 2;
+    // unsigned: what a forged state holds may not fit, and wraps as in NumPy
+    const auto add = [&](int place, double value) {
+        const uint64_t sum = static_cast<uint64_t>(total[place]) + static_cast<uint64_t>(static_cast<int64_t>(value));
+        total[place] = static_cast<int64_t>(sum);
+    };
     for (int f = 0; f < frames; ++f, total += model.hop) {
         const double *even = rows.even + f, *odd = rows.odd + f;
-        for (int t = 0; t < half; ++t) total[half + t] += static_cast<int64_t>(even[t * kAbreast] + odd[t * kAbreast]);
-        for (int t = 1; t <= half; ++t) total[half - t] += static_cast<int64_t>(even[t * kAbreast] - odd[t * kAbreast]);
+        for (int t = 0; t < half; ++t) add(half + t, even[t * kAbreast] + odd[t * kAbreast]);
+        for (int t = 1; t <= half; ++t) add(half - t, even[t * kAbreast] - odd[t * kAbreast]);
     }
 }

@@ -34,7 +34,7 @@ class Postfilter:
     def add(self, samples: NDArray[np.int16], levels: Ints, total: Ints, place: int) -> NDArray[np.int16]:
         """Adds filtered frames to `total` and returns what is whole, of which the first is at `place` of a hop."""
         found = np.empty(len(levels) * self.hop, np.int16)
-        self._kernel.filter(np.ascontiguousarray(samples), levels.astype(np.int32), total, place, found)
+        self._kernel.filter(np.ascontiguousarray(samples), np.ascontiguousarray(levels, np.int32), total, place, found)
         return found
 
 
