@@ -100,6 +100,10 @@ def files() -> dict[str, tuple[bytes, dict[str, object]]]:
         "2-repeated": (sound(repeated, "s16"), {"level": "fast", "segment": 2000}),
         "2-repeated-general-1": (chunked(sound(repeated[:5000], "s24")), {"network": "general-1"}),
         "2-repeated-alaw": (sound(np.resize(noise, (4000, 1)), "alaw"), {"level": "fast"}),
+        "balanced-corrector-1": (sound(mono, "s16", 8000), {"network": "corrector-1"}),
+        "balanced-corrector-1-stereo": (sound(stereo, "s24"), {"network": "corrector-1"}),
+        "max-corrector-large-1": (sound(mono[:700], "s16"), {"level": "max", "network": "corrector-large-1"}),
+        "mulaw-corrector-1": (sound(mono, "s16"), {"mode": "mulaw", "network": "corrector-1"}),
         "mulaw-general-1-stereo": (sound(stereo, "s24"), {"mode": "mulaw", "network": "general-1"}),
     }
     return found
