@@ -20,7 +20,7 @@ def test_a_network_helps_with_its_own_sound_and_is_kept_by_its_digest() -> None:
     alone = synth.compress(WAVE, 8000, checkpoint="none")
     helped = synth.compress(WAVE, 8000, checkpoint="digits-1")
     chosen = synth.compress(WAVE, 8000)
-    assert len(helped) < 0.97 * len(alone) and len(chosen) < len(alone)
+    assert len(helped) < 0.97 * len(alone) and len(chosen) <= len(alone)
     digest = hashlib.sha256(checkpoint.find("digits-1").read_bytes()).digest()[:8]
     assert helped.count(digest) == 1 and networks.describe(digest) == "digits-1"
     for data in (alone, helped, chosen):
