@@ -219,12 +219,14 @@ def test_tokens_have_no_predictor() -> None:
             native.NativeEngine(TOKENS, {**tensors, name: tensors[name][:16]})
 
 
-def test_the_kernel_checks_stride_and_period() -> None:
+def test_the_kernel_checks_stride_period_and_hints() -> None:
     tensors = random_tensors(TOKENS, 1)
     sizes = TOKENS.window, TOKENS.frame_units, TOKENS.sample_units, TOKENS.head_units
-    for order, stride, period in ((16, -1, 8), (16, 65, 8), (16, 0, 3), (16, 0, 32), (16, 0, -8), (24, 1, 0)):
+    wrong = [(16, -1, 8, 0), (16, 65, 8, 0), (16, 0, 3, 0), (16, 0, 32, 0), (16, 0, -8, 0), (24, 1, 0, 0)]
+    wrong += [(16, 0, 0, 1), (16, 0, 0, 9), (16, 0, 0, -1), (16, 1, 0, 8), (16, 0, 8, 8)]
+    for order, stride, period, hints in wrong:
         with pytest.raises(ValueError, match="out of range"):
-            native._kernel.network(SETS[-1], *sizes, order, stride, period, [3, 2], tensors)
+            native._kernel.network(SETS[-1], *sizes, order, stride, period, hints, [3, 2], tensors)
 
 
 @pytest.mark.parametrize("config", [GIVEN, BOTH])
