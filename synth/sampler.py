@@ -129,7 +129,7 @@ class Model:
         if features is not None:
             if seconds is not None or samples is not None or prime is not None:
                 raise UsageError("features: their length is the sound's, and no prime goes before them")
-            return self._spoken(features, draw, seed, labels)
+            return self._along(features, draw, seed, labels).read(len(features) * self._guides().vocoder.hop // 2)
         count = sample_count(seconds, samples, self.sample_rate)
         stream = self.start(draw, seed=seed, labels=labels, prime=self._codes(prime), samples=count)
         wave = np.empty(count, np.float32)
@@ -147,16 +147,23 @@ class Model:
         seed: int | None = None,
         labels: Mapping[str, str] | None = None,
         prime: Prime | None = None,
+        features: NDArray[np.floating[Any]] | None = None,
     ) -> Stream:
         """Endless sound in blocks of `block` samples; the options are those of `generate`.
 
-        The samples don't depend on `block`. A key takes one label here, since a stream has no end to divide by: set
-        `stream.labels` when the next one is to begin.
+        With `features` it speaks them, the same samples as `generate` does, and then goes on quietly. The samples don't
+        depend on `block`. A key takes one label here, since a stream has no end to divide by: set `stream.labels` when
+        the next one is to begin.
         """
         if operator.index(block) < 1:
             raise UsageError(f"block {block}: must be 1 or more")
         draw = Draw.of(temperature, top_k, top_p)
-        stream = self.start(draw, seed=seed, labels=labels, prime=self._codes(prime))
+        if features is None:
+            stream = self.start(draw, seed=seed, labels=labels, prime=self._codes(prime))
+        elif prime is not None:
+            raise UsageError("features: no prime goes before them")
+        else:
+            stream = self._along(features, draw, seed, labels)
         stream.block = operator.index(block)
         return stream
 
@@ -244,13 +251,11 @@ class Model:
             raise UsageError(f"{self.checkpoint.name}: is no voice, it can't follow features or tokens; speech can")
         return self.guides
 
-    def _spoken(
-        self, features: NDArray[Any], draw: Draw, seed: int | None, labels: Labels | None
-    ) -> NDArray[np.float32]:
+    def _along(self, features: NDArray[Any], draw: Draw, seed: int | None, labels: Labels | None) -> Stream:
+        """A stream that speaks log-mel features."""
         vocoder = self._guides().vocoder
         vectors = vocoder.exact(vocoder.encode(checked(np.asarray(features), vocoder.config.mels)))
-        stream = self.follow(vectors, draw, seed=draw_seed() if seed is None else seed, labels=labels)
-        return stream.read(len(features) * vocoder.hop // 2)
+        return self.follow(vectors, draw, seed=draw_seed() if seed is None else seed, labels=labels)
 
     def check_scores(self) -> None:
         """UsageError for a voice, whose code lengths are of what it was told to say, not of a recording."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors.numpy import load
 from safetensors.numpy import save as to_bytes
+from tools import tiny_checkpoint
 from voices import HOP, PART
 
 import synth
@@ -379,3 +380,17 @@ def test_what_only_a_voice_can_do_is_said() -> None:
     ):
         with pytest.raises(UsageError, match="is no voice, it can't follow features or tokens"):
             call()
+
+
+@pytest.mark.parametrize("block", [1, 17, 4096])
+def test_features_are_streamed_in_any_blocks(block: int) -> None:
+    model, mel = voices.load(), np.random.default_rng(5).normal(-6, 2, (12, 8)).astype(np.float32)
+    whole = model.generate(features=mel, seed=4, labels={"digit": "7"})
+    stream = model.stream(block, features=mel, seed=4, labels={"digit": "7"})
+    blocks = [next(stream) for _ in range(-(-len(whole) // block) + 2)]
+    assert all(len(piece) == block for piece in blocks)
+    np.testing.assert_array_equal(np.concatenate(blocks)[: len(whole)], whole)
+    with pytest.raises(UsageError, match="features: no prime goes before them"):
+        model.stream(features=mel, prime=(whole, 8000))
+    with pytest.raises(UsageError, match="is no voice, it can't follow features"):
+        synth.load(tiny_checkpoint()).stream(features=mel)
