@@ -118,6 +118,7 @@ inline void listen(Corrector& c, const Experts& e, const double* guess) {
 
 // Past a sample, whose interval is from `low` to `high` of the mixture's cdf.
 inline void hear(Corrector& c, double low, double high, double sample) {
+    if (!c.api && !c.trace) return;
     c.newest = sample;
     const int cell = cell_of((low + high) * 0.5);
     if (c.trace) {
