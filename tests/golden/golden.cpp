@@ -208,10 +208,11 @@ void heard(Session& session) {
 
 void corrected(Session& session) {
     const std::shared_ptr<const synth::Network>& network = session.network;
-    for (const int level : {1, 2})
-        for (const Coded& segment : {kCoded[0], kCoded[1], kCoded[2], kCoded[5]})
-            session.add("corrected", coded(coding_of(network->api), {segment.channels, segment.bits, level, network},
-                                           samples_of(segment)));
+    for (const auto& [level, place] : {std::pair{1, 0}, {1, 2}, {2, 1}}) {
+        const Coded& segment = kCoded[place];
+        session.add("corrected", coded(coding_of(network->api), {segment.channels, segment.bits, level, network},
+                                       samples_of(segment)));
+    }
 }
 
 constexpr std::pair<const char*, void (*)(Session&)> kScenarios[] = {
