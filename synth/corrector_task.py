@@ -25,7 +25,7 @@ from synth.learn import Learner, descend
 from synth.model import TREE_LIMIT, Network
 from synth.mulaw import SILENCE
 from synth.runs import RunFolder
-from synth.task import VERSION
+from synth.task import VERSION, show_bits
 from synth.traces import Traces
 
 PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
@@ -110,9 +110,7 @@ class CorrectorTask:
 
     def show(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
         """Curves."""
-        for key, value in record.items():
-            if key != "step":
-                board.add_scalar(f"bits/{key}", value, record["step"])
+        show_bits(board, record)
 
 
 def new(config: ModelConfig, seed: int, device: torch.device) -> Learner[Network]:

@@ -44,7 +44,8 @@ def export(
             raise UsageError(f"--{'noise' if noise else 'steps'}: a run of --task classify has no fine-tuning")
         return export_recogniser.export(run, out, card, force, say)
     if noise and task != "generate":
-        raise UsageError(f"--noise: a run of --task {task} has its own")
+        why = "has no use for it" if task == "corrector" else "has its own"
+        raise UsageError(f"--noise: a run of --task {task} {why}")
     if task == "corrector":
         return export_corrector.export(run, out, steps, card, force, quiet, say)
     if task == "vocoder":

@@ -52,8 +52,7 @@ def export(
     options = folder.options()
     model, config, constants = configs(options)
     corpus = open_cache(folder.path / "cache")
-    best = "best" if (folder.path / "best.safetensors").exists() else "last"
-    arrays, info = folder.load(best)
+    arrays, info = folder.load_best()
     learner = Learner.of(model, config.seed, torch.device("cpu"))
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
     fine = config.fine_steps if steps is None else steps

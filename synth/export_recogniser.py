@@ -36,7 +36,7 @@ def export(
     options = folder.options()
     model, config = configs(options)
     corpus = open_cache(folder.path / "cache")
-    arrays, info = folder.load("best" if (folder.path / "best.safetensors").exists() else "last")
+    arrays, info = folder.load_best()
     weights = {name.removeprefix("weight."): value for name, value in arrays.items() if name.startswith("weight.")}
     network = Recogniser(model, weights)
     found: dict[str, dict[str, float]] = {}

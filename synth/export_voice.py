@@ -54,7 +54,7 @@ def export_vocoder(
     model, config, vocoder, train = vocoder_task.configs(options)
     train = dataclasses.replace(train, early=0)  # it is the network that is fine-tuned
     corpus = open_cache(folder.path / "cache")
-    arrays, info = folder.load("best" if (folder.path / "best.safetensors").exists() else "last")
+    arrays, info = folder.load_best()
     torch.manual_seed(config.seed)
     learner = Learner.around(vocoder_task.vocoder_in(model, vocoder, train))
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
@@ -102,7 +102,7 @@ def export_planner(
     corpus = open_cache(folder.path / "cache")
     found = planner_task.voice_of(folder.path / VOICE)
     vocoder = vocoder_of(found)
-    arrays, info = folder.load("best" if (folder.path / "best.safetensors").exists() else "last")
+    arrays, info = folder.load_best()
     learner = Learner.of(model, config.seed, torch.device("cpu"))
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
     fine, boss = config.fine_steps if steps is None else steps, Accelerator(cpu=True)

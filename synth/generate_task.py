@@ -21,7 +21,7 @@ from synth.mulaw import decode
 from synth.predicting import fit_start, predict_codes, predictor_tensors
 from synth.quantize import quantize
 from synth.runs import RunFolder
-from synth.task import VERSION
+from synth.task import VERSION, show_bits
 from synth.writer import AudioWriter
 
 DEFAULT_PRESET = "digits"
@@ -124,9 +124,7 @@ class GenerateTask:
     def show(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
         """Curves, and two seconds from silence by the integer engine, also as audition-STEP.wav."""
         wave = self._audition(record["step"], folder)
-        for key, value in record.items():
-            if key != "step":
-                board.add_scalar(f"bits/{key}", value, record["step"])
+        show_bits(board, record)
         sound = torch.from_numpy(wave.astype(np.float32) / 32768)[None]
         board.add_audio("audition", sound, record["step"], self.model.sample_rate)
 

@@ -26,7 +26,7 @@ from synth.model import TREE_LIMIT, Network
 from synth.mulaw import SILENCE, decode
 from synth.places import write_whole
 from synth.runs import RunFolder
-from synth.task import VERSION
+from synth.task import VERSION, show_bits
 from synth.vocoder import Vocoder
 
 VOICE = "vocoder.safetensors"
@@ -178,9 +178,7 @@ class PlannerTask:
 
     def show(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
         """Curves."""
-        for key, value in record.items():
-            if key != "step":
-                board.add_scalar(f"bits/{key}", value, record["step"])
+        show_bits(board, record)
 
 
 def _told(labels: Labels) -> str:

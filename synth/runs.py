@@ -84,6 +84,10 @@ class RunFolder:
         contiguous = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
         write_whole(self.path / f"{name}.safetensors", to_bytes(contiguous, {"info": json.dumps(info)}))
 
+    def load_best(self) -> tuple[Arrays, dict[str, Any]]:
+        """The weights of the best validation, or where there was none yet the last state."""
+        return self.load("best" if (self.path / "best.safetensors").exists() else "last")
+
     def load(self, name: str) -> tuple[Arrays, dict[str, Any]]:
         """What `save` wrote; RunError when it is missing or damaged."""
         path = self.path / f"{name}.safetensors"

@@ -74,3 +74,10 @@ def check_given(given: dict[str, Any], known: Sequence[str], task: str) -> None:
     for name, value in given.items():
         if value is not None and name not in known:
             raise UsageError(f"--{name}: --task {task} does not take it")
+
+
+def show_bits(board: Any, record: dict[str, Any]) -> None:
+    """Add the figures of a validation to TensorBoard's `board` as curves."""
+    for key, value in record.items():
+        if key != "step":
+            board.add_scalar(f"bits/{key}", value, record["step"])

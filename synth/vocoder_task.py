@@ -20,7 +20,7 @@ from synth.errors import RunError, UsageError
 from synth.learn import Learner, batch_loss, descend
 from synth.mulaw import decode
 from synth.runs import RunFolder
-from synth.task import VERSION
+from synth.task import VERSION, show_bits
 from synth.vocoder import mel_of, normalised
 from synth.vocoder_config import VocoderConfig, VocoderTrain, stride_of, token_hop
 from synth.vocoder_model import Vocoder, prediction_loss
@@ -139,9 +139,7 @@ class VocoderTask:
 
     def show(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
         """Curves."""
-        for key, value in record.items():
-            if key != "step":
-                board.add_scalar(f"bits/{key}", value, record["step"])
+        show_bits(board, record)
 
 
 def vocoder_in(model: ModelConfig, config: VocoderConfig, train: VocoderTrain) -> Vocoder:

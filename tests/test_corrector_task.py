@@ -139,7 +139,7 @@ def test_what_it_does_not_take(options: dict[str, Any], words: str, sounds_folde
 
 
 def test_export_says_what_it_needs(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="--noise: a run of --task corrector has its own"):
+    with pytest.raises(UsageError, match="--noise: a run of --task corrector has no use for it"):
         export(whole, tmp_path / "out.safetensors", noise=3.0)
     monkeypatch.setattr(engine, "has_native", lambda: False)
     with pytest.raises(RunError, match="measured with the native engine: install a C"):
