@@ -58,7 +58,11 @@ class _Converter:
         self._empty = self._empty and not len(block)
         if last and self._empty:
             raise AudioError(f"{self._name}: holds no samples")
-        mono = block[:, 0] if self._channels == 1 else block.mean(axis=1, dtype=np.float32)
+        mono = block[:, 0]
+        for channel in range(1, self._channels):  # one after the other: a mean's order is NumPy's choice
+            mono = mono + block[:, channel]
+        if self._channels > 1:
+            mono = mono / np.float32(self._channels)
         if self._stream is not None:
             mono = self._stream.resample_chunk(np.ascontiguousarray(mono), last=last)
         return _rounded(mono)

@@ -2,21 +2,29 @@
 
 Power spectra of periodic Hann windows in the middle of zero-padded frames, mirrored at the ends (`center=True`,
 `pad_mode="reflect"`); triangular filters on the HTK mel scale without norm; log of the power plus 1e-6
-(`MFCC(log_mels=True)`); an orthonormal DCT-II. Waves are of full scale 1.
+(`MFCC(log_mels=True)`); an orthonormal DCT-II. Waves are of full scale 1. `features` gives the same bits on every
+machine.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from decimal import Decimal, localcontext
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.arithmetic import DIGITS, Doubles, cosines, log
 from synth.hearing import HearConfig
+from synth.spectrum import power
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 LOG_OFFSET = 1e-6
+FRAMES = 1 << 15
+"""Samples of the frames that are transformed at once."""
 SPAN = 10.0
 """Powers below this (43 dB) under the sound's loudest are raised to it: what is left of them is the recorder's hiss."""
 ACTIVE, AROUND = 5.0, 10
@@ -26,19 +34,26 @@ STEADY = 0.05
 """Added to deviations, so that bands that never change are not blown up."""
 
 
+@functools.lru_cache(maxsize=8)
+def _edges(rate: int, mels: int) -> Doubles:
+    """Frequencies (mels + 2) that are evenly apart on the HTK scale, from 0 to rate / 2."""
+    with localcontext(DIGITS):
+        whole = (1 + Decimal(int(rate)) / 1400).ln()
+        return np.array([float(700 * ((whole * k / (mels + 1)).exp() - 1)) for k in range(mels + 2)])
+
+
 def mel_filters(rate: int, fft: int, mels: int, warp: float = 1.0) -> Floats:
     """Triangles (fft // 2 + 1, mels) from 0 to rate / 2; `warp` stretches the frequencies below 4/5 of the range.
 
     Warping as in vocal tract length normalisation (Jaitly and Hinton, 2013): from there on a line leads to rate / 2.
     """
-    top = rate / 2
-    edges = 700.0 * (10.0 ** (np.linspace(0.0, 2595.0 * np.log10(1.0 + top / 700.0), mels + 2) / 2595.0) - 1.0)
+    top, edges = rate / 2, _edges(rate, mels)
     if warp != 1.0:
         knee = 0.8 * top * min(1.0, 1.0 / warp)
         upper = top - (top - edges) * (top - knee * warp) / (top - knee)
         edges = np.where(edges <= knee, edges * warp, upper)
-    bins = np.linspace(0.0, rate // 2, fft // 2 + 1)
-    widths = np.diff(edges)
+    bins = np.arange(fft // 2 + 1) * float(rate // 2) / (fft // 2)
+    widths = edges[1:] - edges[:-1]
     slopes = edges[None, :] - bins[:, None]
     rising, falling = -slopes[:, :-2] / widths[:-1], slopes[:, 2:] / widths[1:]
     return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
@@ -46,41 +61,72 @@ def mel_filters(rate: int, fft: int, mels: int, warp: float = 1.0) -> Floats:
 
 def dct(coefficients: int, mels: int) -> Floats:
     """The orthonormal DCT-II as a matrix (mels, coefficients)."""
-    places, orders = np.arange(mels) + 0.5, np.arange(coefficients)
-    matrix = np.cos(np.pi / mels * places[:, None] * orders[None, :]) * np.sqrt(2.0 / mels)
+    odd, orders = 2 * np.arange(mels) + 1, np.arange(coefficients)
+    matrix = cosines(4 * mels)[odd[:, None] * orders[None, :] % (4 * mels)] * np.sqrt(2.0 / mels)
     matrix[:, 0] *= np.sqrt(0.5)
     return matrix.astype(np.float32)
 
 
 @functools.lru_cache(maxsize=256)
-def _filters(rate: int, fft: int, mels: int, warp: float) -> Floats:
-    return mel_filters(rate, fft, mels, warp)
+def _filters(rate: int, fft: int, mels: int, warp: float) -> list[tuple[Ints, Ints, Doubles]]:
+    """The filters, one bin of each band after the other: bands that have one more, which it is, its weight (n, 1)."""
+    weights = mel_filters(rate, fft, mels, warp).astype(np.float64)
+    inside = weights > 0
+    first, counts = inside.argmax(0), np.where(inside.any(0), len(weights) - inside[::-1].argmax(0), 0)
+    counts = np.maximum(counts - first, 0)
+    found = []
+    for k in range(int(counts.max())):
+        bands = np.flatnonzero(counts > k)
+        bins = first[bands] + k
+        found.append((bands, bins, weights[bins, bands][:, None]))
+    return found
 
 
 @functools.lru_cache(maxsize=8)
-def _dct(coefficients: int, mels: int) -> Floats:
-    return dct(coefficients, mels)
+def _dct(coefficients: int, mels: int) -> Doubles:
+    return dct(coefficients, mels).astype(np.float64)
 
 
 @functools.lru_cache(maxsize=8)
-def _window(length: int, fft: int) -> Floats:
-    """A periodic Hann window in the middle of `fft` samples."""
-    window = np.zeros(fft, np.float32)
-    left = (fft - length) // 2
-    window[left : left + length] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
-    return window
+def _window(length: int) -> Doubles:
+    """A periodic Hann window (length, 1)."""
+    return (0.5 - 0.5 * cosines(length))[:, None]
 
 
-def powers(wave: Floats, config: HearConfig, hop: float | None = None) -> Floats:
-    """Power spectra (frames, fft // 2 + 1) of a wave (samples,), frames at 0, hop, 2 hop, ... (the config's hop)."""
-    step, fft = config.hop if hop is None else hop, config.fft
+def _powers(wave: Floats, config: HearConfig, hop: float | None) -> Iterator[Doubles]:
+    """Power spectra (fft // 2 + 1, frames) of a wave, some frames at a time: as many as a processor's cache holds."""
+    step, fft, window = config.hop if hop is None else hop, config.fft, config.window
+    left = (fft - window) // 2
     padded = np.pad(np.asarray(wave, np.float32), fft // 2, mode="reflect")
     starts = np.rint(np.arange(int(len(wave) / step) + 1) * step).astype(np.int64)
     starts = starts[starts <= len(wave)]
-    frames = np.lib.stride_tricks.sliding_window_view(padded, fft)[starts]
-    spectrum = np.fft.rfft(frames * _window(config.window, fft), axis=1)
-    power: Floats = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    return power
+    some = max(1, FRAMES // fft)
+    for at in range(0, len(starts), some):
+        places = np.arange(left, left + window)[:, None] + starts[at : at + some]
+        frames = np.zeros((fft, places.shape[1]))
+        np.multiply(padded[places], _window(window), out=frames[left : left + window])
+        yield power(frames)
+
+
+def powers(wave: Floats, config: HearConfig, hop: float | None = None) -> Doubles:
+    """Power spectra (frames, fft // 2 + 1) of a wave (samples,), frames at 0, hop, 2 hop, ... (the config's hop)."""
+    return np.concatenate(list(_powers(wave, config, hop)), 1).T
+
+
+def _mels(spectra: Doubles, filters: list[tuple[Ints, Ints, Doubles]], mels: int) -> Doubles:
+    """Logarithms of mel powers (mels, frames)."""
+    found = np.zeros((mels, spectra.shape[1]))
+    for bands, bins, weights in filters:
+        found[bands] += spectra[bins] * weights
+    return log(found + LOG_OFFSET)
+
+
+def _cepstra(logs: Doubles, matrix: Doubles) -> Doubles:
+    """(frames, coefficients) of (frames, mels), band by band."""
+    found = np.zeros((len(logs), matrix.shape[1]))
+    for band, row in enumerate(matrix):
+        found += logs[:, band : band + 1] * row
+    return found
 
 
 def features(
@@ -91,11 +137,14 @@ def features(
     `hop` (samples) and `warp` (of the mel scale) are for augmentation. Logarithms are at least the greatest less
     `span`, as with `AmplitudeToDB(top_db=...)`.
     """
-    mel = powers(wave, config, hop) @ _filters(config.sample_rate, config.fft, config.mels, warp)
-    log = np.log(mel + np.float32(LOG_OFFSET))
+    filters = _filters(config.sample_rate, config.fft, config.mels, warp)
+    pieces = [_mels(spectra, filters, config.mels).T.astype(np.float32) for spectra in _powers(wave, config, hop)]
+    found = np.concatenate(pieces)
     if span is not None:
-        log = np.maximum(log, log.max() - np.float32(span))
-    return log if config.features == "logmel" else log @ _dct(config.coefficients, config.mels)
+        found = np.maximum(found, found.max() - np.float32(span))
+    if config.features == "logmel":
+        return found
+    return _cepstra(found.astype(np.float64), _dct(config.coefficients, config.mels)).astype(np.float32)
 
 
 def floats(samples: NDArray[np.int16]) -> Floats:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth import engine, mulaw
+from synth.arithmetic import Doubles, Product, logistic
 from synth.config import ModelConfig
 from synth.errors import AudioError, CheckpointError, UsageError
 from synth.features import Floats, features
@@ -81,8 +82,15 @@ def layout(config: VocoderConfig, model: ModelConfig) -> dict[str, tuple[str, tu
     return found
 
 
-def _gelu(x: Floats) -> Floats:
-    return np.float32(0.5) * x * (1 + np.tanh(np.float32(0.7978845608) * (x + np.float32(0.044715) * x**3)))
+def _gelu(x: Doubles) -> Doubles:
+    """x / 2 (1 + tanh(0.79788 (x + 0.044715 x^3)))."""
+    found = x * x
+    found *= 2 * 0.7978845608 * 0.044715
+    found += 2 * 0.7978845608
+    found *= x
+    found = logistic(found)
+    found *= x
+    return found
 
 
 class Vocoder:
@@ -94,6 +102,7 @@ class Vocoder:
         self.part = stride_of(config, model) * model.hop
         self.given_units = 3 * model.frame_units + model.order
         self._floats = {name: tensors[name] for name in tensors if name.startswith("vocoder.encoder.")}
+        self._products: dict[str, Product] = {}
         self.books = tensors["vocoder.books"].astype(np.int64)
         names = ("condition.0", "condition.1", "condition.out", "reflect")
         self._hidden_0, self._hidden_1, self._gates, self._reflect = (
@@ -102,18 +111,18 @@ class Vocoder:
         parts = engine.parts(prefer)
         self._native = None if parts is None else parts.Books(tensors)
 
-    def _layer(self, name: str, x: Floats) -> Floats:
-        weight, bias = (self._floats[f"vocoder.encoder.{name}.{part}"] for part in ("weight", "bias"))
-        found: Floats = x @ weight.T + bias
-        return found
+    def _layer(self, name: str, x: NDArray[Any]) -> Doubles:
+        if name not in self._products:  # two threads may both make it, the same
+            self._products[name] = Product(self._floats[f"vocoder.encoder.{name}.weight"])
+        return self._products[name](x) + self._floats[f"vocoder.encoder.{name}.bias"]
 
     def encode(self, mel: Floats) -> Floats:
-        """Vectors (tokens, latent) of log-mel features (2 x tokens, mels)."""
+        """Vectors (tokens, latent) of log-mel features (2 x tokens, mels): the same bits on every machine."""
         x = _gelu(self._layer("0", around(normalised(mel).astype(np.float32), TAPS)))
         x = _gelu(self._layer("1", around(x, 4, 2)))
         x = x + _gelu(self._layer("2", around(x, TAPS)))
-        found: Floats = np.float32(BOUND) * np.tanh(self._layer("out", x) / np.float32(BOUND))
-        return found
+        squashed = logistic(self._layer("out", x) * (2 / BOUND))
+        return ((2 * squashed - 1) * BOUND).astype(np.float32)  # the hyperbolic tangent
 
     def hear(self, samples: NDArray[np.int16]) -> Floats:
         """`encode` of int16 samples (n,) at the model's rate, in pieces; AudioError when there are none."""
