@@ -1,13 +1,15 @@
-"""The vocoder without torch: sound to vectors and tokens in floats, tokens to what steers the network in integers.
+"""The vocoder without torch: sound to vectors and tokens, tokens to what steers the network in integers.
 
 A token frame is 20 ms. The encoder reads log-mel features; residual quantisers (SoundStream, arXiv 2107.03312) name
 each frame by up to 16 tokens of 8 bits; the conditioner, two layers over three frames each and one more, turns the
-quantised vectors into what the network's frame tier is given. From tokens on all is integer arithmetic: the same
-tokens sound the same on every machine.
+quantised vectors into what the network's frame tier is given. What is heard is exact or in a
+written order (`synth.arithmetic`), from tokens on all is integer arithmetic: both are the same on every machine.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -118,6 +120,18 @@ class Vocoder:
 
     def encode(self, mel: Floats) -> Floats:
         """Vectors (tokens, latent) of log-mel features (2 x tokens, mels): the same bits on every machine."""
+        pieces = self.encoded(len(mel), lambda first, last: mel[first:last])
+        return np.concatenate([np.zeros((0, self.config.latent), np.float32), *pieces])
+
+    def encoded(self, frames: int, read: Callable[[int, int], Floats]) -> Iterator[Floats]:
+        """`encode`, piece by piece, of so many features; `read` gives those from one to another."""
+        piece, around = 2 * PIECE, 2 * AROUND
+        for start in range(0, frames, piece):
+            low = max(0, start - around)
+            mel = read(low, min(frames, start + piece + around))
+            yield self._encode(mel)[(start - low) // 2 :][:PIECE]
+
+    def _encode(self, mel: Floats) -> Floats:
         x = _gelu(self._layer("0", around(normalised(mel).astype(np.float32), TAPS)))
         x = _gelu(self._layer("1", around(x, 4, 2)))
         x = x + _gelu(self._layer("2", around(x, TAPS)))
@@ -125,15 +139,22 @@ class Vocoder:
         return ((2 * squashed - 1) * BOUND).astype(np.float32)  # the hyperbolic tangent
 
     def hear(self, samples: NDArray[np.int16]) -> Floats:
-        """`encode` of int16 samples (n,) at the model's rate, in pieces; AudioError when there are none."""
+        """`encode` of int16 samples (n,) at the model's rate; AudioError when there are none."""
         if not len(samples):
             raise AudioError("has no samples")
-        found, piece, around = [], PIECE * self.hop, AROUND * self.hop
-        for start in range(0, len(samples), piece):
-            low = max(0, start - around)
-            vectors = self.encode(mel_of(samples[low : start + piece + around], self.config, self.rate))
-            found.append(vectors[(start - low) // self.hop :][:PIECE])
-        return np.concatenate(found)
+        return np.concatenate(list(self.heard([samples])))
+
+    def heard(self, blocks: Iterable[NDArray[np.int16]]) -> Iterator[Floats]:
+        """`hear`, piece by piece, of samples in blocks of any size."""
+        piece, around = PIECE * self.hop, AROUND * self.hop
+        held, start = np.zeros(0, np.int16), 0  # what is heard next begins at `start` of what is held
+        for block in itertools.chain(blocks, [None]):
+            held = held if block is None else np.concatenate([held, block])
+            while start < len(held) and (block is None or start + piece + around <= len(held)):
+                vectors = self._encode(mel_of(held[: start + piece + around], self.config, self.rate))
+                yield vectors[start // self.hop :][:PIECE]
+                done = max(0, start + piece - around)
+                held, start = held[done:], start + piece - done
 
     def tokens(self, vectors: Floats, count: int | None = None) -> NDArray[np.uint8]:
         """The first `count` tokens of each vector (tokens, latent): uint8 (tokens, count)."""
@@ -222,10 +243,15 @@ class Vocoder:
         return np.concatenate([x.reshape(parts, x.shape[1] // self.config.parts) for x in both], 1).astype(np.int16)
 
 
-def checked(mel: NDArray[Any], bands: int, name: str = "features") -> NDArray[np.float32]:
-    """Log-mel features as float32 (even count, bands); AudioError when shape, type or range are wrong."""
+def check_shape(mel: NDArray[Any], bands: int, name: str) -> None:
+    """AudioError when log-mel features are not of the right shape and type."""
     if mel.ndim != 2 or mel.shape[1] != bands or not len(mel) or mel.dtype.kind != "f":
         raise AudioError(f"{name}: is {mel.dtype}{list(mel.shape)}, must be floats [frames, {bands}], 10 ms a frame")
+
+
+def checked(mel: NDArray[Any], bands: int, name: str = "features") -> NDArray[np.float32]:
+    """Log-mel features as float32 (even count, bands); AudioError when shape, type or range are wrong."""
+    check_shape(mel, bands, name)
     if not np.isfinite(mel).all() or mel.min() < LEAST or mel.max() > MOST:
         raise AudioError(f"{name}: must be finite natural logarithms of mel powers plus 1e-6, {LEAST:g} to {MOST:g}")
     return np.concatenate([mel, mel[-1:]])[: len(mel) + len(mel) % 2].astype(np.float32)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 from synth import audio, checkpoint, files, places, sampler, stream
 from synth.config import Draw
 from synth.errors import AudioError, UsageError
-from synth.vocoder import checked
+from synth.features import Floats
+from synth.vocoder import PIECE, Vocoder, check_shape, checked
 from synth.writer import AudioWriter, format_of
 
 FEATURES = ".npy"
 BLOCK = 1 << 12
+CHANGED = "has changed while it was read"
 Progress = Callable[[int | None], AbstractContextManager[Callable[[int], Any]]]
 
 
@@ -47,12 +50,15 @@ def vocode(request: Request, progress: Progress) -> dict[str, Any]:
     seed = stream.draw_seed() if request.seed is None else stream.check_seed(request.seed)
     model = sampler.load_voice(request.checkpoint, request.engine, taker="synth vocode")
     assert model.guides is not None
-    vectors, count = vectors_of(model, request.source)
+    vocoder = model.guides.vocoder
     if request.tokens is not None:
-        vectors = quantised(model, vectors, request.tokens)
-    spoken = model.follow(model.guides.vocoder.exact(vectors), draw, seed=seed, labels=request.labels)
-    began = time.perf_counter()
-    speak(spoken, request.out, model.sample_rate, form, request.force, count, progress)
+        check_tokens(vocoder, request.tokens)
+    with heard(model, request.source) as (pieces, count):
+        if request.tokens is not None:
+            pieces = (quantised(vocoder, vectors, request.tokens) for vectors in pieces)
+        spoken = model.follow(map(vocoder.exact, pieces), draw, seed=seed, labels=request.labels)
+        began = time.perf_counter()
+        speak(spoken, request.out, model.sample_rate, form, request.force, count, progress)
     speed = count / max(time.perf_counter() - began, 1e-9)
     return {
         "files": [{"path": request.out, "samples": count, "seed": seed}],
@@ -77,36 +83,94 @@ def speak(spoken: stream.Stream, out: str, rate: int, form: str, force: bool, co
             tick(min(BLOCK, count - start))
 
 
-def vectors_of(model: sampler.Model, source: str) -> tuple[NDArray[np.float32], int]:
-    """Vectors (frames, latent) of a sound file or a `.npy` of features, and how many samples they stand for."""
+@contextmanager
+def heard(model: sampler.Model, source: str) -> Iterator[tuple[Iterator[Floats], int]]:
+    """Vectors (frames, latent) of a sound file or a `.npy` of features, and how many samples they stand for.
+
+    They come piece by piece, in bounded memory. What is wrong with the file is found before the first.
+    """
     assert model.guides is not None
     vocoder = model.guides.vocoder
     if source.endswith(FEATURES):
-        mel = read_features(source)
-        return vocoder.encode(checked(mel, vocoder.config.mels, source)), len(mel) * vocoder.hop // 2
-    samples, _ = audio.read(source, model.sample_rate)
-    if len(samples) < vocoder.hop:
-        raise AudioError(f"{source}: lasts {len(samples)} samples, less than a token frame of {vocoder.hop}")
-    return vocoder.hear(samples), len(samples)
+        given = Features(source, vocoder.config.mels)
+        yield vocoder.encoded(given.frames, given.read), given.frames * vocoder.hop // 2
+        return
+    with ExitStack() as stack:
+        file: IO[bytes] | None = None
+        if source == files.STDOUT:
+            file, _ = stack.enter_context(stack.enter_context(files.source(source)).seekable())
+        count = sum(map(len, _blocks(source, model.sample_rate, file)))
+        if count < vocoder.hop:
+            raise AudioError(f"{source}: lasts {count} samples, less than a token frame of {vocoder.hop}")
+        yield vocoder.heard(_blocks(source, model.sample_rate, file, count)), count
 
 
-def quantised(model: sampler.Model, vectors: NDArray[np.float32], tokens: int) -> NDArray[np.float32]:
-    """The vectors that the first `tokens` quantisers make of `vectors`."""
-    assert model.guides is not None
-    vocoder = model.guides.vocoder
+def vectors_of(model: sampler.Model, source: str) -> tuple[Floats, int]:
+    """What `heard` gives, in one."""
+    with heard(model, source) as (pieces, count):
+        return np.concatenate(list(pieces)), count
+
+
+def _blocks(source: str, rate: int, file: IO[bytes] | None, count: int | None = None) -> Iterator[NDArray[np.int16]]:
+    """The samples of a sound file; AudioError when they are not `count`, as they were before."""
+    found = 0
+    with audio.AudioReader(source, rate, file) as reader:
+        for block in reader.blocks():
+            found += len(block)
+            yield block
+    if count not in (None, found):
+        raise AudioError(f"{source}: {CHANGED}")
+
+
+def check_tokens(vocoder: Vocoder, tokens: int) -> None:
+    """UsageError when a voice does not have so many tokens a frame."""
     if not 1 <= tokens <= vocoder.config.quantisers:
         raise UsageError(f"tokens {tokens}: this voice has 1 to {vocoder.config.quantisers} a frame")
+
+
+def quantised(vocoder: Vocoder, vectors: Floats, tokens: int) -> Floats:
+    """The vectors that the first `tokens` quantisers make of `vectors`."""
+    check_tokens(vocoder, tokens)
     return vocoder.inexact(vocoder.vectors(vocoder.tokens(vectors, tokens)))
 
 
+class Features:
+    """Log-mel features in a `.npy` file, all checked when it is opened; AudioError where they can't be used.
+
+    The file is mapped for a moment at a time: one that is cut short while it is mapped would end the process.
+    """
+
+    def __init__(self, path: str, bands: int) -> None:
+        self.path, self.bands = path, bands
+        mel = read_features(path)
+        check_shape(mel, bands, path)
+        self.frames, self._state = len(mel), self._now()
+        for start in range(0, self.frames, PIECE):
+            self.read(start, start + PIECE)
+
+    def read(self, first: int, last: int) -> Floats:
+        """Features `first` to `last`; where these are an odd number, the last of them twice."""
+        mel = read_features(self.path)
+        if self._now() != self._state or len(mel) != self.frames:
+            raise AudioError(f"{self.path}: {CHANGED}")
+        return checked(np.array(mel[first:last]), self.bands, self.path)
+
+    def _now(self) -> tuple[int, ...]:
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            raise AudioError(f"{self.path}: {CHANGED}") from None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def read_features(path: str) -> NDArray[Any]:
-    """The array in a `.npy` file; AudioError when there is none that can be used."""
+    """The array in a `.npy` file, mapped; AudioError when there is none that can be used."""
     files.check_input(path)
     try:
-        # mapped: a header that promises more than the file has is an error, not that much memory
+        # a header that promises more than the file has is an error, not that much memory
         with np.errstate(all="ignore"):
-            return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+            return np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise AudioError(f"{path}: can't be read ({error.strerror or error})") from None
-    except Exception:  # of NumPy's parsers of headers and archives, whatever a stranger's file makes them raise
+    except Exception:  # of NumPy's parser of headers, whatever a stranger's file makes it raise
         raise AudioError(f"{path}: is no NumPy array (.npy, without objects)") from None

@@ -64,6 +64,22 @@ def test_hearing_in_pieces_is_hearing_at_once(piece: int, monkeypatch: pytest.Mo
         np.testing.assert_array_equal(vocoder.hear(sound), whole)
 
 
+@pytest.mark.parametrize("size", [1, 97, 5 * HOP, 10000])
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_blocks_and_features_in_pieces_are_heard_as_the_whole(
+    piece: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vocoder, sound = voices.vocoder(), voices.sound(30 * HOP + 37)
+    whole = vocoder.hear(sound)
+    mel = mel_of(sound, VOCODER, 8000)
+    monkeypatch.setattr(module, "PIECE", piece)
+    found = list(vocoder.heard(sound[at : at + size] for at in range(0, len(sound), size)))
+    assert {len(vectors) for vectors in found[:-1]} <= {piece}
+    np.testing.assert_array_equal(np.concatenate(found), whole)
+    np.testing.assert_array_equal(vocoder.encode(mel), whole)
+    assert vocoder.encode(mel[:0]).shape == (0, VOCODER.latent) and not list(vocoder.heard([sound[:0]]))
+
+
 def test_vectors_are_within_their_bound() -> None:
     extreme = np.where(np.random.default_rng(0).random((40, VOCODER.mels)) < 0.5, module.LEAST, module.MOST)
     vectors = voices.vocoder().encode(extreme.astype(np.float32))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ import soundfile
 import voices
 from voices import HOP, PART
 
-from synth import vocoding
+from synth import audio, cli, features, sampler, vocoder, vocoding
 from synth.errors import AudioError, UsageError
 
 MEL = np.random.default_rng(0).normal(-6, 2, (11, 8)).astype(np.float32)
@@ -48,16 +50,16 @@ def test_features_may_be_of_any_float_and_any_order() -> None:
 
 @pytest.mark.parametrize("count", [1, 3, 4])
 def test_tokens_leave_what_so_many_quantisers_say(count: int) -> None:
-    model, vocoder = voices.load(), voices.vocoder()
+    vocoder = voices.vocoder()
     heard = vocoder.hear(voices.sound(2000))
-    found = vocoding.quantised(model, heard, count)
+    found = vocoding.quantised(vocoder, heard, count)
     np.testing.assert_array_equal(vocoder.exact(found), vocoder.vectors(vocoder.tokens(heard, count)))
 
 
 @pytest.mark.parametrize("count", [-1, 0, 5])
 def test_tokens_that_a_voice_lacks(count: int) -> None:
     with pytest.raises(UsageError, match=f"^tokens {count}: this voice has 1 to 4 a frame$"):
-        vocoding.quantised(voices.load(), np.zeros((2, 8), np.float32), count)
+        vocoding.quantised(voices.vocoder(), np.zeros((2, 8), np.float32), count)
 
 
 def header(text: str, version: int = 1) -> bytes:
@@ -126,3 +128,67 @@ def test_sounds_shorter_than_a_token_frame() -> None:
         vocoding.vectors_of(voices.load(), "a.wav")
     soundfile.write("a.wav", voices.sound(HOP), 8000)
     assert vocoding.vectors_of(voices.load(), "a.wav")[1] == HOP
+
+
+# in bounded memory
+
+
+def peak(source: str) -> int:
+    """The most memory that vocoding a file takes."""
+    tracemalloc.start()
+    assert cli.main(["vocode", source, "-c", voices.path(0), "-o", "x.raw", "-q", "-f", "-s", "1"]) == 0
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.npy"])
+def test_memory_does_not_grow_with_length(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = voices.load(0)
+    monkeypatch.setattr(sampler, "load_voice", lambda *_, **__: model)  # loading takes more
+    monkeypatch.setattr(vocoder, "PIECE", 50)
+    monkeypatch.setattr(features, "FRAMES", 1024)
+    monkeypatch.setattr(vocoding, "PIECE", 50)
+    blocks = audio.AudioReader.blocks
+    monkeypatch.setattr(audio.AudioReader, "blocks", lambda self: blocks(self, 4000))
+    found = []
+    for seconds in (4, 4, 32):  # the first loads what stays
+        soundfile.write("a.wav", np.tile(voices.sound(8000), seconds), 8000)
+        np.save("a.npy", np.tile(np.concatenate([MEL] * 10)[:100], (seconds, 1)).astype(np.float64))
+        found.append(peak(name))
+        assert os.path.getsize("x.raw") == 2 * 8000 * seconds
+    assert found[2] < found[1] + 40_000, found
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.wav"])
+@pytest.mark.parametrize("change", ["shorter", "gone"])
+def test_a_file_that_changes_while_it_is_said(
+    name: str, change: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is found only when a part is written already: nothing is left of it."""
+    speak = vocoding.speak
+
+    def changed(*arguments: Any) -> None:
+        if change == "gone":
+            os.remove(name)
+        else:
+            soundfile.write("a.wav", voices.sound(19 * HOP), 8000)
+            np.save("a.npy", MEL[:10])
+        speak(*arguments)
+
+    soundfile.write("a.wav", voices.sound(20 * HOP), 8000)
+    np.save("a.npy", MEL)
+    monkeypatch.setattr(vocoding, "speak", changed)
+    assert cli.main(["vocode", name, "-c", voices.path(0), "-o", "x.wav"]) == 1
+    words = "no such file" if change == "gone" else "has changed while it was read"
+    assert capsys.readouterr().err == f"synth vocode: error: {name}: {words}\n"
+    assert sorted({*os.listdir(), name}) == ["a.npy", "a.wav"]
+
+
+def test_what_is_wrong_far_into_features_is_found_before_anything_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vocoding, "speak", None)
+    mel = np.tile(MEL, (500, 1))
+    for value in (np.nan, 17.0):
+        mel[-1, 3] = value
+        np.save("a.npy", mel)
+        assert cli.main(["vocode", "a.npy", "-c", voices.path(0), "-o", "-"]) == 1
