@@ -2,8 +2,8 @@
 
 A token frame is 20 ms. The encoder reads log-mel features; residual quantisers (SoundStream, arXiv 2107.03312) name
 each frame by up to 16 tokens of 8 bits; the conditioner, two layers over three frames each and one more, turns the
-quantised vectors into what the network's frame tier is given. What is heard is exact or in a
-written order (`synth.arithmetic`), from tokens on all is integer arithmetic: both are the same on every machine.
+quantised vectors into what the network's frame tier is given. What is heard is computed exactly or in a written order
+(`synth.arithmetic`), from tokens on all is integer arithmetic: the same on every machine.
 """
 
 from __future__ import annotations
