@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synth import coding, traces
+from synth import coding, networks, traces
 from synth import corpus as corpora_module
 from synth.coding.cells import STARTS
 from synth.config import ModelConfig, TrainConfig
@@ -62,9 +62,9 @@ class CorrectorTask:
 
     def __init__(self, folder: RunFolder, options: dict[str, Any], device: torch.device) -> None:
         self.model, self.config = configs(options)
-        corpus = corpora_module.open_cache(folder.path / "cache")
-        self.traces = traces.of(corpus, "train", quiet=False)
-        self.rows = validation(traces.of(corpus, "validation", quiet=False), self.config.most_validation)
+        corpus, level = corpora_module.open_cache(folder.path / "cache"), networks.level_of(self.model.sample_units)
+        self.traces = traces.of(corpus, "train", level, quiet=False)
+        self.rows = validation(traces.of(corpus, "validation", level, quiet=False), self.config.most_validation)
         self.learner = new(self.model, self.config.seed, device)
 
     @staticmethod

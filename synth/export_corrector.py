@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from synth import checkpoint, coding, engine, traces
+from synth import checkpoint, coding, engine, networks, traces
 from synth.codec import SECONDS
 from synth.corpus import Corpus, open_cache
 from synth.corrector_task import configs, learn, measure, new, validation
@@ -39,8 +39,8 @@ def export(
 ) -> dict[str, Any]:
     """Write the checkpoint `out` from the best weights of `run`, after `steps` of fine-tuning; returns its card.
 
-    `lossless_bits_per_sample` in the card: of validation and test files, coded without the network and with it at level
-    balanced, each file from its beginning, no container. Raises RunError, CorpusError, OutputError.
+    `lossless_bits_per_sample` in the card: of validation and test files, coded without the network and with it at the
+    level that it is for, each file from its beginning, no container. Raises RunError, CorpusError, OutputError.
     """
     check_output(out, force)
     if not engine.has_native():
@@ -53,10 +53,11 @@ def export(
     learner = new(model, config.seed, torch.device("cpu"))
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
     fine = config.fine_steps if steps is None else steps
-    rows = validation(traces.of(corpus, "validation", quiet), config.most_validation)
+    level = networks.level_of(model.sample_units)
+    rows = validation(traces.of(corpus, "validation", level, quiet), config.most_validation)
     # seed + 1: other batches than the run saw
     gentle = dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE, seed=config.seed + 1)
-    found, boss = traces.of(corpus, "train", quiet), Accelerator(cpu=True)
+    found, boss = traces.of(corpus, "train", level, quiet), Accelerator(cpu=True)
     with denormals_flushed():
         learner.network.quantised = True
         for _ in tqdm(range(fine), desc="fine-tuning", unit="step", disable=True if quiet else None):
@@ -72,7 +73,7 @@ def export(
         "samples_seen": int(info["step"]) * config.streams * config.windows * (config.window - config.warmup),
         "given": without_places(options["given"]),
         "gain_of_validation": round(-rounded, 4),
-        "lossless_bits_per_sample": _bits(engine.create(model, tensors, "native"), corpus),
+        "lossless_bits_per_sample": _bits(engine.create(model, tensors, "native"), corpus, level),
     }
     for name, bits in facts["lossless_bits_per_sample"].items():
         say(f"{name}: {bits} bits per sample")
@@ -80,7 +81,7 @@ def export(
     return facts
 
 
-def _bits(network: Engine, corpus: Corpus) -> dict[str, float]:
+def _bits(network: Engine, corpus: Corpus, level: str) -> dict[str, float]:
     """Bits a sample of validation and test files, without the network and with it."""
     found = {}
     for split in ("validation", "test"):
@@ -91,7 +92,7 @@ def _bits(network: Engine, corpus: Corpus) -> dict[str, float]:
         for name, listening in ((f"{split}, none", None), (split, network)):
             size = 0
             for sound in sounds:
-                size += len(coding.encode_segment(sound.astype(np.int32)[:, None], 16, traces.LEVEL, listening))
+                size += len(coding.encode_segment(sound.astype(np.int32)[:, None], 16, level, listening))
             if count:
                 found[name] = round(8 * size / count, 4)
     return found

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from synth.config import ModelConfig
-from synth.gru import Gru, to_eighth
+from synth.gru import run, to_eighth
 from synth.mulaw import SILENCE
 
 TREE_LIMIT = 1.98  # what the engine's logit format can hold a weight
@@ -109,7 +109,7 @@ class Network(nn.Module):
             gates = gates + given
         for k, table in enumerate(self.frame_labels):
             gates = gates + F.embedding(labels[:, :, k].t(), table)
-        states = Gru.apply(gates, state.frame, self._weight(self.frame_recurrent), self.frame_inner, self.quantised)
+        states = run(gates, state.frame, self._weight(self.frame_recurrent), self.frame_inner, self.quantised)
         return F.linear(self._eighth(states), self._weight(self.frame_output), self.frame_output_bias), states
 
     def samples(self, rows: Tensor, condition: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,7 +123,7 @@ class Network(nn.Module):
         places = (rows + 256 * torch.arange(count, device=rows.device)).reshape(-1, count)
         gates = F.embedding_bag(places, self.tables, mode="sum").view(*rows.shape[:2], -1)
         gates = (gates.view(-1, self.config.hop, *gates.shape[1:]) + condition[:, None]).view_as(gates)
-        states = Gru.apply(gates, state, self._weight(self.sample_recurrent), self.sample_inner, self.quantised)
+        states = run(gates, state, self._weight(self.sample_recurrent), self.sample_inner, self.quantised)
         return self.head(states, rows[:, :, 1]), states
 
     def head(self, states: Tensor, predicted: Tensor) -> Tensor:

@@ -99,6 +99,11 @@ def digest_of(path: Path) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()[:DIGEST]
 
 
+def level_of(sample_units: int) -> str:
+    """The level that a corrector of so many units learns from and is tried at: a large one would slow balanced down."""
+    return coding.LEVELS[-1] if sample_units >= LARGE else coding.LEVELS[1]
+
+
 def candidates(level: str) -> list[Path]:
     """The bundled checkpoints that `auto` tries at a level: of each name of a corrector the newest.
 
@@ -111,7 +116,7 @@ def candidates(level: str) -> list[Path]:
     for name in dict.fromkeys(name.rpartition("-")[0] for name in checkpoint.names()):
         path = checkpoint.find(name)
         config = checkpoint.said(path)
-        if config.get("hints") and (config.get("sample_units", 0) >= LARGE) == (level == coding.LEVELS[-1]):
+        if config.get("hints") and level_of(config.get("sample_units", 0)) == level:
             found.append(path)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,6 @@ from synth import coding
 from synth.codec import SECONDS
 from synth.corpus import Corpus, Entry
 
-LEVEL = "balanced"
 RECORD = np.dtype([("hints", "u1", coding.HINTS), ("cell", "u1"), ("low", "<u2"), ("high", "<u2")])
 """Of a sample: what was told before it; the cell that it fell into; its interval among the cells, in 1/256 of one."""
 
@@ -37,16 +37,16 @@ class Traces:
         return len(self.pieces) - 1
 
 
-def of(corpus: Corpus, split: str, quiet: bool = True) -> Traces:
-    """The traces of a split's files, from the corpus's folder, where they are made if they are not there."""
+def of(corpus: Corpus, split: str, level: str, quiet: bool = True) -> Traces:
+    """The traces of a split's files at a level, from the corpus's folder, where they are made if they are not there."""
     data, index = (corpus.folder / f"traces-{split}.{kind}" for kind in ("bin", "json"))
-    made_of = [corpus.fingerprint, LEVEL]
+    made_of = [corpus.fingerprint, level]
     try:
         known = json.loads(index.read_text())
     except (OSError, ValueError):
         known = {}
     if known.get("made_of") != made_of:
-        pieces = _make(corpus, split, data, quiet)
+        pieces = _make(corpus, split, level, data, quiet)
         index.write_text(json.dumps({"made_of": made_of, "pieces": pieces}))
         known = {"pieces": pieces}
     starts = np.array(known["pieces"], np.int64)
@@ -54,7 +54,7 @@ def of(corpus: Corpus, split: str, quiet: bool = True) -> Traces:
     return Traces(records, starts)
 
 
-def _make(corpus: Corpus, split: str, path: Path, quiet: bool) -> list[int]:
+def _make(corpus: Corpus, split: str, level: str, path: Path, quiet: bool) -> list[int]:
     """Writes the records of all pieces, one after the other; where they begin."""
     most, pieces, starts = SECONDS * corpus.rate, list[tuple[Entry, int]](), [0]
     for entry in corpus.split(split):
@@ -65,7 +65,7 @@ def _make(corpus: Corpus, split: str, path: Path, quiet: bool) -> list[int]:
         bar = tqdm(pieces, desc=f"tracing {split}", unit="file", disable=hidden)
         for at in range(0, len(pieces), 64):  # no more than these in memory
             sounds = [corpus.samples(entry, first, first + most) for entry, first in pieces[at : at + 64]]
-            for records in pool.map(trace, sounds):
+            for records in pool.map(functools.partial(trace, level=level), sounds):
                 file.write(records.tobytes())
                 starts.append(starts[-1] + len(records))
                 bar.update()
@@ -74,9 +74,9 @@ def _make(corpus: Corpus, split: str, path: Path, quiet: bool) -> list[int]:
     return starts
 
 
-def trace(sound: NDArray[np.int16]) -> NDArray[Any]:
+def trace(sound: NDArray[np.int16], level: str) -> NDArray[Any]:
     """The records of one segment of sound; none where all of its samples are the same."""
-    hints, cells, bounds = coding.trace(sound.astype(np.int32), 16, LEVEL)
+    hints, cells, bounds = coding.trace(sound.astype(np.int32), 16, level)
     records = np.empty(len(cells), RECORD)
     records["hints"], records["cell"] = hints, cells
     records["low"], records["high"] = bounds[:, 0], bounds[:, 1]

@@ -99,24 +99,25 @@ def test_traces_are_made_once_and_cut_where_the_codec_cuts(
     whole: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     corpus = open_cache(whole / "cache")
-    found = traces.of(corpus, "train")
+    found = traces.of(corpus, "train", "balanced")
     assert len(found.records) == corpus.size("train") and len(found) == len(corpus.split("train"))
     made: list[int] = []
-    monkeypatch.setattr(traces, "trace", lambda sound: made.append(len(sound)) or np.zeros(len(sound), traces.RECORD))
-    assert len(traces.of(corpus, "train").records) == len(found.records) and not made
+    monkeypatch.setattr(
+        traces, "trace", lambda sound, level: made.append(len(sound)) or np.zeros(len(sound), traces.RECORD)
+    )
+    assert len(traces.of(corpus, "train", "balanced").records) == len(found.records) and not made
     monkeypatch.setattr(traces, "SECONDS", 1)
     elsewhere = replace(corpus, folder=tmp_path, rate=1000)
-    again = traces.of(elsewhere, "train")
+    again = traces.of(elsewhere, "train", "balanced")
     assert max(made) == 1000 and sum(made) == len(found.records) and len(again) == len(made)
     assert all(len(again.piece(n)) == length for n, length in enumerate(made))
-    monkeypatch.setattr(traces, "LEVEL", "max")
     before = len(made)
-    traces.of(elsewhere, "train")
+    traces.of(elsewhere, "train", "max")
     assert len(made) == 2 * before
 
 
 def test_batches_are_a_function_of_the_step_and_of_nothing_else(whole: Path) -> None:
-    found, config = traces.of(open_cache(whole / "cache"), "train"), MINI[1]
+    found, config = traces.of(open_cache(whole / "cache"), "train", "balanced"), MINI[1]
     one, again, other = (corrector_task.batch(found, config, 16, step) for step in (5, 5, 6))
     assert np.array_equal(one.targets, again.targets) and not np.array_equal(one.targets, other.targets)
     half = corrector_task.batch(found, config, 16, 5, 1, 2)

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from synth.gru import Gru, to_eighth  # noqa: E402
+from synth.gru import Gru, fused, to_eighth  # noqa: E402
 
 TIME, BATCH, UNITS = 7, 3, 5
 
@@ -44,6 +44,17 @@ def test_every_gradient_is_that_of_pytorchs_cell() -> None:
     ours, theirs = arguments(), arguments()
     (Gru.apply(*ours, False) * weights).sum().backward()
     (cell_states(*theirs) * weights).sum().backward()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, rtol=0, atol=1e-11)
+
+
+def test_pytorchs_layer_which_gpus_take_is_the_same() -> None:
+    weights = values(TIME, BATCH, UNITS, seed=9)
+    ours, theirs = arguments(), arguments()
+    states, others = Gru.apply(*ours, False), fused(*theirs)
+    torch.testing.assert_close(states, others, rtol=0, atol=1e-12)
+    (states * weights).sum().backward()
+    (others * weights).sum().backward()
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine.grad, other.grad, rtol=0, atol=1e-11)
 
