@@ -19,6 +19,9 @@ inline double dfold(D8 a) {
     const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
     return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
 }
+inline double dfirst(D8 a) { return _mm512_cvtsd_f64(a.v); }
+inline D8 dlane(D8 a, int i) { return {_mm512_permutexvar_pd(_mm512_set1_epi64(i), a.v)}; }
+inline D8 dinverse(D8 a, int i, double least) { return ddiv(dset(1.0), dmax(dlane(a, i), dset(least))); }
 
 struct F16 { __m512 v; };
 inline F16 fload(const float* p) { return {_mm512_loadu_ps(p)}; }

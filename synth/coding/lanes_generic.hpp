@@ -67,6 +67,9 @@ inline double dfold(const D8& a) {
     for (int i = 0; i < 4; ++i) v[i] = a.v[i] + a.v[i + 4];
     return (v[0] + v[2]) + (v[1] + v[3]);
 }
+inline double dfirst(const D8& a) { return a.v[0]; }
+inline D8 dlane(const D8& a, int i) { return dset(a.v[i]); }
+inline D8 dinverse(const D8& a, int i, double least) { return dset(1.0 / (a.v[i] > least ? a.v[i] : least)); }
 inline float ffold(const F16& a) {
     float v[8];
     for (int i = 0; i < 8; ++i) v[i] = a.v[i] + a.v[i + 8];

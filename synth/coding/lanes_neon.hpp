@@ -57,6 +57,12 @@ inline double dfold(D8 a) {
     const float64x2_t two = vaddq_f64(vaddq_f64(a.v[0], a.v[2]), vaddq_f64(a.v[1], a.v[3]));
     return vgetq_lane_f64(two, 0) + vgetq_lane_f64(two, 1);
 }
+inline double dfirst(D8 a) { return a.v[0][0]; }
+inline D8 dlane(D8 a, int i) { return dset(a.v[i / 2][i % 2]); }
+inline D8 dinverse(D8 a, int i, double least) {
+    const double x = a.v[i / 2][i % 2];
+    return dset(1.0 / (x > least ? x : least));
+}
 inline float ffold(F16 a) {
     const float32x4_t four = vaddq_f32(vaddq_f32(a.v[0], a.v[2]), vaddq_f32(a.v[1], a.v[3]));
     const float32x2_t two = vadd_f32(vget_low_f32(four), vget_high_f32(four));

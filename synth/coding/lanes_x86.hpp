@@ -75,6 +75,12 @@ inline double dfold(D8 a) {
 #endif
     return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
 }
+inline double dfirst(D8 a) { return a.v[0][0]; }
+inline D8 dlane(D8 a, int i) { return dset(a.v[i / kHalf][i % kHalf]); }
+inline D8 dinverse(D8 a, int i, double least) {
+    const double x = a.v[i / kHalf][i % kHalf];
+    return dset(1.0 / (x > least ? x : least));
+}
 inline float ffold(F16 a) {
 #if defined(__AVX2__)
     const Floats eight = _mm256_add_ps(a.v[0], a.v[1]);
