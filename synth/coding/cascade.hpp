@@ -62,7 +62,7 @@ inline void predict(Cascade& c, double beside) {
         if (c.has_other && c.preset->ols[i].other) c.other[i][c.ols[i].every - c.ols[i].phase] = beside;
         ols[i] = bounded(predict(c.ols[i]));
     }
-    double list[kFeatures], first = ols[0], second = ols[1];
+    double list[kFeatures] = {}, first = ols[0], second = ols[1];
     int n = 0;
     list[n++] = ols[0];
     for (int i = 0; i < kMaxFilters; ++i) {
@@ -79,7 +79,7 @@ inline void predict(Cascade& c, double beside) {
     }
     for (int i = 0; i < 2; ++i) {
         Regression& r = c.combiner[i];
-        for (int k = 0; k < n; ++k) c.features[i][r.phase * r.size + k] = list[k];
+        for (int k = 0; k < r.size; k += 8) dstore(c.features[i] + r.phase * r.size + k, dpack(list + k));
         c.guess[kFinal + i] = bounded(first + predict(r));
     }
     c.guess[kFirst] = first, c.guess[kSecond] = second;

@@ -56,6 +56,8 @@ template <int n> SYNTH_ONE(I16, 16, isra, const I16&, a.v[i] >> n)
 template <int n> SYNTH_ONE(I16, 16, isll, const I16&, static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) << n))
 #undef SYNTH_ONE
 #undef SYNTH_TWO
+inline D8 dpack(const double* p) { return dload(p); }
+inline F16 fnext(const F16&, const F16&, const float* p) { return fload(p + 1); }
 inline void dstore(double* p, const D8& a) {
     for (int i = 0; i < 8; ++i) p[i] = a.v[i];
 }

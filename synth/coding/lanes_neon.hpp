@@ -46,6 +46,8 @@ template <int n> SYNTH_ONE(I16, isra, I16, vshrq_n_s32(a.v[i], n))
 template <int n> SYNTH_ONE(I16, isll, I16, vshlq_n_s32(a.v[i], n))
 #undef SYNTH_ONE
 #undef SYNTH_TWO
+inline D8 dpack(const double* p) { return dload(p); }
+inline F16 fnext(F16, F16, const float* p) { return fload(p + 1); }
 inline void dstore(double* p, D8 a) {
     for (int i = 0; i < 4; ++i) vst1q_f64(p + i * 2, a.v[i]);
 }

@@ -63,6 +63,14 @@ SYNTH_ONE(I16, fbits, F16, as_ints(a.v[i]))
 SYNTH_ONE(I16, iset, int, SYNTH_MM(set1_epi32)(a))
 template <int n> SYNTH_ONE(I16, isra, I16, SYNTH_MM(srai_epi32)(a.v[i], n))
 template <int n> SYNTH_ONE(I16, isll, I16, SYNTH_MM(slli_epi32)(a.v[i], n))
+#if defined(__AVX2__)
+inline D8 dpack(const double* p) {
+    return {{_mm256_set_pd(p[3], p[2], p[1], p[0]), _mm256_set_pd(p[7], p[6], p[5], p[4])}};
+}
+#else
+SYNTH_ONE(D8, dpack, const double*, _mm_set_pd(a[2 * i + 1], a[2 * i]))
+#endif
+inline F16 fnext(F16, F16, const float* p) { return fload(p + 1); }
 inline void dstore(double* p, D8 a) { SYNTH_PARTS SYNTH_MM(storeu_pd)(p + i * kHalf, a.v[i]); }
 inline void fstore(float* p, F16 a) { SYNTH_PARTS SYNTH_MM(storeu_ps)(p + i * kQuarter, a.v[i]); }
 

@@ -91,8 +91,7 @@ inline void accumulate(Regression& r) {
     }
 }
 
-// The diagonal tile of a panel, of n regressions of one shape side by side: each waits for its divisions, and the others'
-// work goes on meanwhile.
+// A panel's diagonal tile, of n regressions of one shape side by side: while one waits for its division, the others go on.
 template <int n>
 inline void factor_diagonal(Regression* const* all, int panel) {
     const int base = panel * 8;
@@ -173,7 +172,8 @@ inline void substitute(Regression* const* all) {
         for (int k = 0; k < n; ++k) {
             Regression& r = *all[k];
             const int base = panel * 8;
-            dstore(y[k], dmul(dload(r.result + base), dload(r.inverse + base)));
+#pragma GCC unroll 8
+            for (int c = 0; c < 8; ++c) y[k][c] = r.result[base + c] * r.inverse[base + c];
             d[k] = r.tile(r.work, panel, panel);
             if (panel + 1 == r.groups) continue;
             D8 sums[8];
@@ -183,6 +183,7 @@ inline void substitute(Regression* const* all) {
                 const double* t = d[k] + (g - panel) * 64;
                 for (int c = 0; c < 8; ++c) sums[c] = dadd(sums[c], dmul(dload(t + c * 8), known));
             }
+#pragma GCC unroll 8
             for (int c = 0; c < 8; ++c) y[k][c] = y[k][c] - dfold(sums[c]);
         }
 #pragma GCC unroll 8
@@ -192,7 +193,7 @@ inline void substitute(Regression* const* all) {
                 for (int c = 0; c < i; ++c) y[k][c] = y[k][c] - d[k][c * 8 + i] * y[k][i];
             }
         }
-        for (int k = 0; k < n; ++k) dstore(all[k]->result + panel * 8, dload(y[k]));
+        for (int k = 0; k < n; ++k) dstore(all[k]->result + panel * 8, dpack(y[k]));
     }
 }
 
