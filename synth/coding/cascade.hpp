@@ -62,7 +62,7 @@ inline void predict(Cascade& c, double beside) {
         if (c.has_other && c.preset->ols[i].other) c.other[i][c.ols[i].every - c.ols[i].phase] = beside;
         ols[i] = bounded(predict(c.ols[i]));
     }
-    double list[kFeatures], first = ols[0], second = ols[1];
+    double list[kFeatures] = {}, first = ols[0], second = ols[1];
     int n = 0;
     list[n++] = ols[0];
     for (int i = 0; i < kMaxFilters; ++i) {
@@ -79,7 +79,7 @@ inline void predict(Cascade& c, double beside) {
     }
     for (int i = 0; i < 2; ++i) {
         Regression& r = c.combiner[i];
-        for (int k = 0; k < n; ++k) c.features[i][r.phase * r.size + k] = list[k];
+        for (int k = 0; k < r.size; k += 8) dstore(c.features[i] + r.phase * r.size + k, dpack(list + k));
         c.guess[kFinal + i] = bounded(first + predict(r));
     }
     c.guess[kFirst] = first, c.guess[kSecond] = second;
@@ -87,7 +87,10 @@ inline void predict(Cascade& c, double beside) {
 }
 
 inline void update(Cascade& c, double sample) {
-    for (int i = 0; i < 2; ++i) push(c.combiner[i], sample - c.guess[kFirst], sample - c.guess[kFinal + i]);
+    bool due = false;
+    for (int i = 0; i < 2; ++i) due = take(c.combiner[i], sample - c.guess[kFirst], sample - c.guess[kFinal + i]);
+    Regression* const combiners[2] = {c.combiner, c.combiner + 1};
+    if (due) renew<2>(combiners);
     float left = static_cast<float>(sample - c.guess[kOlsA]);
     for (int i = 0; i < kMaxFilters; ++i)
         if (c.preset->first_taps[i]) left = step(c.first[i], left);
@@ -99,7 +102,9 @@ inline void update(Cascade& c, double sample) {
         if (!o.order) continue;
         Regression& r = c.ols[i];
         c.own[i][o.every - 1 - r.phase] = sample;
-        if (!push(r, sample, sample - c.guess[kOlsA + i])) continue;
+        if (!take(r, sample, sample - c.guess[kOlsA + i])) continue;
+        Regression* const one[1] = {&r};
+        renew<1>(one);
         for (int k = o.order - 1; k >= 0; --k) c.own[i][k + o.every] = c.own[i][k];
         const int other = r.size - o.order;
         for (int k = other - 1; k >= 0; --k) c.other[i][k + o.every] = c.other[i][k];

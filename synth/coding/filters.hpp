@@ -24,15 +24,17 @@ inline float step(Filter& f, float input) {
     const F16 move = fset(gain);
     float* window = f.history + f.place;
     window[f.taps] = input;
-    F16 even = fset(0.0f), odd = fset(0.0f);
+    F16 even = fset(0.0f), odd = fset(0.0f), x = fload(window);
     for (int i = 0; i < f.taps; i += 32) {
-        const F16 a = fadd(fload(f.weights + i), fmul(move, fload(window + i)));
+        const F16 y = fload(window + i + 16);
+        const F16 a = fadd(fload(f.weights + i), fmul(move, x));
         fstore(f.weights + i, a);
-        even = fadd(even, fmul(a, fload(window + i + 1)));
+        even = fadd(even, fmul(a, fnext(x, y, window + i)));
         if (i + 16 == f.taps) break;
-        const F16 b = fadd(fload(f.weights + i + 16), fmul(move, fload(window + i + 16)));
+        x = fload(window + i + 32);
+        const F16 b = fadd(fload(f.weights + i + 16), fmul(move, y));
         fstore(f.weights + i + 16, b);
-        odd = fadd(odd, fmul(b, fload(window + i + 17)));
+        odd = fadd(odd, fmul(b, fnext(y, x, window + i + 16)));
     }
     f.prediction = ffold(fadd(even, odd));
     f.energy = f.energy + (newest * newest - oldest * oldest);

@@ -5,6 +5,8 @@ constexpr int kBlock = 8;
 
 struct D8 { __m512d v; };
 inline D8 dload(const double* p) { return {_mm512_loadu_pd(p)}; }
+// element by element: a load of the whole would wait until the last store has left for the cache
+inline D8 dpack(const double* p) { return {_mm512_set_pd(p[7], p[6], p[5], p[4], p[3], p[2], p[1], p[0])}; }
 inline void dstore(double* p, D8 a) { _mm512_storeu_pd(p, a.v); }
 inline D8 dset(double x) { return {_mm512_set1_pd(x)}; }
 inline D8 dadd(D8 a, D8 b) { return {_mm512_add_pd(a.v, b.v)}; }
@@ -19,10 +21,16 @@ inline double dfold(D8 a) {
     const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
     return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
 }
+inline double dfirst(D8 a) { return _mm512_cvtsd_f64(a.v); }
+inline D8 dlane(D8 a, int i) { return {_mm512_permutexvar_pd(_mm512_set1_epi64(i), a.v)}; }
+inline D8 dinverse(D8 a, int i, double least) { return ddiv(dset(1.0), dmax(dlane(a, i), dset(least))); }
 
 struct F16 { __m512 v; };
 inline F16 fload(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline void fstore(float* p, F16 a) { _mm512_storeu_ps(p, a.v); }
+inline F16 fnext(F16 a, F16 b, const float*) {
+    return {_mm512_castsi512_ps(_mm512_alignr_epi32(_mm512_castps_si512(b.v), _mm512_castps_si512(a.v), 1))};
+}
 inline F16 fset(float x) { return {_mm512_set1_ps(x)}; }
 inline F16 fadd(F16 a, F16 b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline F16 fsub(F16 a, F16 b) { return {_mm512_sub_ps(a.v, b.v)}; }

@@ -56,6 +56,8 @@ template <int n> SYNTH_ONE(I16, 16, isra, const I16&, a.v[i] >> n)
 template <int n> SYNTH_ONE(I16, 16, isll, const I16&, static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) << n))
 #undef SYNTH_ONE
 #undef SYNTH_TWO
+inline D8 dpack(const double* p) { return dload(p); }
+inline F16 fnext(const F16&, const F16&, const float* p) { return fload(p + 1); }
 inline void dstore(double* p, const D8& a) {
     for (int i = 0; i < 8; ++i) p[i] = a.v[i];
 }
@@ -67,6 +69,9 @@ inline double dfold(const D8& a) {
     for (int i = 0; i < 4; ++i) v[i] = a.v[i] + a.v[i + 4];
     return (v[0] + v[2]) + (v[1] + v[3]);
 }
+inline double dfirst(const D8& a) { return a.v[0]; }
+inline D8 dlane(const D8& a, int i) { return dset(a.v[i]); }
+inline D8 dinverse(const D8& a, int i, double least) { return dset(1.0 / (a.v[i] > least ? a.v[i] : least)); }
 inline float ffold(const F16& a) {
     float v[8];
     for (int i = 0; i < 8; ++i) v[i] = a.v[i] + a.v[i + 8];

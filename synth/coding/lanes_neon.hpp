@@ -46,6 +46,8 @@ template <int n> SYNTH_ONE(I16, isra, I16, vshrq_n_s32(a.v[i], n))
 template <int n> SYNTH_ONE(I16, isll, I16, vshlq_n_s32(a.v[i], n))
 #undef SYNTH_ONE
 #undef SYNTH_TWO
+inline D8 dpack(const double* p) { return dload(p); }
+inline F16 fnext(F16, F16, const float* p) { return fload(p + 1); }
 inline void dstore(double* p, D8 a) {
     for (int i = 0; i < 4; ++i) vst1q_f64(p + i * 2, a.v[i]);
 }
@@ -56,6 +58,12 @@ inline void fstore(float* p, F16 a) {
 inline double dfold(D8 a) {
     const float64x2_t two = vaddq_f64(vaddq_f64(a.v[0], a.v[2]), vaddq_f64(a.v[1], a.v[3]));
     return vgetq_lane_f64(two, 0) + vgetq_lane_f64(two, 1);
+}
+inline double dfirst(D8 a) { return a.v[0][0]; }
+inline D8 dlane(D8 a, int i) { return dset(a.v[i / 2][i % 2]); }
+inline D8 dinverse(D8 a, int i, double least) {
+    const double x = a.v[i / 2][i % 2];
+    return dset(1.0 / (x > least ? x : least));
 }
 inline float ffold(F16 a) {
     const float32x4_t four = vaddq_f32(vaddq_f32(a.v[0], a.v[2]), vaddq_f32(a.v[1], a.v[3]));

@@ -63,6 +63,14 @@ SYNTH_ONE(I16, fbits, F16, as_ints(a.v[i]))
 SYNTH_ONE(I16, iset, int, SYNTH_MM(set1_epi32)(a))
 template <int n> SYNTH_ONE(I16, isra, I16, SYNTH_MM(srai_epi32)(a.v[i], n))
 template <int n> SYNTH_ONE(I16, isll, I16, SYNTH_MM(slli_epi32)(a.v[i], n))
+#if defined(__AVX2__)
+inline D8 dpack(const double* p) {
+    return {{_mm256_set_pd(p[3], p[2], p[1], p[0]), _mm256_set_pd(p[7], p[6], p[5], p[4])}};
+}
+#else
+SYNTH_ONE(D8, dpack, const double*, _mm_set_pd(a[2 * i + 1], a[2 * i]))
+#endif
+inline F16 fnext(F16, F16, const float* p) { return fload(p + 1); }
 inline void dstore(double* p, D8 a) { SYNTH_PARTS SYNTH_MM(storeu_pd)(p + i * kHalf, a.v[i]); }
 inline void fstore(float* p, F16 a) { SYNTH_PARTS SYNTH_MM(storeu_ps)(p + i * kQuarter, a.v[i]); }
 
@@ -74,6 +82,12 @@ inline double dfold(D8 a) {
     const __m128d two = _mm_add_pd(_mm_add_pd(a.v[0], a.v[2]), _mm_add_pd(a.v[1], a.v[3]));
 #endif
     return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+inline double dfirst(D8 a) { return a.v[0][0]; }
+inline D8 dlane(D8 a, int i) { return dset(a.v[i / kHalf][i % kHalf]); }
+inline D8 dinverse(D8 a, int i, double least) {
+    const double x = a.v[i / kHalf][i % kHalf];
+    return dset(1.0 / (x > least ? x : least));
 }
 inline float ffold(F16 a) {
 #if defined(__AVX2__)

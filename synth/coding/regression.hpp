@@ -91,24 +91,39 @@ inline void accumulate(Regression& r) {
     }
 }
 
-// The panel's 8 columns: the diagonal tile first, then the tiles below it, with the right side along.
-inline void factor_panel(Regression& r, int panel) {
+// A panel's diagonal tile, of n regressions of one shape side by side: while one waits for its division, the others go on.
+template <int n>
+inline void factor_diagonal(Regression* const* all, int panel) {
+    const int base = panel * 8;
+    D8 v[n][8], right[n];
+    for (int k = 0; k < n; ++k) {
+        const double* d = all[k]->tile(all[k]->work, panel, panel);
+        right[k] = dload(all[k]->right + base);
+#pragma GCC unroll 8
+        for (int c = 0; c < 8; ++c) v[k][c] = dload(d + c * 8);
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; ++j) {
+        for (int k = 0; k < n; ++k) {
+            Regression& r = *all[k];
+            double* heads = r.unscaled + j * r.size + base;
+            dstore(heads, v[k][j]);
+            const D8 inverse = dinverse(v[k][j], j, r.ridge * 0.5), result = dlane(right[k], j);
+            r.inverse[base + j] = dfirst(inverse);
+            r.result[base + j] = dfirst(result);
+            const D8 factor = dmul(v[k][j], inverse);
+            dstore(r.tile(r.work, panel, panel) + j * 8, factor);
+            right[k] = dsub(right[k], dmul(factor, result));
+#pragma GCC unroll 8
+            for (int c = j + 1; c < 8; ++c) v[k][c] = dsub(v[k][c], dmul(factor, dset(heads[c])));
+        }
+    }
+}
+
+// The tiles below it, with the right side along.
+inline void factor_below(Regression& r, int panel) {
     double* d = r.tile(r.work, panel, panel);
     const int base = panel * 8;
-    const double least = r.ridge * 0.5;
-    for (int j = 0; j < 8; ++j) {
-        const D8 column = dload(d + j * 8);
-        dstore(r.unscaled + j * r.size + base, column);
-        double pivot = d[j * 8 + j];
-        if (!(pivot >= least)) pivot = least;
-        r.inverse[base + j] = 1.0 / pivot;
-        r.result[base + j] = r.right[base + j];
-        const D8 factor = dmul(column, dset(r.inverse[base + j]));
-        dstore(d + j * 8, factor);
-        dstore(r.right + base, dsub(dload(r.right + base), dmul(factor, dset(r.result[base + j]))));
-        const double* heads = r.unscaled + j * r.size + base;
-        for (int c = j + 1; c < 8; ++c) dstore(d + c * 8, dsub(dload(d + c * 8), dmul(factor, dset(heads[c]))));
-    }
     for (int g = panel + 1; g < r.groups; ++g) {
         double* t = d + (g - panel) * 64;
         D8 v[8], right = dload(r.right + g * 8);
@@ -149,55 +164,81 @@ inline void update_trailing(Regression& r, int panel) {
 }
 
 // Back substitution, 8 unknowns at a time from the last on.
-inline void substitute(Regression& r) {
-    for (int i = 0; i < r.size; ++i) r.result[i] = r.result[i] * r.inverse[i];
-    for (int panel = r.groups - 1; panel >= 0; --panel) {
-        double* y = r.result + panel * 8;
-        const double* d = r.tile(r.work, panel, panel);
-        if (panel + 1 < r.groups) {
+template <int n>
+inline void substitute(Regression* const* all) {
+    for (int panel = all[0]->groups - 1; panel >= 0; --panel) {
+        double y[n][8];
+        const double* d[n];
+        for (int k = 0; k < n; ++k) {
+            Regression& r = *all[k];
+            const int base = panel * 8;
+#pragma GCC unroll 8
+            for (int c = 0; c < 8; ++c) y[k][c] = r.result[base + c] * r.inverse[base + c];
+            d[k] = r.tile(r.work, panel, panel);
+            if (panel + 1 == r.groups) continue;
             D8 sums[8];
             for (int c = 0; c < 8; ++c) sums[c] = dset(0.0);
             for (int g = panel + 1; g < r.groups; ++g) {
                 const D8 known = dload(r.result + g * 8);
-                const double* t = d + (g - panel) * 64;
+                const double* t = d[k] + (g - panel) * 64;
                 for (int c = 0; c < 8; ++c) sums[c] = dadd(sums[c], dmul(dload(t + c * 8), known));
             }
-            for (int c = 0; c < 8; ++c) y[c] = y[c] - dfold(sums[c]);
+#pragma GCC unroll 8
+            for (int c = 0; c < 8; ++c) y[k][c] = y[k][c] - dfold(sums[c]);
         }
-        for (int i = 7; i > 0; --i)
-            for (int c = 0; c < i; ++c) y[c] = y[c] - d[c * 8 + i] * y[i];
+#pragma GCC unroll 8
+        for (int i = 7; i > 0; --i) {
+            for (int k = 0; k < n; ++k) {
+#pragma GCC unroll 8
+                for (int c = 0; c < i; ++c) y[k][c] = y[k][c] - d[k][c * 8 + i] * y[k][i];
+            }
+        }
+        for (int k = 0; k < n; ++k) dstore(all[k]->result + panel * 8, dpack(y[k]));
     }
 }
 
-inline void solve(Regression& r) {
-    for (int column = 0; column < r.groups; ++column) {
-        const size_t from = Regression::first_tile(r.groups, column) * 64;
-        const size_t to = Regression::first_tile(r.groups, column + 1) * 64;
-        for (size_t i = from; i < to; i += 8) dstore(r.work + i, dload(r.tiles + i));
-        for (int i = 0; i < 8; ++i) r.work[from + i * 9] = r.tiles[from + i * 9] + r.ridge;
+template <int n>
+inline void solve(Regression* const* all) {
+    const int groups = all[0]->groups;
+    for (int k = 0; k < n; ++k) {
+        Regression& r = *all[k];
+        for (int column = 0; column < groups; ++column) {
+            const size_t from = Regression::first_tile(groups, column) * 64;
+            const size_t to = Regression::first_tile(groups, column + 1) * 64;
+            for (size_t i = from; i < to; i += 8) dstore(r.work + i, dload(r.tiles + i));
+            for (int i = 0; i < 8; ++i) r.work[from + i * 9] = r.tiles[from + i * 9] + r.ridge;
+        }
+        for (int g = 0; g < r.size; g += 8) dstore(r.right + g, dload(r.correlation + g));
     }
-    for (int g = 0; g < r.size; g += 8) dstore(r.right + g, dload(r.correlation + g));
-    for (int panel = 0; panel < r.groups; ++panel) {
-        factor_panel(r, panel);
-        update_trailing(r, panel);
+    for (int panel = 0; panel < groups; ++panel) {
+        factor_diagonal<n>(all, panel);
+        for (int k = 0; k < n && panel + 1 < groups; ++k) {
+            factor_below(*all[k], panel);
+            update_trailing(*all[k], panel);
+        }
     }
-    substitute(r);
-    bool good = true;
-    for (int i = 0; i < r.size; ++i) good = good && r.result[i] <= kWeightLimit && r.result[i] >= -kWeightLimit;
-    if (!good) return;
-    for (int g = 0; g < r.size; g += 8) dstore(r.weights + g, dload(r.result + g));
+    substitute<n>(all);
+    for (int k = 0; k < n; ++k) {
+        Regression& r = *all[k];
+        bool good = true;
+        for (int i = 0; i < r.size; ++i) good = good && r.result[i] <= kWeightLimit && r.result[i] >= -kWeightLimit;
+        for (int g = 0; good && g < r.size; g += 8) dstore(r.weights + g, dload(r.result + g));
+    }
 }
 
-// Takes in what was to be predicted, and the error. True where the weights were renewed and the moments begin again.
-inline bool push(Regression& r, double target, double error) {
+// Takes in what was to be predicted, and the error. True where the moments are as many as it takes to solve.
+inline bool take(Regression& r, double target, double error) {
     const double size = error < 0.0 ? -error : error;
     r.scale = r.scale + (size - r.scale) * 0.0625;
     const double level = r.scale + 1.0;
     r.gains[r.phase] = r.powers[r.phase] / (r.sharp ? level * std::sqrt(level) * 0.25 : level);
     r.targets[r.phase] = target;
-    if (++r.phase < r.every) return false;
-    accumulate(r);
-    solve(r);
-    r.phase = 0;
-    return true;
+    return ++r.phase == r.every;
+}
+
+// Renews the weights; the moments begin again.
+template <int n>
+inline void renew(Regression* const* all) {
+    for (int k = 0; k < n; ++k) accumulate(*all[k]), all[k]->phase = 0;
+    solve<n>(all);
 }
