@@ -57,11 +57,12 @@ def export(
     rows = validation(traces.of(corpus, "validation", level, quiet), config.most_validation)
     # seed + 1: other batches than the run saw
     gentle = dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE, seed=config.seed + 1)
-    found, boss = traces.of(corpus, "train", level, quiet), Accelerator(cpu=True)
     with denormals_flushed():
         learner.network.quantised = True
-        for _ in tqdm(range(fine), desc="fine-tuning", unit="step", disable=True if quiet else None):
-            learn(learner, gentle, found, boss)
+        if fine:
+            found, boss = traces.of(corpus, "train", level, quiet), Accelerator(cpu=True)
+            for _ in tqdm(range(fine), desc="fine-tuning", unit="step", disable=True if quiet else None):
+                learn(learner, gentle, found, boss)
         rounded = measure(learner.network, rows) if rows else 0.0
     tensors = quantize(learner.network, {})
     facts: dict[str, Any] = {
