@@ -22,7 +22,6 @@ AUTO, NONE = "auto", "none"
 DIGEST = 8
 TRIAL = 16384
 """Samples of a file, of all channels, on which networks are tried."""
-TRIAL_LEVEL = "balanced"
 LARGE = 192
 """Units of the sample tier from which a corrector is large."""
 
@@ -108,7 +107,8 @@ def candidates(level: str) -> list[Path]:
     """The bundled checkpoints that `auto` tries at a level: of each name of a corrector the newest.
 
     Networks that generate can listen too, but correctors, which begin with all that the adaptive predictors know, were
-    better on all validation files. Large ones are for level max, and others for those that are to be fast.
+    better on all validation files. Large ones are for level max alone; there others are better where sound is of no
+    kind that they have heard.
     """
     from synth import checkpoint
 
@@ -116,23 +116,23 @@ def candidates(level: str) -> list[Path]:
     for name in dict.fromkeys(name.rpartition("-")[0] for name in checkpoint.names()):
         path = checkpoint.find(name)
         config = checkpoint.said(path)
-        if config.get("hints") and level_of(config.get("sample_units", 0)) == level:
+        if config.get("hints") and level in (coding.LEVELS[-1], level_of(config.get("sample_units", 0))):
             found.append(path)
     return found
 
 
-def choose(samples: NDArray[np.int32], bits: int, level: str = TRIAL_LEVEL) -> Network | None:
+def choose(samples: NDArray[np.int32], bits: int, level: str = "balanced") -> Network | None:
     """The bundled network that makes the middle of the samples [frames, channels] shortest, or None where none does.
 
-    Tried at level balanced, whatever the `level` is to be: level max agrees and takes four times as long.
+    Tried at the `level` itself: large correctors have learnt from level max, others from balanced.
     """
     frames = min(len(samples), max(1, TRIAL // samples.shape[1]))
     first = (len(samples) - frames) // 2
     middle = np.ascontiguousarray(samples[first : first + frames])
-    best, least = None, len(coding.encode_segment(middle, bits, TRIAL_LEVEL))
+    best, least = None, len(coding.encode_segment(middle, bits, level))
     for path in candidates(level):
         network = named(str(path))
-        size = len(coding.encode_segment(middle, bits, TRIAL_LEVEL, network.engine)) + DIGEST * frames // len(samples)
+        size = len(coding.encode_segment(middle, bits, level, network.engine)) + DIGEST * frames // len(samples)
         if size < least:
             best, least = network, size
     return best

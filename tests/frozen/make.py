@@ -104,6 +104,8 @@ def files() -> dict[str, tuple[bytes, dict[str, object]]]:
         "balanced-corrector-1-stereo": (sound(stereo, "s24"), {"network": "corrector-1"}),
         "max-corrector-large-1": (sound(mono[:700], "s16"), {"level": "max", "network": "corrector-large-1"}),
         "mulaw-corrector-1": (sound(mono, "s16"), {"mode": "mulaw", "network": "corrector-1"}),
+        "balanced-corrector-2": (sound(mono, "s16", 8000), {"network": "corrector-2"}),
+        "max-corrector-large-2-stereo": (sound(stereo[:400], "s16"), {"level": "max", "network": "corrector-large-2"}),
         "mulaw-general-1-stereo": (sound(stereo, "s24"), {"mode": "mulaw", "network": "general-1"}),
     }
     return found
