@@ -125,7 +125,7 @@ def candidates(level: str) -> list[Path]:
 def choose(samples: NDArray[np.int32], bits: int, level: str = TRIAL_LEVEL) -> Network | None:
     """The bundled network that makes the middle of the samples [frames, channels] shortest, or None where none does.
 
-    Tried at level balanced, whatever the `level` is to be: level max takes twice as long, and chose no better on the whole.
+    Tried at level balanced, whatever the `level` is to be: level max takes twice as long and hardly chose better.
     """
     frames = min(len(samples), max(1, TRIAL // samples.shape[1]))
     first = (len(samples) - frames) // 2
