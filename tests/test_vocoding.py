@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import struct
 import tracemalloc
@@ -134,11 +135,15 @@ def test_sounds_shorter_than_a_token_frame() -> None:
 
 
 def peak(source: str) -> int:
-    """The most memory that vocoding a file takes."""
+    """The most memory that vocoding a file takes, without what waits to be collected."""
+    usual = gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(100, 1, 1)
     tracemalloc.start()
     assert cli.main(["vocode", source, "-c", voices.path(0), "-o", "x.raw", "-q", "-f", "-s", "1"]) == 0
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    gc.set_threshold(*usual)
     return most
 
 
@@ -152,12 +157,12 @@ def test_memory_does_not_grow_with_length(name: str, monkeypatch: pytest.MonkeyP
     blocks = audio.AudioReader.blocks
     monkeypatch.setattr(audio.AudioReader, "blocks", lambda self: blocks(self, 4000))
     found = []
-    for seconds in (4, 4, 32):  # the first loads what stays
+    for seconds in (4, 4, 48):  # the first loads what stays
         soundfile.write("a.wav", np.tile(voices.sound(8000), seconds), 8000)
         np.save("a.npy", np.tile(np.concatenate([MEL] * 10)[:100], (seconds, 1)).astype(np.float64))
         found.append(peak(name))
         assert os.path.getsize("x.raw") == 2 * 8000 * seconds
-    assert found[2] < found[1] + 40_000, found
+    assert found[2] < found[1] + 50_000, found
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.wav"])
