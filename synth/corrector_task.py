@@ -174,13 +174,29 @@ def widths(device: torch.device) -> Tensor:
 
 
 def batch_loss(network: Network, b: Batch, warmup: int, window: int) -> Tensor:
-    """Mean bits a sample that the network costs more than the mixture, over the windows of a batch."""
+    """`windows_loss` of a batch."""
+    device = network.frame_bias.device
+    arrays = (torch.from_numpy(x).to(device) for x in (b.cells, b.targets, b.hints, b.windows, b.ends))
+    return windows_loss(network, *arrays, warmup=warmup, window=window)
+
+
+def windows_loss(
+    network: Network,
+    cells: Tensor,
+    targets: Tensor,
+    hints: Tensor,
+    windows: Tensor,
+    ends: Tensor,
+    *,
+    warmup: int,
+    window: int,
+) -> Tensor:
+    """Mean bits a sample that the network costs more than the mixture, over windows of streams: see `Batch`."""
     device, hop = network.frame_bias.device, network.config.hop
-    cells, targets, hints = (torch.from_numpy(array).to(device) for array in (b.cells, b.targets, b.hints))
     nothing = torch.zeros(len(cells), cells.shape[1] // hop, 0, dtype=torch.long, device=device)
     condition, _ = network.frames(cells, nothing, network.start(len(cells)))
-    starts = torch.from_numpy(b.windows).to(device).flatten()
-    streams = torch.arange(len(cells), device=device).repeat_interleave(b.windows.shape[1])
+    starts = windows.flatten()
+    streams = torch.arange(len(cells), device=device).repeat_interleave(windows.shape[1])
     places = starts + torch.arange(window, device=device)[:, None]  # (window, rows)
     padded = torch.cat([network.start(len(cells)).codes[:, :1], cells], 1)
     rows = torch.cat([padded[streams, places][:, :, None], hints[streams, places]], 2)
@@ -188,7 +204,7 @@ def batch_loss(network: Network, b: Batch, warmup: int, window: int) -> Tensor:
     zeros = network.frame_bias.new_zeros(len(streams), network.config.sample_units)
     logits, _ = network.samples(rows, condition[frames, streams], zeros)
     counted = torch.arange(window, device=device)[:, None] >= torch.where(starts == 0, 0, warmup)
-    counted = counted & (places < torch.from_numpy(b.ends).to(device)[streams])
+    counted = counted & (places < ends[streams])
     aims = targets[streams, places]
     bits = network.bits(logits, aims) + widths(device)[aims]
     return (bits * counted).sum() / counted.sum().clamp_min(1)

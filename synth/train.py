@@ -66,8 +66,8 @@ def train(
     """Train on `corpora` in the folder `run`, or go on there with `resume`; `until` stops earlier, as Ctrl-C would.
 
     `task`: "generate" (the default); "classify", which takes `target` (label keys), `voice`, `features` and `net` and
-    neither `preset` nor `density`; "vocoder", which takes `divergence`; or "planner", which takes the checkpoint of a
-    `vocoder`.
+    neither `preset` nor `density`; "vocoder", which takes `divergence`; "planner", which takes the checkpoint of a
+    `vocoder`; or "corrector".
 
     Raises CorpusError when there is nothing to train on, RunError when the folder can't be used, holds another run, or
     the loss is not finite, KeyboardInterrupt after Ctrl-C, the state being saved.
