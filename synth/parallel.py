@@ -37,15 +37,17 @@ def each(work: Callable[[Item], Result], items: Sequence[Item], threads: int, st
     from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 
     pool = ThreadPoolExecutor(min(threads, len(items)))
-    futures = []
+    futures: list[Future[Result]] = []
     try:
-        futures += [pool.submit(work, item) for item in items]
+        for item in items:
+            futures.append(pool.submit(work, item))
         for future in as_completed(futures):
             future.result()
     except BaseException as error:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        wait(futures, None if isinstance(error, Exception) else GRACE)
+        begun = [future for future in futures if not future.cancelled()]  # `wait` never sees a cancelled one done
+        wait(begun, None if isinstance(error, Exception) else GRACE)
         raise
     pool.shutdown()
     return [future.result() for future in futures]
