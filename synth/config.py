@@ -7,15 +7,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from synth.errors import UsageError
+from synth.errors import UsageError, require
 
 Labels = tuple[tuple[str, tuple[str, ...]], ...]
 _OPTIONAL = {"stride", "period", "hints"}  # integers of a network's config that older files lack: 0 there
-
-
-def _check(ok: bool, message: str) -> None:
-    if not ok:
-        raise UsageError(message)
 
 
 @dataclass(frozen=True)
@@ -44,23 +39,23 @@ class ModelConfig:
     hints: int = 0
 
     def __post_init__(self) -> None:
-        _check(1000 <= self.sample_rate <= 384000, f"sample rate {self.sample_rate}: must be 1000 to 384000")
-        _check(self.hop == 16, f"hop {self.hop}: must be 16")
+        require(1000 <= self.sample_rate <= 384000, f"sample rate {self.sample_rate}: must be 1000 to 384000")
+        require(self.hop == 16, f"hop {self.hop}: must be 16")
         for name, most in (("window", 256), ("frame_units", 1024), ("sample_units", 1024), ("head_units", 256)):
             value = getattr(self, name)
-            _check(16 <= value <= most and value % 16 == 0, f"{name} {value}: must be a multiple of 16, 16 to {most}")
-        _check(self.order in (16, 32), f"order {self.order}: must be 16 or 32")
-        _check(0.9 <= self.decay < 1.0, f"decay {self.decay}: must be 0.9 to below 1")
-        _check(len(self.labels) <= 16, f"{len(self.labels)} label keys: at most 16")
+            require(16 <= value <= most and value % 16 == 0, f"{name} {value}: must be a multiple of 16, 16 to {most}")
+        require(self.order in (16, 32), f"order {self.order}: must be 16 or 32")
+        require(0.9 <= self.decay < 1.0, f"decay {self.decay}: must be 0.9 to below 1")
+        require(len(self.labels) <= 16, f"{len(self.labels)} label keys: at most 16")
         for key, values in self.labels:
-            _check(0 < len(values) <= 4096, f"label {key}: must have 1 to 4096 values")
-            _check(len(set(values)) == len(values), f"label {key}: has a value twice")
-        _check(len({key for key, _ in self.labels}) == len(self.labels), "a label key stands twice")
-        _check(0 <= self.stride <= 64, f"stride {self.stride}: must be 0 to 64")
-        _check(self.period in (0, 1, 2, 4, 8, 16), f"period {self.period}: must be 0, 1, 2, 4, 8 or 16")
-        _check(self.hints in (0, *range(2, 9)), f"hints {self.hints}: must be 0, or 2 to 8")
+            require(0 < len(values) <= 4096, f"label {key}: must have 1 to 4096 values")
+            require(len(set(values)) == len(values), f"label {key}: has a value twice")
+        require(len({key for key, _ in self.labels}) == len(self.labels), "a label key stands twice")
+        require(0 <= self.stride <= 64, f"stride {self.stride}: must be 0 to 64")
+        require(self.period in (0, 1, 2, 4, 8, 16), f"period {self.period}: must be 0, 1, 2, 4, 8 or 16")
+        require(self.hints in (0, *range(2, 9)), f"hints {self.hints}: must be 0, or 2 to 8")
         plain = not (self.stride or self.period or self.labels)
-        _check(not self.hints or plain, "a network with hints has no labels, is not steered and not over tokens")
+        require(not self.hints or plain, "a network with hints has no labels, is not steered and not over tokens")
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `json` can write and `from_json` reads back; what is optional is left out where it is 0."""
@@ -72,12 +67,12 @@ class ModelConfig:
         """The config in `data`; raises UsageError when a name, type or range is wrong."""
         fields = {field.name: field.type for field in dataclasses.fields(cls)}
         known = isinstance(data, dict) and set(data) | _OPTIONAL == set(fields)
-        _check(known, "network config: its names are not the known ones")
+        require(known, "network config: its names are not the known ones")
         data = {**dict.fromkeys(_OPTIONAL, 0), **data}
         for name, kind in fields.items():
             if kind == "int":
-                _check(type(data[name]) is int, f"network config: {name} must be an integer")
-        _check(type(data["decay"]) is float, "network config: decay must be a number")
+                require(type(data[name]) is int, f"network config: {name} must be an integer")
+        require(type(data["decay"]) is float, "network config: decay must be a number")
         try:
             labels = tuple((str(key), tuple(str(value) for value in values)) for key, values in data["labels"])
         except (TypeError, ValueError):
@@ -111,9 +106,9 @@ class Draw:
         The temperature divides the logit of each of the tree's binary decisions (0 takes the likelier branch at each);
         top-k and top-p then choose among the 256 probabilities that the tempered tree multiplies out to.
         """
-        _check(math.isfinite(temperature) and temperature >= 0, f"temperature {temperature}: must be 0 or more, finite")
-        _check(1 <= top_k <= 256, f"top-k {top_k}: must be 1 to 256")
-        _check(0 < top_p <= 1, f"top-p {top_p}: must be above 0, at most 1")
+        require(math.isfinite(temperature) and temperature >= 0, f"temperature {temperature}: must be 0 or more, finite")
+        require(1 <= top_k <= 256, f"top-k {top_k}: must be 1 to 256")
+        require(0 < top_p <= 1, f"top-p {top_p}: must be above 0, at most 1")
         inverse = 0 if temperature == 0 else min(max(1, round(4096 / max(temperature, 1e-6))), 1 << 24)
         return cls(inverse, int(top_k), max(1, int(top_p * 4294967296.0)))
 
@@ -141,12 +136,12 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "streams", "windows", "every"):
-            _check(1 <= getattr(self, name) <= 10_000_000, f"{name} {getattr(self, name)}: must be 1 or more")
-        _check(self.fine_steps >= 0, f"fine_steps {self.fine_steps}: must be 0 or more")
-        _check(self.span % 16 == 0 and self.window % 16 == 0 and self.warmup % 16 == 0, "spans must be multiples of 16")
-        _check(self.warmup < self.window <= self.span, "warmup must be below window, window at most span")
-        _check(0 < self.rate < 1, f"rate {self.rate}: must be above 0, below 1")
-        _check(0 < self.density <= 1, f"density {self.density}: must be above 0, at most 1")
+            require(1 <= getattr(self, name) <= 10_000_000, f"{name} {getattr(self, name)}: must be 1 or more")
+        require(self.fine_steps >= 0, f"fine_steps {self.fine_steps}: must be 0 or more")
+        require(self.span % 16 == 0 and self.window % 16 == 0 and self.warmup % 16 == 0, "spans must be multiples of 16")
+        require(self.warmup < self.window <= self.span, "warmup must be below window, window at most span")
+        require(0 < self.rate < 1, f"rate {self.rate}: must be above 0, below 1")
+        require(0 < self.density <= 1, f"density {self.density}: must be above 0, at most 1")
 
 
 PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {

@@ -41,3 +41,9 @@ class EngineError(SynthError):
 
 class CodecError(SynthError):
     """Audio that can't be compressed, or bytes that are no compressed audio."""
+
+
+def require(ok: bool, message: str) -> None:
+    """Raise UsageError with `message` unless `ok`."""
+    if not ok:
+        raise UsageError(message)

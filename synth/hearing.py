@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from synth.errors import UsageError
+from synth.errors import UsageError, require
 
 FEATURES, NETS, KINDS = ("logmel", "mfcc"), ("gru", "cnn"), ("class", "tags")
 UNITS = {"gru": 64, "cnn": 96}
@@ -16,11 +16,6 @@ CHANNELS = (16, 32, 48)
 """Of the convolutions over bands and time, each with half the bands of the one before, the first half the frames."""
 RESERVED = ("path",)
 """Names that the JSON of `synth classify` has for something else."""
-
-
-def _check(ok: bool, message: str) -> None:
-    if not ok:
-        raise UsageError(message)
 
 
 @dataclass(frozen=True)
@@ -37,10 +32,10 @@ class Target:
     voice: bool = False
 
     def __post_init__(self) -> None:
-        _check(self.name not in RESERVED, f"target {self.name}: the name is taken; rename the label")
-        _check(self.kind in KINDS, f"target {self.name}: kind {self.kind!r} is not {' or '.join(KINDS)}")
-        _check(0 < len(self.values) <= 4096, f"target {self.name}: must have 1 to 4096 values")
-        _check(len(set(self.values)) == len(self.values), f"target {self.name}: has a value twice")
+        require(self.name not in RESERVED, f"target {self.name}: the name is taken; rename the label")
+        require(self.kind in KINDS, f"target {self.name}: kind {self.kind!r} is not {' or '.join(KINDS)}")
+        require(0 < len(self.values) <= 4096, f"target {self.name}: must have 1 to 4096 values")
+        require(len(set(self.values)) == len(self.values), f"target {self.name}: has a value twice")
 
     @property
     def coloured(self) -> bool:
@@ -67,15 +62,15 @@ class HearConfig:
     targets: tuple[Target, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(1000 <= self.sample_rate <= 384000, f"sample rate {self.sample_rate}: must be 1000 to 384000")
-        _check(self.features in FEATURES, f"features {self.features}: must be {' or '.join(FEATURES)}")
-        _check(self.net in NETS, f"net {self.net}: must be {' or '.join(NETS)}")
-        _check(8 <= self.mels <= 128, f"mels {self.mels}: must be 8 to 128")
-        _check(8 <= self.coefficients <= self.mels, f"coefficients {self.coefficients}: must be 8 to {self.mels}")
+        require(1000 <= self.sample_rate <= 384000, f"sample rate {self.sample_rate}: must be 1000 to 384000")
+        require(self.features in FEATURES, f"features {self.features}: must be {' or '.join(FEATURES)}")
+        require(self.net in NETS, f"net {self.net}: must be {' or '.join(NETS)}")
+        require(8 <= self.mels <= 128, f"mels {self.mels}: must be 8 to 128")
+        require(8 <= self.coefficients <= self.mels, f"coefficients {self.coefficients}: must be 8 to {self.mels}")
         for name in ("units", "embedding"):
-            _check(8 <= getattr(self, name) <= 1024, f"{name} {getattr(self, name)}: must be 8 to 1024")
-        _check(len(self.targets) <= 16, f"{len(self.targets)} targets: at most 16")
-        _check(len({target.name for target in self.targets}) == len(self.targets), "a target stands twice")
+            require(8 <= getattr(self, name) <= 1024, f"{name} {getattr(self, name)}: must be 8 to 1024")
+        require(len(self.targets) <= 16, f"{len(self.targets)} targets: at most 16")
+        require(len({target.name for target in self.targets}) == len(self.targets), "a target stands twice")
 
     @property
     def window(self) -> int:
@@ -110,10 +105,10 @@ class HearConfig:
     def from_json(cls, data: Any) -> HearConfig:
         """The config in `data`; raises UsageError when a name, type or range is wrong."""
         kinds = {field.name: field.type for field in dataclasses.fields(cls)}
-        _check(isinstance(data, dict) and set(data) == set(kinds), "recogniser config: its names are not known")
+        require(isinstance(data, dict) and set(data) == set(kinds), "recogniser config: its names are not known")
         for name, kind in kinds.items():
             want = {"int": int, "str": str}.get(str(kind), list)
-            _check(isinstance(data[name], want | tuple), f"recogniser config: {name} has a wrong type")
+            require(isinstance(data[name], want | tuple), f"recogniser config: {name} has a wrong type")
         try:
             targets = tuple(
                 Target(str(t["name"]), str(t["kind"]), tuple(str(v) for v in t["values"]), bool(t["voice"]))
@@ -147,14 +142,14 @@ class HearTrain:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "every", "most_validation"):
-            _check(1 <= getattr(self, name) <= 10_000_000, f"{name} {getattr(self, name)}: must be 1 or more")
-        _check(0.1 <= self.longest <= 60, f"longest {self.longest}: must be 0.1 to 60")
-        _check(0 < self.rate < 1, f"rate {self.rate}: must be above 0, below 1")
-        _check(1 <= self.warp <= 2, f"warp {self.warp}: must be 1 to 2")
-        _check(0 <= self.mask <= 64, f"mask {self.mask}: must be 0 to 64")
-        _check(0 <= self.noise <= 1, f"noise {self.noise}: must be 0 to 1")
+            require(1 <= getattr(self, name) <= 10_000_000, f"{name} {getattr(self, name)}: must be 1 or more")
+        require(0.1 <= self.longest <= 60, f"longest {self.longest}: must be 0.1 to 60")
+        require(0 < self.rate < 1, f"rate {self.rate}: must be above 0, below 1")
+        require(1 <= self.warp <= 2, f"warp {self.warp}: must be 1 to 2")
+        require(0 <= self.mask <= 64, f"mask {self.mask}: must be 0 to 64")
+        require(0 <= self.noise <= 1, f"noise {self.noise}: must be 0 to 1")
         for name in ("smoothing", "dropout"):
-            _check(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)}: must be 0 to below 1")
+            require(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)}: must be 0 to below 1")
 
 
 def tags_of(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synth.config import ModelConfig
-from synth.errors import UsageError
+from synth.errors import UsageError, require
 from synth.hearing import HearConfig
 
 CODES = 256
@@ -16,11 +16,6 @@ TAPS = 3
 """Token frames that a layer of the conditioner sees: the one before, its own, the next."""
 LOOKAHEAD = 2
 """Token frames after its own that a frame's conditioning depends on: one a layer."""
-
-
-def _check(ok: bool, message: str) -> None:
-    if not ok:
-        raise UsageError(message)
 
 
 @dataclass(frozen=True)
@@ -40,12 +35,12 @@ class VocoderConfig:
     units: int = 128
 
     def __post_init__(self) -> None:
-        _check(8 <= self.mels <= 128, f"mels {self.mels}: must be 8 to 128")
-        _check(4 <= self.latent <= 256, f"latent {self.latent}: must be 4 to 256")
-        _check(1 <= self.quantisers <= 16, f"quantisers {self.quantisers}: must be 1 to 16")
-        _check(1 <= self.parts <= 8, f"parts {self.parts}: must be 1 to 8")
+        require(8 <= self.mels <= 128, f"mels {self.mels}: must be 8 to 128")
+        require(4 <= self.latent <= 256, f"latent {self.latent}: must be 4 to 256")
+        require(1 <= self.quantisers <= 16, f"quantisers {self.quantisers}: must be 1 to 16")
+        require(1 <= self.parts <= 8, f"parts {self.parts}: must be 1 to 8")
         for name in ("encoder_units", "units"):
-            _check(16 <= getattr(self, name) <= 1024, f"{name} {getattr(self, name)}: must be 16 to 1024")
+            require(16 <= getattr(self, name) <= 1024, f"{name} {getattr(self, name)}: must be 16 to 1024")
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `json` can write and `from_json` reads back."""
@@ -55,9 +50,9 @@ class VocoderConfig:
     def from_json(cls, data: Any) -> VocoderConfig:
         """The config in `data`; raises UsageError when a name, type or range is wrong."""
         names = {field.name for field in dataclasses.fields(cls)}
-        _check(isinstance(data, dict) and set(data) == names, "vocoder config: its names are not the known ones")
+        require(isinstance(data, dict) and set(data) == names, "vocoder config: its names are not the known ones")
         for name in names:
-            _check(type(data[name]) is int, f"vocoder config: {name} must be an integer")
+            require(type(data[name]) is int, f"vocoder config: {name} must be an integer")
         return cls(**data)
 
 
@@ -69,8 +64,8 @@ class PostfilterConfig:
     passes: int = 3
 
     def __post_init__(self) -> None:
-        _check(16 <= self.units <= 1024, f"postfilter units {self.units}: must be 16 to 1024")
-        _check(1 <= self.passes <= 4, f"postfilter passes {self.passes}: must be 1 to 4")
+        require(16 <= self.units <= 1024, f"postfilter units {self.units}: must be 16 to 1024")
+        require(1 <= self.passes <= 4, f"postfilter passes {self.passes}: must be 1 to 4")
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `json` can write and `from_json` reads back."""
@@ -79,8 +74,8 @@ class PostfilterConfig:
     @classmethod
     def from_json(cls, data: Any) -> PostfilterConfig:
         """The config in `data`; raises UsageError when a name, type or range is wrong."""
-        _check(isinstance(data, dict) and set(data) == {"units", "passes"}, "postfilter config: not the known names")
-        _check(all(type(value) is int for value in data.values()), "postfilter config: must be integers")
+        require(isinstance(data, dict) and set(data) == {"units", "passes"}, "postfilter config: not the known names")
+        require(all(type(value) is int for value in data.values()), "postfilter config: must be integers")
         return cls(**data)
 
 
@@ -129,6 +124,6 @@ class VocoderTrain:
 
     def __post_init__(self) -> None:
         for name in ("spectral", "prediction", "divergence", "commit", "noise", "gain_db"):
-            _check(0 <= getattr(self, name) <= 100, f"{name} {getattr(self, name)}: must be 0 to 100")
-        _check(0 <= self.early, f"early {self.early}: must be 0 or more")
-        _check(0 <= self.free <= 1, f"free {self.free}: must be 0 to 1")
+            require(0 <= getattr(self, name) <= 100, f"{name} {getattr(self, name)}: must be 0 to 100")
+        require(0 <= self.early, f"early {self.early}: must be 0 or more")
+        require(0 <= self.free <= 1, f"free {self.free}: must be 0 to 1")
