@@ -11,16 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from synth.codec_api import compress, compress_file, decompress, decompress_file
-    from synth.errors import SynthError
-    from synth.sampler import Model, Score, Stream, load
+    from synth.codec.api import compress, compress_file, decompress, decompress_file
+    from synth.common.errors import SynthError
+    from synth.generation.model import Model, Score, Stream, load
 
 __version__ = "0.1.0"
 __all__ = ["Model", "Score", "Stream", "SynthError", "__version__", "load"]
 __all__ += ["compress", "compress_file", "decompress", "decompress_file"]
 
-_HOMES = {"Model": "sampler", "Score": "sampler", "Stream": "sampler", "load": "sampler", "SynthError": "errors"}
-_HOMES |= dict.fromkeys(("compress", "compress_file", "decompress", "decompress_file"), "codec_api")
+_HOMES = dict.fromkeys(("Model", "Score", "Stream", "load"), "generation.model") | {"SynthError": "common.errors"}
+_HOMES |= dict.fromkeys(("compress", "compress_file", "decompress", "decompress_file"), "codec.api")
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,18 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import voices
-from tools import tiny_checkpoint
+from helpers import voices
+from helpers.loaded import HEAVY, loaded_by
+from helpers.tools import tiny_checkpoint
 
 import synth
 
 PACKAGE = Path(synth.__file__).parent
-HEAVY = {"torch", "torchaudio", "accelerate", "tensorboard"}
-"""Imported inside of functions, or by the modules of training alone."""
-OUTER = {"__init__", "__main__", "cli", "commands", "bench", "information", "generating", "parsers", "scoring"}
-OUTER |= {"parsers_codec", "parsers_shared", "parsers_training", "parsers_voice", "jobs"}
-OUTER |= {"compressing", "classifying", "evaluating", "vocoding", "morphing"}
-"""What only commands may import: nothing below knows of them."""
 
 
 def modules() -> dict[str, Path]:
@@ -79,92 +75,20 @@ def test_imports_have_no_circle() -> None:
         left = {name: needs for name, needs in left.items() if name not in free}
 
 
-@pytest.mark.parametrize(
-    ("layer", "below"),
-    [
-        ("errors", set()),
-        ("mulaw", set()),
-        ("config", {"errors"}),
-        ("audio", {"errors", "config", "mulaw", "writer", "files"}),
-        ("writer", {"errors", "config", "mulaw", "files"}),
-        ("files", {"errors"}),
-        ("header", {"errors"}),
-        ("container", {"errors", "files", "header"}),
-        ("pcm", {"errors"}),
-        ("chunks", {"errors", "files", "pcm", "header"}),
-        ("flac", {"errors", "files", "pcm", "header"}),
-        ("coding", {"errors", "engine"}),
-        ("hearing", {"errors"}),
-        ("arithmetic", set()),
-        ("spectrum", {"arithmetic"}),
-        ("features", {"hearing", "arithmetic", "spectrum"}),
-        ("augment", {"hearing", "features"}),
-        ("recogniser", {"errors", "hearing", "features", "audio", "checkpoint", "places"}),
-        ("networks", {"errors", "checkpoint", "coding", "engine"}),
-        ("vocoder_config", {"errors", "config", "hearing"}),
-        ("layers", {"engine", "engine.reference"}),
-        (
-            "vocoder",
-            {"errors", "config", "engine", "mulaw", "hearing", "arithmetic", "features", "layers", "vocoder_config"},
-        ),
-        ("envelope", {"layers", "vocoder_config"}),
-        ("saved", {"errors"}),
-        ("postfilter", {"errors", "engine", "envelope", "features", "hearing", "layers", "saved", "vocoder_config"}),
-        (
-            "voice",
-            {"errors", "config", "engine", "engine.layout", "vocoder", "vocoder_config", "envelope", "postfilter"}
-            | {"attributes"},
-        ),
-        ("attributes", {"config"}),
-        (
-            "guide",
-            {
-                "errors",
-                "config",
-                "engine",
-                "vocoder",
-                "vocoder_config",
-                "voice",
-                "planning",
-                "envelope",
-                "postfilter",
-                "saved",
-            },
-        ),
-        ("tokencode", {"errors", "mulaw", "coding.rangecoder"}),
-        ("engine.lattice", {"mulaw"}),
-        ("lossy", {"mulaw", "pcm", "chunks", "flac"}),
-        ("segments", {"errors", "pcm", "header", "container", "coding", "mulaw", "engine"}),
-        ("unpacking", {"errors", "files", "pcm", "container", "segments", "networks", "parallel", "engine"}),
-        (
-            "codec",
-            {"errors", "files", "pcm", "header", "container", "chunks", "flac", "segments", "lossy", "networks"}
-            | {"parallel", "unpacking"},
-        ),
-    ],
-)
-def test_the_first_layers_know_only_what_is_below(layer: str, below: set[str]) -> None:
-    assert graph()[layer] <= below
-
-
-def test_nothing_below_the_commands_knows_of_them() -> None:
-    for name, needs in graph().items():
-        if name not in OUTER:
-            assert not needs & OUTER, name
-    middle = {"checkpoint", "engine", "stream"}
-    for name in ("checkpoint", "stream"):
-        assert "sampler" not in graph()[name]
-    assert graph()["sampler"] >= middle
-    for name in modules():
-        if name == "engine" or name.startswith("engine."):
-            assert not graph()[name] & {"checkpoint", "stream", "sampler", "train", "model", "quantize", "audio"}, name
+def test_the_contracts_of_the_packages_are_kept() -> None:
+    """Layers, torch and the segment coder: what pyproject.toml says of imports, read by import-linter."""
+    linter = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    if linter is None or not (PACKAGE.parent / "pyproject.toml").exists():
+        pytest.skip("import-linter is not installed, or this is not a source tree")
+    done = subprocess.run([linter, "--no-cache"], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
 
 
 def test_only_cli_prints() -> None:
     for name, path in modules().items():
         calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
         if any(isinstance(func, ast.Name) and func.id == "print" for func in calls):
-            assert name == "cli"
+            assert name == "cli.console"
 
 
 def test_one_version() -> None:
@@ -174,20 +98,17 @@ def test_one_version() -> None:
     assert f'\nversion = "{synth.__version__}"\n' in project.read_text()
 
 
-def loaded_by(code: str) -> set[str]:
-    """Top-level packages, and modules of synth, that are loaded after `code` in a new interpreter."""
-    tail = "\nimport sys; print('\\n' + ' '.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code + tail], capture_output=True, text=True, check=True, timeout=60)
-    return set(done.stdout.splitlines()[-1].split())
-
-
 def test_importing_synth_loads_nothing() -> None:
-    assert not loaded_by("import synth, synth.cli") & (HEAVY | {"numpy", "soundfile", "soxr", "tqdm", "safetensors"})
+    assert not loaded_by("import synth, synth.cli.entry") & (
+        HEAVY | {"numpy", "soundfile", "soxr", "tqdm", "safetensors"}
+    )
 
 
 def test_generating_loads_no_torch_and_no_progress_bar(tmp_path: Path) -> None:
     arguments = ["-c", tiny_checkpoint(), str(tmp_path / "x.wav"), "-s", "1"]
-    loaded = loaded_by(f"from synth.cli import generate_audio_main\nassert generate_audio_main({arguments!r}) == 0")
+    loaded = loaded_by(
+        f"from synth.cli.entry import generate_audio_main\nassert generate_audio_main({arguments!r}) == 0"
+    )
     assert "numpy" in loaded and (tmp_path / "x.wav").exists()
     assert not loaded & (HEAVY | {"tqdm", "matplotlib", "sounddevice", "concurrent.futures"})
 
@@ -197,8 +118,10 @@ def test_generating_with_a_voice_loads_no_torch(prime: bool, tmp_path: Path) -> 
     place = str(tmp_path / "a.wav")
     soundfile.write(place, voices.sound(400), 8000)
     arguments = ["-c", voices.path(), str(tmp_path / "x.wav"), "-s", "1", *(["--prime", place] if prime else [])]
-    loaded = loaded_by(f"from synth.cli import generate_audio_main\nassert generate_audio_main({arguments!r}) == 0")
-    assert "synth.guide" in loaded and (tmp_path / "x.wav").exists()
+    loaded = loaded_by(
+        f"from synth.cli.entry import generate_audio_main\nassert generate_audio_main({arguments!r}) == 0"
+    )
+    assert "synth.generation.conditioning" in loaded and (tmp_path / "x.wav").exists()
     assert not loaded & (HEAVY | {"tqdm", "matplotlib", "sounddevice", "concurrent.futures"})
 
 
@@ -206,7 +129,7 @@ def test_vocoding_loads_no_torch(tmp_path: Path) -> None:
     source, features, out = (str(tmp_path / name) for name in ("a.wav", "a.npy", "x.wav"))
     soundfile.write(source, voices.sound(400), 8000)
     np.save(features, np.full((4, 8), -6.0))
-    code = "from synth.cli import main\n" + "\n".join(
+    code = "from synth.cli.entry import main\n" + "\n".join(
         f"assert main({['vocode', name, '-c', voices.path(0), '-o', out, '-f']!r}) == 0" for name in (source, features)
     )
     assert not loaded_by(code) & (HEAVY | {"tqdm", "matplotlib", "sounddevice", "concurrent.futures"})
@@ -214,7 +137,7 @@ def test_vocoding_loads_no_torch(tmp_path: Path) -> None:
 
 def test_scoring_loads_no_torch(tmp_path: Path) -> None:
     code = (
-        "import numpy, soundfile\nfrom synth.cli import main\n"
+        "import numpy, soundfile\nfrom synth.cli.entry import main\n"
         f"soundfile.write({str(tmp_path / 'x.wav')!r}, numpy.zeros(100, numpy.int16), 8000)\n"
         f"assert main(['score', {str(tmp_path / 'x.wav')!r}, '-c', {tiny_checkpoint()!r}]) == 0\n"
         f"assert main(['info', {tiny_checkpoint()!r}]) == 0"
@@ -227,7 +150,7 @@ def test_compressing_loads_no_torch_and_no_sound_library(tmp_path: Path) -> None
     code = (
         f"import wave\nwith wave.open({path!r}, 'wb') as f:\n    f.setparams((1, 2, 8000, 0, 'NONE', ''))\n"
         "    f.writeframes(bytes(100))\n"
-        "from synth.cli import main\n"
+        "from synth.cli.entry import main\n"
         f"assert main(['compress', {path!r}]) == 0\n"
         f"assert main(['decompress', {path[:-4] + '.syn'!r}, '-o', {back!r}]) == 0"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from synth import places
+from synth.common import outputs
 
 FOLDER = Path(__file__).parent.parent / "samples"
 TEXT = (FOLDER / "README.md").read_text()
@@ -20,7 +20,7 @@ DECODED = re.findall(r"^synth decompress .*$", TEXT, re.MULTILINE)
 def names(command: str) -> list[str]:
     """The files that a command makes."""
     words = shlex.split(command)
-    return places.numbered(words[1], int(words[words.index("-n") + 1]) if "-n" in words else 1)
+    return outputs.numbered(words[1], int(words[words.index("-n") + 1]) if "-n" in words else 1)
 
 
 def test_every_sample_has_a_command() -> None:
@@ -40,7 +40,7 @@ def test_sample_is_made_again(command: str, tmp_path: Path) -> None:
     if "--plot" in options:  # the picture depends on the installed matplotlib
         place = options.index("--plot")
         del options[place : place + 2]
-    program = "import sys; from synth.cli import generate_audio_main as main; sys.exit(main())"
+    program = "import sys; from synth.cli.entry import generate_audio_main as main; sys.exit(main())"
     subprocess.run([sys.executable, "-c", program, str(tmp_path / name), *options], check=True, capture_output=True)
     for made in names(command):
         assert (tmp_path / made).read_bytes() == (FOLDER / made).read_bytes()
@@ -50,7 +50,7 @@ def test_sample_is_made_again(command: str, tmp_path: Path) -> None:
 def test_sample_is_decoded_again(command: str, tmp_path: Path) -> None:
     words = shlex.split(command)  # synth decompress X.syn -o X.wav
     assert words[:2] == ["synth", "decompress"] and words[3] == "-o"
-    program = "import sys; from synth.cli import main; sys.exit(main())"
+    program = "import sys; from synth.cli.entry import main; sys.exit(main())"
     arguments = ["decompress", str(FOLDER / words[2]), "-o", str(tmp_path / words[4])]
     subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
     assert (tmp_path / words[4]).read_bytes() == (FOLDER / words[4]).read_bytes()
@@ -66,7 +66,7 @@ def test_sample_is_decoded_again(command: str, tmp_path: Path) -> None:
 )
 def test_voices_sound_the_same_by_any_linear_algebra(variables: dict[str, str], tmp_path: Path) -> None:
     """The postfilter's products are exact, whatever the order and the instructions that a library adds them up with."""
-    program = "import sys; from synth.cli import main; sys.exit(main())"
+    program = "import sys; from synth.cli.entry import main; sys.exit(main())"
     out = tmp_path / "out.wav"
     arguments = ["decompress", str(FOLDER / "speech-1.6k.syn"), "-o", str(out)]
     env = {**os.environ, "NPY_DISABLE_CPU_FEATURES": "", **variables}

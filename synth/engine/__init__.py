@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.config import Draw, ModelConfig
-from synth.errors import EngineError
+from synth.common.errors import EngineError
+from synth.engine.config import Draw, ModelConfig
 
 
 class State(Protocol):
@@ -101,9 +101,9 @@ def parts(prefer: str = "auto") -> Any:
     """The module of the compiled parts of a voice, or None where the specifications are to do their work."""
     if prefer == "reference" or not has_native():
         return None
-    from synth.engine import voice_parts
+    from synth.engine import native_vocoder
 
-    return voice_parts
+    return native_vocoder
 
 
 def predict_codes(

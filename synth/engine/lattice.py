@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import mulaw
+from synth.audio import mulaw
 
 Doubles = NDArray[np.float64]
 

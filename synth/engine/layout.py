@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.config import ModelConfig
-from synth.errors import CheckpointError, EngineError
+from synth.common.errors import CheckpointError, EngineError
+from synth.engine.config import ModelConfig
 
 Tensors = dict[str, NDArray[Any]]
 

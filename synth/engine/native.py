@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.config import Draw, ModelConfig
+from synth.common.errors import CheckpointError, EngineError
 from synth.engine import _kernel
+from synth.engine.config import Draw, ModelConfig
 from synth.engine.layout import check, check_given
-from synth.engine.tokens import token_inputs
-from synth.errors import CheckpointError, EngineError
+from synth.engine.token_inputs import token_inputs
 
 Tensors = dict[str, NDArray[Any]]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import mulaw
+from synth.audio import mulaw
 
 Doubles = NDArray[np.float64]
 WEIGHT_LIMIT = 64.0

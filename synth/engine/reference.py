@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import mulaw
-from synth.config import Draw, ModelConfig
+from synth.audio import mulaw
+from synth.engine.config import Draw, ModelConfig
 from synth.engine.lattice import SteeredPredictor
 from synth.engine.layout import check_given, given_units, has_predictor, head_table, sample_tables
 from synth.engine.predictor import Predictor, PredictorTables
 from synth.engine.predictor import predict_codes as predict_all
-from synth.engine.tokens import token_inputs
+from synth.engine.token_inputs import token_inputs
 
 Ints = NDArray[np.int64]
 Tensors = dict[str, NDArray[Any]]

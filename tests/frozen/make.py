@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import chunks, codec, pcm
-from synth.header import Header
-from synth.unpacking import Unpacker
+from synth.audio.formats import pcm, riff
+from synth.codec import decoder, encoder, sources
+from synth.codec.decoder import Unpacker
+from synth.codec.header import Header
 
 HERE = Path(__file__).resolve().parent
 DIGESTS = HERE / "digests.txt"
@@ -45,7 +46,7 @@ def sound(samples: NDArray[np.int32], encoding: str, rate: int = 16000) -> bytes
     if encoding in ("alaw", "mulaw"):
         samples = pcm.unpack((samples & 255).astype(np.uint8).tobytes(), encoding, False, samples.shape[1])
     header = Header("wav", encoding, samples.shape[1], rate, "fast")
-    return chunks.plain_head(header, len(samples)) + pcm.pack(samples, encoding, False)
+    return riff.plain_head(header, len(samples)) + pcm.pack(samples, encoding, False)
 
 
 def aiff(samples: NDArray[np.int32]) -> bytes:
@@ -114,7 +115,7 @@ def files() -> dict[str, tuple[bytes, dict[str, object]]]:
 def decoded(data: bytes) -> bytes:
     """The file that a .syn file was made of."""
     out = io.BytesIO()
-    codec.decompress_stream(Unpacker(io.BytesIO(data), "frozen"), out.write)
+    decoder.decompress_stream(Unpacker(io.BytesIO(data), "frozen"), out.write)
     return out.getvalue()
 
 
@@ -125,7 +126,7 @@ def main() -> int:
         if path.exists():
             continue
         out = io.BytesIO()
-        codec.compress_stream(codec.open_sound(io.BytesIO(file), name, len(file)), out.write, **options)  # type: ignore[arg-type]
+        encoder.compress_stream(sources.open_sound(io.BytesIO(file), name, len(file)), out.write, **options)  # type: ignore[arg-type]
         if options.get("mode") is None and decoded(out.getvalue()) != file:
             raise SystemExit(f"{name}: does not come back")
         path.write_bytes(out.getvalue())

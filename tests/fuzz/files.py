@@ -29,13 +29,17 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 # E402: as a script it finds these only from here on
-from fuzz.forge import Unit, damage, forge, parse  # noqa: E402
-from golden import checkpoints  # noqa: E402
-from packed import chunk, form, tones, wav  # noqa: E402
+from fuzz.forge import Unit, damage, forge, parse
+from golden import checkpoints
+from helpers.packed import chunk, form, tones, wav
 
-from synth import checkpoint, codec, codec_api, container, mulaw, pcm, segments  # noqa: E402
-from synth.errors import CheckpointError, CodecError, OutputError  # noqa: E402
-from synth.unpacking import Unpacker  # noqa: E402
+from synth.audio import mulaw
+from synth.audio.formats import pcm
+from synth.checkpoint import registry
+from synth.codec import api, container, decoder, encoder, segments, sources
+from synth.codec.decoder import Unpacker
+from synth.common.errors import CheckpointError, CodecError, OutputError
+from synth.generation import checkpoint
 
 MEMORY = 192 << 20
 """Bytes of address space that the process may take beyond what it has when it begins."""
@@ -70,7 +74,7 @@ class Sink(io.BytesIO):
 
 def small_checkpoint(folder: str) -> str:
     """A network that listens to some of the files."""
-    name, path = "least", Path(folder, f"least{checkpoint.SUFFIX}")
+    name, path = "least", Path(folder, f"least{registry.SUFFIX}")
     checkpoint.save(path, checkpoints.NETWORKS[name][0], checkpoints.tensors(name), {"licence": "none"})
     return str(path)
 
@@ -117,12 +121,12 @@ def make_case(draw: random.Random, network: str) -> Case:
         file = _flac(samples)
     listening = network if level != "fast" and draw.random() < 0.4 else "none"
     out = io.BytesIO()
-    sound = codec.open_sound(io.BytesIO(file), "x.wav", None if draw.random() < 0.5 else len(file))
+    sound = sources.open_sound(io.BytesIO(file), "x.wav", None if draw.random() < 0.5 else len(file))
     segment = draw.choice([None, 20, 31, 64])
     mode = "lossless" if draw.random() < 0.9 else "mulaw"
-    codec.compress_stream(sound, out.write, level=level, mode=mode, network=listening, segment=segment)
+    encoder.compress_stream(sound, out.write, level=level, mode=mode, network=listening, segment=segment)
     back = io.BytesIO()
-    codec.decompress_stream(Unpacker(io.BytesIO(out.getvalue()), "x.syn", checkpoint=network), back.write)
+    decoder.decompress_stream(Unpacker(io.BytesIO(out.getvalue()), "x.syn", checkpoint=network), back.write)
     assert file[:4] == b"fLaC" or mode == "mulaw" or back.getvalue() == file
     return Case(out.getvalue(), parse(out.getvalue()), back.getvalue(), network)
 
@@ -133,7 +137,7 @@ def attempt(draw: random.Random, case: Case, data: bytes, forged: bool) -> str:
     out = Sink()
     try:
         if way == "array":
-            codec_api.decompress(data, checkpoint=case.checkpoint)
+            api.decompress(data, checkpoint=case.checkpoint)
             return "right"
         seekable = way in ("salvage", "part")
         opened = Unpacker(
@@ -141,7 +145,7 @@ def attempt(draw: random.Random, case: Case, data: bytes, forged: bool) -> str:
         )
         if way == "samples":
             return _hashed(opened, data)
-        codec.decompress_stream(opened, out.write, opened.limit(0.001, 0.01) if way == "part" else None, out.tick)
+        decoder.decompress_stream(opened, out.write, opened.limit(0.001, 0.01) if way == "part" else None, out.tick)
     except (CodecError, CheckpointError, OutputError) as error:
         text = str(error)
         assert "\n" not in text and text.startswith(("x.syn: ", "compressed audio: ")), text

@@ -6,8 +6,8 @@ import random
 import zlib
 from dataclasses import dataclass
 
-from synth import container
-from synth.header import varint
+from synth.codec import container
+from synth.codec.header import varint
 
 MAGIC_SIZE = 4
 """With the version, of which there are as many."""

@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(HERE.parent)]
 
-from golden import checkpoints, run  # noqa: E402
+from golden import checkpoints, run
 
 PART = 25_600
 """Mutants."""

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "../../synth/coding/segment.hpp"
+#include "codec/segment.hpp"
 #include "checkpoint.hpp"
 #include "codings.hpp"
 #include "signals.hpp"

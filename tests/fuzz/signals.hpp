@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernel.hpp"
+#include "engine/kernel.hpp"
 
 class Random {  // splitmix64
    public:

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "engine.hpp"
+#include "engine/engine.hpp"
 #include "safetensors.hpp"
 
 // A checkpoint's tensors and sizes (from the tensors' shapes, or the config where these don't tell).

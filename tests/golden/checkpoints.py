@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from synth import checkpoint  # noqa: E402
-from synth.config import ModelConfig  # noqa: E402
-from synth.engine.layout import layout  # noqa: E402
+from synth.checkpoint import format, registry
+from synth.engine.config import ModelConfig
+from synth.engine.layout import layout
 
 Tensors = dict[str, NDArray[Any]]
 LABELS = (("digit", ("0", "1", "2")), ("speaker", ("a", "b")))
@@ -137,10 +137,10 @@ def write(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for network, (config, _) in NETWORKS.items():
-        files.append(folder / f"{network}{checkpoint.SUFFIX}")
+        files.append(folder / f"{network}{registry.SUFFIX}")
         info = {"licence": "none", "corpus": "none"}
         # not by `save`, which takes steered networks and those over tokens with their voice alone
-        files[-1].write_bytes(checkpoint.pack(checkpoint.FORMAT, config.to_json(), tensors(network), info))
+        files[-1].write_bytes(format.pack(format.FORMAT, config.to_json(), tensors(network), info))
     return files
 
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "../../synth/coding/segment.hpp"
+#include "codec/segment.hpp"
 #include "codings.hpp"
 
 struct Coded {

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import coding, mulaw
-from synth.coding import segment
+from synth.audio import mulaw
+from synth.codec import lossless
+from synth.codec.lossless import segment
 
 NAME = "codec"
 """Stands where hashes of networks have the network's name."""
@@ -66,7 +67,7 @@ def samples(kind: str) -> NDArray[np.int32]:
 
 def names() -> list[str]:
     """What is coded: each kind at each level."""
-    return [f"{kind}-{level}" for kind in CASES for level in coding.LEVELS]
+    return [f"{kind}-{level}" for kind in CASES for level in lossless.LEVELS]
 
 
 def digest(name: str, engine: str) -> str:
@@ -74,8 +75,8 @@ def digest(name: str, engine: str) -> str:
     kind, _, level = name.partition("-")
     made: Any = samples(kind)
     bits = CASES[kind][2]
-    encode = coding.encode_segment if engine == "native" else segment.encode_segment
+    encode = lossless.encode_segment if engine == "native" else segment.encode_segment
     data = encode(made, bits, level)
     if engine == "native":
-        assert np.array_equal(coding.decode_segment(data, *made.shape, bits, level), made)
+        assert np.array_equal(lossless.decode_segment(data, *made.shape, bits, level), made)
     return hashlib.sha256(data).hexdigest()[:32]

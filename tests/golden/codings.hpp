@@ -4,9 +4,9 @@
 #include <cstring>
 #include <vector>
 
-#include "../../synth/coding/coding.hpp"
+#include "codec/coding.hpp"
 #include "built_sets.hpp"
-#include "dispatch.hpp"
+#include "engine/dispatch.hpp"
 
 namespace synth {
 

@@ -12,9 +12,9 @@ HERE = Path(__file__).resolve().parent
 if __name__ == "__main__":
     sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
-from golden import checkpoints, coded, scenario, voiced  # noqa: E402
+from golden import checkpoints, coded, scenario, voiced
 
-from synth import engine  # noqa: E402
+from synth import engine
 
 
 def lines() -> list[str]:

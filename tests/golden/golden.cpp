@@ -9,8 +9,8 @@
 
 #include "checkpoint.hpp"
 #include "coded.hpp"
-#include "dispatch.hpp"
-#include "engine.hpp"
+#include "engine/dispatch.hpp"
+#include "engine/engine.hpp"
 #include "sha256.hpp"
 #include "voiced.hpp"
 

@@ -14,9 +14,9 @@ import numpy as np
 from golden import coded
 from numpy.typing import NDArray
 
-from synth import coding
-from synth.coding import segment
-from synth.config import Draw, ModelConfig
+from synth.codec import lossless
+from synth.codec.lossless import segment
+from synth.engine.config import Draw, ModelConfig
 
 PLAIN, GREEDY, ALL = Draw(), Draw(0), 1 << 32
 
@@ -153,13 +153,13 @@ def _predicted(session: Session) -> None:
 
 def _heard(session: Session) -> None:
     samples = coded.samples("mono")[:18]
-    encode = coding.encode_segment if session.engine.name == "native" else segment.encode_segment
+    encode = lossless.encode_segment if session.engine.name == "native" else segment.encode_segment
     for level in ("balanced", "max"):
         session.add("heard", np.frombuffer(encode(samples, 16, level, session.engine), np.uint8))
 
 
 def _corrected(session: Session) -> None:
-    encode = coding.encode_segment if session.engine.name == "native" else segment.encode_segment
+    encode = lossless.encode_segment if session.engine.name == "native" else segment.encode_segment
     for level, kind in (("balanced", "mono"), ("balanced", "three"), ("max", "stereo")):
         data = encode(coded.samples(kind), coded.CASES[kind][2], level, session.engine)
         session.add("corrected", np.frombuffer(data, np.uint8))

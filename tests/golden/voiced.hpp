@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "postfilter.hpp"
+#include "vocoder/postfilter.hpp"
 #include "sha256.hpp"
-#include "vocoder.hpp"
+#include "vocoder/vocoder.hpp"
 
 constexpr const char* kVoiced[] = {"short", "long", "layer", "search"};
 

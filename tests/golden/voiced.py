@@ -6,13 +6,13 @@ import hashlib
 from typing import Any
 
 import numpy as np
-import voices
+from helpers import voices
 from numpy.typing import NDArray
 
-from synth.layers import Layer
-from synth.postfilter import NEUTRAL, Tables
-from synth.vocoder import Vocoder
-from synth.vocoder_config import PostfilterConfig, VocoderConfig, features_of
+from synth.engine.layers import Layer
+from synth.vocoder.config import PostfilterConfig, VocoderConfig, features_of
+from synth.vocoder.postfilter import NEUTRAL, Tables
+from synth.vocoder.vocoder import Vocoder
 
 NAME = "voice"
 """Stands where hashes of networks have the network's name."""

@@ -1,0 +1,39 @@
+// Owners of what a LayerModel and a SearchModel point to, laid out for voice.cpp.
+#pragma once
+
+#include <vector>
+
+#include "vocoder/voice.hpp"
+
+namespace synth {
+
+class Layer {
+   public:
+    // weight [rows][columns], scale and bias [rows], tanh [3][8]
+    Layer(const VoiceApi& api, int rows, int columns, const int8_t* weight, const int16_t* scale, int shift,
+          const int16_t* bias, const int16_t* tanh);
+    Layer(const Layer&) = delete;
+    Layer& operator=(const Layer&) = delete;
+
+    const VoiceApi& api;
+    LayerModel model{};
+
+   private:
+    std::vector<int16_t> weight_, scale_, bias_;
+};
+
+class Books {
+   public:
+    // books [quantisers][kCodes][latent]
+    Books(const VoiceApi& api, int quantisers, int latent, const int8_t* books);
+    Books(const Books&) = delete;
+    Books& operator=(const Books&) = delete;
+
+    const VoiceApi& api;
+    SearchModel model{};
+
+   private:
+    std::vector<double> books_, norms_;
+};
+
+}  // namespace synth

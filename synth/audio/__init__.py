@@ -1,0 +1,1 @@
+"""Sound files and signals: reading, writing, mu-law codes, spectra and features."""

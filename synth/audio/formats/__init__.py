@@ -1,0 +1,1 @@
+"""WAV, AIFF and FLAC to the byte, as the codec needs them."""

@@ -1,0 +1,277 @@
+"""WAV and AIFF files taken apart as they are read: what comes before the samples, the samples, what comes after."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from synth.audio.formats import pcm
+from synth.common.errors import AudioError, CodecError
+from synth.common.files import Readable
+from synth.common.limits import MOST_CHANNELS, MOST_RATE
+
+UNKNOWN = 0x7FFFF000
+"""Data sizes from here on are what programs write that do not know the length."""
+_MOST_HEAD = 1 << 26
+_REPAIR = "convert it with another program (ffmpeg -i IN OUT.wav) to have what is there"
+_BLOCK = 1 << 18
+_MOST_AHEAD = 1 << 24
+_WAV_CODES = {"u8": 1, "s16": 1, "s24": 1, "s32": 1, "f32": 3, "f32i": 3, "alaw": 6, "mulaw": 7}
+_AIFC = {b"NONE": "", b"twos": "", b"sowt": "little", b"raw ": "u8", b"in24": "", b"in32": "", b"fl32": "f32"}
+_AIFC |= {b"FL32": "f32", b"alaw": "alaw", b"ALAW": "alaw", b"ulaw": "mulaw", b"ULAW": "mulaw"}
+
+
+class Described(Protocol):
+    """What a head is made from: a codec's header, or anything else that tells of samples."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def encoding(self) -> str: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def rate(self) -> int: ...
+    @property
+    def big(self) -> bool: ...
+
+
+class Sound:
+    """A file at its first sample. `size`: its bytes, None for a pipe. Raises AudioError with `name`.
+
+    `kind`, `encoding`, `big`, `channels`, `rate` as in a container's header; `head` are the bytes before the samples;
+    `frames` is None when only the end of the pipe will tell.
+    """
+
+    kind, encoding, big = "wav", "s16", False
+    channels = rate = 0
+
+    def __init__(self, file: Readable, name: str, size: int | None, magic: bytes) -> None:
+        self.name, self._file = name, file
+        self.head = magic
+        self._ahead = self._rest = b""
+        self._read_head()
+        if not 1 <= self.channels <= MOST_CHANNELS:
+            raise AudioError(f"{name}: has {self.channels} channels: must be 1 to {MOST_CHANNELS}")
+        if not 1 <= self.rate <= MOST_RATE:
+            raise AudioError(f"{name}: has a sample rate of {self.rate} Hz")
+        self.frame_bytes = self.channels * pcm.WIDTH[self.encoding]
+        left = None if size is None else size - len(self.head)
+        if self._length is not None and self._length >= UNKNOWN and (left is None or self._length > left):
+            self._length = None
+        if self._length is None:
+            self._length = left
+        elif left is not None and self._length > left:
+            raise AudioError(f"{name}: is cut short: {left} of {self._length} bytes of audio; {_REPAIR}")
+        self.frames = None if self._length is None else self._length // self.frame_bytes
+        self._left = self.frames
+        if self.encoding == "f32":
+            self._find_unit()
+
+    def read(self, frames: int) -> pcm.Samples:
+        """The next samples, as many as there still are."""
+        if self._left is not None:
+            frames = min(frames, self._left)
+            self._left -= frames
+        data = self._take(frames * self.frame_bytes)
+        whole = len(data) // self.frame_bytes * self.frame_bytes
+        if self.frames is not None and len(data) < frames * self.frame_bytes:
+            raise AudioError(f"{self.name}: is cut short: its samples end before its header says; {_REPAIR}")
+        self._rest = data[whole:]
+        try:
+            return pcm.unpack(data[:whole], self.encoding, self.big, self.channels)
+        except CodecError as error:
+            raise CodecError(f"{self.name}: {error}") from None
+
+    def tail(self) -> Iterator[bytes]:
+        """The bytes after the samples, in blocks."""
+        if self._rest:
+            yield self._rest
+        while data := self._take(_BLOCK):
+            yield data
+
+    def check(self, md5: bytes) -> None:
+        """These files don't know the MD5 of their samples."""
+
+    _length: int | None
+
+    def _read_head(self) -> None:
+        """Reads up to the first sample; `Wave` and `Aiff` do it, each in its way."""
+        raise NotImplementedError
+
+    def _take(self, count: int) -> bytes:
+        parts = [self._ahead[:count]] if self._ahead else []
+        self._ahead = self._ahead[count:]
+        count -= sum(map(len, parts))
+        while count:
+            data = self._file.read(count)
+            if not data:
+                break
+            parts.append(data)
+            count -= len(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _find_unit(self) -> None:
+        """Floats are of full scale 1, or integers as they are: the first one that isn't zero tells."""
+        ahead = b""
+        while len(ahead) < _MOST_AHEAD and (data := self._take(_BLOCK)):
+            ahead += data
+            values = np.frombuffer(ahead[: len(ahead) // 4 * 4], ">f4" if self.big else "<f4")
+            found = values[values != 0]
+            if len(found):
+                self.encoding = "f32i" if abs(found[0]) >= 1 else "f32"
+                break
+        self._ahead = ahead
+
+    def _grow(self, count: int, what: str) -> bytes:
+        """The next bytes of the head."""
+        if len(self.head) + count > _MOST_HEAD:
+            raise AudioError(f"{self.name}: has more than {_MOST_HEAD >> 20} MiB before its samples")
+        data = self._take(count)
+        self.head += data
+        if len(data) < count:
+            raise AudioError(f"{self.name}: is cut short: it ends {what}")
+        return data
+
+    def _chunk(self, order: str) -> tuple[bytes, int]:
+        identity, length = struct.unpack(f"{order}4sI", self._grow(8, "before its samples"))
+        return identity, length
+
+    def _refuse(self, what: str) -> AudioError:
+        return AudioError(
+            f"{self.name}: holds {what}, which can't be compressed; convert it to PCM of 8, 16 or 24 bits"
+        )
+
+
+class Wave(Sound):
+    """RIFF, RIFX and RF64 WAV."""
+
+    def _read_head(self) -> None:
+        self.big = self.head[:4] == b"RIFX"
+        order = ">" if self.big else "<"
+        whole = struct.unpack(f"{order}I", self.head[4:8])[0]
+        form, large = b"", None
+        while True:
+            identity, length = self._chunk(order)
+            if identity == b"data":
+                break
+            body = self._grow(length + (length & 1), f"in its chunk {identity!r}"[:-1] + "'")
+            if identity == b"fmt ":
+                form = body
+            elif identity == b"ds64" and len(body) >= 16:
+                large = struct.unpack("<Q", body[8:16])[0]
+        if len(form) < 16:
+            raise AudioError(f"{self.name}: has no format before its samples")
+        self._set_format(form, order)
+        self._length = large if length == 0xFFFFFFFF and large is not None else length
+        if length == 0 and whole in (0, 0xFFFFFFFF):
+            self._length = None
+
+    def _set_format(self, form: bytes, order: str) -> None:
+        code, self.channels, self.rate, _, align, bits = struct.unpack(f"{order}HHIIHH", form[:16])
+        if code == 0xFFFE and len(form) >= 40:
+            code = struct.unpack(f"{order}H", form[24:26])[0]
+        width = align // self.channels if self.channels and align % self.channels == 0 else 0
+        names = {
+            (1, 1): "u8",
+            (1, 2): "s16",
+            (1, 3): "s24",
+            (1, 4): "s32",
+            (3, 4): "f32",
+            (6, 1): "alaw",
+            (7, 1): "mulaw",
+        }
+        if (code, width) not in names or not 0 < bits <= 8 * width:
+            raise self._refuse(f"samples of format {code}, {bits} bits in {width} bytes")
+        self.encoding = names[code, width]
+
+
+class Aiff(Sound):
+    """AIFF and AIFF-C."""
+
+    kind, big = "aiff", True
+
+    def _read_head(self) -> None:
+        form = b""
+        while True:
+            identity, length = self._chunk(">")
+            if identity == b"SSND":
+                break
+            body = self._grow(length + (length & 1), f"in its chunk {identity!r}"[:-1] + "'")
+            if identity == b"COMM":
+                form = body
+        if len(form) < 18:
+            raise AudioError(f"{self.name}: has no format before its samples")
+        channels, _, bits, exponent, mantissa = struct.unpack(">hIhHQ", form[:18])
+        packing = form[18:22] if self.head[8:12] == b"AIFC" else b"NONE"
+        found = _AIFC.get(packing)
+        if found is None or not 0 < bits <= 32:
+            raise self._refuse(f"samples of format {packing!r}, {bits} bits"[:60])
+        self.channels = channels
+        self.rate = round(mantissa * 2.0 ** (exponent - 16383 - 63)) if exponent < 16383 + 32 else 0
+        width = (bits + 7) // 8
+        self.encoding = {1: "s8", 2: "s16", 3: "s24", 4: "s32"}[width] if found in ("", "little") else found
+        self.big = found != "little"
+        offset = struct.unpack(">II", self._grow(8, "before its samples"))[0]
+        self._grow(offset, "before its samples")
+        self._length = max(0, length - 8 - offset)
+
+
+def plain_head(header: Described, frames: int | None) -> bytes:
+    """The 44 bytes before the samples of a WAV; sizes of 0xFFFFFFFF where they don't fit or aren't known."""
+    width = pcm.WIDTH[header.encoding]
+    align = width * header.channels
+    form = (
+        _WAV_CODES[header.encoding],
+        header.channels,
+        header.rate,
+        header.rate * align & 0xFFFFFFFF,
+        align,
+        8 * width,
+    )
+    return _wave_head(struct.pack("<HHIIHH", *form), align, frames, "<")
+
+
+def _wave_head(form: bytes, align: int, frames: int | None, order: str) -> bytes:
+    size = 0xFFFFFFFF if frames is None else frames * align
+    whole = size + (size & 1) + 20 + len(form)
+    size, whole = (size, whole) if whole < 1 << 32 else (0xFFFFFFFF, 0xFFFFFFFF)
+    start = b"RIFX" if order == ">" else b"RIFF"
+    head = start + struct.pack(f"{order}I4s4sI", whole, b"WAVE", b"fmt ", len(form)) + form
+    return head + struct.pack(f"{order}4sI", b"data", size)
+
+
+def part_head(header: Described, frames: int, head: bytes) -> bytes:
+    """What comes before a part of the samples of a file with that head; damaged heads (empty) give a plain one."""
+    align = header.channels * pcm.WIDTH[header.encoding]
+    if header.kind == "aiff":
+        return _aiff_head(header, frames, align)
+    order = ">" if header.big and header.kind == "wav" else "<"
+    at = 12
+    while at + 8 <= len(head):
+        length = struct.unpack(f"{order}I", head[at + 4 : at + 8])[0]
+        if head[at : at + 4] == b"fmt ":
+            return _wave_head(head[at + 8 : at + 8 + length], align, frames, order)
+        at += 8 + length + (length & 1)
+    form = struct.unpack("<HHIIHH", plain_head(header, frames)[20:36])
+    return _wave_head(struct.pack(f"{order}HHIIHH", *form), align, frames, order)
+
+
+def _aiff_head(header: Described, frames: int, align: int) -> bytes:
+    width = pcm.WIDTH[header.encoding]
+    packing = {"f32": b"fl32", "f32i": b"fl32", "u8": b"raw ", "alaw": b"alaw", "mulaw": b"ulaw"}.get(
+        header.encoding, b""
+    )
+    packing = packing or (b"" if header.big else b"sowt")
+    size = header.rate.bit_length()
+    form = struct.pack(">hIhHQ", header.channels, frames, 8 * width, 16383 + size - 1, header.rate << (64 - size))
+    chunks = struct.pack(">4sII", b"FVER", 4, 0xA2805140) if packing else b""
+    form += packing + b"\0\0" if packing else b""
+    chunks += struct.pack(">4sI", b"COMM", len(form)) + form
+    data = frames * align
+    chunks += struct.pack(">4sIII", b"SSND", min(data + 8, 0xFFFFFFFF), 0, 0)
+    whole = min(4 + len(chunks) + data + (data & 1), 0xFFFFFFFF)
+    return struct.pack(">4sI4s", b"FORM", whole, b"AIFC" if packing else b"AIFF") + chunks

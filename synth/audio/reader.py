@@ -1,0 +1,213 @@
+"""Read audio from files and arrays as 16-bit mono, write it to files and pipes; every block-wise, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import IO, Any
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from synth.audio.writer import FORMATS, MAX_WAV_SAMPLES, AudioWriter, check_output, format_of, wav_header
+from synth.common.errors import AudioError
+from synth.common.files import STDOUT, check_input, source
+
+__all__ = [
+    "BLOCK",
+    "FORMATS",
+    "MAX_WAV_SAMPLES",
+    "AudioReader",
+    "AudioWriter",
+    "check_output",
+    "format_of",
+    "from_array",
+    "read",
+    "wav_header",
+]
+
+BLOCK = 1 << 16
+_UNKNOWN = 0x7FFFF000  # data sizes from here on are what programs write that do not know the length
+_MAX_CHANNELS = 64
+
+Samples = NDArray[np.int16]
+
+
+def _rounded(wave: NDArray[Any]) -> Samples:
+    """Floats of -1 to 1 as 16-bit samples: scaled by 32768, rounded to even, clipped."""
+    return np.clip(np.rint(wave * np.float32(32768)), -32768, 32767).astype(np.int16)
+
+
+class _Converter:
+    """Blocks (samples, channels) of float32 in, blocks of int16 mono at another rate out; `name` is for the errors."""
+
+    def __init__(self, name: str, source_rate: int, rate: int, channels: int) -> None:
+        self._name, self._channels, self._empty = name, channels, True
+        self._stream = None
+        if rate != source_rate:
+            self._stream = soxr.ResampleStream(source_rate, rate, 1, dtype="float32", quality="HQ")
+
+    def push(self, block: NDArray[np.float32], last: bool = False) -> Samples:
+        """The samples that are ready after `block`; `last` flushes the resampler."""
+        if not np.isfinite(block).all():
+            raise AudioError(f"{self._name}: holds NaN or infinite samples")
+        self._empty = self._empty and not len(block)
+        if last and self._empty:
+            raise AudioError(f"{self._name}: holds no samples")
+        mono = block[:, 0]
+        for channel in range(1, self._channels):  # one after the other: a mean's order is NumPy's choice
+            mono = mono + block[:, channel]
+        if self._channels > 1:
+            mono = mono / np.float32(self._channels)
+        if self._stream is not None:
+            mono = self._stream.resample_chunk(np.ascontiguousarray(mono), last=last)
+        return _rounded(mono)
+
+
+class AudioReader:
+    """An audio file that libsndfile reads, as int16 mono blocks at `rate` (its own rate when None).
+
+    Channels are averaged and other rates resampled by soxr (HQ). The result does not depend on the block size. Use it
+    in a `with` statement. `source_rate`, `channels` and `frames` (None when the file does not say) describe the file.
+
+    `file`: an open one, which can be sought in, that is read instead; `path` is its name then.
+
+    Raises AudioError, one line with the file's name, when there is no such file or it is a folder, empty, not audio,
+    cut short, without samples, or holds NaN or infinite samples (the last three while it is read).
+    """
+
+    def __init__(self, path: str | os.PathLike[str], rate: int | None = None, file: IO[bytes] | None = None) -> None:
+        self.name = os.fspath(path)
+        if file is None:
+            check_input(self.name)
+        elif not file.seek(0, os.SEEK_END):
+            raise AudioError(f"{self.name}: is empty")
+        else:
+            file.seek(0)
+        try:
+            self._file = soundfile.SoundFile(file or (os.fsencode(self.name) if os.name == "posix" else self.name))
+        except (soundfile.SoundFileError, TypeError, OSError) as error:
+            raise AudioError(f"{self.name}: is not audio that libsndfile reads ({_reason(error)})") from None
+        self.source_rate, self.channels = int(self._file.samplerate), int(self._file.channels)
+        self.frames = int(self._file.frames) if 0 <= self._file.frames < 1 << 48 else None
+        self.rate = self.source_rate if rate is None else _check_rate(rate)
+        try:
+            _check_whole(self.name, file)
+        except AudioError:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> AudioReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def blocks(self, size: int = BLOCK) -> Iterator[Samples]:
+        """All samples from the first, in blocks of about `size` source samples."""
+        converter = _Converter(self.name, self.source_rate, self.rate, self.channels)
+        done = 0
+        try:
+            self._file.seek(0)
+            while True:
+                block = self._file.read(size, dtype="float32", always_2d=True)
+                done += len(block)
+                last = len(block) < size
+                if last:
+                    self._check_count(done)
+                yield converter.push(block, last)
+                if last:
+                    return
+        except soundfile.SoundFileError as error:
+            raise AudioError(f"{self.name}: is damaged or cut short ({_reason(error)})") from None
+
+    def _check_count(self, done: int) -> None:
+        if self.frames is None or done >= self.frames:
+            return
+        if self._file.format != "MP3" or done < 0.95 * self.frames:  # an MP3's count may be an estimate
+            raise AudioError(f"{self.name}: is cut short: {done} of {self.frames} samples")
+
+
+def read(path: str | os.PathLike[str], rate: int | None = None, file: IO[bytes] | None = None) -> tuple[Samples, int]:
+    """A whole file: int16 mono (samples,), resampled to `rate` if one is given, and its rate; errors as AudioReader.
+
+    "-" is standard input, to its end.
+    """
+    if path == STDOUT and file is None:
+        with source(STDOUT) as pipe, pipe.seekable() as (copy, _):
+            return read(path, rate, copy)
+    with AudioReader(path, rate, file) as reader:
+        return np.concatenate(list(reader.blocks())), reader.rate
+
+
+def from_array(wave: NDArray[Any], rate: int, target_rate: int) -> Samples:
+    """An array as int16 mono (samples,) at `target_rate`.
+
+    `wave`: (samples,) or (samples, channels), int16, int32 (full scale 2^31) or floating (full scale 1, clipped), at
+    `rate` Hz. Raises AudioError for another type or shape, no samples, NaN or infinity.
+    """
+    array = np.asarray(wave)
+    _check_rate(rate)
+    _check_rate(target_rate)
+    if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= _MAX_CHANNELS):
+        raise AudioError(f"audio array of shape {array.shape}: must be (samples,) or (samples, channels)")
+    if array.dtype == np.int16 and array.ndim == 1 and rate == target_rate and len(array):
+        return array.copy()
+    if array.dtype in (np.dtype(np.int16), np.dtype(np.int32)):
+        array = array * np.float64(2.0 ** (1 - 8 * array.dtype.itemsize))
+    elif not np.issubdtype(array.dtype, np.floating):
+        raise AudioError(f"audio array of type {array.dtype}: must be int16, int32 or floating")
+    block = array.astype(np.float32).reshape(len(array), -1 if len(array) else 1)
+    return _Converter("audio array", rate, target_rate, block.shape[1]).push(block, last=True)
+
+
+def _check_rate(rate: int) -> int:
+    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= 10_000_000:
+        raise AudioError(f"sample rate {rate!r}: must be a whole number of Hz, 1 or more")
+    return int(rate)
+
+
+def _reason(error: BaseException) -> str:
+    """What libsndfile says, in one line."""
+    text = getattr(error, "error_string", None) or ("" if isinstance(error, soundfile.SoundFileError) else str(error))
+    return " ".join(str(text).split()).rstrip(".") or "unknown error"
+
+
+def _check_whole(name: str, given: IO[bytes] | None) -> None:
+    """Find what libsndfile passes over: a WAV or AIFF that is shorter than its header says, an Ogg without its end."""
+    with nullcontext(given) if given else open(name, "rb") as file:
+        before, size = file.tell(), file.seek(0, os.SEEK_END)
+        file.seek(0)
+        try:
+            _check_parts(name, file, size)
+        finally:
+            file.seek(before)  # libsndfile reads on from there
+
+
+def _check_parts(name: str, file: IO[bytes], size: int) -> None:
+    head = file.read(12)
+    if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
+        order = "<" if head[:4] == b"RIFF" else ">"
+        start = 12
+        for _ in range(10_000):
+            chunk = file.read(8)
+            if len(chunk) < 8:
+                return
+            length = struct.unpack(order + "I", chunk[4:])[0]
+            start += 8
+            if chunk[:4] in (b"data", b"SSND"):
+                if length < _UNKNOWN and start + length > size:
+                    raise AudioError(f"{name}: is cut short: {max(size - start, 0)} of {length} bytes of audio")
+                return
+            start += length + (length & 1)
+            file.seek(start)
+    elif head[:4] == b"OggS":
+        file.seek(max(0, size - (1 << 17)))
+        tail = file.read()
+        page = tail.rfind(b"OggS")
+        if page < 0 or page + 6 > len(tail) or not tail[page + 5] & 4:
+            raise AudioError(f"{name}: is cut short: its last page is missing")

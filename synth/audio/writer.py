@@ -1,0 +1,220 @@
+"""Write 16-bit mono audio to a file, which appears whole or not at all, or to standard output."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import IO, Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from synth.common.errors import OutputError, UsageError
+from synth.common.files import NewFile, check_output, named, write_all
+
+FORMATS = ("wav", "flac", "ogg", "raw")
+MAX_WAV_SAMPLES = ((1 << 32) - 1 - 36) // 2
+_ENCODED = {"flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS")}
+_CHUNK = 1 << 14  # samples that go to an encoder at a time
+
+
+def wav_header(samples: int | None, rate: int) -> bytes:
+    """The canonical 44 bytes before 16-bit mono samples; with None both sizes are 0xFFFFFFFF, for an endless pipe."""
+    size = 2 * samples if samples is not None else 0xFFFFFFFF
+    whole = size + 36 if samples is not None else size
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", whole, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size
+    )
+
+
+def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
+    """The format of an output: its suffix, which `format` may not contradict; "-" is wav unless `format` says raw."""
+    name = os.fspath(path)
+    known = ", ".join(FORMATS)
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"format {format!r}: must be one of {known}")
+    if name == "-":
+        if format in _ENCODED:
+            raise UsageError(f"format {format}: can't go to a pipe; use wav or raw")
+        return format or "wav"
+    suffix = Path(name).suffix[1:].lower()
+    if suffix not in FORMATS:
+        raise UsageError(f"{name}: its suffix must be one of {known}")
+    if format not in (None, suffix):
+        raise UsageError(f"{name}: its suffix contradicts the format {format}")
+    return suffix
+
+
+class _Target:
+    """An unbuffered file for libsndfile's callbacks, which can't raise: the error waits for `check`."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell, self.read = file.seek, file.tell, file.read
+        self._error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            write_all(self._file, data)
+        except OSError as error:
+            self._error = self._error or error
+            return 0
+        return len(data)
+
+    def check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment: cffi would swallow it inside a callback."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    caught: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if caught:
+            before(*caught[0])
+
+
+class AudioWriter:
+    """`with AudioWriter(path, rate) as out: out.write(samples)`: 16-bit mono audio in blocks of any size.
+
+    The format is `format_of(path, format)`. A file is written under a hidden name in its folder, synced, and renamed
+    when the block ends well; when it ends with an exception, Ctrl-C too, nothing is left. An existing file is refused
+    when the block is entered and again at the end, unless `force`. "-" is standard output; its WAV header tells
+    `samples`, if given, else 0xFFFFFFFF. Raises UsageError (format, more `samples` than a WAV can hold), OutputError
+    (anything that the system refuses) with the path, and lets BrokenPipeError through when a pipe's reader has gone.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        rate: int,
+        format: str | None = None,
+        force: bool = False,
+        samples: int | None = None,
+    ) -> None:
+        self.name, self.rate, self.force, self.promised = os.fspath(path), int(rate), force, samples
+        self.format = format_of(path, format)
+        self.written = 0
+        if self.format == "wav" and samples is not None and samples > MAX_WAV_SAMPLES:
+            raise UsageError(f"{self.name}: {samples} samples are more than a WAV can hold ({MAX_WAV_SAMPLES})")
+        self._pipe = self.name == "-"
+        self._new: NewFile | None = None
+        self._file: IO[bytes] | None = None
+        self._encoder: soundfile.SoundFile | None = None
+        self._target: _Target | None = None
+
+    def __enter__(self) -> AudioWriter:
+        check_output(self.name, self.force)
+        if self._pipe and sys.stdout is None:
+            raise OutputError("-: standard output is closed")
+        try:
+            with named(self.name):
+                self._open()
+        except BaseException:
+            self._abandon()
+            raise
+        return self
+
+    def write(self, samples: NDArray[np.int16]) -> None:
+        """Append int16 samples (any number,)."""
+        if samples.dtype != np.int16 or samples.ndim != 1:
+            raise ValueError(f"samples of type {samples.dtype} and shape {samples.shape}: must be int16 (samples,)")
+        total = self.written + len(samples)
+        if self.format == "wav" and total > MAX_WAV_SAMPLES and not (self._pipe and self.promised is None):
+            raise OutputError(f"{self.name}: a WAV can't hold more than {MAX_WAV_SAMPLES} samples")
+        with named(self.name):
+            self._put(samples)
+        self.written = total
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pipe:
+            if kind is None and self.promised not in (None, self.written):
+                raise ValueError(f"{self.written} samples written, the header says {self.promised}")
+            return
+        try:
+            if kind is None:
+                with named(self.name):
+                    self._finish()
+        finally:
+            self._abandon()
+
+    def _open(self) -> None:
+        if self._pipe:
+            self._file = sys.stdout.buffer
+        else:
+            self._new = NewFile(self.name, self.force)
+            self._file = self._new.file
+        if self.format == "wav":
+            write_all(self._file, wav_header(self.promised, self.rate))
+        elif self.format in _ENCODED:
+            self._target = _Target(self._file)
+            kind, subtype = _ENCODED[self.format]
+            try:
+                with _uninterrupted():
+                    self._encoder = soundfile.SoundFile(self._target, "w", self.rate, 1, subtype, format=kind)
+            except soundfile.SoundFileError:
+                self._target.check()
+                raise OutputError(f"{self.name}: {self.format} can't be written at {self.rate} Hz") from None
+
+    def _put(self, samples: NDArray[np.int16]) -> None:
+        assert self._file is not None, "write outside of the with block"
+        if self._encoder is None:
+            write_all(self._file, samples.astype("<i2", copy=False).tobytes())
+            if self._pipe:
+                self._file.flush()
+            return
+        for at in range(0, len(samples), _CHUNK):
+            self._encode(lambda encoder, at=at: encoder.write(samples[at : at + _CHUNK]))
+
+    def _encode(self, action: Any) -> None:
+        """Run `action` on the encoder; what went wrong in the file comes first, then what libsndfile says."""
+        assert self._target is not None
+        try:
+            with _uninterrupted():
+                action(self._encoder)
+        except (soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all was written
+            self._target.check()
+            raise OutputError(f"{self.name}: can't be written ({' '.join(str(error).split())})") from None
+        self._target.check()
+
+    def _finish(self) -> None:
+        """Complete the hidden file and give it its name."""
+        assert self._file is not None
+        if self._encoder is not None:
+            self._encode(lambda encoder: encoder.close())
+        elif self.format == "wav" and self.promised != self.written:
+            self._file.seek(0)
+            write_all(self._file, wav_header(self.written, self.rate))
+        assert self._new is not None
+        self._new.finish()
+
+    def _abandon(self) -> None:
+        """Close what is open and remove the hidden file, whatever fails on the way."""
+        if self._pipe:
+            return
+        try:
+            if self._encoder is not None:
+                with suppress(soundfile.SoundFileError, OSError), _uninterrupted():
+                    self._encoder.close()
+        finally:
+            if self._new is not None:
+                self._new.abandon()

@@ -1,0 +1,43 @@
+"""`synth classify`: what sounds are, by a classifier or by a generator."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from typing import Any
+
+from synth.cli import arguments as opt
+from synth.cli.console import Console
+from synth.cli.report import Report
+from synth.cli.shared_options import add_checkpoint, add_common, add_engine
+from synth.common.errors import SynthError
+
+
+def add_parser(commands: Any) -> None:
+    """The options of `synth classify`."""
+    text = "tells what recordings are: which digit, which speaker"
+    parser = commands.add_parser("classify", help=text, description=f"synth classify {text}.")
+    add = parser.add_argument
+    add("audio", nargs="+", metavar="AUDIO", help="sound files of any rate and length, or - for stdin")
+    add_checkpoint(parser, "digits-classifier", "; one that generates compares code lengths between its labels")
+    add("--top", type=opt.integer(1), metavar="N", help="values of each target (default: 3; all with --json)")
+    add_engine(parser)
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: Namespace, console: Console) -> Report:
+    """`synth classify`: what each file is, most probable first; goes on after a file that can't be heard."""
+    from synth.common import outputs
+    from synth.recognition import classify as classifying
+
+    outputs.given_twice(options.audio)
+    judge = classifying.open_judge(options.checkpoint, options.engine)
+    found = classifying.classify_files(judge, options.audio, options.threads or os.cpu_count() or 1)
+    failures = [entry for entry in found if isinstance(entry, SynthError)]
+    files = [entry for entry in found if not isinstance(entry, SynthError)]
+    if not files:
+        return Report(None, [], failures)
+    lines = [classifying.line(file, options.top or 3) for file in files]
+    data = {"files": [classifying.entry(file, options.top) for file in files], "checkpoint": judge.name}
+    return Report(data, lines, failures)

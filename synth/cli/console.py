@@ -1,0 +1,58 @@
+"""What commands print: a bar, a line, JSON, and text that no terminal trips over."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+
+@contextmanager
+def progress(samples: int | None, quiet: bool) -> Iterator[Callable[[int], Any]]:
+    """A bar on stderr for as many samples (None: nobody knows), on a terminal; gives what moves it on."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=samples, unit=" samples", unit_scale=True, leave=False) as bar:
+        yield bar.update
+
+
+def print_json(report: dict[str, Any], stream: TextIO | None) -> None:
+    import json
+
+    if stream is not None:
+        print(json.dumps(report), file=stream, flush=True)
+
+
+def print_text(text: str, stream: TextIO) -> None:
+    """A text, with escapes for what the stream's encoding doesn't have."""
+    coding = stream.encoding or "utf-8"
+    print(text.encode(coding, "backslashreplace").decode(coding), file=stream, flush=True)
+
+
+def say(text: str) -> None:
+    """A line on stderr, if there is one."""
+    try:
+        if sys.stderr is not None:
+            print(one_line(text), file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass
+
+
+@dataclass(frozen=True)
+class Console:
+    """What a command may show while it runs: `progress(samples)` as for `generate`, and `say`, for a note to people."""
+
+    progress: Callable[[int | None], AbstractContextManager[Callable[[int], Any]]]
+    say: Callable[[str], None]
+
+
+def one_line(text: str) -> str:
+    """`text` with every character that would break a line or steer a terminal written as an escape."""
+    return "".join(
+        c if c.isprintable() or "\udc80" <= c <= "\udcff" else c.encode("unicode_escape").decode() for c in text
+    )

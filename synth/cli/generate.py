@@ -1,0 +1,68 @@
+"""`generate-audio`: sound from a checkpoint."""
+
+from __future__ import annotations
+
+import sys
+
+from synth.cli import arguments as opt
+from synth.cli.console import print_json, progress, say
+from synth.cli.shared_options import add_checkpoint, add_common, add_drawing, add_engine, add_label, version
+from synth.common import limits
+
+
+def run(name: str, argv: list[str]) -> int:
+    """Parses, generates, and reports: JSON on stdout (stderr when the audio goes there), lines for people on stderr."""
+    arguments = vars(generate_parser().parse_args(argv))
+    del arguments["debug"]
+    as_json = arguments.pop("json")
+    labels = opt.parse_labels(arguments.pop("label"))
+    from synth.generation.generate import Request, generate
+
+    request = Request(**arguments, labels=labels)
+    report = generate(request, lambda samples: progress(samples, request.quiet))
+    if as_json:
+        print_json(report, sys.stderr if request.out == "-" else sys.stdout)
+    elif not request.quiet:
+        for file in report["files"]:
+            say(f"{file['path']}: {report['seconds']:g} s at {report['sample_rate']} Hz, seed {file['seed']}")
+    return 0
+
+
+def generate_parser() -> opt.Parser:
+    """The options of `generate-audio`."""
+    parser = opt.Parser(
+        prog="generate-audio",
+        description="Makes sound, sample by sample, with a trained recurrent network, for a file or a pipe.",
+        epilog="The same checkpoint, seed and options give the same samples on every machine.",
+    )
+    add = parser.add_argument
+    add("out", nargs="?", default="out.wav", metavar="OUT", help="file to write, or - for stdout (default: out.wav)")
+    add_checkpoint(parser)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "-d", "--duration", type=opt.real(0, open_least=True), metavar="SECONDS", help="length (default: 2)"
+    )
+    length.add_argument("--samples", type=opt.integer(1), metavar="N", help="length in samples")
+    add(
+        "-n",
+        "--count",
+        type=opt.integer(1, limits.MOST_COUNT),
+        default=1,
+        metavar="COUNT",
+        help="files to write: OUT-1, OUT-2, ...; file i is what seed SEED+i-1 alone gives",
+    )
+    add_drawing(parser)
+    add("--prime", metavar="AUDIO", help="sound to go on from, - for stdin; it is not part of the output")
+    add_label(parser, "; several values take equal parts of the output")
+    add(
+        "--format",
+        choices=("wav", "flac", "ogg", "raw"),
+        help="format (default: what the suffix of OUT says; wav for -)",
+    )
+    add("--play", action="store_true", help="play what is made while it is made")
+    add("--plot", metavar="PNG", help="draw waveform and spectrogram")
+    add_engine(parser)
+    add("-f", "--force", action="store_true", help="replace files that exist")
+    add_common(parser)
+    add("--version", action="version", version=version("generate-audio"))
+    return parser

@@ -1,0 +1,60 @@
+"""`synth morph`: from one sound to another by a voice."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from synth.cli import arguments as opt
+from synth.cli.console import Console
+from synth.cli.report import Report, single_labels, spoken
+from synth.cli.shared_options import add_checkpoint, add_speaking
+
+
+def add_parser(commands: Any) -> None:
+    """The options of `synth morph`."""
+    text = "walks between two sounds, or stretches one, with a voice's network"
+    parser = commands.add_parser("morph", help=text, description=f"synth morph {text}.")
+    add = parser.add_argument
+    add("first", metavar="A", help="sound of any rate, - for stdin, or features, as for synth vocode")
+    add("second", nargs="?", metavar="B", help="the other one; without it only time and label change")
+    add("-o", "--out", required=True, metavar="OUT", help="file to write, or - for a pipe")
+    add_checkpoint(parser, "speech")
+    add(
+        "--mix",
+        type=opt.mix,
+        metavar="SHARE|FROM..TO",
+        help="share of B, like 0.3, or from the begin to the end, like 0..1 (default: 0.5); only with B",
+    )
+    add("--time-stretch", type=opt.real(0.1, 10), default=1.0, metavar="F", help="1.5: half as long again (default: 1)")
+    add(
+        "--keep-label",
+        dest="label",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="label that the sound is moved to, all else being kept",
+    )
+    add_speaking(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: Namespace, console: Console) -> Report:
+    """`synth morph`: between two sounds."""
+    from synth.generation import morph as morphing
+
+    request = morphing.Request(
+        options.first,
+        options.second,
+        options.out,
+        options.checkpoint,
+        options.mix,
+        options.time_stretch,
+        options.temperature,
+        options.seed,
+        single_labels(options, "--keep-label"),
+        options.format,
+        options.engine,
+        options.force,
+    )
+    return spoken(morphing.morph(request, console.progress), options, console)

@@ -1,0 +1,41 @@
+"""What a subcommand returns to be printed, and what several of them share."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import dataclass, field
+from typing import Any
+
+from synth.cli.arguments import parse_labels
+from synth.cli.console import Console
+from synth.common.errors import SynthError, UsageError
+
+
+@dataclass(frozen=True)
+class Report:
+    """`data` for `--json` (None: nothing to report), `lines` for people, `failures` of single inputs.
+
+    `aside`: stdout has audio, so that JSON goes to stderr.
+    """
+
+    data: dict[str, Any] | None
+    lines: list[str]
+    failures: list[SynthError] = field(default_factory=list)
+    aside: bool = False
+
+
+def single_labels(options: Namespace, option: str = "--label") -> dict[str, str]:
+    """The labels of an option that takes one value a key; UsageError for several."""
+    labels = parse_labels(options.label, option, single=True)
+    single = {key: value for key, value in labels.items() if isinstance(value, str)}
+    for key in labels.keys() - single.keys():
+        raise UsageError(f"{option} {key}: takes one value here, it holds for the whole file")
+    return single
+
+
+def spoken(data: dict[str, Any], options: Namespace, console: Console) -> Report:
+    """The report of a command that wrote one file with a voice."""
+    file = data["files"][0]
+    if not options.json:
+        console.say(f"{file['path']}: {data['seconds']:.2f} s with {data['checkpoint']}, seed {file['seed']}")
+    return Report(data, [], [], options.out == "-")

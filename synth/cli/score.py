@@ -1,0 +1,66 @@
+"""`synth score`: bits per sample of recordings under a checkpoint."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from typing import Any
+
+from synth.cli.console import Console
+from synth.cli.report import Report, single_labels
+from synth.cli.shared_options import add_checkpoint, add_common, add_engine, add_label
+from synth.common.errors import SynthError, UsageError
+
+
+def add_parser(commands: Any) -> None:
+    """The options of `synth score`."""
+    text = "gives bits per sample of recordings under a model"
+    parser = commands.add_parser("score", help=text, description=f"synth score {text}.")
+    parser.add_argument("audio", nargs="+", metavar="AUDIO", help="sound files, scored one by one from a fresh state")
+    add_checkpoint(parser)
+    add_label(parser)
+    parser.add_argument(
+        "--labels",
+        metavar="PATTERN|CSV",
+        help='the labels of each file, from its name, like "{digit}_{speaker}_{take}", or from a CSV',
+    )
+    add_engine(parser)
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: Namespace, console: Console) -> Report:
+    """`synth score`: bits per sample of each file, goes on after a file that can't be read."""
+    from synth.common import outputs
+    from synth.generation import model as sampler
+    from synth.generation import score as scoring
+
+    single = single_labels(options)
+    outputs.given_twice(options.audio)
+    model = sampler.load(options.checkpoint, options.engine, plain=True)
+    model.check_scores()
+    model.plan(single, None)
+    if options.labels and single:
+        raise UsageError("--label and --labels: give one of them")
+    by_name = scoring.labels_by_name(options.labels, model) if options.labels else lambda path: single
+    with console.progress(None) as tick:
+        found = scoring.score_files(model, options.audio, by_name, options.threads or os.cpu_count() or 1, tick)
+    failures = [entry for entry in found if isinstance(entry, SynthError)]
+    files = [entry for entry in found if not isinstance(entry, SynthError)]
+    if not files:
+        return Report(None, [], failures)
+    lines = [f"{file.path}: {file.bits_per_sample:.4f} bits per sample, {file.samples} samples" for file in files]
+    whole = scoring.FileScore("", sum(file.samples for file in files), sum(file.cost for file in files))
+    if len(files) > 1:
+        lines.append(f"all {len(files)} files: {whole.bits_per_sample:.4f} bits per sample, {whole.samples} samples")
+    data = {
+        "files": [
+            {"path": file.path, "samples": file.samples, "bits_per_sample": file.bits_per_sample} for file in files
+        ],
+        "samples": whole.samples,
+        "bits_per_sample": whole.bits_per_sample,
+        "checkpoint": model.checkpoint.name,
+        "labels": {"by name": options.labels} if options.labels else single,
+        "engine": model.engine.name,
+    }
+    return Report(data, lines, failures)

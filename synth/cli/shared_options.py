@@ -1,0 +1,102 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synth.cli import arguments as opt
+
+
+def add_speaking(parser: Any) -> None:
+    add = parser.add_argument
+    add("-t", "--temperature", type=opt.real(0), default=1.0, metavar="T", help="as of generate-audio (default: 1)")
+    add("-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: drawn)")
+    add("--format", choices=("wav", "flac", "ogg", "raw"), help="of the file (default: by its suffix)")
+    add("-f", "--force", action="store_true", help="replace a file that exists")
+    add_engine(parser)
+    add_common(parser)
+
+
+def add_found(parser: opt.Parser) -> None:
+    text = "checkpoint that the files were made with, where it did not come with synth"
+    parser.add_argument("-c", "--checkpoint", metavar="PATH", help=text)
+
+
+def add_out(parser: opt.Parser) -> None:
+    text = "file, - for stdout, or for several files a folder (default: beside IN)"
+    parser.add_argument("-o", "--out", metavar="OUT|DIR", help=text)
+    parser.add_argument("-f", "--force", action="store_true", help="replace files that exist")
+
+
+def add_threads(parser: opt.Parser) -> None:
+    text = "threads; they change no byte (default: all cores)"
+    parser.add_argument("--threads", type=opt.integer(1, 4096), metavar="N", help=text)
+
+
+def add_checkpoint(parser: opt.Parser, default: str = "digits", more: str = "") -> None:
+    text = f"checkpoint (default: {default}){more}"
+    parser.add_argument("-c", "--checkpoint", default=default, metavar="NAME|PATH", help=text)
+
+
+def add_drawing(parser: opt.Parser, seed: int | None = None) -> None:
+    add, default = parser.add_argument, "drawn, printed" if seed is None else seed
+    add(
+        "-t",
+        "--temperature",
+        type=opt.real(0),
+        default=1.0,
+        metavar="T",
+        help="1 is the model's own distribution, less is calmer, 0 takes the likelier branch at every bit (default: 1)",
+    )
+    add("--top-k", type=opt.integer(1, 256), default=256, metavar="K", help="draw among the K most probable codes")
+    add(
+        "--top-p",
+        type=opt.real(0, 1, open_least=True),
+        default=1.0,
+        metavar="P",
+        help="draw among the fewest most probable codes that together have probability P",
+    )
+    add(
+        "-s",
+        "--seed",
+        type=opt.integer(0, opt.MOST_SEED),
+        default=seed,
+        metavar="SEED",
+        help=f"random seed (default: {default})",
+    )
+
+
+def add_label(parser: opt.Parser, several: str = "") -> None:
+    parser.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE[,VALUE...]" if several else "KEY=VALUE",
+        help=f"what the sound is to be, for a checkpoint that knows labels{several}",
+    )
+
+
+def add_engine(parser: opt.Parser) -> None:
+    parser.add_argument(
+        "--threads", type=opt.integer(1), metavar="N", help="threads for several files (default: all cores)"
+    )
+    parser.add_argument(
+        "--engine", choices=("auto", "native", "reference"), default="auto", help="all give the same samples"
+    )
+
+
+def add_common(parser: opt.Parser, as_json: bool = True) -> None:
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress and no notes")
+    if as_json:
+        parser.add_argument("--json", action="store_true", help="report as JSON")
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+
+
+def version(name: str) -> str:
+    from synth import __version__
+
+    return f"{name} {__version__}"
+
+
+def add_recursive_syn(parser: opt.Parser) -> None:
+    parser.add_argument("-r", "--recursive", action="store_true", help="take the .syn files in folders, to the bottom")

@@ -1,0 +1,54 @@
+"""Options of the commands that speak with a voice."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from synth.cli import arguments as opt
+from synth.cli.console import Console
+from synth.cli.report import Report, single_labels, spoken
+from synth.cli.shared_options import add_checkpoint, add_label, add_speaking
+
+
+def add_parser(commands: Any) -> None:
+    """The options of `synth vocode`."""
+    text = "says again what a recording says, with a voice's network"
+    parser = commands.add_parser("vocode", help=text, description=f"synth vocode {text}.")
+    add = parser.add_argument
+    add(
+        "source",
+        metavar="AUDIO|FEATURES.npy",
+        help="sound of any rate, - for stdin, or log-mel features [frames, mels] of 10 ms",
+    )
+    add("-o", "--out", required=True, metavar="OUT", help="file to write, or - for a pipe")
+    add_checkpoint(parser, "speech")
+    add(
+        "--tokens",
+        type=opt.integer(1, 16),
+        metavar="N",
+        help="tokens of 8 bits a frame of 20 ms that the sound is reduced to before (default: none, it is heard whole)",
+    )
+    add_label(parser)
+    add_speaking(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: Namespace, console: Console) -> Report:
+    """`synth vocode`: a recording or features, spoken by a voice."""
+    from synth.generation import vocode as vocoding
+
+    single = single_labels(options)
+    request = vocoding.Request(
+        options.source,
+        options.out,
+        options.checkpoint,
+        options.tokens,
+        options.temperature,
+        options.seed,
+        single,
+        options.format,
+        options.engine,
+        options.force,
+    )
+    return spoken(vocoding.vocode(request, console.progress), options, console)

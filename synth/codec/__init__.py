@@ -1,0 +1,1 @@
+"""The .syn file: sound files and arrays to fewer bytes and back."""

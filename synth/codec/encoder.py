@@ -1,0 +1,158 @@
+"""Compress, decompress and check audio losslessly, segment by segment, in bounded memory.
+
+Segments are coded on threads; the bytes do not depend on how many. `compress_stream` and `decompress_stream` are of
+file objects, `compress_array` is of samples; `codec_api` has what is called from Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from synth.audio.formats import pcm, riff
+from synth.codec import container, network_choice, segments
+from synth.codec.header import Header, storable_suffix
+from synth.codec.mulaw_source import Quantised
+from synth.codec.network_choice import Network
+from synth.common import threads as parallel
+
+if TYPE_CHECKING:
+    from synth.audio.formats.flac import Flac
+
+    Sound = riff.Sound | Flac
+
+
+SECONDS, FRAMES, SAMPLES = 30, 1 << 19, 1 << 21
+"""Most of a segment: its length, its frames, its samples of all channels. A segment more costs about 300 bytes."""
+
+Tick = Callable[[int], Any]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a file: its header, frames, and the bytes of the .syn file."""
+
+    header: Header
+    frames: int
+    bytes_out: int
+    segments: int
+
+
+def segment_length(rate: int, channels: int, frames: int | None) -> int:
+    """Frames of a segment: where the length is known, all are about equal, and an even number of them, if any."""
+    most = max(1, min(SECONDS * rate, FRAMES, SAMPLES // channels))
+    if frames is None or frames <= most:
+        return most
+    count = -(-frames // most)
+    count += count & 1
+    return -(-frames // count)
+
+
+def compress_stream(
+    source: Sound,
+    write: Callable[[bytes], Any],
+    *,
+    level: str = "balanced",
+    mode: str = "lossless",
+    network: str = network_choice.AUTO,
+    suffix: str | None = None,
+    threads: int = 1,
+    segment: int | None = None,
+    tick: Tick = lambda done: None,
+) -> Summary:
+    """What `open_sound` opened, as a .syn file through `write`.
+
+    `mode`: "lossless", or "mulaw": the values of 256 mu-law codes alone are kept, in a WAV file of 16 bits.
+    `network`: a checkpoint, "none", or "auto": what makes the beginning shortest. `suffix`: the end of the file's name,
+    to be kept; `segment`: frames of a segment. Raises AudioError, CheckpointError and CodecError.
+    """
+    sound = source if mode == "lossless" else Quantised(source)
+    suffix = suffix if mode == "lossless" else None
+    if suffix is not None and (suffix == f".{sound.kind}" or not storable_suffix(suffix)):
+        suffix = None
+    shape = sound.kind, sound.encoding, sound.channels, sound.rate, level
+    header = Header(*shape, sound.frames, sound.big, suffix=suffix, mode=mode)
+    if sound.kind == "wav" and not sound.big and sound.frames is not None:
+        header = replace(header, plain=sound.head == riff.plain_head(header, sound.frames))
+    length = segment or segment_length(header.rate, header.channels, header.frames)
+    first = sound.read(length)
+    listening = _chosen(network, first, header)
+    header = replace(header, checkpoint=listening.digest if listening else b"")
+    head = b"" if header.plain else sound.head
+    writer, md5 = _compress_samples(_pieces(first, sound.read, length), write, header, head, listening, threads, tick)
+    sound.check(md5)
+    for data in sound.tail():
+        writer.raw(data)
+    writer.end(md5)
+    return Summary(writer.header, writer.frames, writer.size, writer.segments)
+
+
+def _pieces(first: pcm.Samples, read: Callable[[int], pcm.Samples], length: int) -> Iterator[pcm.Samples]:
+    """All samples by `length`, the last piece less, after the first."""
+    yield first
+    while len(first) == length:
+        first = read(length)
+        yield first
+
+
+def _chosen(network: str, samples: pcm.Samples, header: Header) -> Network | None:
+    """The network that listens to a file that begins with these samples."""
+    name = network_choice.check(network, header.level)
+    if name == network_choice.AUTO and not (samples == samples[:1]).all():
+        return network_choice.choose(samples, pcm.BITS[header.encoding], header.level)
+    return None if name in (network_choice.AUTO, network_choice.NONE) else network_choice.named(name)
+
+
+def _compress_samples(
+    pieces: Iterable[pcm.Samples],
+    write: Callable[[bytes], Any],
+    header: Header,
+    head: bytes,
+    network: Network | None,
+    threads: int,
+    tick: Tick,
+) -> tuple[container.Writer, bytes]:
+    """Codes the pieces, each a segment, up to the first that is empty; the writer of a file begun so, and their MD5.
+
+    Whether the file is of version 2 of the format, its first two segments decide, for the header comes before them.
+    """
+    engine = network.engine if network else None
+    md5 = hashlib.md5(usedforsecurity=False)
+
+    def filled() -> Iterator[pcm.Samples]:
+        for samples in pieces:
+            if not len(samples):
+                return
+            md5.update(pcm.hashed_bytes(samples, header.encoding))
+            yield samples
+
+    source = filled()
+    ahead = list(islice(source, 2))
+    repeating = any(not segments.is_constant(samples) and segments.period(samples) for samples in ahead)
+    made = parallel.ordered(
+        lambda samples: segments.make(samples, header, engine, repeating), chain(ahead, source), threads
+    )
+    del ahead
+    begun = list(islice(made, 2))
+    if repeating or any(segment.codes for segment in begun):
+        header = replace(header, version=2)
+    writer = container.Writer(write, header)
+    writer.raw(head)
+    for frames in segments.write(chain(begun, made), writer):
+        tick(frames)
+    return writer, md5.digest()
+
+
+def compress_array(
+    samples: pcm.Samples, header: Header, write: Callable[[bytes], Any], network: str, threads: int
+) -> None:
+    """Samples [frames, channels] that a header of the kind array describes, as a .syn file through `write`."""
+    listening = _chosen(network, samples, header) if len(samples) else None
+    header = replace(header, checkpoint=listening.digest if listening else b"")
+    length = segment_length(header.rate, header.channels, len(samples))
+    pieces = (samples[at : at + length] for at in range(0, len(samples), length))
+    writer, md5 = _compress_samples(pieces, write, header, b"", listening, threads, lambda done: None)
+    writer.end(md5)

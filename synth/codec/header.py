@@ -1,0 +1,125 @@
+"""The header of a .syn file, as FORMAT.md has it: what the file was that it was made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from synth.common.errors import CodecError
+from synth.common.limits import MOST_RATE
+
+MAGIC = b"\xb5SY"
+VERSION = 2
+"""The newest of files with this header; 1 is written where it has all that a file needs."""
+NEWEST = 3
+"""The newest that is read, of the mode parametric alone."""
+KINDS = ("wav", "aiff", "flac", "array")
+ENCODINGS = ("u8", "s8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i")
+OF_KIND = {
+    "wav": {"u8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i"},
+    "aiff": set(ENCODINGS),
+    "flac": {"s8", "s16", "s24"},
+    "array": {"u8", "s8", "s16", "s24"},
+}
+"""The encodings that files of a kind can have."""
+LEVELS = ("fast", "balanced", "max")
+MODES = ("lossless", "mulaw")
+PARAMETRIC = "parametric"
+SPOKEN = MAGIC + bytes([NEWEST, 2])
+"""What files of the mode parametric begin with, which have nothing else in common with those of the others."""
+RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000)
+_SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,15})?", re.ASCII)
+_COMMON_RATES = 16
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file was. `frames`: as far as it was known when the file was begun; `suffix`: None where it is the kind's.
+
+    `big`: samples are big-endian (kind array: the array has one axis). `plain`: the 44 bytes of `wav.plain_head` come
+    first. `checkpoint`: its 8-byte digest, or nothing. `version`: of the format.
+    """
+
+    kind: str
+    encoding: str
+    channels: int
+    rate: int
+    level: str
+    frames: int | None = None
+    big: bool = False
+    plain: bool = False
+    suffix: str | None = None
+    mode: str = "lossless"
+    checkpoint: bytes = b""
+    version: int = 1
+
+    @property
+    def name_suffix(self) -> str:
+        """The end of the name that the file had."""
+        return self.suffix if self.suffix is not None else ".wav" if self.kind == "array" else f".{self.kind}"
+
+
+def is_parametric(start: bytes) -> bool:
+    """Whether a file that begins with these bytes, five or more, is of the mode parametric."""
+    return start[: len(SPOKEN)] == SPOKEN
+
+
+def storable_suffix(suffix: str) -> bool:
+    """Whether a file name's end can be kept."""
+    return _SUFFIX.fullmatch(suffix) is not None
+
+
+def varint(value: int) -> bytes:
+    """Seven bits a byte, the lowest first, the eighth bit set on all but the last byte."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def pack_header(header: Header) -> bytes:
+    """The bytes that a file begins with."""
+    encoding = ENCODINGS.index(header.encoding)
+    what = KINDS.index(header.kind) | (encoding & 7) << 2
+    what |= header.big << 5 | header.plain << 6 | (header.suffix is not None) << 7
+    how = header.channels - 1 | LEVELS.index(header.level) << 3 | MODES.index(header.mode) << 5
+    how |= bool(header.checkpoint) << 6 | encoding >> 3 << 7
+    data = MAGIC + bytes([header.version, what, how])
+    data += varint(RATES.index(header.rate) if header.rate in RATES else header.rate + _COMMON_RATES)
+    data += varint(0 if header.frames is None else header.frames + 1)
+    if header.suffix is not None:
+        data += varint(len(header.suffix)) + header.suffix.encode("ascii")
+    return data + header.checkpoint
+
+
+def unpack_header(read: Callable[[int], bytes], number: Callable[[], int]) -> Header:
+    """The header after the magic: `read` gives so many bytes, `number` a varint. CodecError for what can't be."""
+    version = read(1)[0]
+    if version > NEWEST:
+        raise CodecError(
+            f"is of version {version} of the format; this synth reads up to {NEWEST}: it takes a newer one"
+        )
+    if version > VERSION:
+        raise CodecError(f"its header is damaged: version {version} of the format is of mode {PARAMETRIC} alone")
+    what, how = read(2)
+    rate, frames = number(), number()
+    suffix = read(min(number(), 16)).decode("latin-1") if what & 128 else None
+    checkpoint = read(8) if how & 64 else b""
+    level, rate = how >> 3 & 3, RATES[rate] if rate < len(RATES) else rate - _COMMON_RATES
+    packed = what >> 2 & 7 | how >> 7 << 3
+    if (
+        version < 1
+        or level >= len(LEVELS)
+        or packed >= len(ENCODINGS)
+        or ENCODINGS[packed] not in OF_KIND[KINDS[what & 3]]
+        or (what & 64 and KINDS[what & 3] != "wav")
+        or not 1 <= rate <= MOST_RATE
+        or not storable_suffix(suffix or "")
+    ):
+        raise CodecError("its header is damaged: it has what this version does not know")
+    kind, encoding, known = KINDS[what & 3], ENCODINGS[packed], frames - 1 if frames else None
+    shape = kind, encoding, (how & 7) + 1, rate, LEVELS[level]
+    return Header(*shape, known, bool(what & 32), bool(what & 64), suffix, MODES[how >> 5 & 1], checkpoint, version)

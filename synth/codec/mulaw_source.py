@@ -1,0 +1,55 @@
+"""A sound as its mu-law codes stand for it: mono or not, of any depth, it is read as 16-bit samples of 256 values.
+
+The network's own mapping (mu = 255, as `torchaudio.functional.mu_law_encoding` has it), not G.711's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synth.audio import mulaw
+from synth.audio.formats import pcm, riff
+
+if TYPE_CHECKING:
+    from synth.audio.formats.flac import Flac
+
+    Sound = riff.Sound | Flac
+
+
+def quantise(samples: pcm.Samples, bits: int) -> pcm.Samples:
+    """The values, of 16 bits, of the codes of samples of `bits` bits."""
+    if bits > 16:
+        samples = np.minimum((samples + (1 << (bits - 17))) >> (bits - 16), 32767)
+    wide = (samples << max(0, 16 - bits)).astype(np.int16)
+    return mulaw.decode(mulaw.encode(wide)).astype(np.int32)
+
+
+class Quantised:
+    """A WAV file of 16 bits in place of the sound that it reads; nothing but the samples is kept."""
+
+    kind, encoding, big = "wav", "s16", False
+
+    def __init__(self, sound: Sound) -> None:
+        self._sound, self._md5 = sound, hashlib.md5(usedforsecurity=False)
+        self.channels, self.rate, self.frames = sound.channels, sound.rate, sound.frames
+        self.head = riff.plain_head(self, self.frames)
+
+    def read(self, frames: int) -> pcm.Samples:
+        """The next samples, as many as there still are."""
+        samples = self._sound.read(frames)
+        self._md5.update(pcm.hashed_bytes(samples, self._sound.encoding))
+        return quantise(samples, pcm.BITS[self._sound.encoding])
+
+    def check(self, md5: bytes) -> None:
+        """AudioError where the sound knows another MD5 than that of what was read."""
+        self._sound.check(self._md5.digest())
+
+    def tail(self) -> Iterator[bytes]:
+        """What comes after the sound's samples is left out."""
+        for _ in self._sound.tail():
+            pass
+        return iter(())

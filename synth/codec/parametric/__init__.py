@@ -1,0 +1,1 @@
+"""Mode parametric: tokens of a voice in place of samples."""

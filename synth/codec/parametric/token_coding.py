@@ -1,0 +1,90 @@
+"""Tokens of a voice to bytes and back: arithmetic coding with the probabilities of the voice's planner.
+
+coding/tokens.cpp, or where the engine is not compiled what is specified here, does the work.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.audio.mulaw import SILENCE
+from synth.codec.lossless.rangecoder import Decoder, Encoder
+from synth.common.errors import UsageError
+
+PRECISION = 16
+
+
+def encode(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
+    """The bytes of tokens (frames, count), count at most the planner's period; its other tokens are known as 128."""
+    _check(engine, tokens.shape)
+    return bytes(engine.encode_tokens(tokens)) if engine.name == "native" else encode_specified(engine, tokens)
+
+
+def decode(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
+    """The tokens (frames, count) that `encode` made these bytes of; damaged bytes give other tokens."""
+    _check(engine, (frames, count))
+    if engine.name != "native":
+        return decode_specified(engine, data, frames, count)
+    tokens: NDArray[np.uint8] = engine.decode_tokens(data, frames, count)
+    return tokens
+
+
+def encode_specified(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
+    """`encode` with any engine, slowly."""
+    coder = Encoder()
+    for state, row in _frames(engine, tokens):
+        for token in row:
+            _walk(coder, engine, state, int(token))
+    return coder.finish()
+
+
+def decode_specified(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
+    """`decode` with any engine, slowly."""
+    coder, tokens = Decoder(data), np.zeros((frames, count), np.uint8)
+    for state, row in _frames(engine, tokens):
+        for place in range(count):
+            row[place] = _walk(coder, engine, state, 0)
+    return tokens
+
+
+def bits(engine: Any, tokens: NDArray[np.uint8]) -> float:
+    """What tokens (frames, count) cost under the planner, without coding them."""
+    period = engine.config.period
+    padded = np.full((len(tokens), period), SILENCE, np.uint8)
+    padded[:, : tokens.shape[1]] = tokens
+    costs = engine.force(engine.state(), padded.reshape(-1)).reshape(-1, period)[:, : tokens.shape[1]]
+    return float(costs.sum(dtype=np.uint64)) / 65536
+
+
+def _check(engine: Any, shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or shape[1] > engine.config.period:
+        raise UsageError(f"tokens of shape {list(shape)}: must be [frames, at most {engine.config.period}]")
+
+
+def _frames(engine: Any, tokens: NDArray[np.uint8]) -> Any:
+    """The planner's state before each frame, and the frame's row; past what a frame has not, the state moves on."""
+    state = engine.state()
+    rest = np.full(engine.config.period - tokens.shape[1], SILENCE, np.uint8)
+    for row in tokens:
+        yield state, row
+        if len(rest):
+            engine.force(state, rest)
+
+
+def _walk(coder: Encoder | Decoder, engine: Any, state: Any, token: int) -> int:
+    """One token, by the eight decisions of the tree; moves the state past it."""
+    running = engine.distribution(state).astype(np.uint64).cumsum()
+    low, high, below, up_to = 0, 256, 0, int(running[255])  # of weights: below the codes that are left, and with them
+    while high - low > 1:
+        middle = (low + high) // 2
+        half = int(running[middle - 1])
+        share = ((up_to - half) << PRECISION) // max(1, up_to - below)
+        if coder.code(token >= middle, min(max(share, 1), (1 << PRECISION) - 1)):
+            low, below = middle, half
+        else:
+            high, up_to = middle, half
+    engine.force(state, np.array([low], np.uint8))
+    return low

@@ -1,0 +1,5 @@
+"""Label keys with their known values."""
+
+from __future__ import annotations
+
+Labels = tuple[tuple[str, tuple[str, ...]], ...]

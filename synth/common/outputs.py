@@ -1,0 +1,67 @@
+"""Where a command writes: the names of several files, and what is refused before any work is done."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+
+from synth.common.errors import UsageError
+from synth.common.files import STDOUT, check_output
+
+
+def numbered(path: str, count: int) -> list[str]:
+    """`path` itself for one file, else x-1.wav, x-2.wav, ... with as many digits as the last one needs."""
+    if count == 1:
+        return [path]
+    stem, suffix = os.path.splitext(path)
+    digits = len(str(count))
+    return [f"{stem}-{number:0{digits}d}{suffix}" for number in range(1, count + 1)]
+
+
+def identity(path: str) -> tuple[object, ...]:
+    """Equal for two names of one file, whether it exists or not."""
+    try:
+        found = os.stat(path)
+        return (found.st_dev, found.st_ino)
+    except (OSError, ValueError):
+        return (os.path.realpath(path),) if "\0" not in path else (path,)
+
+
+def check_names(outputs: Iterable[str], inputs: Iterable[str | None]) -> None:
+    """UsageError when one of `outputs` is no name, an input, or there twice; "-" passes."""
+    given = {identity(path): path for path in inputs if path is not None}
+    seen: set[tuple[object, ...]] = set()
+    for path in outputs:
+        if path == STDOUT:
+            continue
+        if not path or "\0" in path:
+            raise UsageError(f"output {path!r}: is not a file name")
+        name = identity(path)
+        if name in given:
+            raise UsageError(f"{path}: is the input {given[name]} too; nothing is written over what is read")
+        if name in seen:
+            raise UsageError(f"{path}: is an output twice")
+        seen.add(name)
+
+
+def check_outputs(outputs: Sequence[str], inputs: Iterable[str | None], force: bool) -> None:
+    """OutputError when one of `outputs` can't be made, UsageError as `check_names`; "-" passes."""
+    check_names(outputs, inputs)
+    for path in outputs:
+        check_output(path, force)
+
+
+def check_pipe(out: str) -> None:
+    """UsageError where the bytes of a file would go to a terminal."""
+    if out == STDOUT and sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError("standard output is a terminal: pipe it into a program or name a file")
+
+
+def given_twice(paths: Iterable[str]) -> None:
+    """UsageError when two of the inputs are one file."""
+    seen: set[tuple[object, ...]] = set()
+    for path in paths:
+        if identity(path) in seen:
+            raise UsageError(f"{path}: is given twice")
+        seen.add(identity(path))

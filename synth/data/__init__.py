@@ -1,0 +1,1 @@
+"""Training corpora on the disk: files, labels, splits."""

@@ -1,0 +1,115 @@
+"""Frozen, validated options: what a network is, how it is trained, how samples are drawn from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from synth.common.errors import UsageError, require
+from synth.common.labels import Labels
+
+_OPTIONAL = {"stride", "period", "hints"}  # integers of a network's config that older files lack: 0 there
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the two-tier network and of its linear predictor.
+
+    `hop`: samples a frame. `window`: past samples that the frame tier reads. `frame_units`, `sample_units`,
+    `head_units`: widths of the frame GRU, the sample GRU and the hidden layer before the tree. `order`, `decay`: length
+    of the least-squares predictor and its forgetting factor a sample. `labels`: keys with their known values.
+    `stride`: frames from one conditioning vector of the frame tier to the next, 0 where there is none. `period`: codes
+    of a token frame, in a network whose codes are tokens and that has no linear predictor; 0 where they are samples.
+    `hints`: codes of each sample that come from outside, in a corrector (see `coding.correcting`); 0 in all others.
+    """
+
+    sample_rate: int
+    hop: int = 16
+    window: int = 32
+    frame_units: int = 192
+    sample_units: int = 128
+    head_units: int = 64
+    order: int = 16
+    decay: float = 0.99
+    labels: Labels = ()
+    stride: int = 0
+    period: int = 0
+    hints: int = 0
+
+    def __post_init__(self) -> None:
+        require(1000 <= self.sample_rate <= 384000, f"sample rate {self.sample_rate}: must be 1000 to 384000")
+        require(self.hop == 16, f"hop {self.hop}: must be 16")
+        for name, most in (("window", 256), ("frame_units", 1024), ("sample_units", 1024), ("head_units", 256)):
+            value = getattr(self, name)
+            require(16 <= value <= most and value % 16 == 0, f"{name} {value}: must be a multiple of 16, 16 to {most}")
+        require(self.order in (16, 32), f"order {self.order}: must be 16 or 32")
+        require(0.9 <= self.decay < 1.0, f"decay {self.decay}: must be 0.9 to below 1")
+        require(len(self.labels) <= 16, f"{len(self.labels)} label keys: at most 16")
+        for key, values in self.labels:
+            require(0 < len(values) <= 4096, f"label {key}: must have 1 to 4096 values")
+            require(len(set(values)) == len(values), f"label {key}: has a value twice")
+        require(len({key for key, _ in self.labels}) == len(self.labels), "a label key stands twice")
+        require(0 <= self.stride <= 64, f"stride {self.stride}: must be 0 to 64")
+        require(self.period in (0, 1, 2, 4, 8, 16), f"period {self.period}: must be 0, 1, 2, 4, 8 or 16")
+        require(self.hints in (0, *range(2, 9)), f"hints {self.hints}: must be 0, or 2 to 8")
+        plain = not (self.stride or self.period or self.labels)
+        require(not self.hints or plain, "a network with hints has no labels, is not steered and not over tokens")
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict that `json` can write and `from_json` reads back; what is optional is left out where it is 0."""
+        data = {**dataclasses.asdict(self), "labels": [[key, list(values)] for key, values in self.labels]}
+        return {name: value for name, value in data.items() if value or name not in _OPTIONAL}
+
+    @classmethod
+    def from_json(cls, data: Any) -> ModelConfig:
+        """The config in `data`; raises UsageError when a name, type or range is wrong."""
+        fields = {field.name: field.type for field in dataclasses.fields(cls)}
+        known = isinstance(data, dict) and set(data) | _OPTIONAL == set(fields)
+        require(known, "network config: its names are not the known ones")
+        data = {**dict.fromkeys(_OPTIONAL, 0), **data}
+        for name, kind in fields.items():
+            if kind == "int":
+                require(type(data[name]) is int, f"network config: {name} must be an integer")
+        require(type(data["decay"]) is float, "network config: decay must be a number")
+        try:
+            labels = tuple((str(key), tuple(str(value) for value in values)) for key, values in data["labels"])
+        except (TypeError, ValueError):
+            raise UsageError("network config: labels must be a list of [key, values]") from None
+        return cls(**{**data, "labels": labels})
+
+    def label_rows(self, labels: dict[str, str]) -> tuple[int, ...]:
+        """Table rows (0 none, 1 + index of the value) of `labels`, one a key; UsageError for what is not known."""
+        known = dict(self.labels)
+        for key, value in labels.items():
+            if key not in known:
+                have = ", ".join(known) if known else "none: this checkpoint was trained without labels"
+                raise UsageError(f"label key {key!r} is not known; known keys: {have}")
+            if value not in known[key]:
+                raise UsageError(f"label {key}={value} is not known; known values: {', '.join(known[key])}")
+        return tuple(values.index(labels[key]) + 1 if key in labels else 0 for key, values in self.labels)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How a sample is drawn, in integers. `inverse_temperature`: 4096 / temperature, 0 is greedy; `top_p` in 2^-32."""
+
+    inverse_temperature: int = 4096
+    top_k: int = 256
+    top_p: int = 1 << 32
+
+    @classmethod
+    def of(cls, temperature: float = 1.0, top_k: int = 256, top_p: float = 1.0) -> Draw:
+        """The same from what a person gives; UsageError when one is out of range.
+
+        The temperature divides the logit of each of the tree's binary decisions (0 takes the likelier branch at each);
+        top-k and top-p then choose among the 256 probabilities that the tempered tree multiplies out to.
+        """
+        require(
+            math.isfinite(temperature) and temperature >= 0, f"temperature {temperature}: must be 0 or more, finite"
+        )
+        require(1 <= top_k <= 256, f"top-k {top_k}: must be 1 to 256")
+        require(0 < top_p <= 1, f"top-p {top_p}: must be above 0, at most 1")
+        inverse = 0 if temperature == 0 else min(max(1, round(4096 / max(temperature, 1e-6))), 1 << 24)
+        return cls(inverse, int(top_k), max(1, int(top_p * 4294967296.0)))

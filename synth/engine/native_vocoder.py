@@ -1,0 +1,72 @@
+"""Parts of a voice by the C++ kernel: what its modules specify in NumPy, bit for bit. All may be shared by threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.common.errors import CheckpointError
+from synth.engine import _kernel
+from synth.engine.native import chosen_set
+
+Tensors = dict[str, NDArray[Any]]
+Ints = NDArray[np.int64]
+
+
+def _made(make: Any, arguments: tuple[Any, ...], tensors: Tensors, wanted: set[str]) -> Any:
+    own = {name: np.ascontiguousarray(tensors[name]) for name in wanted & tensors.keys()}
+    try:
+        return make(chosen_set(), *arguments, own)
+    except ValueError as error:
+        raise CheckpointError(f"tensor {error}") from None
+
+
+class Postfilter:
+    """The frames of synth/postfilter.py."""
+
+    def __init__(self, hop: int, mels: int, tensors: Tensors) -> None:
+        self.hop = hop
+        tables = {f"postfilter.{name}" for name in ("window", "cosine", "bands", "shares", "logarithm", "power")}
+        self._kernel: _kernel.Postfilter = _made(_kernel.postfilter, (hop, mels), tensors, tables)
+
+    def add(self, samples: NDArray[np.int16], levels: Ints, total: Ints, place: int) -> NDArray[np.int16]:
+        """Adds filtered frames to `total` and returns what is whole, of which the first is at `place` of a hop."""
+        found = np.empty(len(levels) * self.hop, np.int16)
+        self._kernel.filter(np.ascontiguousarray(samples), np.ascontiguousarray(levels, np.int32), total, place, found)
+        return found
+
+
+class Layer:
+    """A layer of synth/layers.py."""
+
+    def __init__(self, name: str, tensors: Tensors) -> None:
+        wanted = {f"{name}.{part}" for part in ("weight", "scale", "shift", "bias")} | {"table.tanh"}
+        self._kernel: _kernel.Layer = _made(_kernel.layer, (name,), tensors, wanted)
+        self._rows = len(tensors[f"{name}.weight"])
+
+    def values(self, x: Ints) -> Ints:
+        """16-bit outputs (n, rows) of 8-bit inputs (n, columns)."""
+        found = np.empty((len(x), self._rows), np.int16)
+        self._kernel.values(np.ascontiguousarray(x, np.int8), found)
+        return found.astype(np.int64)
+
+    def hidden(self, x: Ints) -> Ints:
+        """8-bit hidden values (n, rows)."""
+        found = np.empty((len(x), self._rows), np.int8)
+        self._kernel.hidden(np.ascontiguousarray(x, np.int8), found)
+        return found.astype(np.int64)
+
+
+class Books:
+    """The codebooks of synth/vocoder.py, to be searched."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        self._kernel: _kernel.Books = _made(_kernel.books, (), tensors, {"vocoder.books"})
+
+    def search(self, vectors: NDArray[Any], count: int) -> NDArray[np.uint8]:
+        """`count` tokens of each 8-bit vector (n, latent)."""
+        found = np.empty((len(vectors), count), np.uint8)
+        self._kernel.search(np.ascontiguousarray(vectors, np.int8), found)
+        return found

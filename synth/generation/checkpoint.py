@@ -1,0 +1,104 @@
+"""Checkpoints: one .safetensors file with the integer network; config, card and a checksum are in its header."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from synth.checkpoint.format import (
+    CORRECTOR_VERSION,
+    FILTERED_VERSION,
+    FORMAT,
+    VERSION,
+    VOICE_VERSION,
+    _short,
+    is_recogniser,
+    pack,
+    unpack,
+)
+from synth.checkpoint.registry import read
+from synth.common.errors import CheckpointError, UsageError
+from synth.common.files import write_whole
+from synth.engine.config import ModelConfig
+from synth.engine.layout import check
+from synth.vocoder import voice as voices
+from synth.vocoder.voice import Voice
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint. `info` is its card: corpus, licence, training, bits per sample. `sha256` is of the file.
+
+    `voice`: what plans and steers the network of a voice; None where the network goes by the samples alone.
+    """
+
+    name: str
+    path: Path
+    config: ModelConfig
+    tensors: dict[str, NDArray[Any]]
+    info: dict[str, Any]
+    sha256: str
+    voice: Voice | None = None
+
+
+def encode(
+    config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any], voice: Voice | None = None
+) -> bytes:
+    """The bytes of a checkpoint file."""
+    check(config, tensors)
+    if voice is None:
+        if config.stride or config.period:
+            raise CheckpointError("a network that is steered, or over tokens, is saved with its voice")
+        return pack(FORMAT, config.to_json(), tensors, info, CORRECTOR_VERSION if config.hints else VERSION)
+    voices.check(config, voice)
+    both = {"network": config.to_json(), **voice.to_json()}
+    return pack(
+        FORMAT,
+        both,
+        tensors | voice.named(),
+        info,
+        FILTERED_VERSION if voice.postfilter or voice.means else VOICE_VERSION,
+    )
+
+
+def save(
+    path: str | os.PathLike[str],
+    config: ModelConfig,
+    tensors: dict[str, NDArray[Any]],
+    info: dict[str, Any],
+    voice: Voice | None = None,
+) -> None:
+    """Write a checkpoint beside `path` and rename it into place; OutputError when that can't be done."""
+    write_whole(path, encode(config, tensors, info, voice))
+
+
+def load(name_or_path: str | os.PathLike[str]) -> Checkpoint:
+    """The checkpoint of a bundled name or a path; CheckpointError, with the file's name, when it can't be trusted."""
+    path, data = read(name_or_path)
+    try:
+        config, tensors, info, voice = decode(data)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    return Checkpoint(path.stem, path, config, tensors, info, hashlib.sha256(data).hexdigest(), voice)
+
+
+def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str, Any], Voice | None]:
+    """Config, tensors, card and voice of a checkpoint's bytes, all checked; CheckpointError says what is wrong."""
+    if is_recogniser(data):
+        raise CheckpointError("is a recogniser, for synth classify; this takes a checkpoint that generates, as digits")
+    found, tensors, info = unpack(data, FORMAT)
+    steered = isinstance(found, dict) and "network" in found
+    tensors, parts = voices.split(tensors) if steered else (tensors, {})
+    try:
+        config = ModelConfig.from_json(found.pop("network") if steered else found)
+        if bool(config.stride) != steered or config.period:
+            raise UsageError("a network that is steered comes with its vocoder")
+    except UsageError as error:
+        raise CheckpointError(f"its config can't be used ({_short(error)})") from None
+    check(config, tensors)
+    return config, tensors, info, voices.read(config, found, parts) if steered else None

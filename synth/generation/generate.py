@@ -1,0 +1,210 @@
+"""What `generate-audio` does: settles everything that can be settled, then draws streams into files and pipes."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.audio import mulaw, reader
+from synth.audio.writer import AudioWriter, format_of
+from synth.checkpoint import registry
+from synth.common import files, limits, outputs
+from synth.common import threads as parallel
+from synth.common.errors import UsageError
+from synth.engine.config import Draw
+from synth.generation import model as sampler
+from synth.generation import seeds, stream
+
+if TYPE_CHECKING:
+    from synth.audio.player import Player
+
+Tick = Callable[[int], Any]
+Progress = Callable[[int | None], AbstractContextManager[Tick]]
+
+_BLOCK = 1 << 14
+_TOGETHER = 2
+"""Streams that one thread draws at once; more share no more work (BENCHMARKS.md)."""
+_SMALL_BLOCK = 1 << 9
+"""Samples between two looks at whether to stop: for the slow engine, and where somebody listens."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of the command, each in its own range; what they must agree on is checked by `generate`."""
+
+    out: str
+    checkpoint: str = "digits"
+    duration: float | None = None
+    samples: int | None = None
+    count: int = 1
+    temperature: float = 1.0
+    top_k: int = 256
+    top_p: float = 1.0
+    seed: int | None = None
+    prime: str | None = None
+    labels: Mapping[str, str | list[str]] | None = None
+    format: str | None = None
+    play: bool = False
+    plot: str | None = None
+    threads: int | None = None
+    engine: str = "auto"
+    force: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One file to make."""
+
+    path: str
+    seed: int
+    plot: str | None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all files of a run have in common. `source`: a stream at the first sample to make, to be forked."""
+
+    model: sampler.Model
+    source: stream.Stream
+    samples: int
+    format: str
+    force: bool
+    tick: Tick
+    stop: threading.Event
+
+
+def generate(request: Request, progress: Progress) -> dict[str, Any]:
+    """Writes the files and returns what `--json` reports.
+
+    `progress(samples)` gives a context whose value is called with each number of samples that is done.
+    """
+    form = format_of(request.out, request.format)
+    jobs = _jobs(request)
+    draw = Draw.of(request.temperature, request.top_k, request.top_p)
+    _check_places(request, jobs)
+    if request.plot:
+        from synth.audio import plot
+
+        plot.require()
+    model = sampler.load(request.checkpoint, request.engine)
+    samples = sampler.sample_count(request.duration, request.samples, model.sample_rate)
+    labels = request.labels or {}
+    prime = mulaw.encode(reader.read(request.prime, model.sample_rate)[0]) if request.prime else None
+    source = model.start(draw, seed=jobs[0].seed, labels=labels, prime=prime, samples=samples)
+    threads = 1 if request.play else min(request.threads or os.cpu_count() or 1, len(jobs))
+    with progress(samples * len(jobs)) as tick:
+        work = _Work(model, source, samples, form, request.force, tick, threading.Event())
+        began = time.perf_counter()
+        waited = _run(work, jobs, threads, request.play)
+        elapsed = time.perf_counter() - began - waited
+    speed = samples * len(jobs) / max(elapsed, 1e-9)
+    return {
+        "files": [{"path": job.path, "samples": samples, "seed": job.seed} for job in jobs],
+        "sample_rate": model.sample_rate,
+        "seconds": samples / model.sample_rate,
+        "checkpoint": model.checkpoint.name,
+        "checkpoint_sha256": model.checkpoint.sha256,
+        "labels": dict(labels),
+        "engine": model.engine.name,
+        "instruction_set": model.engine.instruction_set,
+        "threads": threads,
+        "samples_per_second": speed,
+        "real_time_factor": speed / model.sample_rate,
+    }
+
+
+def _jobs(request: Request) -> list[_Job]:
+    """The files with their seeds; UsageError when there are too many for the place or for the seeds."""
+    count = request.count
+    if count > 1 and request.out == outputs.STDOUT:
+        raise UsageError(f"--count {count}: several files don't go into one pipe; name a file")
+    most = limits.MOST_SEED - (count - 1)
+    seed = seeds.draw_seed() % (most + 1) if request.seed is None else request.seed
+    if seed > most:
+        raise UsageError(f"--seed {seed} with --count {count}: the last seed would be above {limits.MOST_SEED}")
+    names = outputs.numbered(request.out, count)
+    plots = outputs.numbered(request.plot, count) if request.plot else [None] * count
+    return [_Job(name, seed + number, png) for number, (name, png) in enumerate(zip(names, plots, strict=True))]
+
+
+def _check_places(request: Request, jobs: list[_Job]) -> None:
+    if request.plot is not None and not request.plot.lower().endswith(".png"):
+        raise UsageError(f"--plot {request.plot}: must be the name of a .png file")
+    inputs = [request.prime, registry.file_of(request.checkpoint)]
+    outputs.check_outputs([name for job in jobs for name in (job.path, job.plot) if name], inputs, request.force)
+    outputs.check_pipe(request.out)
+
+
+def _run(work: _Work, jobs: list[_Job], threads: int, play: bool) -> float:
+    """Makes the files, on threads where there are several; seconds that were spent waiting for the sound device."""
+    if not play:
+        # streams share the engine's work only where every thread has some anyway
+        together = _TOGETHER if len(jobs) > threads else 1
+        groups = [jobs[start : start + together] for start in range(0, len(jobs), together)]
+        parallel.each(lambda group: _make(work, group), groups, threads, work.stop)
+        return 0.0
+    from synth.audio.player import Player
+
+    with Player(work.model.sample_rate) as player:
+        for job in jobs:
+            _make(work, [job], player)
+    return player.seconds
+
+
+def _make(work: _Work, jobs: list[_Job], player: Player | None = None) -> None:
+    """Files side by side, from their first samples to their places; nothing stays of one that fails or is stopped."""
+    model, samples = work.model, work.samples
+    sources = [work.source.fork(job.seed) for job in jobs]
+    size = _BLOCK if model.engine.name == "native" and player is None else _SMALL_BLOCK
+    with ExitStack() as stack:
+        outs = [stack.enter_context(_Out(work, job)) for job in jobs]
+        for start in range(0, samples, size):
+            if work.stop.is_set():
+                raise parallel.Stopped
+            for out, block in zip(outs, stream.pcm_together(sources, min(size, samples - start)), strict=True):
+                out.write(block)
+                if player:
+                    player.write(block)
+                work.tick(len(block))
+        for out in outs:
+            out.draw()
+
+
+class _Out:
+    """Where a stream goes: a file and, where it is asked for, its picture."""
+
+    def __init__(self, work: _Work, job: _Job) -> None:
+        self.job, self.title = job, f"{os.path.basename(job.path)}: {work.model.checkpoint.name}, seed {job.seed}"
+        self.writer = AudioWriter(job.path, work.model.sample_rate, work.format, work.force, work.samples)
+        self.picture = None
+        if job.plot:
+            from synth.audio.plot import Picture
+
+            self.picture = Picture(work.samples, work.model.sample_rate)
+
+    def __enter__(self) -> _Out:
+        self.writer.__enter__()
+        return self
+
+    def __exit__(self, *why: Any) -> None:
+        self.writer.__exit__(*why)
+
+    def write(self, block: NDArray[np.int16]) -> None:
+        """The next samples, int16."""
+        self.writer.write(block)
+        if self.picture:
+            self.picture.add(block)
+
+    def draw(self) -> None:
+        """The picture, once all samples are there."""
+        if self.picture and self.job.plot:
+            files.write_whole(self.job.plot, self.picture.png(self.title))

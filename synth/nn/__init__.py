@@ -1,0 +1,1 @@
+"""PyTorch modules alone. Their attributes are the names of tensors in files."""

@@ -1,0 +1,108 @@
+"""Float weights to the integer network that the engine runs; the curves and tables that it needs beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.engine.layout import head_table, sample_tables
+from synth.nn.two_tier import ROW_FLOOR, Network
+from synth.nn.vocoder import Vocoder
+from synth.vocoder.vocoder import UNIT
+
+Array = NDArray[Any]
+GATE, STATE, HIDDEN, LOGIT = 1024, 128, 32, 512  # units of 1.0 in gate inputs, 8-bit states, hidden layer, logits
+
+
+def fixed(values: Array, unit: int) -> Array:
+    """`values` as int16 with 1.0 at `unit`, saturated."""
+    return np.clip(np.rint(values * unit), -32768, 32767).astype(np.int16)
+
+
+def linear(name: str, weight: Array, unit_in: int, unit_out: int) -> dict[str, Array]:
+    """8-bit weights, 16-bit scales and the shift of a product from inputs of `unit_in` to outputs of `unit_out`."""
+    rows = np.maximum(np.abs(weight).max(1), max(np.abs(weight).max() * ROW_FLOOR, 1e-6))
+    step = rows / 127
+    gain = step * unit_out / unit_in
+    shift = int(np.clip(np.floor(np.log2(32767 / 32768 / gain.max())), 0, 12))
+    return {
+        f"{name}.weight": np.clip(np.rint(weight / step[:, None]), -127, 127).astype(np.int8),
+        f"{name}.scale": np.clip(np.rint(gain * 2.0**shift * 32768), 0, 32767).astype(np.int16),
+        f"{name}.shift": np.array([shift], np.int32),
+    }
+
+
+def curve(function: Any, width: float, least: int) -> Array:
+    """(3, 8) int16 coefficients of a rising function on 8 segments of `width`, quadratic in the place within each."""
+    table = np.zeros((3, 8))
+    d = (np.arange(256) + 0.5) / 256
+    for segment in range(8):
+        y = function((segment + d) * width) * 32768
+        fixed_part = least if segment == 0 else None
+        basis = np.stack([d**0, d, d * d][1 if segment == 0 else 0 :], 1)
+        found = np.linalg.lstsq(basis, y - (least if segment == 0 else 0), rcond=None)[0]
+        table[:, segment] = [fixed_part, *found] if segment == 0 else found
+    whole = np.rint(table).astype(np.int64)
+    d15 = np.arange(32768, dtype=np.int64)[None]
+    for _ in range(4):  # keep the top inside 16 bits after rounding
+        inner = whole[1][:, None] + ((d15 * whole[2][:, None] + 16384) >> 15)
+        y15 = whole[0][:, None] + ((d15 * inner + 16384) >> 15)
+        whole[0] -= np.maximum(y15.max(1) - 32767, 0)
+    return whole.astype(np.int16)
+
+
+def tables() -> dict[str, Array]:
+    """Curves of sigmoid and tanh, probabilities and code lengths of logits in steps of 1/64."""
+    logits = (np.arange(1024) + 0.5) / 64
+    upper = np.rint(2.0**32 / (1 + np.exp(-logits)))
+    probability = np.concatenate([2.0**32 - upper[::-1], upper])
+    return {
+        "table.sigmoid": curve(lambda x: 1 / (1 + np.exp(-x)), 1.0, 16384),
+        "table.tanh": curve(np.tanh, 0.5, 0),
+        "table.probability": probability.astype(np.uint32),
+        "table.cost": np.rint(-65536 * np.log2(probability / 2.0**32)).astype(np.uint32),
+    }
+
+
+def quantize(network: Network, predictor: dict[str, Array]) -> dict[str, Array]:
+    """All tensors of the integer network (`synth.engine.layout`) from the float one and its predictor's constants."""
+    w = {name: value.detach().cpu().double().numpy() for name, value in network.named_parameters()}
+    tree = w["tree"].copy()
+    tree[0] = 0.0
+    found = {**tables(), **predictor}
+    found |= linear("frame.input", w["frame_input"], STATE, GATE)
+    found |= linear("frame.recurrent", w["frame_recurrent"], STATE, GATE)
+    found |= linear("frame.output", w["frame_output"], STATE, GATE)
+    found |= linear("sample.recurrent", w["sample_recurrent"], STATE, GATE)
+    found |= linear("head.dense", w["dense"], STATE, GATE)
+    found |= linear("head.tree", tree, HIDDEN, LOGIT)
+    found["frame.input.bias"] = fixed(w["frame_bias"], GATE)
+    found["frame.recurrent.bias"] = fixed(w["frame_inner"], GATE)
+    found["frame.output.bias"] = fixed(w["frame_output_bias"], GATE)
+    found["sample.recurrent.bias"] = fixed(w["sample_inner"], GATE)
+    found["head.tree.bias"] = fixed(w["tree_bias"], LOGIT)
+    found[head_table(network.config)] = fixed(w["dense_table"], GATE)
+    for k in range(len(network.config.labels)):
+        found[f"frame.label.{k}"] = fixed(w[f"frame_labels.{k}"], GATE)
+    for k, name in enumerate(sample_tables(network.config)):
+        found[name] = fixed(w["tables"][256 * k : 256 * (k + 1)], GATE)
+    return found
+
+
+def quantize_vocoder(vocoder: Vocoder) -> dict[str, Array]:
+    """The tensors of `synth.vocoder.vocoder.layout`: an encoder in float32, codebooks and conditioner in integers."""
+    w = {name: value.detach().cpu().double().numpy() for name, value in vocoder.named_parameters()}
+    found: dict[str, Array] = {}
+    for name in ("0", "1", "2", "out"):
+        found[f"vocoder.encoder.{name}.weight"] = w[f"encoder_{name}"].astype(np.float32)
+        found[f"vocoder.encoder.{name}.bias"] = w[f"encoder_{name}_bias"].astype(np.float32)
+    found["vocoder.books"] = np.clip(np.rint(w["quantisers.books"] * UNIT), -127, 127).astype(np.int8)
+    for name, unit in (("0", UNIT), ("1", STATE), ("out", STATE)):
+        found |= linear(f"vocoder.condition.{name}", w[f"condition_{name}"], unit, GATE)
+    for name in ("0", "1"):
+        found[f"vocoder.condition.{name}.bias"] = fixed(w[f"condition_{name}_bias"], GATE)
+    found |= linear("vocoder.reflect", w["reflect"], STATE, GATE)
+    found["vocoder.reflect.bias"] = fixed(w["reflect_bias"], GATE)
+    return found

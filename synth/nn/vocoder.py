@@ -1,0 +1,211 @@
+"""The vocoder in float: an encoder of log-mel features, residual quantisers, and the conditioner of the network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from synth.engine.config import ModelConfig
+from synth.nn.gru import to_eighth
+from synth.nn.two_tier import Network, rounded
+from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of
+from synth.vocoder.vocoder import BOUND, UNIT, normalised
+
+DECAY = 0.99  # of the codebooks' moving averages
+REVIVE = 0.1  # a code with less than this share of an even one's use begins anew
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """(batch, time, in) by `weight` (out, taps x in), taps in the order of time around each place, zeros outside."""
+    taps = weight.shape[1] // x.shape[2]
+    padded = F.pad(x, (0, 0, (taps - 1) // 2, taps // 2))
+    return F.linear(torch.cat([padded[:, k : k + x.shape[1]] for k in range(taps)], 2), weight, bias)
+
+
+def layer(rows: int, columns: int) -> nn.Parameter:
+    return nn.Parameter(torch.randn(rows, columns) * columns**-0.5)
+
+
+class Quantisers(nn.Module):
+    """Residual vector quantisation (SoundStream, arXiv 2107.03312) with codebooks that are moving averages.
+
+    `books` (quantisers, codes, latent), `counts` (quantisers, codes), `sums` as books: without gradient, kept with the
+    network's weights so that a run goes on exactly.
+    """
+
+    def __init__(self, count: int, latent: int) -> None:
+        super().__init__()
+        self.settled = False
+
+        def kept(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.zeros(*shape), requires_grad=False)
+
+        self.books = kept(count, CODES, latent)
+        self.sums = kept(count, CODES, latent)
+        self.counts = kept(count, CODES)
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (..., quantisers) long and partial sums (quantisers + 1, ..., latent) of vectors (..., latent)."""
+        left, total, tokens, sums = z.detach(), torch.zeros_like(z), [], [torch.zeros_like(z)]
+        for book in self.books:
+            token = self._nearest(left, book)
+            chosen = F.embedding(token, book)
+            left, total = left - chosen, total + chosen
+            tokens.append(token)
+            sums.append(total)
+        return torch.stack(tokens, -1), torch.stack(sums)
+
+    @torch.no_grad()
+    def begin(self, z: Tensor, draw: torch.Generator) -> None:
+        """Every codebook begins as a cloud like what the ones before it leave of vectors (n, latent)."""
+        if self.settled:
+            return
+        left, even = z, len(z) / CODES
+        for book, sums, counts in zip(self.books, self.sums, self.counts, strict=True):
+            cloud = torch.randn(book.shape, generator=draw).to(z.device)
+            book.copy_(left.mean(0) + left.std(0) * cloud)
+            sums.copy_(book * even)
+            counts.fill_(even)
+            left = left - F.embedding(self._nearest(left, book), book)
+
+    @staticmethod
+    def _nearest(left: Tensor, book: Tensor) -> Tensor:
+        return ((book * book).sum(1) - 2 * (left @ book.t())).argmin(-1)
+
+    @torch.no_grad()
+    def update(self, z: Tensor, tokens: Tensor, sums: Tensor, draw: torch.Generator) -> None:
+        """Moves the codebooks towards the vectors (n, latent) that chose them; seldom used codes begin anew."""
+        if self.settled:
+            return
+        for q, book in enumerate(self.books):
+            left = z - sums[q]
+            chosen = F.one_hot(tokens[:, q], CODES).to(z.dtype)
+            self.counts[q].mul_(DECAY).add_(chosen.sum(0), alpha=1 - DECAY)
+            self.sums[q].mul_(DECAY).add_(chosen.t() @ left, alpha=1 - DECAY)
+            even = self.counts[q].sum() / CODES
+            dead = self.counts[q] < REVIVE * even
+            fresh = left[torch.randint(len(left), (CODES,), generator=draw)]
+            self.sums[q].copy_(torch.where(dead[:, None], fresh * even, self.sums[q]))
+            self.counts[q].copy_(torch.where(dead, even, self.counts[q]))
+            book.copy_(self.sums[q] / self.counts[q].clamp_min(1e-8)[:, None])
+
+
+class Vocoder(nn.Module):
+    """Encoder, quantisers and conditioner around `network`, which is told of each frame what sounds there.
+
+    With `quantised` set on the network, the conditioner too computes as the integer engine will. `variational`: the
+    encoder gives the mean of a Gaussian, and in training its deviation.
+    """
+
+    def __init__(self, model: ModelConfig, config: VocoderConfig, variational: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        self.stride = stride_of(config, model)
+        self.network = Network(model)
+        units, latent, wide = config.encoder_units, config.latent, config.units
+        self.encoder_0 = layer(units, TAPS * config.mels)
+        self.encoder_0_bias = nn.Parameter(torch.zeros(units))
+        self.encoder_1 = layer(units, 4 * units)
+        self.encoder_1_bias = nn.Parameter(torch.zeros(units))
+        self.encoder_2 = layer(units, TAPS * units)
+        self.encoder_2_bias = nn.Parameter(torch.zeros(units))
+        self.encoder_out = layer(latent, units)
+        self.encoder_out_bias = nn.Parameter(torch.zeros(latent))
+        self.variational = variational
+        if variational:
+            self.spread = nn.Parameter(torch.zeros(latent, units))
+            self.spread_bias = nn.Parameter(torch.full((latent,), -2.0))
+        self.quantisers = Quantisers(config.quantisers, latent)
+        self.condition_0 = layer(wide, TAPS * latent)
+        self.condition_0_bias = nn.Parameter(torch.zeros(wide))
+        self.condition_1 = layer(wide, TAPS * wide)
+        self.condition_1_bias = nn.Parameter(torch.zeros(wide))
+        self.condition_out = layer(config.parts * 3 * model.frame_units, wide)
+        self.reflect = nn.Parameter(torch.zeros(config.parts * model.order, wide))
+        self.reflect_bias = nn.Parameter(torch.zeros(config.parts * model.order))
+        self.spectrum_0 = layer(units, TAPS * latent)
+        self.spectrum_0_bias = nn.Parameter(torch.zeros(units))
+        self.spectrum_out = layer(2 * config.mels, units)
+        self.spectrum_out_bias = nn.Parameter(torch.zeros(2 * config.mels))
+
+    def encode(self, mel: Tensor) -> Tensor:
+        """Vectors (batch, tokens, latent), within BOUND, of log-mel features (batch, 2 x tokens, mels)."""
+        return self._vectors(self._heard(mel))
+
+    def draw(self, mel: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors drawn from the encoder's Gaussians by standard `noise`, and their mean divergence, in nats."""
+        x = self._heard(mel)
+        mean, log = self._vectors(x), F.linear(x, self.spread, self.spread_bias).clamp(-8, 4)
+        divergence = 0.5 * (mean.square() + torch.exp(2 * log) - 1 - 2 * log)
+        return (mean + torch.exp(log) * noise).clamp(-BOUND, BOUND), divergence.mean()
+
+    def _vectors(self, x: Tensor) -> Tensor:
+        return BOUND * torch.tanh(F.linear(x, self.encoder_out, self.encoder_out_bias) / BOUND)
+
+    def _heard(self, mel: Tensor) -> Tensor:
+        x = F.gelu(convolve(normalised(mel), self.encoder_0, self.encoder_0_bias), approximate="tanh")
+        x = F.gelu(F.linear(halves(x), self.encoder_1, self.encoder_1_bias), approximate="tanh")
+        return x + F.gelu(convolve(x, self.encoder_2, self.encoder_2_bias), approximate="tanh")
+
+    def condition(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """What vectors (batch, tokens, latent) tell the network.
+
+        Returns what the frame tier's gates are given, (frames, batch, 3 frame units), and the linear predictor's
+        reflection coefficients (batch, parts x tokens, order).
+        """
+        exact = self.network.quantised
+        z = z + ((z.detach() * UNIT).round().clamp(-127, 127) / UNIT - z.detach())
+        for weight, bias in ((self.condition_0, self.condition_0_bias), (self.condition_1, self.condition_1_bias)):
+            z = torch.tanh(convolve(z, rounded(weight) if exact else weight, bias))
+            if exact:
+                z = z + (to_eighth(z.detach()) - z.detach())
+        gates = F.linear(z, rounded(self.condition_out) if exact else self.condition_out)
+        reflect = F.linear(z, rounded(self.reflect) if exact else self.reflect, self.reflect_bias)
+        parts = z.shape[1] * self.config.parts
+        given = gates.view(len(z), parts, -1).repeat_interleave(self.stride, 1).transpose(0, 1)
+        return given, torch.tanh(reflect.view(len(z), parts, -1))
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Encoder and codebooks as they will be in a checkpoint, and no longer learned."""
+        self.quantisers.settled = True
+        self.quantisers.books.mul_(UNIT).round_().clamp_(-127, 127).div_(UNIT)
+        for name, parameter in self.named_parameters():
+            if name.startswith(("encoder", "spectrum", "spread")):
+                parameter.requires_grad_(False)
+
+    def spectrum(self, z: Tensor) -> Tensor:
+        """Normalised log-mel features (batch, 2 x tokens, mels) as read off vectors (batch, tokens, latent)."""
+        x = F.gelu(convolve(z, self.spectrum_0, self.spectrum_0_bias), approximate="tanh")
+        return F.linear(x, self.spectrum_out, self.spectrum_out_bias).reshape(len(z), -1, self.config.mels)
+
+
+def predictor_weights(reflections: Tensor) -> Tensor:
+    """`synth.engine.lattice.predictor_weights` in float, with a gradient; reflections (..., order) below 1."""
+    weights = reflections[..., :1]
+    for m in range(1, reflections.shape[-1]):
+        k = reflections[..., m : m + 1]
+        weights = torch.cat([weights - k * weights.flip(-1), k], -1)
+    return weights
+
+
+def prediction_loss(reflections: Tensor, samples: Tensor) -> Tensor:
+    """Mean over parts of the logarithm of the prediction error's power, in nats.
+
+    `reflections` (batch, parts, order); `samples` (batch, time), full scale 1. End-to-end LPCNet (arXiv 2106.04129)
+    learns its prediction likewise.
+    """
+    batch, parts, order = reflections.shape
+    part = samples.shape[1] // parts
+    history = F.pad(samples, (order, 0)).unfold(1, order, 1)[:, :-1].flip(2).view(batch, parts, part, order)
+    guess = (history * predictor_weights(reflections)[:, :, None]).sum(3)
+    error = samples.view(batch, parts, part) - guess
+    return torch.log(error.square().mean(2) + 1e-8).mean()
+
+
+def halves(x: Tensor) -> Tensor:
+    """(batch, 2 x tokens, units) to (batch, tokens, 4 x units): each pair with the one before and the one after it."""
+    padded = F.pad(x, (0, 0, 1, 1))
+    count = x.shape[1]
+    return torch.cat([padded[:, k : k + count : 2] for k in range(4)], 2)

@@ -1,0 +1,94 @@
+"""The generator as a classifier: code lengths of a sound under every label value, and Bayes' rule.
+
+A sound that costs L bits under a value has a probability of 2^-L there. With all values equally likely beforehand, a
+value's share of the sum over the values is its probability. One stream a value, in lockstep. Code lengths are added up
+in integers: they are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.audio import mulaw
+from synth.common import threads as parallel
+from synth.common.errors import AudioError, UsageError
+from synth.common.labels import Labels
+from synth.generation.model import Model
+
+MOST_TOGETHER = 128
+"""Label values are combined (each digit by each speaker) when there are no more combinations; else key by key."""
+_GROUP = 10
+"""Streams that one thread goes along together."""
+_BLOCK = 1 << 14
+
+
+def rows_of(labels: Labels) -> list[tuple[int, ...]]:
+    """The label rows to try: all combinations, or, of many, each value with the other keys unset."""
+    sizes = [len(values) for _, values in labels]
+    if np.prod(sizes, dtype=np.float64) <= MOST_TOGETHER:
+        return list(itertools.product(*(range(1, size + 1) for size in sizes)))
+    return [
+        tuple(value if place == key else 0 for place in range(len(sizes)))
+        for key, size in enumerate(sizes)
+        for value in range(1, size + 1)
+    ]
+
+
+def costs(
+    model: Model, blocks: Iterable[NDArray[np.int16]], rows: list[tuple[int, ...]], threads: int = 1
+) -> NDArray[np.int64]:
+    """Code lengths (rows,) in 1/65536 bit of one sound (int16 blocks at the model's rate) under each label row."""
+    groups = [rows[at : at + _GROUP] for at in range(0, len(rows), _GROUP)]
+    states = [[model.engine.state() for _ in group] for group in groups]
+    for group, labels in zip(states, groups, strict=True):
+        for state, row in zip(group, labels, strict=True):
+            state.labels = row
+    total = np.zeros(len(rows), np.int64)
+    samples = 0
+    for block in blocks:
+        for at in range(0, len(block), _BLOCK):
+            codes = mulaw.encode(block[at : at + _BLOCK])
+
+            def force(group: list[Any], codes: NDArray[np.uint8] = codes) -> NDArray[np.int64]:
+                given = np.broadcast_to(codes, (len(group), len(codes)))
+                return model.engine.force_together(group, given).sum(axis=1, dtype=np.int64)
+
+            total += np.concatenate(parallel.each(force, states, threads, threading.Event()))
+            samples += len(codes)
+    if not samples:
+        raise AudioError("holds no samples")
+    return total
+
+
+def log_probabilities(
+    labels: Labels, rows: list[tuple[int, ...]], cost: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Natural logarithms (values,) of each key's values, all rows that `rows_of` gave being equally likely before."""
+    logs = -np.log(2.0) * ((cost - cost.min()) / 65536.0)
+    table, found = np.array(rows), {}
+    for place, (key, values) in enumerate(labels):
+        of_value = np.array([np.logaddexp.reduce(logs[table[:, place] == n + 1]) for n in range(len(values))])
+        found[key] = of_value - np.logaddexp.reduce(of_value)
+    return found
+
+
+def check_labels(model: Model) -> None:
+    """UsageError for a model that was trained without labels, or is a voice."""
+    model.check_scores()
+    if not model.checkpoint.config.labels:
+        name = model.checkpoint.name
+        raise UsageError(f"-c {name}: was trained without labels and can't tell any; give another checkpoint")
+
+
+def listen(model: Model, blocks: Iterable[NDArray[np.int16]], threads: int = 1) -> dict[str, NDArray[np.float64]]:
+    """Log-probabilities (values,) of each label key's values for one sound; UsageError for a model without labels."""
+    check_labels(model)
+    labels = model.checkpoint.config.labels
+    rows = rows_of(labels)
+    return log_probabilities(labels, rows, costs(model, blocks, rows, threads))

@@ -1,0 +1,1 @@
+"""Everything that needs torch but the modules: corpora to batches, tasks, the loop, export."""

@@ -1,0 +1,127 @@
+"""Batches for recognisers, each sound changed at random: a pure function of seed and step, as the generator's are.
+
+Speed (Ko et al., 2015), stretched mel scale (Jaitly and Hinton, 2013), tempo, time shift, noise, gain, SpecAugment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from synth.audio.features import Floats, floats, heard
+from synth.recognition.config import HearConfig
+from synth.training.config import HearTrain
+
+WARPED = 0.5  # of the sounds, when a target is a voice
+TEMPO = 1.3
+EDGE_SECONDS = 0.3  # the longest stretch that is added to an end
+CUT_SECONDS = 0.03  # the longest that is cut from one
+NOISE_DB = (10.0, 40.0)  # from loud to faint, sound over noise
+GAIN_DB = 12.0
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Sounds as a recogniser hears them.
+
+    `x` float32 (sounds, frames, bands), normalised and zero after the end; `lengths` int64 (sounds,) in frames; `taken`
+    float32 (sounds, 2 x bands), means and deviations; `answers`: for each target int64 (sounds,), -1 unknown, or for
+    tags float32 (sounds, values), -1 unknown.
+    """
+
+    x: Floats
+    lengths: NDArray[np.int64]
+    taken: Floats
+    answers: tuple[NDArray[np.generic], ...]
+
+
+Sound = tuple[NDArray[np.int16], tuple[NDArray[np.generic], ...]]
+"""Samples at the config's rate, and the answer to each target: int64 () or float32 (values,)."""
+
+
+def collate(sounds: Sequence[tuple[Floats, Floats]], answers: Sequence[tuple[NDArray[np.generic], ...]]) -> Clips:
+    """One batch of sounds, each as `heard` gave it, with their answers."""
+    lengths = np.array([len(x) for x, _ in sounds], np.int64)
+    padded = np.zeros((len(sounds), int(lengths.max()), sounds[0][0].shape[1]), np.float32)
+    for row, (x, _) in zip(padded, sounds, strict=True):
+        row[: len(x)] = x
+    columns = tuple(np.stack(column) for column in zip(*answers, strict=True))
+    return Clips(padded, lengths, np.stack([taken for _, taken in sounds]), columns)
+
+
+class Augmented:
+    """Batches of `sounds`, drawn evenly over the values of the first target."""
+
+    def __init__(self, sounds: Sequence[Sound], config: HearConfig, train: HearTrain) -> None:
+        self.sounds, self.config, self.train = sounds, config, train
+        self._voice = [target.voice for target in config.targets]
+        self._unknown = [np.full_like(answer, -1) for answer in sounds[0][1]]
+
+    def batch(self, step: int, rank: int = 0, world: int = 1) -> Clips:
+        """The batch of `step`; rank r of a world gets the rows r, r + world, ... of the very same batch."""
+        sounds, answers = [], []
+        for row in range(rank, self.train.batch, world):
+            draw = np.random.Generator(np.random.Philox(key=[self.train.seed, step], counter=[0, 0, 2, row]))
+            samples, answer = self.sounds[int(draw.integers(len(self.sounds)))]
+            warp = draw.random() < (WARPED if any(self._voice) else 1.0)
+            sounds.append(self._heard(draw, floats(self._part(draw, samples)), warp))
+            known = zip(answer, self._unknown, self._voice, strict=True)
+            answers.append(tuple(none if warp and voice else value for value, none, voice in known))
+        return collate(sounds, answers)
+
+    def _part(self, draw: np.random.Generator, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        most = round(self.train.longest * self.config.sample_rate)
+        start = int(draw.integers(0, max(0, len(samples) - most), endpoint=True))
+        return samples[start : start + most]
+
+    def _heard(self, draw: np.random.Generator, wave: Floats, warp: bool) -> tuple[Floats, Floats]:
+        limit, rate = np.log(self.train.warp), self.config.sample_rate
+        stretch = 1.0
+        if warp:
+            speed = float(np.exp(draw.uniform(-limit, limit)))
+            wave = soxr.resample(wave, 1000.0, round(1000.0 / speed), quality="QQ")
+            stretch = round(float(np.exp(draw.uniform(-0.7 * limit, 0.7 * limit))), 2)
+        wave = self._shifted(draw, wave, rate)
+        wave = wave * np.float32(10.0 ** (draw.uniform(-GAIN_DB, GAIN_DB) / 20))
+        wave = self._noisy(draw, wave)
+        tempo = float(np.exp(draw.uniform(-np.log(TEMPO), np.log(TEMPO)))) if self.train.warp > 1 else 1.0
+        x, taken = heard(wave, self.config, self.config.hop * tempo, stretch)
+        return self._masked(draw, x[: round(self.train.longest * rate / self.config.hop)]), taken
+
+    def _shifted(self, draw: np.random.Generator, wave: Floats, rate: int) -> Floats:
+        """A little cut from or added to both ends, each in half of the cases."""
+        cuts = [int(draw.integers(0, round(CUT_SECONDS * rate), endpoint=True)) * (draw.random() < 0.5) for _ in "ab"]
+        if len(wave) > 4 * sum(cuts):
+            wave = wave[cuts[0] : len(wave) - cuts[1]]
+        pads = [int(draw.integers(0, round(EDGE_SECONDS * rate), endpoint=True)) * (draw.random() < 0.5) for _ in "ab"]
+        floor = np.float32(10.0 ** draw.uniform(-1.0, 1.2) / 32768)
+        padded: Floats = np.pad(wave, (pads[0], pads[1]))
+        return padded + floor * draw.standard_normal(len(padded), np.float32)
+
+    def _noisy(self, draw: np.random.Generator, wave: Floats) -> Floats:
+        """With white, or white to brown, noise."""
+        if draw.random() >= self.train.noise:
+            return wave
+        noise = draw.standard_normal(len(wave), np.float32)
+        if draw.random() < 0.5:
+            spectrum = np.fft.rfft(noise, 1 << (len(wave) - 1).bit_length())
+            shape = np.sqrt(1 + np.arange(len(spectrum))) ** draw.uniform(0, 2)
+            noise = np.fft.irfft(spectrum / shape)[: len(wave)].astype(np.float32)
+        level = np.sqrt(np.mean(wave**2) / max(1e-12, float(np.mean(noise**2)))) * 10 ** (-draw.uniform(*NOISE_DB) / 20)
+        return (wave + noise * level).astype(np.float32)
+
+    def _masked(self, draw: np.random.Generator, x: Floats) -> Floats:
+        """SpecAugment: twice a stretch of bands and of frames (a fifth of the sound at most) is hidden."""
+        most = self.train.mask
+        if self.config.features == "logmel":  # of cepstra each says something about all bands
+            for width in draw.integers(0, most, 2, endpoint=True):
+                start = int(draw.integers(0, max(0, x.shape[1] - int(width)), endpoint=True))
+                x[:, start : start + int(width)] = 0
+        for width in draw.integers(0, min(most, len(x) // 5), 2, endpoint=True):
+            start = int(draw.integers(0, len(x) - int(width), endpoint=True))
+            x[start : start + int(width)] = 0
+        return x

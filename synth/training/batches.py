@@ -1,0 +1,182 @@
+"""Batches of training streams: a pure function of seed and step, so that a resumed run goes on exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.audio import mulaw
+from synth.common.errors import CorpusError
+from synth.data.corpus import Corpus, Entry
+
+GAP_SECONDS = (0.02, 0.2)
+GAP_SIGMA = 12.0  # the loudest noise of a gap, in 16-bit steps
+SETTLE_SECONDS = 0.25  # no loss at the front of a crop: the network does not know what was before it
+CROP = 0.75  # of the streams of long files
+AT_START = 1 / 5  # of the windows of streams that start in silence
+DROP_ALL, DROP_ONE = 0.3, 0.1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`codes` uint8 (streams, span); `labels` int64 (streams, span / hop, keys), rows of the label tables (0 none) in
+    force at each frame's first sample; `windows` int64 (streams, windows), first samples of the sample tier's windows;
+    `first` int64 (streams,), samples before it have no loss; `heard` uint8 (streams, span), the codes as the network
+    hears them, with noise in some streams.
+    """
+
+    codes: NDArray[np.uint8]
+    heard: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    windows: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+
+class Batches:
+    """Streams of concatenated files with 20 to 200 ms of near-silence before and between them.
+
+    A file is drawn with a probability in proportion to max(its length, span / 2): evenly for short files, by length for
+    long ones. A gap has the labels of the file just ended (the first gap those of the first file). Of files longer than
+    2 spans three in four streams (fewer, down to none, of files down to one span) are a crop that starts anywhere,
+    without a gap; there the loss starts after 0.25 s.
+    `gap`: shortest and longest gap in seconds; `speed`: files are played at speeds from 1 / speed to speed.
+    All labels of a file and its gap are dropped with probability `label_drop[0]`, else each with `label_drop[1]`.
+    `gain_db`: each file is scaled by a random gain of up to this many decibels, either way. `noise`: half of the
+    streams are heard with Gaussian noise in their codes, of a deviation drawn between 0 and this many codes; what is
+    to be predicted stays clean. So the network learns to lead its own imperfect past back (LPCNet, arXiv 1810.11846).
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        split: str = "train",
+        streams: int = 32,
+        span: int = 8192,
+        windows: int = 4,
+        window: int = 256,
+        hop: int = 16,
+        seed: int = 0,
+        label_drop: tuple[float, float] = (DROP_ALL, DROP_ONE),
+        gain_db: float = 0.0,
+        noise: float = 0.0,
+        gap: tuple[float, float] = GAP_SECONDS,
+        speed: float = 1.0,
+    ) -> None:
+        if span % hop or window % hop or not hop <= window <= span:
+            raise ValueError(f"span {span} and window {window} must be multiples of {hop}, the window not the longer")
+        self.corpus, self.streams, self.span, self.hop, self.seed = corpus, streams, span, hop, seed
+        self.windows, self.window, self.label_drop, self.gain_db = windows, window, label_drop, gain_db
+        self.noise, self.gap, self.speed = noise, gap, speed
+        self.entries = corpus.split(split)
+        if not self.entries:
+            raise CorpusError(f"the corpus has no files for {split}")
+        self.keys = len(corpus.labels)
+        weights = np.maximum([entry.length for entry in self.entries], span // 2).astype(np.float64)
+        self._cumulative = np.cumsum(weights)
+        settle = -(-round(SETTLE_SECONDS * corpus.rate) // hop) * hop
+        self._settle = min(settle, (span - window) // hop * hop)
+
+    def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
+        """The batch of `step`; rank r of a world gets the rows r, r + world, ... of the very same batch."""
+        rows = range(rank, self.streams, world)
+        sound = np.empty((len(rows), self.span), np.int16)
+        labels = np.zeros((len(rows), self.span // self.hop, self.keys), np.int64)
+        windows = np.empty((len(rows), self.windows), np.int64)
+        first = np.zeros(len(rows), np.int64)
+        for place, row in enumerate(rows):
+            draw = np.random.Generator(np.random.Philox(key=[self.seed, step], counter=[0, 0, 0, row]))
+            first[place] = self._stream(draw, sound[place], labels[place])
+            windows[place] = self._windows(draw, int(first[place]))
+        codes = mulaw.encode(sound)
+        heard = np.stack([self._heard(codes[place], step, row) for place, row in enumerate(rows)])
+        return Batch(codes, heard, labels, windows, first)
+
+    def _heard(self, codes: NDArray[np.uint8], step: int, row: int) -> NDArray[np.uint8]:
+        draw = np.random.Generator(np.random.Philox(key=[self.seed, step], counter=[0, 0, 1, row]))
+        if self.noise <= 0 or draw.random() < 0.5:
+            return codes
+        noise = np.rint(draw.standard_normal(len(codes), np.float32) * np.float32(draw.uniform(0, self.noise)))
+        return np.clip(codes + noise.astype(np.int16), 0, 255).astype(np.uint8)
+
+    def _windows(self, draw: np.random.Generator, first: int) -> NDArray[np.int64]:
+        last = (self.span - self.window) // self.hop
+        starts = draw.integers(first // self.hop, last, self.windows, endpoint=True) * self.hop
+        at_start = draw.random(self.windows) < AT_START
+        return np.where(at_start, first, starts)
+
+    def _stream(self, draw: np.random.Generator, sound: NDArray[np.int16], labels: NDArray[np.int64]) -> int:
+        """Fill one row; returns the first sample that has a loss."""
+        at = first = 0
+        while at < self.span:
+            entry = self._file(draw)
+            labels[-(-at // self.hop) :] = self._rows(draw, entry)
+            start = 0
+            if at == 0 and draw.random() < CROP * min(1.0, max(0.0, entry.length / self.span - 1)):
+                start = int(draw.integers(0, entry.length - self.span // 2, endpoint=True))
+                first = self._settle
+            elif at == 0:
+                at = self._gap(draw, sound, at)
+            piece = self.corpus.samples(entry, start, start + self.span - at)
+            piece = self._played(draw, piece)[: self.span - at]
+            sound[at : at + len(piece)] = self._scaled(draw, piece)
+            at = self._gap(draw, sound, at + len(piece))
+        return first
+
+    def _file(self, draw: np.random.Generator) -> Entry:
+        target = draw.random() * self._cumulative[-1]
+        return self.entries[min(int(np.searchsorted(self._cumulative, target, "right")), len(self.entries) - 1)]
+
+    def _rows(self, draw: np.random.Generator, entry: Entry) -> NDArray[np.int64]:
+        """The file's label rows with some dropped to 0."""
+        rows = np.array(entry.rows, np.int64)
+        if draw.random() < self.label_drop[0]:
+            return np.zeros_like(rows)
+        return np.where(draw.random(len(rows)) < self.label_drop[1], 0, rows)
+
+    def _played(self, draw: np.random.Generator, piece: NDArray[np.int16]) -> NDArray[np.int16]:
+        """At another speed, and so another pitch; linear between samples."""
+        if self.speed <= 1 or not len(piece):
+            return piece
+        factor = float(np.exp(draw.uniform(-np.log(self.speed), np.log(self.speed))))
+        places = np.arange(max(1, int(len(piece) / factor))) * factor
+        found: NDArray[np.int16] = np.rint(np.interp(places, np.arange(len(piece)), piece)).astype(np.int16)
+        return found
+
+    def _scaled(self, draw: np.random.Generator, piece: NDArray[np.int16]) -> NDArray[np.int16]:
+        if self.gain_db <= 0:
+            return piece
+        gain = np.float64(10.0) ** (draw.uniform(-self.gain_db, self.gain_db) / 20)
+        scaled: NDArray[np.int16] = np.clip(np.rint(piece * gain), -32768, 32767).astype(np.int16)
+        return scaled
+
+    def _gap(self, draw: np.random.Generator, sound: NDArray[np.int16], at: int) -> int:
+        """Near-silence from `at`; returns where it ends (at most the row's end)."""
+        low, high = (max(1, round(seconds * self.corpus.rate)) for seconds in self.gap)
+        length, sigma = int(draw.integers(low, high, endpoint=True)), draw.uniform(0.0, GAP_SIGMA)
+        end = min(self.span, at + length)
+        sound[at:end] = np.rint(draw.standard_normal(end - at, np.float32) * np.float32(sigma))
+        return end
+
+
+Row = tuple[NDArray[np.uint8], tuple[int, ...]]
+
+
+def validation_rows(corpus: Corpus, split: str = "validation", most_samples: int | None = None) -> list[Row]:
+    """Codes uint8 (samples,) and label rows of the files of a split, each from its first sample, without gaps.
+
+    When they hold more than `most_samples`, files spread evenly over the list by name are taken, and of each at most
+    what is its share of `most_samples` or four seconds, whichever is more.
+    """
+    entries = corpus.split(split)
+    if not entries:
+        return []
+    stretch = max(entry.length for entry in entries)
+    if most_samples is not None and sum(entry.length for entry in entries) > most_samples:
+        stretch = max(most_samples // len(entries), 4 * corpus.rate)
+        mean = sum(min(entry.length, stretch) for entry in entries) / len(entries)
+        count = min(len(entries), max(1, int(most_samples / mean)))
+        entries = tuple(entries[(2 * place + 1) * len(entries) // (2 * count)] for place in range(count))
+        stretch = min(stretch, max(1, most_samples))
+    return [(mulaw.encode(corpus.samples(entry, 0, stretch)), entry.rows) for entry in entries]

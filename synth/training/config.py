@@ -1,0 +1,124 @@
+"""How runs train: frozen, validated options of each task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from synth.common.errors import UsageError, require
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a run trains. `streams` of `span` samples a step, `windows` of `window` samples in each for the sample tier,
+    the first `warmup` of them without loss; `steps` in all, one cosine from `rate` down; a validation every `every`.
+    `fine_steps`: quantisation-aware steps of an export. `density`: share of the blocks that remain of the
+    matrices that every sample multiplies (see `synth.nn.sparsity`).
+    """
+
+    steps: int = 4000
+    streams: int = 32
+    span: int = 6144
+    windows: int = 4
+    window: int = 256
+    warmup: int = 32
+    rate: float = 3e-3
+    every: int = 250
+    fine_steps: int = 400
+    seed: int = 0
+    most_validation: int = 400_000
+    density: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "streams", "windows", "every"):
+            require(1 <= getattr(self, name) <= 10_000_000, f"{name} {getattr(self, name)}: must be 1 or more")
+        require(self.fine_steps >= 0, f"fine_steps {self.fine_steps}: must be 0 or more")
+        require(
+            self.span % 16 == 0 and self.window % 16 == 0 and self.warmup % 16 == 0, "spans must be multiples of 16"
+        )
+        require(self.warmup < self.window <= self.span, "warmup must be below window, window at most span")
+        require(0 < self.rate < 1, f"rate {self.rate}: must be above 0, below 1")
+        require(0 < self.density <= 1, f"density {self.density}: must be above 0, at most 1")
+
+
+@dataclass(frozen=True)
+class HearTrain:
+    """How a recogniser trains: `steps` of `batch` sounds, at most `longest` seconds of each; one cosine from `rate`
+    down; a validation every `every`. `warp`: half of the sounds (all, when no target is a voice) are heard at speeds
+    and pitches of 1/warp to warp. `noise`: share of the sounds that are heard with noise. `mask`: widest stretch of
+    bands and of frames that SpecAugment (arXiv 1904.08779) hides.
+    """
+
+    steps: int = 2500
+    batch: int = 32
+    longest: float = 1.0
+    rate: float = 3e-3
+    every: int = 250
+    seed: int = 0
+    warp: float = 1.25
+    noise: float = 0.5
+    mask: int = 6
+    smoothing: float = 0.1
+    dropout: float = 0.1
+    most_validation: int = 2000
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "every", "most_validation"):
+            require(1 <= getattr(self, name) <= 10_000_000, f"{name} {getattr(self, name)}: must be 1 or more")
+        require(0.1 <= self.longest <= 60, f"longest {self.longest}: must be 0.1 to 60")
+        require(0 < self.rate < 1, f"rate {self.rate}: must be above 0, below 1")
+        require(1 <= self.warp <= 2, f"warp {self.warp}: must be 1 to 2")
+        require(0 <= self.mask <= 64, f"mask {self.mask}: must be 0 to 64")
+        require(0 <= self.noise <= 1, f"noise {self.noise}: must be 0 to 1")
+        for name in ("smoothing", "dropout"):
+            require(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)}: must be 0 to below 1")
+
+
+@dataclass(frozen=True)
+class PlannerTrain:
+    """How a planner trains beside what `TrainConfig` says.
+
+    `heard_wrong`: share of the tokens that the network hears as others than they are. `partial`: share of the streams
+    in which each frame has only its first tokens, as a codec at a lower rate has; the others are 128, without a loss.
+    `gap`: shortest and longest silence between files, in seconds. `speed`, `gain_db`: of `Batches`.
+    """
+
+    heard_wrong: float = 0.05
+    partial: float = 0.0
+    gap: tuple[float, float] = (0.02, 0.06)
+    speed: float = 1.0
+    gain_db: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.speed <= 2 and 0 <= self.gain_db <= 60):
+            raise UsageError("planner: speed must be 1 to 2, gain_db 0 to 60")
+        if not 0 <= self.heard_wrong <= 1 or not 0 <= self.partial <= 1 or not 0 < self.gap[0] <= self.gap[1] <= 60:
+            raise UsageError("planner: a share must be 0 to 1, gaps above 0 and in order")
+
+
+@dataclass(frozen=True)
+class VocoderTrain:
+    """How a vocoder trains beside what `TrainConfig` says of its network.
+
+    `spectral`: weight of the mean distance of the log-mel features that are read off the quantised vectors;
+    `prediction`: of the logarithm of the linear prediction's error; `commit`: of the distance between vectors and what
+    they are quantised to; `divergence`: of the Kullback-Leibler divergence of the encoder's Gaussian from a standard
+    one, in nats a number (variational autoencoder, arXiv 1312.6114; 0: vectors are no random variables). `free`: share
+    of streams that go unquantised; of the others half have all quantisers, half a number drawn evenly. `noise`:
+    codes of noise in what the network hears. `gain_db`: each file is louder or fainter by up to this much. `early`: so
+    many steps first, of encoder and quantisers alone, which cost a tenth.
+    """
+
+    spectral: float = 2.0
+    prediction: float = 0.2
+    divergence: float = 0.0
+    commit: float = 0.25
+    free: float = 0.25
+    noise: float = 2.0
+    gain_db: float = 0.0
+    early: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("spectral", "prediction", "divergence", "commit", "noise", "gain_db"):
+            require(0 <= getattr(self, name) <= 100, f"{name} {getattr(self, name)}: must be 0 to 100")
+        require(0 <= self.early, f"early {self.early}: must be 0 or more")
+        require(0 <= self.free <= 1, f"free {self.free}: must be 0 to 1")

@@ -1,0 +1,124 @@
+"""The loop of a training run: steps, validation, saving, logs, stopping and going on."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from tqdm import tqdm
+
+from synth.common.errors import RunError
+from synth.training.run_folder import RunFolder
+from synth.training.tasks import task_of
+
+Say = Callable[[str], None]
+SAVE_SECONDS = 60.0
+
+
+class Run:
+    """A run under way."""
+
+    def __init__(self, folder: RunFolder, options: dict[str, Any], boss: Accelerator, quiet: bool, say: Say) -> None:
+        self.folder, self.boss, self.quiet, self.say = folder, boss, quiet, say
+        self.task = task_of(options)(folder, options, boss.device)
+        self.learner, self.config = self.task.learner, self.task.config
+        self.best = math.inf
+        self.recent: list[float] = []
+        if (folder.path / "last.safetensors").exists():
+            arrays, info = folder.load("last")
+            try:
+                self.learner.load(arrays, int(info["step"]))
+                self.best, self.recent = float(info["best"]), [float(loss) for loss in info["recent"]]
+            except (KeyError, TypeError, ValueError, RuntimeError):
+                raise RunError(f"{folder.path / 'last.safetensors'}: not a state of this version") from None
+        if boss.is_main_process:
+            folder.trim_log(self.learner.step)  # records of steps whose state was not saved any more
+
+    def go(self, until: int | None) -> None:
+        """Train to the end, or to step `until`, or to the first Ctrl-C (then KeyboardInterrupt)."""
+        last = min(self.config.steps, until or self.config.steps)
+        saved = time.monotonic()
+        hidden = True if self.quiet or not self.boss.is_main_process else None
+        with (
+            interruptible() as stopped,
+            tqdm(total=self.config.steps, initial=self.learner.step, unit="step", disable=hidden) as bar,
+        ):
+            while self.learner.step < last:
+                loss = self._step()
+                bar.update()
+                bar.set_postfix_str(f"{loss:.3f} {self.task.unit}")
+                stop = self._any(stopped())
+                if self.learner.step % self.config.every == 0 or self.learner.step == self.config.steps:
+                    self._validate(bar.write if hidden is None and not bar.disable else self.say)
+                    saved = time.monotonic()
+                elif stop or self.learner.step == last or time.monotonic() - saved > SAVE_SECONDS:
+                    self._save()
+                    saved = time.monotonic()
+                if stop:
+                    raise KeyboardInterrupt
+
+    def _any(self, stop: bool) -> bool:
+        """Whether any of the processes is to stop: they stop after the same step."""
+        if self.boss.num_processes == 1:
+            return stop
+        return bool(self.boss.reduce(torch.tensor(float(stop), device=self.boss.device), "sum") > 0)
+
+    def _step(self) -> float:
+        loss = self.task.step(self.boss)
+        self.recent = [*self.recent[-99:], loss]
+        return loss
+
+    def _save(self) -> None:
+        if self.boss.is_main_process:
+            info = {"step": self.learner.step, "best": self.best, "recent": self.recent}
+            self.folder.save("last", self.learner.arrays(), info)
+
+    def _validate(self, say: Say) -> None:
+        """Measure, log, save, and show what the network can do."""
+        if self.boss.is_main_process:
+            step = self.learner.step
+            record: dict[str, Any] = {"step": step, "train": round(float(np.mean(self.recent)), 5)}
+            record |= {key: round(value, 5) for key, value in self.task.measure().items()}
+            say("  ".join(f"{key} {value}" for key, value in record.items()) + f"  ({self.task.unit})")
+            if self.task.settled() and record.get("validation", record["train"]) < self.best:
+                self.best = record.get("validation", record["train"])
+                weights = {k: v for k, v in self.learner.arrays().items() if k.startswith("weight.")}
+                self.folder.save("best", weights, {"step": step, "validation": self.best})
+            self.folder.log(record)
+            self._save()
+            self._show(record)
+        self.boss.wait_for_everyone()
+
+    def _show(self, record: dict[str, Any]) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        with SummaryWriter(str(self.folder.path / "tensorboard")) as board:
+            self.task.show(board, record, self.folder)
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Within it the first Ctrl-C or SIGTERM only makes the yielded function return True; the second one interrupts."""
+    seen: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(number)
+
+    try:
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: signals stay as they are
+        before = {}
+    try:
+        yield lambda: bool(seen)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

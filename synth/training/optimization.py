@@ -1,0 +1,149 @@
+"""One step of training, of the generator the frame tier over whole streams and the sample tier on random windows."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from synth.common.errors import RunError
+from synth.engine.config import ModelConfig
+from synth.nn.two_tier import Network
+
+BETAS, EPSILON, DECAY, CLIP = (0.9, 0.98), 1e-8, 0.01, 1.0
+N = TypeVar("N", bound=torch.nn.Module)
+M = TypeVar("M", bound=torch.nn.Module)
+
+
+@dataclass
+class Learner(Generic[N]):
+    """A network with the moments of its optimiser (AdamW, arXiv 1711.05101) and the count of steps done."""
+
+    network: N
+    optimiser: torch.optim.AdamW
+    step: int = 0
+
+    @classmethod
+    def of(cls, config: ModelConfig, seed: int, device: torch.device) -> Learner[Network]:
+        """A new one that generates; the same seed gives the same weights."""
+        torch.manual_seed(seed)
+        return Learner.around(Network(config).to(device))
+
+    @staticmethod
+    def around(network: M) -> Learner[M]:
+        """A new one of any network."""
+        # foreach=False: one order of operations, whatever the number of tensors
+        optimiser = torch.optim.AdamW(network.parameters(), betas=BETAS, eps=EPSILON, weight_decay=DECAY, foreach=False)
+        return Learner(network, optimiser)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Weights and moments, for `load`."""
+        found = {f"weight.{k}": v.detach().cpu().numpy().copy() for k, v in self.network.named_parameters()}
+        for name, parameter in self.network.named_parameters():
+            state = self.optimiser.state.get(parameter, {})
+            for moment in ("exp_avg", "exp_avg_sq"):
+                if moment in state:
+                    found[f"{moment}.{name}"] = state[moment].cpu().numpy().copy()
+            if "step" in state and int(state["step"]) != self.step:  # it began to learn later than others
+                found[f"steps.{name}"] = np.array([int(state["step"])], np.int64)
+        return found
+
+    def load(self, arrays: dict[str, NDArray[Any]], step: int) -> None:
+        """Go on from what `arrays` gave after `step` steps."""
+        for name, parameter in self.network.named_parameters():
+            if f"weight.{name}" not in arrays or arrays[f"weight.{name}"].shape != tuple(parameter.shape):
+                raise RunError(f"the run's state has no {name} of this network's shape; it was made by other options")
+            parameter.data.copy_(torch.from_numpy(arrays[f"weight.{name}"]))
+            if f"exp_avg.{name}" in arrays:
+                moments = {
+                    moment: torch.tensor(arrays[f"{moment}.{name}"], device=parameter.device).view_as(parameter)
+                    for moment in ("exp_avg", "exp_avg_sq")
+                }
+                own = int(arrays[f"steps.{name}"][0]) if f"steps.{name}" in arrays else step
+                self.optimiser.state[parameter] = {"step": torch.tensor(float(own)), **moments}
+        self.step = step
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Within it tiny numbers are zero: small gradients far back in time made the recurrent products five times slower.
+
+    Afterwards the process computes as before; what else runs in it, the reference engine above all, may rely on them.
+    """
+    before = sys.float_info.min / 2 == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
+
+def steady_memory() -> None:
+    """Keep freed memory in the process: large tensors come and go every step, and page faults cost a quarter of it."""
+    try:
+        libc = ctypes.CDLL(None)
+        for option, value in ((-1, 2**31 - 1), (-2, 2**28), (-4, 0)):  # trim threshold, top pad, no mmap (glibc)
+            libc.mallopt(option, value)
+    except (OSError, AttributeError):
+        pass
+
+
+class Schedule(Protocol):
+    """What both kinds of network say of their training."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def rate(self) -> float: ...
+
+
+def rate_at(config: Schedule, step: int) -> float:
+    """Learning rate: 100 steps of warm-up, then half a cosine down to a hundredth."""
+    warm = min(1.0, (step + 1) / 100)
+    return config.rate * warm * (0.505 + 0.495 * math.cos(math.pi * step / config.steps))
+
+
+def descend(
+    learner: Learner[Any],
+    config: Schedule,
+    loss: Tensor,
+    boss: Accelerator,
+    masks: Sequence[tuple[Tensor, Tensor]] = (),
+) -> float:
+    """One step down a loss; returns its mean over all processes. RunError when that is not a number.
+
+    Several processes each bring the loss of their share of the batch; their gradients are averaged, so all take the
+    same step. `masks`: (parameter, mask) pairs, gradients are kept where the mask is 1.
+    """
+    network, optimiser = learner.network, learner.optimiser
+    for group in optimiser.param_groups:
+        group["lr"] = rate_at(config, learner.step)
+    optimiser.zero_grad(set_to_none=False)
+    loss.backward()
+    parameters = [p for p in network.parameters() if p.grad is not None]
+    mean = loss.detach()
+    if boss.num_processes > 1:
+        flat = torch.cat([*(p.grad.flatten() for p in parameters if p.grad is not None), mean[None]])
+        flat = boss.reduce(flat, "mean")
+        for p, grad in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
+            p.grad = grad.view_as(p).clone()
+        mean = flat[-1]
+    for matrix, mask in masks:
+        if matrix.grad is not None:
+            matrix.grad.mul_(mask)
+    norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+    if not math.isfinite(float(mean)) or not math.isfinite(float(norm)):
+        raise RunError(f"step {learner.step}: the loss is not finite ({float(mean)}); the last good state is kept")
+    optimiser.step()
+    learner.step += 1
+    return float(mean)

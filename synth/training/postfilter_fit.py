@@ -1,0 +1,86 @@
+"""Fits a voice's postfilter: learns the envelope that its tokens stand for, and writes down the filter's tables."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from synth.nn.gru import to_eighth
+from synth.nn.quantization import GATE, STATE, fixed, linear
+from synth.nn.two_tier import rounded
+from synth.nn.vocoder import Vocoder, convolve, layer
+from synth.training.batches import Batches
+from synth.training.config import VocoderTrain
+from synth.training.tasks import vocoder as vocoder_task
+from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
+from synth.vocoder.postfilter import tables
+from synth.vocoder.vocoder import UNIT, normalised
+
+RATE, EXACT = 2e-3, 0.5  # the learning rate at first; the share of the steps after which weights are rounded
+Tensors = dict[str, NDArray[Any]]
+
+
+class EnvelopeModel(nn.Module):
+    """`synth.vocoder.envelope.Envelope` in float; with `quantised` set it computes as that will."""
+
+    def __init__(self, config: VocoderConfig, postfilter: PostfilterConfig) -> None:
+        super().__init__()
+        units = postfilter.units
+        self.quantised = False
+        self.hidden_0, self.hidden_1 = layer(units, TAPS * config.latent), layer(units, TAPS * units)
+        self.out = layer(2 * config.mels, units)
+        self.biases = nn.ParameterList([nn.Parameter(torch.zeros(rows)) for rows in (units, units, 2 * config.mels)])
+        self.mels = config.mels
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Normalised log-mel features (batch, 2 x tokens, mels) that vectors (batch, tokens, latent) stand for."""
+        z = (z * UNIT).round().clamp(-127, 127) / UNIT
+        for weight, bias in zip((self.hidden_0, self.hidden_1), self.biases, strict=False):
+            z = torch.tanh(convolve(z, rounded(weight) if self.quantised else weight, bias))
+            if self.quantised:
+                z = z + (to_eighth(z.detach()) - z.detach())
+        found = F.linear(z, rounded(self.out) if self.quantised else self.out, self.biases[2])
+        return found.reshape(len(z), -1, self.mels)
+
+    def tensors(self) -> Tensors:
+        """Its part of a checkpoint (`envelope.layout`)."""
+        found: Tensors = {}
+        for name, weight, bias, unit in zip(
+            ("0", "1", "out"), (self.hidden_0, self.hidden_1, self.out), self.biases, (UNIT, STATE, STATE), strict=True
+        ):
+            found |= linear(f"postfilter.envelope.{name}", weight.detach().double().numpy(), unit, GATE)
+            found[f"postfilter.envelope.{name}.bias"] = fixed(bias.detach().double().numpy(), GATE)
+        return found
+
+
+def fit(
+    vocoder: Vocoder, train: VocoderTrain, postfilter: PostfilterConfig, batches: Batches, steps: int, quiet: bool
+) -> Tensors:
+    """The tensors of a postfilter for a vocoder that is `settled`, learned from `steps` batches on the CPU.
+
+    The mean absolute distance of normalised log-mel features is made small, at any number of tokens.
+    """
+    model = EnvelopeModel(vocoder.config, postfilter)
+    optimiser = torch.optim.Adam(model.parameters(), RATE)
+    for step in tqdm(range(steps), desc="postfilter", unit="step", disable=True if quiet else None):
+        model.quantised = step >= EXACT * steps
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * (0.51 + 0.49 * math.cos(math.pi * step / steps))
+        batch = batches.batch(step)
+        with torch.no_grad():
+            mel = vocoder_task.mels(vocoder, batch.codes)
+            z = vocoder.encode(mel)
+            draw = np.random.default_rng([batches.seed, step])
+            heard = vocoder_task.dropped(z, vocoder.quantisers(z)[1], train, draw)
+        loss = (model(heard) - normalised(mel)).abs().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return model.tensors() | tables(vocoder.config, vocoder.network.config.sample_rate)

@@ -1,0 +1,135 @@
+"""The folder of a training run: its lock, options, state. Everything is written beside its place and renamed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from synth.common.errors import RunError
+from synth.common.files import write_whole
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class RunFolder:
+    """`with RunFolder(path) as run:` makes the folder if needed and holds its lock (flock): one process trains.
+
+    A folder that was made for a run that could not begin goes again.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], lock: bool = True) -> None:
+        self.path = Path(path)
+        self.locks = lock
+        self._lock: IO[str] | None = None
+        self._made = False
+
+    def __enter__(self) -> RunFolder:
+        if not self.locks:
+            return self
+        try:
+            with suppress(FileExistsError):
+                self.path.mkdir()
+                self._made = True
+            self._lock = open(self.path / "lock", "w")
+        except OSError as error:
+            raise RunError(f"{self.path}: can't be used as a run folder ({error.strerror})") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise RunError(f"{self.path}: another process is training in this folder") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._lock:
+            return
+        if self._made and not self.started:
+            with suppress(OSError):
+                (self.path / "lock").unlink()
+                shutil.rmtree(self.path / "cache")
+            with suppress(OSError):
+                self.path.rmdir()
+        self._lock.close()
+
+    @property
+    def started(self) -> bool:
+        """Whether a run has been begun here."""
+        return (self.path / "run.json").exists()
+
+    def write_options(self, options: dict[str, Any]) -> None:
+        """Keep the run's options (run.json)."""
+        write_whole(self.path / "run.json", (json.dumps(options, indent=1) + "\n").encode())
+
+    def options(self) -> dict[str, Any]:
+        """The run's options; RunError when this folder holds no run."""
+        try:
+            return dict(json.loads((self.path / "run.json").read_text()))
+        except FileNotFoundError:
+            raise RunError(f"{self.path}: no run in this folder (run.json is missing)") from None
+        except (ValueError, OSError, TypeError):
+            raise RunError(f"{self.path / 'run.json'}: can't be read as a run's options") from None
+
+    def save(self, name: str, arrays: Arrays, info: dict[str, Any]) -> None:
+        """Write `name`.safetensors: arrays and a JSON `info`."""
+        contiguous = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+        write_whole(self.path / f"{name}.safetensors", to_bytes(contiguous, {"info": json.dumps(info)}))
+
+    def load_best(self) -> tuple[Arrays, dict[str, Any]]:
+        """The weights of the best validation, or where there was none yet the last state."""
+        return self.load("best" if (self.path / "best.safetensors").exists() else "last")
+
+    def load(self, name: str) -> tuple[Arrays, dict[str, Any]]:
+        """What `save` wrote; RunError when it is missing or damaged."""
+        path = self.path / f"{name}.safetensors"
+        try:
+            with safe_open(path, "numpy") as file:
+                info = json.loads((file.metadata() or {})["info"])
+                names = file.keys()
+                return {name: file.get_tensor(name) for name in names}, info
+        except FileNotFoundError:
+            raise RunError(f"{path}: missing; this run saved no state yet, start it again without --resume") from None
+        except (SafetensorError, KeyError, ValueError, OSError):
+            raise RunError(f"{path}: damaged; can't go on from it") from None
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append a line to log.jsonl."""
+        with open(self.path / "log.jsonl", "a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """What was logged so far; a line that a crash cut short is left out."""
+        try:
+            lines = (self.path / "log.jsonl").read_text().splitlines()
+        except OSError:
+            return []
+        found = []
+        for line in lines:
+            try:
+                found.append(dict(json.loads(line)))
+            except ValueError:
+                continue
+        return found
+
+    def trim_log(self, step: int) -> None:
+        """Forget records after `step`: a resumed run makes them again."""
+        kept = [json.dumps(record) + "\n" for record in self.records() if record.get("step", 0) <= step]
+        write_whole(self.path / "log.jsonl", "".join(kept).encode())
+
+
+def without_places(given: dict[str, Any]) -> dict[str, Any]:
+    """The options that a run was made with, for a card: no corpora, and of files their names alone."""
+    kept = {key: value for key, value in given.items() if key != "corpora"}
+    for key in ("split", "labels", "vocoder"):
+        if isinstance(kept.get(key), str) and os.path.isfile(kept[key]):
+            kept[key] = os.path.basename(kept[key])
+    return kept

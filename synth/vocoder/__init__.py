@@ -1,0 +1,1 @@
+"""What a voice has around its network, without torch: encoder, quantizers, conditioner, postfilter."""

@@ -1,0 +1,100 @@
+"""What a vocoder is and how it is trained: frozen, validated options."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from synth.audio.features import FeatureConfig
+from synth.common.errors import UsageError, require
+from synth.engine.config import ModelConfig
+
+CODES = 256
+"""Entries of a codebook."""
+TAPS = 3
+"""Token frames that a layer of the conditioner sees: the one before, its own, the next."""
+LOOKAHEAD = 2
+"""Token frames after its own that a frame's conditioning depends on: one a layer."""
+
+
+@dataclass(frozen=True)
+class VocoderConfig:
+    """Sizes of the encoder, the quantisers and the conditioner around a network.
+
+    `mels`: bands of the log-mel features, 25 ms windows every 10 ms. A token frame is two of them, 20 ms: `quantisers`
+    tokens of 8 bits, whose sum is a vector of `latent` numbers. `parts`: vectors that steer the network, a token frame.
+    `encoder_units`, `units`: widths of encoder and conditioner.
+    """
+
+    mels: int = 64
+    latent: int = 32
+    quantisers: int = 8
+    parts: int = 2
+    encoder_units: int = 128
+    units: int = 128
+
+    def __post_init__(self) -> None:
+        require(8 <= self.mels <= 128, f"mels {self.mels}: must be 8 to 128")
+        require(4 <= self.latent <= 256, f"latent {self.latent}: must be 4 to 256")
+        require(1 <= self.quantisers <= 16, f"quantisers {self.quantisers}: must be 1 to 16")
+        require(1 <= self.parts <= 8, f"parts {self.parts}: must be 1 to 8")
+        for name in ("encoder_units", "units"):
+            require(16 <= getattr(self, name) <= 1024, f"{name} {getattr(self, name)}: must be 16 to 1024")
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict that `json` can write and `from_json` reads back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Any) -> VocoderConfig:
+        """The config in `data`; raises UsageError when a name, type or range is wrong."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        require(isinstance(data, dict) and set(data) == names, "vocoder config: its names are not the known ones")
+        for name in names:
+            require(type(data[name]) is int, f"vocoder config: {name} must be an integer")
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class PostfilterConfig:
+    """The filter after a voice's network. `units`: width of the layers that tell the envelope; `passes`: 1 to 4."""
+
+    units: int = 160
+    passes: int = 3
+
+    def __post_init__(self) -> None:
+        require(16 <= self.units <= 1024, f"postfilter units {self.units}: must be 16 to 1024")
+        require(1 <= self.passes <= 4, f"postfilter passes {self.passes}: must be 1 to 4")
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict that `json` can write and `from_json` reads back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Any) -> PostfilterConfig:
+        """The config in `data`; raises UsageError when a name, type or range is wrong."""
+        require(isinstance(data, dict) and set(data) == {"units", "passes"}, "postfilter config: not the known names")
+        require(all(type(value) is int for value in data.values()), "postfilter config: must be integers")
+        return cls(**data)
+
+
+def features_of(config: VocoderConfig, rate: int) -> FeatureConfig:
+    """The log-mel features that the encoder hears."""
+    return FeatureConfig(sample_rate=rate, features="logmel", mels=config.mels, coefficients=8)
+
+
+def token_hop(rate: int) -> int:
+    """Samples of a token frame: two hops of the features."""
+    return 2 * FeatureConfig(sample_rate=rate).hop
+
+
+def stride_of(config: VocoderConfig, model: ModelConfig) -> int:
+    """Frames of the network that one conditioning vector lasts; UsageError where they do not fit the token frame."""
+    hop, part = token_hop(model.sample_rate), model.hop * config.parts
+    if hop % part or hop // part > 64:
+        raise UsageError(
+            f"rate {model.sample_rate}: a vocoder's token frame of {hop} samples must be a multiple of {part}, as at"
+            " 8000, 16000, 24000, 32000 or 48000"
+        )
+    return hop // part

@@ -1,0 +1,196 @@
+"""Files of the mode parametric: round trip of the tokens, the bit rate, every fault, golden bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import voices
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from synth.codec.header import is_parametric, varint
+from synth.codec.parametric import coder, format
+from synth.codec.parametric import files as parametric_files
+from synth.codec.parametric.coder import encode, pieces, spoken
+from synth.codec.parametric.format import Reader
+from synth.common import files
+from synth.common.errors import CheckpointError, CodecError, UsageError
+from synth.generation.model import Model
+
+
+def vectors_of(reader: Reader, model: Model, salvage: bool = False) -> tuple[NDArray[np.int64], list[str]]:
+    damages: list[str] = []
+    return np.concatenate(list(pieces(reader, model, damages if salvage else None))), damages
+
+
+def coded(count: int, bitrate: float = 1e5, seed: int = 0) -> bytes:
+    return encode(voices.load(), voices.sound(count, seed), bitrate)[0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 3000), st.integers(0, 5), st.sampled_from([200.0, 900.0, 1e5]))
+def test_what_is_decoded_is_what_the_tokens_stand_for(count: int, seed: int, bitrate: float) -> None:
+    sound = voices.sound(count, seed)
+    data, tokens = encode(voices.load(), sound, bitrate)
+    reader = Reader(data, "x.syn")
+    vocoder = voices.vocoder()
+    assert reader.head.samples == count and reader.head.count == tokens and is_parametric(data)
+    found, damages = vectors_of(reader, voices.load())
+    np.testing.assert_array_equal(found, vocoder.vectors(vocoder.searched(vocoder.hear(sound), tokens)))
+    assert damages == []
+
+
+def test_the_rate_is_kept_and_used() -> None:
+    sizes = [8 * len(coded(80000, rate)) / 10 for rate in (1500, 100_000)]
+    assert sizes[0] <= 1500 < sizes[1]
+    assert Reader(coded(80000, 100_000), "x").head.count == 2  # all that the planner has
+    assert Reader(coded(80000, 100), "x").head.count == 1  # the least there is
+
+
+def test_the_sound_does_not_depend_on_where_it_is_cut() -> None:
+    reader = Reader(coded(2000), "x")
+    vectors, _ = vectors_of(reader, voices.load())
+    whole = np.concatenate(list(spoken(voices.load(), vectors, 2000)))
+    part = np.concatenate(list(spoken(voices.load(), vectors, 1777, 333)))
+    assert len(whole) == 2000
+    np.testing.assert_array_equal(part, whole[333:1777])
+    slow = voices.load(engine="reference")
+    np.testing.assert_array_equal(np.concatenate(list(spoken(slow, vectors, 500))), whole[:500])
+
+
+def test_segments_stand_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(format, "SEGMENT", 4)
+    sound = voices.sound(11 * voices.HOP - 5)
+    data = bytearray(encode(voices.load(), sound, 1e5)[0])
+    whole, _ = vectors_of(Reader(bytes(data), "x"), voices.load())
+    start = Reader(bytes(data), "x").start
+    data[start + 2] ^= 16  # in the first of three
+    with pytest.raises(CodecError, match=r"segment 1 \(0.00 s to 0.08 s\) is damaged: its checksum is wrong"):
+        vectors_of(Reader(bytes(data), "x"), voices.load())
+    saved, damages = vectors_of(Reader(bytes(data), "x"), voices.load(), salvage=True)
+    assert len(damages) == 1 and "silence is in its place" in damages[0]
+    np.testing.assert_array_equal(saved[4:], whole[4:])
+    assert (saved[:4] == saved[0]).all()
+
+
+def test_verify_names_every_damaged_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(format, "SEGMENT", 4)
+    data = bytearray(encode(voices.load(), voices.sound(11 * voices.HOP - 5), 1e5)[0])
+    data[Reader(bytes(data), "x").start + 2] ^= 16
+    data[-6] ^= 16
+    (tmp_path / "x.syn").write_bytes(data)
+    with files.source(str(tmp_path / "x.syn")) as source, pytest.raises(CodecError) as error:
+        parametric_files.verify(source, "x.syn", [voices.path()])
+    first, last = str(error.value).split("; ")
+    assert first == "x.syn: segment 1 (0.00 s to 0.08 s) is damaged: its checksum is wrong"
+    assert last == "segment 3 (0.16 s to 0.22 s) is damaged: its checksum is wrong"
+    monkeypatch.setattr(coder, "MOST_TOLD", 1)
+    with files.source(str(tmp_path / "x.syn")) as source, pytest.raises(CodecError, match="wrong; and 1 more$"):
+        parametric_files.verify(source, "x.syn", [voices.path()])
+
+
+def test_every_flipped_bit_is_found() -> None:
+    data = coded(400)
+    for place in range(5, len(data)):
+        for bit in (0, 3, 7):
+            bad = bytearray(data)
+            bad[place] ^= 1 << bit
+            with pytest.raises((CodecError, CheckpointError)):
+                reader = Reader(bytes(bad), "x.syn")
+                parametric_files.by_digest(reader.head.digest, [voices.path()], "x.syn")
+                vectors_of(reader, voices.load())
+
+
+def test_every_cut_is_found() -> None:
+    data = coded(400)
+    for size in range(len(data)):
+        with pytest.raises(CodecError):
+            vectors_of(Reader(data[:size], "x.syn"), voices.load())
+    with pytest.raises(CodecError):
+        vectors_of(Reader(data + b"\0", "x.syn"), voices.load())
+
+
+def forged(data: bytes, samples: int, more: bytes = b"") -> bytes:
+    """A file whose only segment is whole, of a header that tells of more samples, and what follows."""
+    head = Reader(data, "x").head
+    header = format.Head(head.rate, samples, head.count, head.digest).pack()
+    coded = data[len(head.pack()) : -4]
+    return header + varint(len(coded)) + coded + zlib.crc32(header + bytes(8) + coded).to_bytes(4, "little") + more
+
+
+@pytest.mark.parametrize("samples", [60000 * voices.RATE, 1 << 40])
+@pytest.mark.parametrize("more", [b"", bytes(16000), b"\xff" * 16000])
+def test_a_header_can_t_ask_for_silence(samples: int, more: bytes) -> None:
+    reader = Reader(forged(coded(400), samples, more), "x")
+    segment = format.SEGMENT * voices.HOP
+    heard, total = format.salvaged_samples(reader, voices.HOP)
+    assert segment < heard <= total == 3 * segment  # what is whole, as much again, and once more
+    damages: list[str] = []
+    assert sum(len(found) for found in pieces(reader, voices.load(), damages)) * voices.HOP == heard
+    assert 1 <= len(damages) <= 3
+
+
+def test_nothing_is_salvaged_where_no_segment_is_whole() -> None:
+    data = coded(400)
+    head = Reader(data, "x").head
+    header = format.Head(head.rate, 1 << 40, head.count, head.digest).pack()
+    for rest in (data[len(head.pack()) :], bytes(16000), b""):
+        with pytest.raises(CodecError, match="no segment is whole, nothing can be salvaged"):
+            vectors_of(Reader(header + rest, "x"), voices.load(), salvage=True)
+
+
+def test_whole_segments_are_kept_behind_silence_that_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(format, "SEGMENT", 4)
+    data = bytearray(encode(voices.load(), voices.sound(23 * voices.HOP - 5), 1e5)[0])
+    whole, _ = vectors_of(Reader(bytes(data), "x"), voices.load())
+    at = Reader(bytes(data), "x").start
+    for _ in range(5):  # all but the last of six
+        size = data[at]
+        data[at + 2] ^= 16
+        at += 1 + size + 4
+    reader = Reader(bytes(data), "x")
+    saved, damages = vectors_of(reader, voices.load(), salvage=True)
+    assert len(saved) == 4 + 4 + 3 and format.salvaged_samples(reader, voices.HOP) == (11 * voices.HOP - 5,) * 2
+    np.testing.assert_array_equal(saved[-3:], whole[-3:])
+    assert len(damages) == 3 and damages[-1] == "x: 3 more damaged segments are left out"
+
+
+def test_what_a_cut_file_has_lost_is_digital_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(format, "SEGMENT", 4)
+    data = encode(voices.load(), voices.sound(23 * voices.HOP - 5), 1e5)[0]
+    at = Reader(data, "x").start
+    for _ in range(3):
+        at += 1 + data[at] + 4
+    (tmp_path / "x.syn").write_bytes(data[: at + 3])
+    with files.source(str(tmp_path / "x.syn")) as source:
+        out, rest = io.BytesIO(), ((None, None), lambda done: None)
+        head, damages = parametric_files.decompress(source, "x", out, [voices.path()], False, True, *rest)
+    found = np.frombuffer(out.getvalue()[44:], "<i2")
+    assert len(found) == head.samples == 23 * voices.HOP - 5 and len(damages) == 1
+    assert found[: 16 * voices.HOP].any() and not found[16 * voices.HOP :].any()
+
+
+def test_a_voice_without_planner_is_refused() -> None:
+    with pytest.raises(UsageError, match="takes a voice with a planner"):
+        encode(voices.load(0), voices.sound(400), 1600)
+
+
+def test_the_bytes_are_golden() -> None:
+    """A file of this version decodes to these samples for ever, on every machine."""
+    tokens = np.random.default_rng(3).integers(0, 256, (9, 2)).astype(np.uint8)
+    vectors = voices.vocoder().vectors(tokens)
+    sound = np.concatenate(list(spoken(voices.load(), vectors, 1400)))
+    assert hashlib.sha256(sound.astype("<i2").tobytes()).hexdigest()[:16] == GOLDEN_SOUND
+    from synth.codec.parametric import token_coding
+
+    assert token_coding.encode(voices.load().guides.planner, tokens).hex() == GOLDEN_TOKENS  # type: ignore[union-attr]
+
+
+GOLDEN_SOUND = "f0b4ce91a57cabfe"
+GOLDEN_TOKENS = "0a7e65ec4e4b5318579cb6749a24c329db51378a0a4b87fde15040e6835b1445fc"

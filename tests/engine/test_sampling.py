@@ -1,0 +1,108 @@
+"""What temperature, top-k and top-p mean on the binary tree, against the 256 multiplied-out probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.tools import tiny_checkpoint
+from numpy.typing import NDArray
+
+import synth
+from synth.audio import mulaw
+from synth.engine.config import Draw
+from synth.generation.model import Model
+from synth.generation.stream import Stream
+
+Floats = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return synth.load(tiny_checkpoint())
+
+
+def sine(count: int, rate: int = 8000, hertz: float = 300.0) -> Floats:
+    return (0.4 * np.sin(2 * np.pi * hertz / rate * np.arange(count))).astype(np.float32)
+
+
+def probability(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-logits))
+
+
+def prepared(model: Model, seed: int) -> Stream:
+    stream = model.start(Draw(), seed=seed)
+    stream.force(mulaw.encode((sine(100) * 20000).astype(np.int16)))
+    return stream
+
+
+def first_codes(model: Model, draw: Draw, count: int) -> NDArray[np.int64]:
+    """How often each code is the 101st sample, over `count` seeds."""
+    saved = prepared(model, 0)._state.save()
+    found = np.zeros(256, np.int64)
+    for seed in range(count):
+        state = model.engine.restore({**saved, "seed": np.array([seed, 0], np.uint32)})
+        found[model.engine.generate(state, 1, draw)[0]] += 1
+    return found
+
+
+def tempered(chances: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """The same tree with the logit of every branch divided by `temperature`, multiplied out."""
+    result = np.ones(256)
+    for level in range(8):
+        halves = chances.reshape(1 << level, 2, -1).sum(2)
+        right = probability(np.log((halves[:, 1] + 1e-12) / (halves[:, 0] + 1e-12)) / temperature)
+        result *= np.repeat(np.stack([1 - right, right], 1).ravel(), 128 >> level)
+    return result
+
+
+def distance(found: NDArray[np.int64], chances: NDArray[np.float64]) -> float:
+    """Chi square over its degrees of freedom, rare codes taken together."""
+    expected = chances * found.sum() / chances.sum()
+    rare = expected < 8
+    seen = np.append(found[~rare], found[rare].sum())
+    due = np.append(expected[~rare], max(expected[rare].sum(), 1))
+    return float((((seen - due) ** 2) / due).sum() / (len(due) - 1))
+
+
+def test_distribution_is_one_of_the_next_code(model: Model) -> None:
+    stream = prepared(model, 0)
+    chances = model.distribution(stream)
+    assert chances.shape == (256,) and chances.min() >= 0
+    assert chances.sum() == pytest.approx(1, abs=1e-6)
+    assert stream.position == 100
+    np.testing.assert_array_equal(chances, stream.distribution())
+
+
+@pytest.mark.parametrize("temperature", [0.6, 1.0, 1.7])
+def test_temperature_divides_the_logit_of_every_branch(model: Model, temperature: float) -> None:
+    chances = tempered(model.distribution(prepared(model, 0)), temperature)
+    found = first_codes(model, Draw.of(temperature), 4000)
+    assert distance(found, chances) < 1.6
+    assert distance(found, tempered(chances, 1.3)) > 1.6
+
+
+def test_temperature_zero_takes_the_likelier_branch(model: Model) -> None:
+    chances, code = model.distribution(prepared(model, 0)), 0
+    for level in range(8):
+        halves = chances.reshape(1 << (level + 1), -1).sum(1)
+        code = 2 * code + int(halves[2 * code + 1] >= halves[2 * code])
+    assert first_codes(model, Draw.of(0), 5)[code] == 5
+
+
+@pytest.mark.parametrize("top_k", [1, 5, 40])
+def test_top_k_keeps_the_most_probable_codes(model: Model, top_k: int) -> None:
+    chances = model.distribution(prepared(model, 0))
+    kept = np.argsort(-chances, kind="stable")[:top_k]
+    found = first_codes(model, Draw.of(top_k=top_k), 2000)
+    assert found[kept].sum() == 2000
+    if top_k > 1:
+        assert distance(found[kept], chances[kept]) < 2
+
+
+def test_top_p_keeps_the_fewest_that_reach_it(model: Model) -> None:
+    chances = model.distribution(prepared(model, 0))
+    order = np.argsort(-chances, kind="stable")
+    kept = order[: int(np.searchsorted(np.cumsum(chances[order]), 0.5)) + 1]
+    found = first_codes(model, Draw.of(top_p=0.5), 2000)
+    assert found[kept].sum() == 2000
+    assert distance(found[kept], chances[kept]) < 2

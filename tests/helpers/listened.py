@@ -1,0 +1,75 @@
+"""What a voice hears of sounds that are whole numbers, as hashes: the same on every machine. Also a program.
+
+`python tests/listened.py` prints them, one a line; what it prints is EXPECTED, to be changed only when hearing is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import synth
+from synth.audio.features import features, floats, powers
+from synth.recognition.config import HearConfig
+from synth.vocoder.vocoder import mel_of
+
+CHECKPOINTS = {"speech-2": 16000, "digits-4": 8000}
+SECONDS = 3
+EXPECTED = {
+    "speech-2 features": "92fb672099d9e971e57d5a9b82807712",
+    "speech-2 vectors": "0762eb0f9e99e4b758b7dca0649793d0",
+    "speech-2 tokens": "c3c9e9096d55fb23b93346e88a7f9322",
+    "digits-4 features": "e828920c7d2fe635e1ee5282d91fb9b3",
+    "digits-4 vectors": "d50dace536b75d0b0ed77bc226c31043",
+    "digits-4 tokens": "940927ba25e55e2e157ce103fcccdebc",
+    "1000 powers": "18b133b24ec96cbf4331dc08b6df873c",
+    "1000 cepstra": "b4784363af9382f2cb6bcf0f450de2f8",
+    "11025 powers": "25ef578b948bccfe8d86048a7ae619fe",
+    "11025 cepstra": "a482e9c15374c58ba9e796e50edc70ec",
+    "48000 powers": "c40d66b3de704ce5420dbcd91a3fd3cc",
+    "48000 cepstra": "e4894b5cf7573362979bf355e897aaeb",
+}
+
+
+def sound(rate: int, count: int) -> NDArray[np.int16]:
+    """Two gliding triangles in noise, from faint to clipped and back, with silence: integers alone, no NumPy draws."""
+    found, noise, first, second = [], 1, 0, 0
+    for n in range(count):
+        noise = (noise * 1103515245 + 12345) % 2**31
+        first, second = (first + 7_000_000 // rate + n % 4001) % 65536, (second + 40_000_000 // rate) % 65536
+        wave = abs(first - 32768) + abs(second - 32768) // 3 - 21845
+        loud = n * 16 // count
+        value = (wave * 2 + ((noise >> 12) % 16384 - 8192) // 8) >> abs(8 - loud)
+        found.append(0 if loud == 11 else max(-32768, min(32767, value)))
+    return np.array(found, np.int16)
+
+
+def _hash(array: NDArray[Any]) -> str:
+    kind = array.dtype.newbyteorder("<")
+    return hashlib.sha256(np.ascontiguousarray(array, kind).tobytes()).hexdigest()[:32]
+
+
+def hashes() -> dict[str, str]:
+    """What is heard, by name."""
+    found = {}
+    for name, rate in CHECKPOINTS.items():
+        guides = synth.load(name).guides
+        assert guides is not None
+        heard = sound(rate, SECONDS * rate)
+        vectors = guides.vocoder.hear(heard)
+        found[f"{name} features"] = _hash(mel_of(heard, guides.vocoder.config, rate))
+        found[f"{name} vectors"] = _hash(vectors)
+        found[f"{name} tokens"] = _hash(guides.vocoder.tokens(vectors))
+    for rate in (1000, 11025, 48000):  # transforms of 32, 512 and 2048
+        wave, config = floats(sound(rate, rate // 2)), HearConfig(rate, features="mfcc", mels=24)
+        found[f"{rate} powers"] = _hash(powers(wave, config, 0.011 * rate))
+        found[f"{rate} cepstra"] = _hash(features(wave, config, warp=1.07, span=10.0))
+    return found
+
+
+if __name__ == "__main__":
+    for name, value in hashes().items():
+        print(f'    "{name}": "{value}",')

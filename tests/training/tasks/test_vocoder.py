@@ -1,0 +1,235 @@
+"""Training a vocoder and making a voice of it: going on exactly, figures, what is refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import small, voices
+
+torch = pytest.importorskip("torch")
+
+import synth
+from synth.audio import mulaw
+from synth.common.errors import OutputError, RunError, UsageError
+from synth.data.corpus import open_cache
+from synth.engine.config import ModelConfig
+from synth.generation import checkpoint
+from synth.training.config import (
+    TrainConfig,
+    VocoderTrain,
+)
+from synth.training.export import export
+from synth.training.run_folder import RunFolder
+from synth.training.tasks import vocoder as vocoder_task
+from synth.training.train import train
+from synth.vocoder.config import VocoderConfig
+
+MINI = (
+    ModelConfig(8000, frame_units=16, sample_units=16, head_units=16),
+    TrainConfig(steps=6, streams=3, span=592, windows=2, window=64, warmup=16, every=3, fine_steps=2),
+)
+MINI = (
+    *MINI,
+    VocoderConfig(mels=8, latent=8, quantisers=3, encoder_units=16, units=16),
+    VocoderTrain(gain_db=3, early=2),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mini() -> Iterator[None]:
+    """The preset `mini` and one thread for the tests of this file."""
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(vocoder_task.VOICES, "mini", MINI)
+        torch.set_num_threads(1)
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.corpus(tmp_path_factory.mktemp("corpus") / "in", 9, 900)
+
+
+def begin(corpus: Path, run: Path, **options: Any) -> None:
+    given = {"task": "vocoder", "preset": "mini", "labels": small.PATTERN, "quiet": True, "threads": 1}
+    train([corpus], run, **{**given, **options})
+
+
+def go_on(run: Path, **options: Any) -> None:
+    train([], run, resume=True, quiet=True, threads=1, **options)
+
+
+@pytest.fixture(scope="module")
+def whole(sounds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 6 steps without a stop."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    begin(sounds_folder, run)
+    return run
+
+
+def test_figures_are_finite_and_logged(whole: Path) -> None:
+    log = small.records(whole)
+    assert [record["step"] for record in log] == [3, 6]
+    for record in log:
+        assert record.keys() == {"step", "train", "validation", "validation_free", "spectral"}
+        assert all(np.isfinite(value) for value in record.values()) and 4 < record["validation"] < 10
+    arrays, info = small.state(whole)
+    assert info["step"] == 6 and info["best"] == min(record["validation"] for record in log)
+    assert all(np.isfinite(array).all() for array in arrays.values())
+    assert {"weight.quantisers.books", "weight.quantisers.sums", "weight.quantisers.counts"} <= arrays.keys()
+    options = RunFolder(whole).options()
+    assert options["task"] == "vocoder" and options["model"]["stride"] == 5
+    assert options["train"]["span"] == 640  # whole token frames
+
+
+def test_at_first_the_encoder_learns_alone(sounds_folder: Path, tmp_path: Path) -> None:
+    begin(sounds_folder, tmp_path / "one", until=1)
+    begin(sounds_folder, tmp_path / "two", until=2)
+    one, two = (small.state(tmp_path / name)[0] for name in ("one", "two"))
+    moved = {
+        name.split(".")[1] for name in one if name.startswith("weight.") and not np.array_equal(one[name], two[name])
+    }
+    assert moved and {name.partition("_")[0] for name in moved} == {"encoder", "spectrum", "quantisers"}
+
+
+def test_all_of_it_learns(whole: Path, sounds_folder: Path, tmp_path: Path) -> None:
+    begin(sounds_folder, tmp_path / "run", until=1)
+    before, after = small.state(tmp_path / "run")[0], small.state(whole)[0]
+    for name, value in before.items():
+        if name.startswith("weight.") and "label" not in name:
+            assert not np.array_equal(value, after[name]), name
+    books = after["weight.quantisers.books"]
+    assert all(len(np.unique(book, axis=0)) >= 12 for book in books)  # a step has 12 vectors
+
+
+@pytest.mark.parametrize("stops", [[2], [3], [1, 4]])
+def test_n_plus_m_steps_equal_n_stop_resume_m(
+    stops: list[int], whole: Path, sounds_folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    begin(sounds_folder, run, until=stops[0])
+    for until in [*stops[1:], None]:
+        go_on(run, until=until)
+    small.same(whole, run)
+
+
+def test_another_seed_makes_another_run(whole: Path, sounds_folder: Path, tmp_path: Path) -> None:
+    begin(sounds_folder, tmp_path / "run", seed=1, until=1)
+    arrays, other = small.state(tmp_path / "run")[0], small.state(whole)[0]
+    assert not np.array_equal(arrays["weight.quantisers.books"], other["weight.quantisers.books"])
+
+
+# export
+
+
+@pytest.fixture(scope="module")
+def exported(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("voice") / "mini.safetensors"
+    export(whole, out, card={"licence": "CC0"}, quiet=True)
+    return out
+
+
+def test_an_export_is_a_voice_that_speaks(exported: Path, whole: Path) -> None:
+    model = synth.load(exported)
+    voice = model.checkpoint.voice
+    assert voice is not None and voice.planner is None and voice.config == MINI[2]
+    assert model.labels == {"digit": ("0", "1", "2"), "speaker": ("ann", "bob")}
+    sound = voices.sound(1000)
+    wave = model.generate(features=model.features(sound, 8000), seed=1, labels={"digit": "1"})
+    assert wave.shape == (1120,) and wave.any()
+    with pytest.raises(UsageError, match="no planner"):
+        model.generate(samples=10)
+    info = model.checkpoint.info
+    assert info["licence"] == "CC0" and info["steps"] in (3, 6) and info["fine_steps"] == 2
+    assert info["given"]["preset"] == "mini" and "corpora" not in info["given"]
+    assert os.fspath(whole.parent.parent) not in str(info)
+
+
+def test_the_cards_bits_are_those_of_the_engine(exported: Path, whole: Path) -> None:
+    model, corpus = synth.load(exported), open_cache(whole / "cache")
+    assert model.guides is not None
+    vocoder, info = model.guides.vocoder, model.checkpoint.info["bits_per_sample"]
+    assert info.keys() == {split for split in ("validation", "test") if corpus.split(split)} and info
+    for split, bits in info.items():
+        cost = count = 0
+        for entry in corpus.split(split):
+            sound = mulaw.decode(mulaw.encode(np.array(corpus.samples(entry))))
+            cost += model.follow(vocoder.exact(vocoder.hear(sound))).force(mulaw.encode(sound))
+            count += len(sound)
+        assert cost / 65536 / count == pytest.approx(bits, abs=1e-4)
+
+
+def test_encoder_and_codebooks_stay_as_they_were(exported: Path, whole: Path) -> None:
+    voice, best = checkpoint.load(exported).voice, small.state(whole, "best")[0]
+    assert voice is not None
+    np.testing.assert_array_equal(voice.tensors["vocoder.encoder.1.weight"], best["weight.encoder_1"])
+    books = np.clip(np.rint(best["weight.quantisers.books"] * 32), -127, 127)
+    np.testing.assert_array_equal(voice.tensors["vocoder.books"], books)
+
+
+def test_the_same_run_exports_the_same_bytes(exported: Path, whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mini.safetensors"
+    export(whole, out, card={"licence": "CC0"}, quiet=True)
+    assert out.read_bytes() == exported.read_bytes()
+    with pytest.raises(OutputError, match="exists already"):
+        export(whole, out, quiet=True)
+
+
+def test_exports_that_are_refused(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.safetensors"
+    with pytest.raises(UsageError, match="--noise: a run of --task vocoder has its own"):
+        export(whole, out, noise=2.0)
+    with pytest.raises(UsageError, match="--temperatures: is for a run of --task planner"):
+        export(whole, out, temperatures=(1.0, 0.9))
+    assert not out.exists()
+
+
+# what is refused
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"preset": "piano"}, "preset piano: must be digits, speech, tiny, mini with --task vocoder"),
+        ({"rate": 11025}, "rate 11025: a vocoder's token frame"),
+        ({"density": 0.5}, "--density: --task vocoder does not take it"),
+        ({"target": ["digit"]}, "--target: --task vocoder does not take it"),
+        ({"vocoder": "x.safetensors"}, "--vocoder: --task vocoder does not take it"),
+        ({"task": "sing"}, "task sing: must be generate or classify or vocoder or planner"),
+    ],
+)
+def test_options_that_do_not_fit(options: dict[str, Any], words: str, sounds_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=words):
+        begin(sounds_folder, tmp_path / "run", **options)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("task", "generate"), ("steps", 9), ("rate", 16000), ("density", 0.5)])
+def test_other_options_on_resume_are_refused(name: str, value: Any, whole: Path) -> None:
+    with pytest.raises(RunError, match=f"made with .*not {value!r}; leave it out"):
+        go_on(whole, **{name: value})
+    go_on(whole, task="vocoder", preset="mini", rate=8000, steps=6, seed=0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"vocoder": {}}, {"vocoder_train": {"free": 2}}, {"vocoder_train": None}, {"version": 9}, {"given": None}],
+)
+def test_options_of_another_kind_are_named(change: dict[str, Any], whole: Path, tmp_path: Path) -> None:
+    RunFolder(tmp_path).write_options({**RunFolder(whole).options(), **change})
+    with pytest.raises(RunError, match=r"^run\.json: "):
+        go_on(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_preset_tiny_learns(tmp_path: Path) -> None:
+    corpus = small.corpus(tmp_path / "in")
+    begin(corpus, tmp_path / "run", preset="tiny", steps=150)
+    record = small.records(tmp_path / "run")[-1]
+    assert record["validation"] < 6.6 and record["spectral"] < 0.45  # 6.1 and 0.37 where this was written
