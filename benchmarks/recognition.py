@@ -90,7 +90,7 @@ def left_out(work: Path, corpora: Path, table: bool, steps: int) -> list[str]:
 
 def generator(corpora: Path) -> list[str]:
     """Right answers of `digits` by Bayes' rule on the test files."""
-    model = sampler.load("digits", plain=True)
+    model = sampler.load("digits-plain")
     hits = dict.fromkeys(model.labels, 0)
     files = sorted((corpora / "fsdd-8k").glob("*_[0-4].flac"))
     for path in files:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from synth import engine
 from synth.benchmarking import timing
-from synth.checkpoint import registry
 from synth.common import threads as parallel
 from synth.common.errors import UsageError
 from synth.common.extras import training_extra
@@ -36,9 +35,9 @@ def run(name: str, threads: int | None, baseline: str | None) -> dict[str, Any]:
 
     `ratio`, where a row has one, is its speed over that of the row that `over` names. `milliseconds` is a duration.
     """
-    loaded = checkpoint.load(registry.plain(name))
+    loaded = checkpoint.load(name)
     if loaded.voice is not None:
-        raise UsageError(f"{name}: is a voice; bench measures networks that go by the samples alone, as digits-2")
+        raise UsageError(f"{name}: is a voice; bench measures networks that go by the samples alone, as digits-plain")
     torch = _baseline() if baseline else None
     cores = threads or os.cpu_count() or 1
     rows = [*_streams(sampler.Model(loaded), cores)]

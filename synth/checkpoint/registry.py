@@ -8,10 +8,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from synth.checkpoint.format import LARGEST_FILE, LARGEST_HEADER, _metadata
+from synth.checkpoint.format import LARGEST_FILE, LARGEST_HEADER, RECOGNISER, _metadata
 from synth.common.errors import CheckpointError
 
 SUFFIX = ".safetensors"
+KINDS = ("voice", "generator", "classifier", "corrector")
+"""A voice is steered and speaks what it is asked for; a generator goes by its samples alone; a corrector only helps to
+compress."""
 
 
 def folder() -> Path:
@@ -61,30 +64,53 @@ def file_of(name_or_path: str) -> str | None:
         return None
 
 
-def plain(name_or_path: str | os.PathLike[str]) -> str:
-    """Of a bundled name the newest checkpoint that goes by the samples alone, for what listens; all else as it is."""
-    text = os.fspath(name_or_path)
-    for _, path in sorted(_numbered().get(text, ()), reverse=True):
-        if not is_voice(path):
-            return path.stem
-    return text
+def stands_for(stem: str) -> str | None:
+    """The plain name that means the bundled checkpoint `stem`, the newest of its name; None for older ones."""
+    return next((name for name, versions in _numbered().items() if max(versions)[1].stem == stem), None)
 
 
-def is_voice(path: Path) -> bool:
-    """Whether a file says that it is a voice; False for what can't be read."""
-    return "network" in said(path)
+def kind_of(path: Path) -> str:
+    """What a file says that it is, unchecked: one of `KINDS`; "generator" too for what can't be read."""
+    meta, config = _unchecked(path)
+    if meta.get("format") == RECOGNISER:
+        return "classifier"
+    if "network" in config:
+        return "voice"
+    return "corrector" if config.get("hints") else "generator"
 
 
-def said(path: Path) -> dict[str, Any]:
+def bundled(*kinds: str) -> list[str]:
+    """The plain names of the bundled checkpoints of these kinds."""
+    newest = {name: max(versions)[1] for name, versions in _numbered().items()}
+    return [name for name, path in newest.items() if kind_of(path) in kinds]
+
+
+def instead(name_or_path: str | os.PathLike[str], *kinds: str) -> str:
+    """What to give in place of a checkpoint that is of another kind: of the bundled ones those that are named after it.
+
+    All of these kinds where none is; "another checkpoint" where there are none at all.
+    """
+    stem = re.sub(r"-\d+$", "", Path(os.fspath(name_or_path)).stem)
+    names = bundled(*kinds)
+    return " or ".join([name for name in names if name.startswith(f"{stem}-")] or names) or "another checkpoint"
+
+
+def config_of(path: Path) -> dict[str, Any]:
     """The config in a file's header, by itself and unchecked; empty for what can't be read."""
+    return _unchecked(path)[1]
+
+
+def _unchecked(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """Metadata and config in a file's header, by themselves and unchecked; empty for what can't be read."""
     try:
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
             head = file.read(min(size, LARGEST_HEADER))
-        found = json.loads(_metadata(size.to_bytes(8, "little") + head).get("config", "{}"))
+        meta = _metadata(size.to_bytes(8, "little") + head)
+        config = json.loads(meta.get("config", "{}"))
     except (OSError, ValueError, CheckpointError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return {}, {}
+    return meta, config if isinstance(config, dict) else {}
 
 
 def read(name_or_path: str | os.PathLike[str]) -> tuple[Path, bytes]:

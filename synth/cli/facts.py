@@ -27,11 +27,12 @@ def overview() -> Told:
             entries.append(_heard(classifier.opened(path, data)) if known else _summary(checkpoint.load(name)))
         except SynthError as error:
             failures.append(error)
-    rows = [["checkpoint", "rate", "bits a sample", "licence", "labels"]]
+    rows = [["name", "checkpoint", "kind", "rate", "bits a sample", "licence", "labels"]]
     for entry in entries:
         keys = ", ".join(f"{key} ({len(values)})" for key, values in entry["labels"].items())
         shown = _plain(_main_bits(entry.get("bits_per_sample")) or "-")
-        rows.append([entry["name"], f"{entry['sample_rate']} Hz", shown, str(entry["licence"] or "-"), keys or "none"])
+        named = [entry["stands_for"] or "-", entry["name"], entry["kind"]]
+        rows.append([*named, f"{entry['sample_rate']} Hz", shown, str(entry["licence"] or "-"), keys or "none"])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     running, shown_running = _running()
@@ -67,7 +68,7 @@ def details(name: str) -> Told:
     }
     config = loaded.config.to_json()
     data = {**_summary(loaded), "path": str(loaded.path), "config": config, "info": loaded.info, **sizes, **running}
-    lines = [f"{loaded.name}: {loaded.path}", f"sha256: {loaded.sha256}"]
+    lines = [f"{loaded.name}: {loaded.path}", f"kind: {data['kind']}", f"sha256: {loaded.sha256}"]
     lines += [f"{key}: {value}" for key, value in config.items() if key != "labels"]
     lines += [f"label {key}: {', '.join(values)}" for key, values in loaded.config.labels]
     if loaded.voice is not None:
@@ -119,6 +120,8 @@ def compressed(path: str) -> Told:
 def _summary(loaded: checkpoint.Checkpoint) -> dict[str, Any]:
     return {
         "name": loaded.name,
+        "kind": registry.kind_of(loaded.path),
+        "stands_for": registry.stands_for(loaded.name),
         "sample_rate": loaded.config.sample_rate,
         "labels": {key: list(values) for key, values in loaded.config.labels},
         "licence": loaded.info.get("licence"),
@@ -130,6 +133,8 @@ def _summary(loaded: checkpoint.Checkpoint) -> dict[str, Any]:
 def _heard(loaded: classifier.Recogniser) -> dict[str, Any]:
     return {
         "name": loaded.name,
+        "kind": "classifier",
+        "stands_for": registry.stands_for(loaded.name),
         "task": "classify",
         "sample_rate": loaded.sample_rate,
         "labels": {target.name: list(target.values) for target in loaded.targets},

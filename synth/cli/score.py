@@ -17,7 +17,7 @@ def add_parser(commands: Any) -> None:
     text = "gives bits per sample of recordings under a model"
     parser = commands.add_parser("score", help=text, description=f"synth score {text}.")
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="sound files, scored one by one from a fresh state")
-    add_checkpoint(parser)
+    add_checkpoint(parser, "digits-plain")
     add_label(parser)
     parser.add_argument(
         "--labels",
@@ -37,7 +37,7 @@ def run(options: Namespace, console: Console) -> Report:
 
     single = single_labels(options)
     outputs.given_twice(options.audio)
-    model = sampler.load(options.checkpoint, options.engine, plain=True)
+    model = sampler.load(options.checkpoint, options.engine)
     model.check_scores()
     model.plan(single, None)
     if options.labels and single:

@@ -43,9 +43,12 @@ def named(name_or_path: str) -> Network:
     from synth.checkpoint import registry
     from synth.generation import checkpoint
 
-    loaded = checkpoint.load(registry.plain(name_or_path))
+    loaded = checkpoint.load(name_or_path)
     if loaded.voice is not None:
-        raise CheckpointError(f"{name_or_path}: is a voice, which can't listen; --mode parametric takes it")
+        other = registry.instead(name_or_path, "generator")
+        raise CheckpointError(
+            f"{name_or_path}: is a voice, which can't listen; --mode parametric takes it, else give {other}"
+        )
     return Network(loaded.name, bytes.fromhex(loaded.sha256)[:DIGEST], engine.create(loaded.config, loaded.tensors))
 
 
@@ -118,7 +121,7 @@ def candidates(level: str) -> list[Path]:
     found = []
     for name in dict.fromkeys(name.rpartition("-")[0] for name in registry.names()):
         path = registry.find(name)
-        config = registry.said(path)
+        config = registry.config_of(path)
         if config.get("hints") and level in (lossless.LEVELS[-1], level_of(config.get("sample_units", 0))):
             found.append(path)
     return found

@@ -44,21 +44,22 @@ class Score:
     bits_per_sample: float
 
 
-def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto", plain: bool = False) -> Model:
+def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto") -> Model:
     """The model of a checkpoint: a name that `synth info` lists, or the path of a `.safetensors` file.
 
-    `engine` is "auto" (the native one where it was built), "native" or "reference"; all give the same samples. `plain`:
-    of a bundled name the newest that is no voice, to listen with. Raises CheckpointError for a file that is missing,
-    damaged or not ours, EngineError for an engine that isn't here.
+    `engine` is "auto" (the native one where it was built), "native" or "reference"; all give the same samples. Raises
+    CheckpointError for a file that is missing, damaged or not ours, EngineError for an engine that isn't here.
     """
-    return Model(checkpoint.load(registry.plain(name_or_path) if plain else os.fspath(name_or_path)), engine)
+    return Model(checkpoint.load(os.fspath(name_or_path)), engine)
 
 
 def load_voice(name_or_path: str, engine: str = "auto", *, taker: str) -> Model:
     """The model of a voice; CheckpointError for what is none. `taker`: what takes one, for the error."""
     loaded = checkpoint.load(name_or_path)
     if loaded.voice is None:  # told by what was typed, before anything is told of what else it may be
-        raise CheckpointError(f"{name_or_path}: is no voice; {taker} takes one, as speech")
+        raise CheckpointError(
+            f"{name_or_path}: is no voice; {taker} takes one, as {registry.instead(name_or_path, 'voice')}"
+        )
     return Model(loaded, engine)
 
 
@@ -264,7 +265,10 @@ class Model:
     def check_scores(self) -> None:
         """UsageError for a voice, whose code lengths are of what it was told to say, not of a recording."""
         if self.guides is not None:
-            raise UsageError(f"{self.checkpoint.name}: is a voice, which is told what to say; score by a plain network")
+            other = registry.instead(self.checkpoint.name, "generator")
+            raise UsageError(
+                f"{self.checkpoint.name}: is a voice, which is told what to say; a plain network scores: {other}"
+            )
 
     def plan(self, labels: Labels, samples: int | None) -> Changes:
         """Which table rows are in force from which sample on, the first from 0; UsageError for labels it can't follow.

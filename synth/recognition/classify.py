@@ -44,7 +44,7 @@ class Verdict:
 
 def open_judge(name_or_path: str, engine: str = "auto") -> Judge:
     """The recogniser, or the generator with labels, of a name or path; CheckpointError, UsageError for what is none."""
-    path, data = registry.read(registry.plain(name_or_path))
+    path, data = registry.read(name_or_path)
     if format.is_recogniser(data):
         from synth.recognition import classifier
 
@@ -56,7 +56,7 @@ def open_judge(name_or_path: str, engine: str = "auto") -> Judge:
     from synth.generation import model as sampler
     from synth.recognition import generative
 
-    model = sampler.load(name_or_path, engine, plain=True)
+    model = sampler.load(name_or_path, engine)
     generative.check_labels(model)
     labels = model.labels
     return Judge(

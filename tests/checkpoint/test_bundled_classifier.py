@@ -39,7 +39,7 @@ def test_the_plain_name_is_the_newest_and_info_lists_it() -> None:
     assert registry.find("digits-classifier").stem in registry.names()
     assert registry.find("digits").stem.startswith("digits-") and checkpoint.load("digits").info["licence"]
     done = run("synth", "info")
-    assert done.returncode == 0 and b"digits-classifier-1" in done.stdout and b"digits-2" in done.stdout
+    assert done.returncode == 0 and b"digits-classifier-1" in done.stdout and b"digits-plain-1" in done.stdout
     assert run("synth", "info", "digits-classifier").returncode == 0
 
 

@@ -102,7 +102,7 @@ def test_it_goes_on_after_what_cannot_be_heard(capsys: pytest.CaptureFixture[str
         (["a.wav", "./a.wav"], 2, "given twice"),
         (["a.wav", "-c", "nobody"], 1, "nobody: no such checkpoint"),
         (["a.wav", "-c", "piano"], 2, "-c piano-1: was trained without labels"),
-        (["-", "-c", "digits"], 1, "-: is empty"),
+        (["-", "-c", "digits-plain"], 1, "-: is empty"),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], code: int, words: str) -> None:

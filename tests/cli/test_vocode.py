@@ -283,7 +283,7 @@ def test_the_reference_engine_makes_the_same_file() -> None:
 # ---- what a voice is not for
 
 
-@pytest.mark.parametrize("given", ["tiny", "digits-2", "corrector-large"])
+@pytest.mark.parametrize("given", ["tiny", "digits-plain", "corrector-large"])
 @pytest.mark.parametrize(
     "arguments", ["vocode a.wav -o x.wav", "morph a.wav -o x.wav", "compress a.wav --mode parametric"]
 )

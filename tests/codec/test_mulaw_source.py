@@ -31,7 +31,7 @@ def test_quantising_gives_the_values_of_the_nearest_codes(seed: int, bits: int) 
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("network", ["none", "digits-1"])
+@pytest.mark.parametrize("network", ["none", "digits-plain"])
 def test_the_codes_come_back(channels: int, network: str) -> None:
     t = np.arange(4000)
     noise = np.random.default_rng(1).normal(0, 300, 4000)
