@@ -71,7 +71,7 @@ def main() -> None:
         heard[digit, speaker, take] = vocoder.hear(reader.read(str(path), model.sample_rate)[0])
 
     def spoken(vectors: np.ndarray, **labels: str) -> np.ndarray:
-        rows = model.checkpoint.config.label_rows(labels)
+        rows = model.checkpoint.config.labels.ids(labels)
         vectors = label_means.moved(vectors, rows, model.checkpoint.voice.means)  # type: ignore[union-attr]
         return model.follow(vocoder.exact(vectors), seed=0, labels=labels).pcm(len(vectors) * vocoder.hop)
 

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from synth.common.labels import LabelSet
 from synth.data import corpus
 from synth import engine
 from synth.nn import gru, two_tier, sparsity
@@ -55,7 +56,7 @@ class Row:
     bits: int | None = None
     seed: int = 0
 
-    def config(self, labels: Any = ()) -> ModelConfig:
+    def config(self, labels: LabelSet = LabelSet()) -> ModelConfig:
         return ModelConfig(RATE, **self.model, labels=labels)
 
 

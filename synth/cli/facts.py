@@ -70,7 +70,7 @@ def details(name: str) -> Told:
     data = {**_summary(loaded), "path": str(loaded.path), "config": config, "info": loaded.info, **sizes, **running}
     lines = [f"{loaded.name}: {loaded.path}", f"kind: {data['kind']}", f"sha256: {loaded.sha256}"]
     lines += [f"{key}: {value}" for key, value in config.items() if key != "labels"]
-    lines += [f"label {key}: {', '.join(values)}" for key, values in loaded.config.labels]
+    lines += [f"label {key}: {', '.join(values)}" for key, values in loaded.config.labels.items()]
     if loaded.voice is not None:
         data["voice"] = loaded.voice.to_json()
         lines += [f"voice, {name}: {_plain(value)}" for name, value in data["voice"].items()]
@@ -123,7 +123,7 @@ def _summary(loaded: checkpoint.Checkpoint) -> dict[str, Any]:
         "kind": registry.kind_of(loaded.path),
         "stands_for": registry.stands_for(loaded.name),
         "sample_rate": loaded.config.sample_rate,
-        "labels": {key: list(values) for key, values in loaded.config.labels},
+        "labels": {key: list(values) for key, values in loaded.config.labels.items()},
         "licence": loaded.info.get("licence"),
         "bits_per_sample": loaded.info.get("bits_per_sample"),
         "sha256": loaded.sha256,

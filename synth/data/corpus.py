@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from synth.audio.reader import AudioReader
 from synth.common.errors import AudioError, CorpusError
-from synth.common.labels import Labels
+from synth.common.labels import LabelIds, LabelSet
 from synth.data.label_rules import Labeller, natural
 from synth.data.splits import SPLITS, Item, Splitter
 
@@ -31,12 +31,12 @@ _COPY = 1 << 20  # samples a block when a trimmed file is moved up
 
 @dataclass(frozen=True)
 class Entry:
-    """A file's place in the cache: `start` and `length` in samples; `rows` its label rows, one a key (0 is none)."""
+    """A file's place in the cache: `start` and `length` in samples; `label_ids` one a key (0 is none)."""
 
     name: str
     start: int
     length: int
-    rows: tuple[int, ...]
+    label_ids: LabelIds
     split: str
 
 
@@ -48,7 +48,7 @@ class Corpus:
     rate: int
     audio: NDArray[np.int16]
     entries: tuple[Entry, ...]
-    labels: Labels
+    labels: LabelSet
     skipped: tuple[tuple[str, str], ...]
     fingerprint: str
 
@@ -73,7 +73,7 @@ def open_cache(folder: str | os.PathLike[str]) -> Corpus:
         if index["version"] != VERSION:
             raise CorpusError(f"{place}: cache of another version ({index['version']}); delete it to build it again")
         entries = tuple(Entry(n, int(s), int(k), tuple(rows), split) for n, s, k, rows, split in index["files"])
-        labels = tuple((key, tuple(values)) for key, values in index["labels"])
+        labels = LabelSet.from_json(index["labels"])
         skipped = tuple((path, reason) for path, reason in index["skipped"])
         rate, total, fingerprint = int(index["rate"]), int(index["samples"]), str(index["fingerprint"])
         if (place / AUDIO).stat().st_size != 2 * total or any(e.start + e.length > total for e in entries):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synth.common.errors import UsageError, require
-from synth.common.labels import Labels
+from synth.common.labels import LabelSet
 
 _OPTIONAL = {"stride", "period", "hints"}  # integers of a network's config that older files lack: 0 there
 
@@ -33,7 +33,7 @@ class ModelConfig:
     head_units: int = 64
     order: int = 16
     decay: float = 0.99
-    labels: Labels = ()
+    labels: LabelSet = LabelSet()
     stride: int = 0
     period: int = 0
     hints: int = 0
@@ -46,11 +46,7 @@ class ModelConfig:
             require(16 <= value <= most and value % 16 == 0, f"{name} {value}: must be a multiple of 16, 16 to {most}")
         require(self.order in (16, 32), f"order {self.order}: must be 16 or 32")
         require(0.9 <= self.decay < 1.0, f"decay {self.decay}: must be 0.9 to below 1")
-        require(len(self.labels) <= 16, f"{len(self.labels)} label keys: at most 16")
-        for key, values in self.labels:
-            require(0 < len(values) <= 4096, f"label {key}: must have 1 to 4096 values")
-            require(len(set(values)) == len(values), f"label {key}: has a value twice")
-        require(len({key for key, _ in self.labels}) == len(self.labels), "a label key stands twice")
+        self.labels.check()
         require(0 <= self.stride <= 64, f"stride {self.stride}: must be 0 to 64")
         require(self.period in (0, 1, 2, 4, 8, 16), f"period {self.period}: must be 0, 1, 2, 4, 8 or 16")
         require(self.hints in (0, *range(2, 9)), f"hints {self.hints}: must be 0, or 2 to 8")
@@ -59,7 +55,7 @@ class ModelConfig:
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `json` can write and `from_json` reads back; what is optional is left out where it is 0."""
-        data = {**dataclasses.asdict(self), "labels": [[key, list(values)] for key, values in self.labels]}
+        data = {**dataclasses.asdict(self), "labels": self.labels.to_json()}
         return {name: value for name, value in data.items() if value or name not in _OPTIONAL}
 
     @classmethod
@@ -74,21 +70,10 @@ class ModelConfig:
                 require(type(data[name]) is int, f"network config: {name} must be an integer")
         require(type(data["decay"]) is float, "network config: decay must be a number")
         try:
-            labels = tuple((str(key), tuple(str(value) for value in values)) for key, values in data["labels"])
+            labels = LabelSet.from_json(data["labels"])
         except (TypeError, ValueError):
             raise UsageError("network config: labels must be a list of [key, values]") from None
         return cls(**{**data, "labels": labels})
-
-    def label_rows(self, labels: dict[str, str]) -> tuple[int, ...]:
-        """Table rows (0 none, 1 + index of the value) of `labels`, one a key; UsageError for what is not known."""
-        known = dict(self.labels)
-        for key, value in labels.items():
-            if key not in known:
-                have = ", ".join(known) if known else "none: this checkpoint was trained without labels"
-                raise UsageError(f"label key {key!r} is not known; known keys: {have}")
-            if value not in known[key]:
-                raise UsageError(f"label {key}={value} is not known; known values: {', '.join(known[key])}")
-        return tuple(values.index(labels[key]) + 1 if key in labels else 0 for key, values in self.labels)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     found["frame.output.bias"] = ("int16", (3 * sample,))
     found["sample.recurrent.bias"] = ("int16", (sample,))
     found["head.tree.bias"] = ("int16", (256,))
-    for k, (_, values) in enumerate(config.labels):
+    for k, values in enumerate(config.labels.values()):
         found[f"frame.label.{k}"] = ("int16", (len(values) + 1, 3 * frame))
     for name in sample_tables(config):
         found[name] = ("int16", (256, 3 * sample))

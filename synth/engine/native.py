@@ -117,7 +117,7 @@ class NativeEngine:
         self._constants = {name: tensors[name] for name in tensors if name.startswith("predictor.")}
         sizes = (config.window, config.frame_units, config.sample_units, config.head_units)
         kind = (config.order, config.stride, config.period, config.hints)
-        values = [len(known) for _, known in config.labels]
+        values = [len(known) for known in config.labels.values()]
         arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         try:
             self.network = _kernel.network(self.instruction_set, *sizes, *kind, values, arrays)

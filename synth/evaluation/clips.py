@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from synth.audio import loudness
 from synth.common import threads as parallel
 from synth.common.errors import AudioError
-from synth.common.labels import Labels
 from synth.engine.config import Draw
 from synth.evaluation import memorization
 from synth.generation import stream
@@ -74,11 +73,6 @@ class Listener:
         return Take(rows, name, heard, embedding, level, memorization.excerpt(samples, self.length), sound)
 
 
-def named(labels: Labels, rows: Rows) -> dict[str, str]:
-    """The values of label rows by key, without those that are unset."""
-    return {key: values[row - 1] for (key, values), row in zip(labels, rows, strict=True) if row}
-
-
 def embeddings(clips: Sequence[Take]) -> NDArray[np.float32]:
     """Of those that were heard: (n, d); (0, 0) when none was."""
     found = [take.embedding for take in clips if take.embedding is not None]
@@ -101,7 +95,7 @@ def generate(
         if stop.is_set():
             raise parallel.Stopped
         asked = [jobs[place] for place in places]
-        streams = [model.start(draw, seed=job.seed, labels=named(labels, job.rows), samples=samples) for job in asked]
+        streams = [model.start(draw, seed=job.seed, labels=labels.names(job.rows), samples=samples) for job in asked]
         sounds = stream.pcm_together(streams, samples)
         return [use(place, each) for place, each in zip(places, sounds, strict=True)]
 

@@ -17,7 +17,7 @@ from synth.common import files as places
 from synth.common import outputs
 from synth.common import threads as parallel
 from synth.common.errors import CorpusError, UsageError
-from synth.common.labels import Labels
+from synth.common.labels import LabelSet
 from synth.common.limits import MOST_COUNT, MOST_SEED
 from synth.data import corpus
 from synth.engine.config import Draw
@@ -88,7 +88,7 @@ def evaluate(request: Request, progress: Progress) -> dict[str, Any]:
         return _judge(request, model, ear, jobs, draw, reference, progress)
 
 
-def plan(labels: Labels, count: int, seed: int) -> list[Job]:
+def plan(labels: LabelSet, count: int, seed: int) -> list[Job]:
     """The files to make, `count` for each combination of label values, each with a seed of its own, from `seed` on.
 
     With the same seeds for all combinations the files would not be independent: of one seed they start to sound at the
@@ -142,7 +142,7 @@ def _reference(request: Request, model: sampler.Model, folder: str) -> corpus.Co
     split = request.split or card.get("split") or None
     assert request.reference is not None
     found = corpus.build([request.reference], folder, model.sample_rate, labels, bool(card.get("trim")), split)
-    keys = [key for key, _ in found.labels]
+    keys = list(found.labels)
     if labels and model.labels and not set(keys) & model.labels.keys():
         raise UsageError(
             f"--labels {labels}: has {', '.join(keys) or 'none'}, none of the checkpoint's keys:"
@@ -209,12 +209,12 @@ def _facts(
     }
 
 
-def _shown(labels: Labels, jobs: list[Job], count: int) -> set[int]:
+def _shown(labels: LabelSet, jobs: list[Job], count: int) -> set[int]:
     """Places of the jobs whose sound the page has: of every value of every key, spread over the other keys' values."""
     if not labels:
         return set(range(min(2 * _SHOWN, len(jobs))))
     found: set[int] = set()
-    for key, (_, values) in enumerate(labels):
+    for key, values in enumerate(labels.values()):
         for row in range(1, min(len(values), MOST_SHOWN) + 1):
             places_of = [place for place in range(0, len(jobs), count) if jobs[place].rows[key] == row]
             for number in range(_SHOWN):
@@ -233,17 +233,17 @@ def _made(work: _Work, jobs: list[Job], draw: Draw, samples: int, shown: set[int
     return takes.generate(work.model, jobs, draw, samples, work.threads, use)
 
 
-def rows_in(model: sampler.Model, labels: Labels, rows: Rows) -> Rows:
+def rows_in(model: sampler.Model, labels: LabelSet, rows: Rows) -> Rows:
     """A corpus file's label rows as the model's: keys and values that the model doesn't know are unset."""
-    known = {key: value for key, value in takes.named(labels, rows).items() if value in model.labels.get(key, ())}
-    return model.checkpoint.config.label_rows(known)
+    known = {key: value for key, value in labels.names(rows).items() if value in model.labels.get(key, ())}
+    return model.checkpoint.config.labels.ids(known)
 
 
 def _real(work: _Work, reference: corpus.Corpus, wanted: set[Rows]) -> list[Take]:
     """The test files, with the sounds of the first of each combination that the page shows."""
     left, jobs = set(wanted), []
     for number, entry in enumerate(reference.split("test")):
-        rows = rows_in(work.model, reference.labels, entry.rows)
+        rows = rows_in(work.model, reference.labels, entry.label_ids)
         jobs.append((entry, rows, rows in left or number < 2 * _SHOWN and wanted == {()}))
         left.discard(rows)
 
@@ -267,8 +267,8 @@ def _bits(work: _Work, reference: corpus.Corpus | None) -> dict[str, float | Non
 
     def one(entry: corpus.Entry) -> tuple[float, float | None]:
         sound = np.array(reference.samples(entry))
-        rows = rows_in(model, reference.labels, entry.rows)
-        named = takes.named(model.checkpoint.config.labels, rows)
+        rows = rows_in(model, reference.labels, entry.label_ids)
+        named = model.checkpoint.config.labels.names(rows)
         if model.guides is not None:  # led by what it hears
             vectors = model.guides.vocoder.exact(model.guides.vocoder.hear(sound))
             work.tick(2 * entry.length)
@@ -312,14 +312,14 @@ def _copying(work: _Work, reference: corpus.Corpus, made: list[Take], real: list
     return found
 
 
-def _sections(labels: Labels, made: list[Take], real: list[Take]) -> list[html_report.Section]:
+def _sections(labels: LabelSet, made: list[Take], real: list[Take]) -> list[html_report.Section]:
     """What the page lets people hear: for each value of each key real and generated sounds side by side."""
     kept = [take for take in made if take.sound is not None]
     truth = [take for take in real if take.sound is not None]
     if not labels:
         return [html_report.Section("sounds", [("", truth, kept)])] if kept else []
     found = []
-    for key, (name, values) in enumerate(labels):
+    for key, (name, values) in enumerate(labels.items()):
         lines = []
         for row, value in list(enumerate(values, 1))[:MOST_SHOWN]:
             own = _spread([take for take in kept if take.rows[key] == row])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from synth.audio import loudness
-from synth.common.labels import Labels
+from synth.common.labels import LabelSet
 from synth.evaluation import clips as takes
 from synth.evaluation import frechet
 from synth.evaluation.clips import Take
@@ -19,11 +19,11 @@ NOTHING = "nothing"
 """What is heard of a silent clip, in the confusion."""
 
 
-def figures(labels: Labels, ear: Recogniser | None, made: Sequence[Take], real: Sequence[Take]) -> dict[str, Any]:
+def figures(labels: LabelSet, ear: Recogniser | None, made: Sequence[Take], real: Sequence[Take]) -> dict[str, Any]:
     """`labels`, Fréchet distances and `levels`; None where what they need is not there."""
     data: dict[str, Any] = {"labels": {}, "frechet_distance": None, "frechet_floor": None, "frechet": None}
     told = {target.name: place for place, target in enumerate(ear.targets) if target.kind == "class"} if ear else {}
-    for place, (key, values) in enumerate(labels):
+    for place, (key, values) in enumerate(labels.items()):
         found: dict[str, Any] = {"values": list(values), "heard": None}
         found |= dict.fromkeys(("accuracy", "real_accuracy", "confusion", "real_confusion"))
         if ear and key in told:

@@ -287,13 +287,13 @@ class Model:
             if samples is not None and len(values) > 1 and len(values) * self.checkpoint.config.hop > samples:
                 raise UsageError(f"label {key}: {len(values)} values don't fit into {samples} samples")
             for value in values:
-                self.checkpoint.config.label_rows({key: value})
+                self.checkpoint.config.labels.ids({key: value})
         length = samples or 0
         begins = {key: [_part(k, len(values), length) for k in range(len(values))] for key, values in lists.items()}
         plan = []
         for at in sorted({0, *(begin for key in begins for begin in begins[key])}):
             now = {key: lists[key][bisect_right(begins[key], at) - 1] for key in lists}
-            plan.append((at, self.checkpoint.config.label_rows(now)))
+            plan.append((at, self.checkpoint.config.labels.ids(now)))
         return plan
 
     def _codes(self, prime: Prime | None) -> NDArray[np.uint8] | None:

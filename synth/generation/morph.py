@@ -61,7 +61,7 @@ def morph(request: Request, progress: Progress) -> dict[str, Any]:
     assert model.guides is not None
     heard = [vectors_of(model, source)[0] for source in sources]
     vectors = mixed(heard[0], heard[-1], mix, request.stretch)
-    rows = model.checkpoint.config.label_rows(dict(request.labels or {}))
+    rows = model.checkpoint.config.labels.ids(dict(request.labels or {}))
     vectors = label_means.moved(vectors, rows, model.guides.means)
     vocoder = model.guides.vocoder
     spoken = model.follow(vocoder.exact(vectors), draw, seed=seed, labels=request.labels)

@@ -132,6 +132,6 @@ class Planned:
 def changes_of(saved: dict[str, NDArray[Any]], name: str, config: ModelConfig) -> Changes:
     """Changes that were saved; EngineError for what is none of a network of this config."""
     found = taken(saved, name, "int64", (None, 1 + len(config.labels)))
-    most = np.array([len(values) for _, values in config.labels], np.int64)
+    most = np.array([len(values) for values in config.labels.values()], np.int64)
     need(bool((found >= 0).all() and (found[:, 1:] <= most).all()))
     return [(int(at), tuple(int(row) for row in rows)) for at, *rows in found]

@@ -40,7 +40,7 @@ LabelsOf = Callable[[str], Mapping[str, str]]
 def labels_by_name(rule: str, model: Model) -> LabelsOf:
     """What gives a path its labels by a pattern or a CSV, as in training, of the keys that the model knows."""
     labeller = Labeller(rule)
-    known = {key for key, _ in model.checkpoint.config.labels}
+    known = set(model.checkpoint.config.labels)
     if not known.intersection(labeller.chosen):
         raise UsageError(f"--labels {rule}: has none of the checkpoint's keys: {', '.join(sorted(known)) or 'none'}")
 

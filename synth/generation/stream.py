@@ -99,13 +99,11 @@ class Stream:
 
         A voice's postfilter looks ahead: there the next frame is 30 ms later for each of its passes.
         """
-        rows = self._relabelled()
-        keys = self.checkpoint.config.labels
-        return {key: values[row - 1] for (key, values), row in zip(keys, rows, strict=True) if row}
+        return self.checkpoint.config.labels.names(self._relabelled())
 
     @labels.setter
     def labels(self, labels: Mapping[str, str]) -> None:
-        rows = self.checkpoint.config.label_rows(dict(labels))
+        rows = self.checkpoint.config.labels.ids(dict(labels))
         self._changes = []
         self._state.labels = rows
         if self.guide is not None:

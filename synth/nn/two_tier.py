@@ -60,7 +60,7 @@ class Network(nn.Module):
         self.frame_recurrent = nn.Parameter(self._orthogonal(frame))
         self.frame_inner = nn.Parameter(torch.zeros(frame))
         self.frame_labels = nn.ParameterList(
-            [nn.Parameter(torch.randn(len(values) + 1, 3 * frame) * 0.1) for _, values in config.labels]
+            [nn.Parameter(torch.randn(len(values) + 1, 3 * frame) * 0.1) for values in config.labels.values()]
         )
         self.frame_output = nn.Parameter(torch.randn(3 * sample, frame) * frame**-0.5)
         self.frame_output_bias = nn.Parameter(torch.zeros(3 * sample))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from synth.audio import mulaw
 from synth.common import threads as parallel
 from synth.common.errors import AudioError, UsageError
-from synth.common.labels import Labels
+from synth.common.labels import LabelSet
 from synth.generation.model import Model
 
 MOST_TOGETHER = 128
@@ -28,9 +28,9 @@ _GROUP = 10
 _BLOCK = 1 << 14
 
 
-def rows_of(labels: Labels) -> list[tuple[int, ...]]:
+def rows_of(labels: LabelSet) -> list[tuple[int, ...]]:
     """The label rows to try: all combinations, or, of many, each value with the other keys unset."""
-    sizes = [len(values) for _, values in labels]
+    sizes = [len(values) for values in labels.values()]
     if np.prod(sizes, dtype=np.float64) <= MOST_TOGETHER:
         return list(itertools.product(*(range(1, size + 1) for size in sizes)))
     return [
@@ -67,12 +67,12 @@ def costs(
 
 
 def log_probabilities(
-    labels: Labels, rows: list[tuple[int, ...]], cost: NDArray[np.int64]
+    labels: LabelSet, rows: list[tuple[int, ...]], cost: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float64]]:
     """Natural logarithms (values,) of each key's values, all rows that `rows_of` gave being equally likely before."""
     logs = -np.log(2.0) * ((cost - cost.min()) / 65536.0)
     table, found = np.array(rows), {}
-    for place, (key, values) in enumerate(labels):
+    for place, (key, values) in enumerate(labels.items()):
         of_value = np.array([np.logaddexp.reduce(logs[table[:, place] == n + 1]) for n in range(len(values))])
         found[key] = of_value - np.logaddexp.reduce(of_value)
     return found

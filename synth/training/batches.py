@@ -130,7 +130,7 @@ class Batches:
 
     def _rows(self, draw: np.random.Generator, entry: Entry) -> NDArray[np.int64]:
         """The file's label rows with some dropped to 0."""
-        rows = np.array(entry.rows, np.int64)
+        rows = np.array(entry.label_ids, np.int64)
         if draw.random() < self.label_drop[0]:
             return np.zeros_like(rows)
         return np.where(draw.random(len(rows)) < self.label_drop[1], 0, rows)
@@ -179,4 +179,4 @@ def validation_rows(corpus: Corpus, split: str = "validation", most_samples: int
         count = min(len(entries), max(1, int(most_samples / mean)))
         entries = tuple(entries[(2 * place + 1) * len(entries) // (2 * count)] for place in range(count))
         stretch = min(stretch, max(1, most_samples))
-    return [(mulaw.encode(corpus.samples(entry, 0, stretch)), entry.rows) for entry in entries]
+    return [(mulaw.encode(corpus.samples(entry, 0, stretch)), entry.label_ids) for entry in entries]

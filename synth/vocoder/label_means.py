@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.common.labels import Labels
+from synth.common.labels import LabelSet
 
 Floats = NDArray[np.float32]
 Tensors = dict[str, NDArray[Any]]
@@ -19,18 +19,18 @@ STRENGTH = 2.0
 """Of a move, in differences of means: a mean hides much of what tells two voices apart."""
 
 
-def layout(labels: Labels, latent: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+def layout(labels: LabelSet, latent: int) -> dict[str, tuple[str, tuple[int, ...]]]:
     """dtype and shape of the means: of files' mean vectors, by label key and value; the spread is of single vectors."""
-    found = {f"means.label.{k}": ("float32", (len(values), latent)) for k, (_, values) in enumerate(labels)}
+    found = {f"means.label.{k}": ("float32", (len(values), latent)) for k, values in enumerate(labels.values())}
     return {**found, "means.spread": ("float32", (latent,))}
 
 
-def measured(labels: Labels, heard: list[tuple[tuple[int, ...], Floats]]) -> Tensors:
+def measured(labels: LabelSet, heard: list[tuple[tuple[int, ...], Floats]]) -> Tensors:
     """The means, of files' label rows (from 1; 0 is none) and vectors (frames, latent)."""
     means = np.stack([vectors.mean(0) for _, vectors in heard])
     rows = np.array([rows for rows, _ in heard])
     found: Tensors = {"means.spread": np.concatenate([vectors for _, vectors in heard]).std(0) + np.float32(0.01)}
-    for k, (_, values) in enumerate(labels):
+    for k, values in enumerate(labels.values()):
         of = [means[rows[:, k] == value + 1] for value in range(len(values))]
         whole = means.mean(0)
         found[f"means.label.{k}"] = np.stack([each.mean(0) if len(each) else whole for each in of]).astype(np.float32)

@@ -22,6 +22,7 @@ from helpers.tools import LABELS, TINY, error_line, made, run, tiny_checkpoint
 import synth
 from synth.audio.reader import read
 from synth.cli import entry
+from synth.common.labels import LabelSet
 from synth.generation import checkpoint
 from synth.recognition import classifier
 from synth.recognition.config import HearConfig, Target
@@ -102,8 +103,8 @@ def test_accuracy_is_what_classify_hears(capsys: pytest.CaptureFixture[str]) -> 
     assert evaluate("-n", 1, "-d", 0.2, "-s", 5, "-t", 0.8, "--json", compare=False) == 0
     label, seed = told(capsys)["labels"]["speaker"], 5
     model, judge, right = synth.load(tiny_checkpoint()), classifier.load(ear()), 0
-    for digit in LABELS[0][1]:
-        for speaker in LABELS[1][1]:
+    for digit in LABELS["digit"]:
+        for speaker in LABELS["speaker"]:
             wave = model.generate(0.2, seed=seed, temperature=0.8, labels={"digit": digit, "speaker": speaker})
             logs = judge.listen(wave, 8000).log_probabilities["speaker"]
             seed += 1
@@ -219,7 +220,7 @@ def test_the_page_is_whole_and_needs_nothing_from_outside() -> None:
 
 def test_names_in_the_page_are_escaped() -> None:
     values = ("<b>&", "plain")
-    config = dataclasses.replace(TINY, labels=(("ke<y", values),))
+    config = dataclasses.replace(TINY, labels=LabelSet((("ke<y", values),)))
     checkpoint.save("odd.safetensors", config, networks.random_tensors(config, 1), {})
     judge = ear(Target("ke<y", "class", (*values, "third")))
     assert (

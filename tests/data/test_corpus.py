@@ -37,7 +37,7 @@ def test_any_rate_channels_and_format_from_folders_and_files(make: Make, tmp_pat
     other = make("../lone.wav")
     corpus = build([tmp_path / "in", other, other, tmp_path / "in" / "a.wav"], tmp_path / "cache", 8000)
     assert [e.name for e in corpus.entries] == ["D.AIFF", "a.wav", "deep/c.ogg", "deep/er/b.flac", "lone.wav"]
-    assert corpus.skipped == () and corpus.labels == () and corpus.rate == 8000
+    assert corpus.skipped == () and not corpus.labels and corpus.rate == 8000
     assert corpus.audio.dtype == np.int16 and isinstance(corpus.audio, np.memmap)
     at = 0
     for entry, path in zip(corpus.entries, [paths[3], paths[0], paths[2], paths[1], other], strict=True):

@@ -10,6 +10,7 @@ import soundfile
 from helpers.sounds import Make, maker, noise
 
 from synth.common.errors import CorpusError, SynthError, UsageError
+from synth.common.labels import LabelSet
 from synth.data.corpus import Corpus, build
 
 
@@ -34,20 +35,20 @@ def names(corpus: Corpus, split: str) -> list[str]:
 def test_labels_from_names(digits: Path, make: Make, tmp_path: Path) -> None:
     make("odd.wav")
     corpus = build([digits], tmp_path / "cache", 8000, labels="{digit}_{speaker}_{take}")
-    assert corpus.labels == (("digit", ("0", "1", "10")), ("speaker", ("ann", "theo")))
-    rows = {entry.name: entry.rows for entry in corpus.entries}
+    assert corpus.labels == LabelSet((("digit", ("0", "1", "10")), ("speaker", ("ann", "theo"))))
+    rows = {entry.name: entry.label_ids for entry in corpus.entries}
     assert rows["0_ann_3.wav"] == (1, 1) and rows["10_theo_0.wav"] == (3, 2)
     assert [os.path.basename(path) for path, _ in corpus.skipped] == ["odd.wav"]
     assert "does not match the label pattern" in corpus.skipped[0][1]
     corpus = build([digits], tmp_path / "cache", 8000, labels="{digit}_{_}_{take}", label_keys=["take"])
-    assert corpus.labels == (("take", tuple("01234567")),)
+    assert corpus.labels == LabelSet((("take", tuple("01234567")),))
 
 
 def test_labels_from_folders(make: Make, tmp_path: Path) -> None:
     for name in ("yes/ann_1.wav", "no/ann_1.wav", "no/bob.smith_2.wav"):
         make(name)
     corpus = build([tmp_path / "in"], tmp_path / "cache", 8000, labels="{word}/{speaker}_{_}")
-    assert corpus.labels == (("word", ("no", "yes")), ("speaker", ("ann", "bob.smith")))
+    assert corpus.labels == LabelSet((("word", ("no", "yes")), ("speaker", ("ann", "bob.smith"))))
 
 
 @pytest.mark.parametrize("pattern", ["{digit", "{}", "{a}_{a}", "{1x}", "{_}"])
@@ -65,8 +66,8 @@ def test_labels_from_a_csv(make: Make, tmp_path: Path) -> None:
     table.write_text("\ufefffile,mood, split\nin/a.wav,sad,x\ndeep/b.wav,glad,y\nc.wav,,z\n")
     rule = "validation:split=y"
     corpus = build([tmp_path / "in"], tmp_path / "cache", 8000, labels=str(table), split=rule)
-    assert corpus.labels == (("mood", ("glad", "sad")),)
-    assert {e.name: e.rows for e in corpus.entries} == {"a.wav": (2,), "deep/b.wav": (1,), "deep/c.wav": (0,)}
+    assert corpus.labels == LabelSet((("mood", ("glad", "sad")),))
+    assert {e.name: e.label_ids for e in corpus.entries} == {"a.wav": (2,), "deep/b.wav": (1,), "deep/c.wav": (0,)}
     assert names(corpus, "validation") == ["deep/b.wav"]
     assert corpus.skipped[0][0].endswith("d.wav") and "is not in labels.csv" in corpus.skipped[0][1]
 

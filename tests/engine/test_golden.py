@@ -10,10 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from synth import engine
+from synth.common.labels import LabelSet
 from synth.engine.config import Draw, ModelConfig
 from synth.engine.layout import check, layout
 
-LABELS = (("digit", ("0", "1", "2")), ("speaker", ("a", "b")))
+LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("a", "b"))))
 CONFIG = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
 
 

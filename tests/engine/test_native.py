@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from synth import engine
 from synth.audio import mulaw
 from synth.common.errors import CheckpointError, EngineError
+from synth.common.labels import LabelSet
 from synth.engine.config import Draw, ModelConfig
 from synth.engine.predictor import predict_codes as specified
 from synth.engine.reference import ReferenceEngine
 
 native = pytest.importorskip("synth.engine.native", reason="the native engine is not built")
 SETS = engine.instruction_sets()
-LABELS = (("digit", ("0", "1", "2")), ("speaker", ("a", "b")))
+LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("a", "b"))))
 SMALL = ModelConfig(8000, frame_units=32, sample_units=48, head_units=32, labels=LABELS)
 DRAWS = [Draw(), Draw.of(0.7), Draw.of(0), Draw.of(1.3, 20, 0.9), Draw.of(1, 256, 0.5), Draw.of(1, 3)]
 

@@ -18,6 +18,7 @@ from synth.audio import mulaw
 from synth.codec import lossless
 from synth.codec.lossless import segment
 from synth.common.errors import CheckpointError, EngineError, UsageError
+from synth.common.labels import LabelSet
 from synth.engine.config import Draw, ModelConfig
 from synth.engine.layout import given_units
 from synth.engine.reference import ReferenceEngine
@@ -25,7 +26,7 @@ from synth.engine.token_inputs import token_inputs
 
 native = pytest.importorskip("synth.engine.native", reason="the native engine is not built")
 SETS = engine.instruction_sets()
-LABELS = (("digit", ("0", "1", "2")), ("speaker", ("a", "b")))
+LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("a", "b"))))
 SMALL = ModelConfig(8000, frame_units=48, sample_units=48, head_units=32, labels=LABELS)
 GIVEN = dataclasses.replace(SMALL, stride=2)
 STEERED = dataclasses.replace(GIVEN, order=32)

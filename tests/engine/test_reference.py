@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from synth import engine
 from synth.audio import mulaw
+from synth.common.labels import LabelSet
 from synth.engine.config import Draw, ModelConfig
 from synth.engine.reference import ReferenceEngine
 
-LABELS = (("digit", ("0", "1", "2")), ("speaker", ("a", "b")))
+LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("a", "b"))))
 CONFIG = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
 GIVEN = dataclasses.replace(CONFIG, frame_units=32, stride=1)
 TOKENS = dataclasses.replace(CONFIG, period=8)

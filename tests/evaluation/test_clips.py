@@ -27,7 +27,7 @@ def test_pairs_are_what_each_alone_is() -> None:
         found = clips.generate(model, jobs, Draw.of(0.9), 300, threads, use)
         assert [take.name for take in found] == [str(n) for n in range(7)]
         for place, job in enumerate(jobs):
-            labels = clips.named(model.checkpoint.config.labels, job.rows)
+            labels = model.checkpoint.config.labels.names(job.rows)
             alone = made(samples=300, seed=job.seed, temperature=0.9, labels=labels)
             np.testing.assert_array_equal(sounds[place], alone)
             np.testing.assert_array_equal(found[place].sound, alone)

@@ -6,11 +6,12 @@ import numpy as np
 from helpers.listeners import TINY, random_tensors
 
 from synth.audio import loudness
+from synth.common.labels import LabelSet
 from synth.evaluation import figures
 from synth.evaluation.clips import Take
 from synth.recognition.classifier import Recogniser
 
-LABELS = (("digit", ("7", "3")), ("speaker", ("bob", "ann")))
+LABELS = LabelSet((("digit", ("7", "3")), ("speaker", ("bob", "ann"))))
 EAR = Recogniser(TINY, random_tensors(TINY))
 
 
@@ -33,7 +34,7 @@ def test_confusion_has_rows_asked_for_and_columns_heard() -> None:
 
 
 def test_labels_that_the_recogniser_does_not_tell() -> None:
-    data = figures.figures((("digit", ("7",)), ("sounds", ("bell",))), EAR, [take((1, 1), (7, 0, 0))], [])
+    data = figures.figures(LabelSet((("digit", ("7",)), ("sounds", ("bell",)))), EAR, [take((1, 1), (7, 0, 0))], [])
     assert data["labels"]["sounds"]["accuracy"] is None and data["labels"]["sounds"]["heard"] is None
     data |= {"classifier": "ear"}
     assert "label sounds: the classifier doesn't tell it" in figures.left_out(data, {"digit": ("7",)}, False)

@@ -65,7 +65,7 @@ def test_what_labels_ask_for_is_told_more_often() -> None:
     """The share of tokens that the planner thinks likelier with its labels than without grows with the guidance."""
     guides = model().guides
     assert guides is not None and guides.planner is not None
-    rows = voices.NETWORK.label_rows(LABELS)
+    rows = voices.NETWORK.labels.ids(LABELS)
     shares = []
     for guidance in (1.0, 4.0):
         source = Planned(guides.vocoder, guides.planner, guides.planner.state(seed=1, stream=1), Draw(), guidance)

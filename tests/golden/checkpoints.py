@@ -18,25 +18,26 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
 from synth.checkpoint import format, registry
+from synth.common.labels import LabelSet
 from synth.engine.config import ModelConfig
 from synth.engine.layout import layout
 
 Tensors = dict[str, NDArray[Any]]
-LABELS = (("digit", ("0", "1", "2")), ("speaker", ("a", "b")))
+LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("a", "b"))))
 
 # name: config (units are multiples of 16, some not of the 32 that the kernel pads to), then what is special
 NETWORKS: dict[str, tuple[ModelConfig, str]] = {
     "least": (ModelConfig(8000, 16, 16, 16, 16, 16, 16), ""),
     "labelled": (ModelConfig(8000, 16, 32, 64, 48, 32, 16, labels=LABELS), ""),
-    "uneven": (ModelConfig(8000, 16, 48, 80, 112, 48, 32, labels=LABELS[:1]), ""),
+    "uneven": (ModelConfig(8000, 16, 48, 80, 112, 48, 32, labels=LabelSet(LABELS.pairs[:1])), ""),
     "larger": (ModelConfig(16000, 16, 64, 96, 128, 64, 32), ""),
     "wild": (ModelConfig(8000, 16, 32, 32, 48, 32, 16, labels=LABELS), "wild"),
-    "wilder": (ModelConfig(8000, 16, 64, 48, 80, 64, 32, labels=LABELS[1:]), "wild"),
+    "wilder": (ModelConfig(8000, 16, 64, 48, 80, 64, 32, labels=LabelSet(LABELS.pairs[1:])), "wild"),
     "sparse": (ModelConfig(8000, 16, 32, 64, 96, 32, 16, labels=LABELS), "sparse"),
     "sparser": (ModelConfig(8000, 16, 32, 48, 112, 16, 32), "sparse"),
     "given": (ModelConfig(8000, 16, 32, 48, 64, 32, 16, labels=LABELS, stride=2), "wild"),
     "steered": (ModelConfig(8000, 16, 32, 80, 48, 32, 32, stride=1), ""),
-    "tokens": (ModelConfig(8000, 16, 64, 64, 48, 64, labels=LABELS[:1], period=8), ""),
+    "tokens": (ModelConfig(8000, 16, 64, 64, 48, 64, labels=LabelSet(LABELS.pairs[:1]), period=8), ""),
     "token": (ModelConfig(8000, 16, 16, 80, 112, 32, stride=64, period=1), "sparse"),
     "corrector": (ModelConfig(8000, 16, 32, 48, 80, 48, hints=8), ""),
     "hinted": (ModelConfig(8000, 16, 16, 32, 48, 32, hints=3), "wild"),

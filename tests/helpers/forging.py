@@ -13,11 +13,12 @@ from safetensors.numpy import save as to_bytes
 from helpers.networks import random_tensors
 from synth.checkpoint import format
 from synth.common.errors import CheckpointError
+from synth.common.labels import LabelSet
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 
 Tensors = dict[str, NDArray[Any]]
-LABELS = (("digit", ("0", "1", "zwölf")),)
+LABELS = LabelSet((("digit", ("0", "1", "zwölf")),))
 CONFIG = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
 TENSORS = random_tensors(CONFIG, 1)
 INFO = {"licence": "CC0", "bits_per_sample": {"test": 4.1}, "note": "é\n"}

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 import synth
 from helpers import networks
 from synth.cli import entry
+from synth.common.labels import LabelSet
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 
-LABELS = (("digit", tuple("0123456789")), ("speaker", ("anna", "bert")))
+LABELS = LabelSet((("digit", tuple("0123456789")), ("speaker", ("anna", "bert"))))
 TINY = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
 _COMMANDS = {"generate-audio": "generate_audio_main", "synth": "main"}
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import synth
 from helpers import networks
-from synth.common.labels import Labels
+from synth.common.labels import LabelSet
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.generation.model import Model
@@ -22,7 +22,7 @@ from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of
 from synth.vocoder.vocoder import Vocoder, layout
 from synth.vocoder.voice import Voice
 
-LABELS: Labels = (("digit", tuple("0123456789")), ("speaker", ("anna", "bert")))
+LABELS = LabelSet((("digit", tuple("0123456789")), ("speaker", ("anna", "bert"))))
 VOCODER = VocoderConfig(mels=8, latent=8, quantisers=4, encoder_units=16, units=16)
 NETWORK = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
 NETWORK = replace(NETWORK, stride=stride_of(VOCODER, NETWORK))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from synth import engine
 from synth.common.errors import OutputError, RunError
+from synth.common.labels import LabelSet
 from synth.data.corpus import Corpus, build
 from synth.engine import (
     config,
@@ -142,7 +143,7 @@ def test_code_lengths_are_those_of_the_probabilities() -> None:
 
 # a network
 
-LABELS = (("a", ("x", "y")), ("b", ("z",)))
+LABELS = LabelSet((("a", ("x", "y")), ("b", ("z",))))
 
 
 def test_every_weight_finds_its_tensor() -> None:
@@ -263,7 +264,9 @@ def test_export_writes_a_checkpoint_with_its_card(run: Path, tmp_path: Path) -> 
     said: list[str] = []
     facts = export(run, tmp_path / "a.safetensors", card={"licence": "CC0"}, quiet=True, say=said.append)
     loaded = checkpoint.load(tmp_path / "a.safetensors")
-    assert loaded.info == facts and loaded.config.labels == (("digit", ("0", "1", "2")), ("speaker", ("ann", "bob")))
+    assert loaded.info == facts and loaded.config.labels == LabelSet(
+        (("digit", ("0", "1", "2")), ("speaker", ("ann", "bob")))
+    )
     assert facts["licence"] == "CC0" and facts["steps"] in (4, 8) and facts["fine_steps"] == 4
     assert facts["given"]["preset"] == "mini" and "corpora" not in facts["given"]  # no paths of this machine
     bits = facts["bits_per_sample"]

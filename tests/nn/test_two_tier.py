@@ -9,13 +9,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from synth.common.labels import LabelSet
 from synth.engine.config import ModelConfig
 from synth.engine.reference import eighth
 from synth.nn import quantization
 from synth.nn.gru import to_eighth
 from synth.nn.two_tier import HIDDEN_LIMIT, Network, rounded
 
-CONFIG = ModelConfig(8000, frame_units=16, sample_units=32, head_units=16, labels=(("a", ("x", "y")), ("b", ("z",))))
+CONFIG = ModelConfig(
+    8000, frame_units=16, sample_units=32, head_units=16, labels=LabelSet((("a", ("x", "y")), ("b", ("z",))))
+)
 BATCH, TIME = 2, 96
 HOP, WINDOW = CONFIG.hop, CONFIG.window
 

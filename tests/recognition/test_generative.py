@@ -10,6 +10,7 @@ from helpers.tools import LABELS, tiny_checkpoint
 import synth
 from synth import engine
 from synth.common.errors import AudioError
+from synth.common.labels import LabelSet
 from synth.generation.model import Model
 from synth.recognition import generative
 
@@ -27,7 +28,7 @@ def test_costs_are_the_scores_of_each_label(model: Model) -> None:
     found = generative.costs(model, [WAVE], rows)
     for place in (0, 7, 19):
         digit, speaker = rows[place]
-        labels = {"digit": LABELS[0][1][digit - 1], "speaker": LABELS[1][1][speaker - 1]}
+        labels = {"digit": LABELS["digit"][digit - 1], "speaker": LABELS["speaker"][speaker - 1]}
         bits = model.score_samples(WAVE, labels).bits_per_sample
         assert found[place] == round(bits * len(WAVE) * 65536)
     assert len(set(found.tolist())) > 1
@@ -42,7 +43,7 @@ def test_blocks_and_threads_change_nothing(model: Model) -> None:
 
 
 def test_bayes_rule_by_hand() -> None:
-    labels = (("a", ("x", "y")), ("b", ("p", "q")))
+    labels = LabelSet((("a", ("x", "y")), ("b", ("p", "q"))))
     rows = generative.rows_of(labels)
     assert rows == [(1, 1), (1, 2), (2, 1), (2, 2)]
     cost = np.array([3, 4, 5, 5]) * 65536 + 10**12  # 2^-3, 2^-4, 2^-5, 2^-5, and much that all of them share
@@ -52,7 +53,7 @@ def test_bayes_rule_by_hand() -> None:
 
 
 def test_many_values_are_tried_key_by_key() -> None:
-    labels = (("a", tuple(map(str, range(100)))), ("b", ("p", "q")))
+    labels = LabelSet((("a", tuple(map(str, range(100)))), ("b", ("p", "q"))))
     rows = generative.rows_of(labels)
     assert len(rows) == 102 and rows[0] == (1, 0) and rows[-1] == (0, 2)
     logs = generative.log_probabilities(labels, rows, np.arange(102) * 65536)

@@ -9,11 +9,12 @@ import pytest
 
 from synth.audio import mulaw
 from synth.common.errors import CorpusError
+from synth.common.labels import LabelSet
 from synth.data.corpus import Corpus, Entry
 from synth.training.batches import AT_START, GAP_SIGMA, Batches, validation_rows
 
 RATE, SPAN = 8000, 8192
-LABELS = (("digit", ("0", "1", "2")), ("speaker", ("ann", "bob")))
+LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("ann", "bob"))))
 
 
 def corpus_of(lengths: list[int], split: str = "train") -> Corpus:

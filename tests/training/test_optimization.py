@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from synth.common.errors import RunError
+from synth.common.labels import LabelSet
 from synth.data.corpus import Corpus, Entry
 from synth.engine.config import ModelConfig
 from synth.nn.two_tier import TREE_LIMIT, Network
@@ -27,7 +28,7 @@ from synth.training.predictor_fit import fit_start, predict_codes, predictor_ten
 from synth.training.tasks import generator
 from synth.training.tasks.generator import batch_loss, learn, measure
 
-LABELS = (("digit", ("0", "1")),)
+LABELS = LabelSet((("digit", ("0", "1")),))
 MODEL = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
 TRAIN = TrainConfig(steps=20, streams=4, span=256, windows=2, window=64, warmup=16, rate=0.05)
 CPU = torch.device("cpu")

@@ -12,6 +12,7 @@ from helpers import voices
 from helpers.voices import NETWORK, POSTFILTER, RATE, VOCODER
 
 from synth.audio import mulaw
+from synth.common.labels import LabelSet
 from synth.nn.vocoder import Vocoder
 from synth.training.config import VocoderTrain
 from synth.training.postfilter_fit import EnvelopeModel, fit
@@ -59,7 +60,7 @@ def distance(tensors: dict[str, Any], vocoder: Vocoder) -> float:
 
 def test_a_fit_comes_near_the_features_and_is_the_same_each_time() -> None:
     torch.manual_seed(0)
-    vocoder = Vocoder(replace(NETWORK, labels=()), VOCODER)
+    vocoder = Vocoder(replace(NETWORK, labels=LabelSet()), VOCODER)
     vocoder.settle()
     found = []
     for steps in (1, 80, 80):

@@ -8,12 +8,12 @@ from helpers import voices
 from helpers.voices import LABELS, NETWORK
 
 from synth.common.errors import CheckpointError
-from synth.common.labels import Labels
+from synth.common.labels import LabelSet
 from synth.generation import checkpoint
 from synth.vocoder import label_means
 from synth.vocoder.label_means import STRENGTH, measured, moved
 
-AB: Labels = (("who", ("a", "b")), ("what", ("x", "y", "z")))
+AB = LabelSet((("who", ("a", "b")), ("what", ("x", "y", "z"))))
 CENTRES = {(who, what): np.array([4.0 * who, 1.0 * what, 0.5], np.float32) for who in (1, 2) for what in (1, 2)}
 
 

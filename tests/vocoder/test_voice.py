@@ -16,6 +16,7 @@ from helpers.voices import LABELS, NETWORK, VOCODER
 
 from synth.checkpoint import format
 from synth.common.errors import CheckpointError
+from synth.common.labels import LabelSet
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.vocoder import vocoder
@@ -107,7 +108,9 @@ def test_forged_files_are_read_when_nothing_is_wrong_with_them() -> None:
     assert config == NETWORK and tensors.keys() == NET.keys() and voice is not None
 
 
-OTHER = ModelConfig(8000, window=16, frame_units=16, sample_units=16, head_units=16, labels=LABELS[:1], period=2)
+OTHER = ModelConfig(
+    8000, window=16, frame_units=16, sample_units=16, head_units=16, labels=LabelSet(LABELS.pairs[:1]), period=2
+)
 CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "a network that is not steered": ({"network": replace(NETWORK, stride=0).to_json()}, "comes with its vocoder"),
     "a network over tokens": ({"network": replace(NETWORK, period=2).to_json()}, "comes with its vocoder"),

@@ -153,7 +153,7 @@ def _means(out: str | os.PathLike[str], corpus: Corpus) -> dict[str, NDArray[Any
     entries = [entry for entry in corpus.split("train") if entry.length]
     every = -(-len(entries) // MOST_HEARD)
     hear = model.guides.vocoder.hear
-    heard = [(entry.rows, hear(np.array(corpus.samples(entry)))) for entry in entries[::every]]
+    heard = [(entry.label_ids, hear(np.array(corpus.samples(entry)))) for entry in entries[::every]]
     return label_means.measured(model.checkpoint.config.labels, heard)
 
 

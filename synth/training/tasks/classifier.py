@@ -47,14 +47,14 @@ def targets_of(corpus: Corpus, names: Sequence[str], voices: Sequence[str]) -> t
 
     A key of which some file has several values with ";" between them is one of tags.
     """
-    known, found = dict(corpus.labels), []
+    found = []
     for name in names:
-        place = [key for key, _ in corpus.labels].index(name) if name in known else -1
+        place = list(corpus.labels).index(name) if name in corpus.labels else -1
         if place < 0:
             raise CorpusError(f"target {name}: no file of the corpus has a value")
-        rows = [entry.rows[place] for entry in corpus.split("train") if entry.rows[place]]
-        texts = [known[name][row - 1] for row in rows]
-        tagged = any(";" in value for value in known[name])
+        rows = [entry.label_ids[place] for entry in corpus.split("train") if entry.label_ids[place]]
+        texts = [corpus.labels[name][row - 1] for row in rows]
+        tagged = any(";" in value for value in corpus.labels[name])
         each = [tag for text in texts for tag in (tags_of(text) if tagged else (text,))]
         values = tuple(sorted(set(each), key=natural))
         for value in values:
@@ -68,10 +68,10 @@ def targets_of(corpus: Corpus, names: Sequence[str], voices: Sequence[str]) -> t
 
 def answers_of(entry: Entry, corpus: Corpus, targets: Sequence[Target]) -> tuple[NDArray[np.generic], ...]:
     """A file's answer to each target, as in `Clips`; a value that no training file has is unknown."""
-    keys, found = [key for key, _ in corpus.labels], []
+    keys, found = list(corpus.labels), []
     for target in targets:
         place = keys.index(target.name)
-        text = corpus.labels[place][1][entry.rows[place] - 1] if entry.rows[place] else ""
+        text = corpus.labels[target.name][entry.label_ids[place] - 1] if entry.label_ids[place] else ""
         if target.kind == "tags":
             found.append(np.array([value in tags_of(text) for value in target.values], np.float32))
         else:

@@ -16,7 +16,7 @@ from synth.audio.mulaw import SILENCE, decode
 from synth.checkpoint import registry
 from synth.common.errors import CheckpointError, RunError, UsageError
 from synth.common.files import write_whole
-from synth.common.labels import Labels
+from synth.common.labels import LabelSet
 from synth.data import corpus as corpora_module
 from synth.data.corpus import Corpus
 from synth.engine.config import ModelConfig
@@ -161,8 +161,8 @@ class PlannerTask:
         show_bits(board, record)
 
 
-def _told(labels: Labels) -> str:
-    return ", ".join(f"{key} ({len(values)})" for key, values in labels) or "none"
+def _told(labels: LabelSet) -> str:
+    return ", ".join(f"{key} ({len(values)})" for key, values in labels.items()) or "none"
 
 
 def vocoder_of(found: Checkpoint) -> Vocoder:

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 
 import synth
 from synth.common.errors import CheckpointError, RunError, UsageError
-from synth.common.labels import Labels
+from synth.common.labels import LabelSet
 from synth.data.corpus import open_cache
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
@@ -35,7 +35,7 @@ from synth.training.tasks.planner import bits_of, tokens_of
 from synth.training.train import train
 from synth.vocoder.voice import Voice
 
-LABELS: Labels = (("digit", ("0", "1", "2")), ("speaker", ("ann", "bob")))
+LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("ann", "bob"))))
 MINI = (
     ModelConfig(8000, window=16, frame_units=16, sample_units=16, head_units=16, period=2),
     TrainConfig(steps=6, streams=3, span=2608, windows=1, every=3, fine_steps=2),
@@ -59,7 +59,7 @@ def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small.corpus(tmp_path_factory.mktemp("corpus") / "in", 9, 900)
 
 
-def voice_with(labels: Labels, path: Path) -> Path:
+def voice_with(labels: LabelSet, path: Path) -> Path:
     config = replace(voices.NETWORK, labels=labels)
     own = Voice(voices.VOCODER, voices.vocoder_tensors(11))
     checkpoint.save(path, config, voices.uneven(config, 1), {"licence": "none"}, own)
@@ -98,7 +98,7 @@ def test_figures_are_finite_and_logged(whole: Path, voice: Path) -> None:
     assert all(np.isfinite(array).all() for array in small.state(whole)[0].values())
     assert (whole / "vocoder.safetensors").read_bytes() == voice.read_bytes()
     options = RunFolder(whole).options()
-    assert options["task"] == "planner" and options["model"]["labels"] == [[key, list(vs)] for key, vs in LABELS]
+    assert options["task"] == "planner" and options["model"]["labels"] == LABELS.to_json()
     assert options["train"]["span"] == 3840  # whole frames of 16 tokens
 
 
@@ -212,7 +212,7 @@ def test_voices_that_do_not_fit(sounds_folder: Path, voice: Path, tmp_path: Path
 
 
 def test_labels_with_other_values_do_not_fit(sounds_folder: Path, tmp_path: Path) -> None:
-    other = voice_with((("digit", ("0", "1", "3")), LABELS[1]), tmp_path / "v.safetensors")
+    other = voice_with(LabelSet((("digit", ("0", "1", "3")), LABELS.pairs[1])), tmp_path / "v.safetensors")
     with pytest.raises(UsageError, match="they must be the same"):
         begin(sounds_folder, tmp_path / "run", other)
     assert os.listdir(tmp_path) == ["v.safetensors"]
