@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from synth.codec.header import MAGIC, Header, pack_header, unpack_header, varint
+from synth.codec import varint
+from synth.codec.header import MAGIC, Header, pack_header, unpack_header
 from synth.common.errors import CodecError
 from synth.common.files import Readable
 
@@ -68,20 +69,21 @@ class Writer:
 
     def constant(self, frames: int, values: tuple[int, ...]) -> None:
         """Frames that are all the same: the value of each channel."""
-        data = b"".join(varint(value << 1 if value >= 0 else ~value << 1 | 1) for value in values)
-        self._samples(CONSTANT, frames, data if self.version < 2 else varint(0) + data)
+        data = b"".join(varint.encode(value << 1 if value >= 0 else ~value << 1 | 1) for value in values)
+        self._samples(CONSTANT, frames, data if self.version < 2 else varint.encode(0) + data)
 
     def repeated(self, frames: int, period: int, data: bytes) -> None:
         """Frames that repeat the first `period` of them, whose coded samples are given: in version 2 alone."""
-        self._samples(CONSTANT, frames, varint(period) + varint(len(data)) + data)
+        self._samples(CONSTANT, frames, varint.encode(period) + varint.encode(len(data)) + data)
 
     def raw(self, data: bytes) -> None:
         """Bytes of the file that are no samples, of any number."""
         for start in range(0, len(data), MOST_RAW):
             part = data[start : start + MOST_RAW]
             packed = _deflate(part)
-            tag = len(part) << 2 | RAW
-            self._block(tag, varint(len(packed)) + packed if len(packed) < len(part) else varint(0) + part)
+            is_smaller = len(packed) < len(part)
+            payload = varint.encode(len(packed)) + packed if is_smaller else varint.encode(0) + part
+            self._block(len(part) << 2 | RAW, payload)
 
     def end(self, md5: bytes) -> None:
         """What is known only now."""
@@ -91,9 +93,9 @@ class Writer:
             self._put(md5)
             return
         count = len(self._index) if 1 < self.segments and len(self._index) <= MOST_BLOCKS else 0
-        data = varint(count << 2 | END) + md5
+        data = varint.encode(count << 2 | END) + md5
         if count:
-            data += b"".join(varint(tag) + varint(size) for tag, size in self._index)
+            data += b"".join(varint.encode(tag) + varint.encode(size) for tag, size in self._index)
             data += _crc(data, self._crc)
             data += struct.pack("<I", len(data) + 4)
         elif not self._index:
@@ -113,10 +115,10 @@ class Writer:
         if self._only:
             (kind, only), self._only = self._only, None
             self._block((self.header.frames or 0) << 2 | kind, only)
-        self._put_block(tag, varint(len(data)) + data if tag & 3 == CODED else data)
+        self._put_block(tag, varint.encode(len(data)) + data if tag & 3 == CODED else data)
 
     def _put_block(self, tag: int, data: bytes) -> None:
-        data = varint(tag) + data
+        data = varint.encode(tag) + data
         data += _crc(data, self._crc)
         self._index.append((tag, len(data)))
         self._put(data)
@@ -280,15 +282,7 @@ class Reader:
         return ~(value >> 1) if value & 1 else value >> 1
 
     def _varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._read(1)[0]
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-            shift += 7
-            if shift > 56:
-                raise CodecError("a number that is too long")
+        return varint.read(lambda: self._read(1)[0])
 
     def _up_to_the_end(self, most: int, left: int) -> bytes:
         """All that there is but for the last `left` bytes, which `_read` gives."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from synth.codec import varint
 from synth.common.errors import CodecError
 from synth.common.limits import MOST_RATE
 
@@ -70,16 +71,6 @@ def storable_suffix(suffix: str) -> bool:
     return _SUFFIX.fullmatch(suffix) is not None
 
 
-def varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first, the eighth bit set on all but the last byte."""
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def pack_header(header: Header) -> bytes:
     """The bytes that a file begins with."""
     encoding = ENCODINGS.index(header.encoding)
@@ -88,10 +79,10 @@ def pack_header(header: Header) -> bytes:
     how = header.channels - 1 | LEVELS.index(header.level) << 3 | MODES.index(header.mode) << 5
     how |= bool(header.checkpoint) << 6 | encoding >> 3 << 7
     data = MAGIC + bytes([header.version, what, how])
-    data += varint(RATES.index(header.rate) if header.rate in RATES else header.rate + _COMMON_RATES)
-    data += varint(0 if header.frames is None else header.frames + 1)
+    data += varint.encode(RATES.index(header.rate) if header.rate in RATES else header.rate + _COMMON_RATES)
+    data += varint.encode(0 if header.frames is None else header.frames + 1)
     if header.suffix is not None:
-        data += varint(len(header.suffix)) + header.suffix.encode("ascii")
+        data += varint.encode(len(header.suffix)) + header.suffix.encode("ascii")
     return data + header.checkpoint
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth import engine
+from synth.checkpoint import fingerprint
 from synth.codec import lossless
 from synth.common.errors import CheckpointError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from synth.engine import Engine
 
 AUTO, NONE = "auto", "none"
-DIGEST = 8
 TRIAL = 16384
 """Samples of a file, of all channels, on which networks are tried."""
 TRIAL_LEVEL = "balanced"
@@ -49,7 +48,7 @@ def named(name_or_path: str) -> Network:
         raise CheckpointError(
             f"{name_or_path}: is a voice, which can't listen; --mode parametric takes it, else give {other}"
         )
-    return Network(loaded.name, bytes.fromhex(loaded.sha256)[:DIGEST], engine.create(loaded.config, loaded.tensors))
+    return Network(loaded.name, fingerprint.short(loaded.sha256), engine.create(loaded.config, loaded.tensors))
 
 
 def check(name: str, level: str) -> str:
@@ -101,7 +100,7 @@ def not_here(digest: bytes, given: Iterable[str]) -> str:
 
 def digest_of(path: Path) -> bytes:
     """What stands in a file for the checkpoint at `path`."""
-    return hashlib.sha256(path.read_bytes()).digest()[:DIGEST]
+    return fingerprint.short(fingerprint.of_file(path))
 
 
 def level_of(sample_units: int) -> str:
@@ -138,7 +137,8 @@ def choose(samples: NDArray[np.int32], bits: int, level: str = TRIAL_LEVEL) -> N
     best, least = None, len(lossless.encode_segment(middle, bits, TRIAL_LEVEL))
     for path in candidates(level):
         network = named(str(path))
-        size = len(lossless.encode_segment(middle, bits, TRIAL_LEVEL, network.engine)) + DIGEST * frames // len(samples)
+        size = len(lossless.encode_segment(middle, bits, TRIAL_LEVEL, network.engine))
+        size += fingerprint.SHORT * frames // len(samples)
         if size < least:
             best, least = network, size
     return best

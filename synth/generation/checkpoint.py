@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from synth.checkpoint import fingerprint
 from synth.checkpoint.format import (
     CORRECTOR_VERSION,
     FILTERED_VERSION,
@@ -84,7 +84,7 @@ def load(name_or_path: str | os.PathLike[str]) -> Checkpoint:
         config, tensors, info, voice = decode(data)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    return Checkpoint(path.stem, path, config, tensors, info, hashlib.sha256(data).hexdigest(), voice)
+    return Checkpoint(path.stem, path, config, tensors, info, fingerprint.of_bytes(data), voice)
 
 
 def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str, Any], Voice | None]:

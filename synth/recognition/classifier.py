@@ -6,7 +6,6 @@ Sounds of any length are heard in pieces of 10 to 20 seconds, so that memory sta
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from synth.audio import reader
 from synth.audio.features import Floats, floats, heard
-from synth.checkpoint import format, registry
+from synth.checkpoint import fingerprint, format, registry
 from synth.common.errors import AudioError, CheckpointError, UsageError
 from synth.common.files import write_whole
 from synth.recognition.config import CHANNELS, HearConfig, Target, shapes
@@ -220,5 +219,5 @@ def opened(path: Path, data: bytes) -> Recogniser:
         recogniser = Recogniser(HearConfig.from_json(found), tensors, path.stem, info)
     except (CheckpointError, UsageError) as error:
         raise CheckpointError(f"{path}: {error}") from None
-    recogniser.path, recogniser.sha256 = path, hashlib.sha256(data).hexdigest()
+    recogniser.path, recogniser.sha256 = path, fingerprint.of_bytes(data)
     return recogniser

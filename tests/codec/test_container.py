@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synth.codec import container
+from synth.codec import container, varint
 from synth.codec.container import Block, Reader, Writer
-from synth.codec.header import KINDS, LEVELS, OF_KIND, RATES, Header, pack_header, varint
+from synth.codec.header import KINDS, LEVELS, OF_KIND, RATES, Header, pack_header
 from synth.common.errors import CodecError
 from synth.common.limits import MOST_RATE
 
@@ -67,7 +67,7 @@ def test_headers_come_back(kind: tuple[str, str], header: Header) -> None:
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 1 << 56))
 def test_varints_come_back(value: int) -> None:
-    data = varint(value)
+    data = varint.encode(value)
     reader = Reader(io.BytesIO(pack_header(Header("wav", "s16", 1, 8000, "fast")) + data), "x")
     assert reader._varint() == value
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from synth.codec import container, lossless
+from synth.codec import container, lossless, varint
 from synth.codec.decoder import SILENT_BLOCKS, Unpacker
-from synth.codec.header import Header, pack_header, varint
+from synth.codec.header import Header, pack_header
 from synth.common.errors import CodecError, SynthError
 
 RATE = 100
@@ -212,7 +212,7 @@ def test_forged_blocks_are_refused_or_read(data: st.DataObject) -> None:
         kind = data.draw(st.sampled_from([container.END, container.CODED, container.RAW, container.CONSTANT]))
         most = [0, 1, 5, 100] if kind == container.CONSTANT else [0, 1, 5, 100, 1 << 23, 1 << 27, 1 << 50]
         count = data.draw(st.sampled_from(most))
-        body = varint(count << 2 | kind) + data.draw(st.binary(max_size=24))
+        body = varint.encode(count << 2 | kind) + data.draw(st.binary(max_size=24))
         file += body + zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little")
     for attempt in (unpacked, salvaged):
         try:

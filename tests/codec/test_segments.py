@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 import synth
 from synth import engine
 from synth.audio.formats import pcm
-from synth.codec import container, segments
+from synth.codec import container, segments, varint
 from synth.codec.decoder import Unpacker
-from synth.codec.header import Header, pack_header, varint
+from synth.codec.header import Header, pack_header
 from synth.codec.mulaw_source import quantise
 from synth.common.errors import CodecError
 
@@ -171,8 +171,12 @@ def test_reading_what_repeats_takes_no_more_memory_than_its_bounds() -> None:
         assert sum(len(piece) for piece in opened.pieces()) == container.MOST_CONSTANT
     assert tracemalloc.get_traced_memory()[1] < 8 << 20
     tracemalloc.stop()
-    most = varint(container.MOST_CONSTANT << 2 | container.CONSTANT)
-    for body in (varint(container.MOST_SAMPLES + 1) + b"\5", varint(7) + varint(1 << 40), varint(5) + varint(2 << 20)):
+    most = varint.encode(container.MOST_CONSTANT << 2 | container.CONSTANT)
+    for body in (
+        varint.encode(container.MOST_SAMPLES + 1) + b"\5",
+        varint.encode(7) + varint.encode(1 << 40),
+        varint.encode(5) + varint.encode(2 << 20),
+    ):
         with pytest.raises(CodecError, match="a block of"):
             container.Reader(io.BytesIO(head + most + body + bytes(99)), "x.syn").next()
     with pytest.raises(CodecError, match="a block of 6 that repeats 7"):

@@ -6,8 +6,7 @@ import random
 import zlib
 from dataclasses import dataclass
 
-from synth.codec import container
-from synth.codec.header import varint
+from synth.codec import container, varint
 
 MAGIC_SIZE = 4
 """With the version, of which there are as many."""
@@ -101,7 +100,7 @@ def _number(draw: random.Random, field: bytes) -> bytes:
     """Another varint: near to the old one, or one of those around a limit; sometimes longer than it need be."""
     old = sum((byte & 127) << 7 * i for i, byte in enumerate(field[:9]))
     value = max(0, old + draw.choice([-4, -2, -1, 1, 2, 3, 4, 8])) if draw.random() < 0.5 else draw.choice(_NUMBERS)
-    made = varint(value)
+    made = varint.encode(value)
     if draw.random() < 0.1:
         made = made[:-1] + bytes([made[-1] | 128]) + b"\x80" * draw.randrange(3) + b"\0"
     return made

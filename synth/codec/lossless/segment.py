@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import mulaw
+from synth.codec import varint
 from synth.codec.lossless import model
 from synth.codec.lossless.distributions import Grid
 from synth.codec.lossless.presets import PRESETS
@@ -25,6 +26,7 @@ FEW_CODES = 64
 """Fewer values than these are listed, mu-law codes or not."""
 LEAST_TRIED = 16384
 """Frames of a segment on which the variants are tried, if it has so many."""
+_LIST_SIZE_BYTES = 4
 CODES = [int(value) for value in mulaw.DECODE]
 
 
@@ -124,14 +126,6 @@ def analyse(samples: Ints, bits: int) -> list[Layout]:
     return layouts
 
 
-def _varint(value: int) -> bytes:
-    out = []
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
 def write_layouts(layouts: Sequence[Layout], variant: int, bits: int) -> bytes:
     """The layouts as bytes."""
     if all(layout.kind == PLAIN and layout.shift == 0 for layout in layouts):
@@ -142,7 +136,7 @@ def write_layouts(layouts: Sequence[Layout], variant: int, bits: int) -> bytes:
         out += bytes([layout.kind | detail << 2])
         if layout.kind == LIST and not layout.codes:
             values = encode_values(layout.values, _least(bits))
-            out += _varint(len(values)) + values
+            out += varint.encode(len(values)) + values
     return out
 
 
@@ -175,16 +169,12 @@ def read_layouts(data: bytes, channels: int, bits: int, variants: int) -> tuple[
 
 
 def _read_list(data: bytes, at: int, bits: int) -> tuple[list[int], int]:
-    size = 0
-    for shift in (0, 7, 14, 21):
-        if at == len(data):
-            raise _damaged()
-        size |= (data[at] & 127) << shift
-        at += 1
-        if data[at - 1] < 128:
-            break
-    else:
-        raise _damaged()
+    places = iter(range(at, len(data)))
+    try:
+        size = varint.read(lambda: data[next(places)], _LIST_SIZE_BYTES)
+    except (StopIteration, varint.TooLongError):
+        raise _damaged() from None
+    at = next(places, len(data))
     values = decode_values(data[at : at + size], _least(bits), -_least(bits) - 1) if size <= len(data) - at else None
     if values is None:
         raise _damaged()

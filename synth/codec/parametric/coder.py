@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.codec.header import varint
+from synth.checkpoint import fingerprint
+from synth.codec import varint
 from synth.codec.parametric import format, token_coding
 from synth.codec.parametric.format import Head, Reader, damage, salvaged
 from synth.common.errors import CodecError, UsageError
@@ -49,12 +50,12 @@ def _cost(model: Model, tokens: NDArray[np.uint8]) -> float:
 
 def _pack(model: Model, samples: NDArray[np.int16], tokens: NDArray[np.uint8]) -> bytes:
     assert model.guides is not None
-    digest = bytes.fromhex(model.checkpoint.sha256)[:8]
-    head = Head(model.sample_rate, len(samples), tokens.shape[1], digest).pack()
+    voice = fingerprint.short(model.checkpoint.sha256)
+    head = Head(model.sample_rate, len(samples), tokens.shape[1], voice).pack()
     out = [head]
     for at in range(0, len(tokens), format.SEGMENT):
         coded = token_coding.encode(model.guides.planner, tokens[at : at + format.SEGMENT])
-        size = b"" if at + format.SEGMENT >= len(tokens) else varint(len(coded))
+        size = b"" if at + format.SEGMENT >= len(tokens) else varint.encode(len(coded))
         out += [size + coded, zlib.crc32(head + at.to_bytes(8, "little") + coded).to_bytes(4, "little")]
     return b"".join(out)
 

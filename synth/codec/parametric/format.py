@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from synth.codec.header import RATES, SPOKEN, is_parametric, varint
+from synth.codec import varint
+from synth.codec.header import RATES, SPOKEN, is_parametric
 from synth.common.errors import CodecError
 
 SEGMENT = 1500
@@ -32,7 +33,7 @@ class Head:
     def pack(self) -> bytes:
         """The bytes that the file begins with."""
         rate = RATES.index(self.rate) if self.rate in RATES else self.rate + _RATES
-        numbers = varint(rate) + varint(self.samples) + bytes([self.count])
+        numbers = varint.encode(rate) + varint.encode(self.samples) + bytes([self.count])
         return SPOKEN + numbers + self.digest
 
 
@@ -59,15 +60,10 @@ class Reader:
         return self._data[self._at - count : self._at]
 
     def _number(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._take(1)[0]
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-            if shift > 56:
-                raise CodecError(f"{self.name}: its header is damaged: a number is too long")
+        try:
+            return varint.read(lambda: self._take(1)[0])
+        except varint.TooLongError:
+            raise CodecError(f"{self.name}: its header is damaged: a number is too long") from None
 
     def segments(self, hop: int) -> Iterator[tuple[int, int, bytes | str]]:
         """First frame, frames and coded bytes of each segment, or what is wrong with it; `hop`: samples a frame."""

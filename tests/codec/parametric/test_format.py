@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from synth.codec.header import is_parametric, varint
+from synth.codec import varint
+from synth.codec.header import is_parametric
 from synth.codec.parametric import coder, format
 from synth.codec.parametric import files as parametric_files
 from synth.codec.parametric.coder import encode, pieces, spoken
@@ -121,7 +122,9 @@ def forged(data: bytes, samples: int, more: bytes = b"") -> bytes:
     head = Reader(data, "x").head
     header = format.Head(head.rate, samples, head.count, head.digest).pack()
     coded = data[len(head.pack()) : -4]
-    return header + varint(len(coded)) + coded + zlib.crc32(header + bytes(8) + coded).to_bytes(4, "little") + more
+    return (
+        header + varint.encode(len(coded)) + coded + zlib.crc32(header + bytes(8) + coded).to_bytes(4, "little") + more
+    )
 
 
 @pytest.mark.parametrize("samples", [60000 * voices.RATE, 1 << 40])
