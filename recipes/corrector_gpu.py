@@ -114,11 +114,11 @@ def trace(corpora: Path, work: Path, copies: int) -> None:
         print(sum(pool.map(write_one, *zip(*tasks, strict=True), chunksize=4)), "samples")
 
 
-class OnesNetwork(two_tier.Network):
+class OnesNetwork(two_tier.TwoTierNetwork):
     """The network, with tables as products of ones, since their gradient is one then too."""
 
     def samples(self, rows: torch.Tensor, condition: torch.Tensor, state: torch.Tensor) -> tuple[Any, Any]:
-        """As in `model.Network`, without rounding."""
+        """As in `model.TwoTierNetwork`, without rounding."""
         count = rows.shape[2]
         places = (rows + 256 * torch.arange(count, device=rows.device)).reshape(-1, count)
         ones = torch.zeros(len(places), 256 * count, device=rows.device).scatter_(1, places, 1.0)
@@ -202,21 +202,21 @@ def train(preset: str, work: Path, out: Path, seconds: float) -> None:
     sizes, config = PRESETS[preset]
     network = OnesNetwork(sizes).to(device)
     network.load_state_dict(corrector.new(sizes, 0, device).network.state_dict())
-    optimiser = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98), eps=1e-8, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98), eps=1e-8, weight_decay=0.01)
     store = Store(work / network_choice.level_of(sizes.sample_units), 190_000_000, device)
     if not store.weights:
         raise SystemExit(f"{store.folder}: holds no traces; `trace` makes them")
     random, step, losses = np.random.default_rng(7), 0, []
     began = polled = time.time()
     while (now := time.time()) < began + seconds:
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             curve = 0.5 * (1 + math.cos(math.pi * (now - began) / seconds)) * 0.995 + 0.005
             group["lr"] = RATE * min(1.0, (step + 1) / 200) * curve
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         loss = loss_of(network, store, config, random)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        optimizer.step()
         with torch.no_grad():
             network.tree.clamp_(-two_tier.TREE_LIMIT, two_tier.TREE_LIMIT)
         losses.append(loss.detach())
@@ -237,7 +237,7 @@ def settle(preset: str, work: Path, start: Path, out: Path, steps: int, rate: fl
     weights = load_file(start)
     for name, value in learner.network.named_parameters():
         value.data.copy_(torch.from_numpy(weights[f"weight.{name}"]))
-    for group in learner.optimiser.param_groups:
+    for group in learner.optimizer.param_groups:
         group["weight_decay"] = decay
     pieces, edges = [], [0]
     for path in sorted(
@@ -250,10 +250,10 @@ def settle(preset: str, work: Path, start: Path, out: Path, steps: int, rate: fl
     if not pieces:
         raise SystemExit(f"{work}: holds no traces; `trace` makes them")
     found = corrector_traces.Traces(np.concatenate(pieces), np.array(edges))
-    learner.network.quantised, boss = True, Accelerator(cpu=True)
+    learner.network.quantized, accelerator = True, Accelerator(cpu=True)
     with denormals_flushed():
         for _ in range(steps):
-            loss = corrector.learn(learner, config, found, boss)
+            loss = corrector.learn(learner, config, found, accelerator)
             if learner.step % 100 == 0:
                 print(learner.step, f"{loss:.4f}", flush=True)
     save(learner.network, out, steps)

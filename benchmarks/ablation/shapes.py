@@ -27,18 +27,18 @@ from synth.training import optimization
 from synth.training.tasks import generator
 from synth.audio import mulaw
 from synth.engine.config import ModelConfig
-from synth.training.config import TrainConfig
+from synth.training.config import GeneratorTrainConfig
 from synth.data.corpus import Corpus
-from synth.training.batches import Batches, validation_rows
+from synth.training.batches import StreamBatches, validation_rows
 from synth.common.errors import UsageError
 from synth.training.export import FINE_RATE, integer_bits
-from synth.training.optimization import Learner
-from synth.nn.two_tier import Network
+from synth.training.optimization import TrainState
+from synth.nn.two_tier import TwoTierNetwork
 from synth.training.predictor_fit import fit_start, predict_codes, predictor_tensors
 from synth.nn.quantization import quantize
 
 RATE, LABELS, SPLIT = 8000, "{digit}_{speaker}_{take}", "test:take=0-4;validation:take=5-6"
-SCHEDULE = TrainConfig(streams=16, span=4096)  # the batches of the preset tiny: half the time of those of digits
+SCHEDULE = GeneratorTrainConfig(streams=16, span=4096)  # the batches of the preset tiny: half the time of those of digits
 FINE_STEPS = 50
 LMS_STEP = 0.006  # the best of a few on training streams
 
@@ -115,7 +115,7 @@ PREDICTORS: dict[str, Predict] = {"least squares": predict_codes, "none": no_pre
 
 @contextlib.contextmanager
 def rounding(bits: int) -> Iterator[None]:
-    """Within it a network with `quantised` set rounds states to `bits` bits."""
+    """Within it a network with `quantized` set rounds states to `bits` bits."""
     unit = 2 ** (bits - 1)
 
     def coarse(h: torch.Tensor) -> torch.Tensor:
@@ -170,7 +170,7 @@ def variant(source: Path, work: Path, hop: int) -> Path:
     return place
 
 
-def sizes(row: Row, network: Network) -> dict[str, float]:
+def sizes(row: Row, network: TwoTierNetwork) -> dict[str, float]:
     """Parameters that are not zeros, and multiply-accumulates a sample: 32 of the tree's rows, a frame's shared."""
     c = network.config
     weights = [p.detach() for name, p in network.named_parameters() if not name.startswith("frame_labels")]
@@ -186,20 +186,20 @@ def run(row: Row, steps: int, corpora: Path, work: Path) -> dict[str, Any]:
     config = row.config(sound.labels)
     constants = predictor_tensors(config, fit_start(sound, config.order))
     schedule = dataclasses.replace(SCHEDULE, steps=steps, density=row.density, seed=row.seed)
-    learner = Learner.of(config, schedule.seed, torch.device("cpu"))
+    learner = TrainState.of(config, schedule.seed, torch.device("cpu"))
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(optimization, "predict_codes", PREDICTORS[row.predictor]))
         stack.enter_context(optimization.denormals_flushed())
         if row.bits:
             stack.enter_context(rounding(row.bits))
             learner.load(dict(np.load(work / f"base-{steps}.npz")), 0)
-            learner.network.quantised = True
+            learner.network.quantized = True
             schedule = dataclasses.replace(schedule, steps=FINE_STEPS, rate=schedule.rate * FINE_RATE, seed=1)
         seconds = _train(learner, schedule, sound, constants, PREDICTORS[row.predictor])
         if row == ROWS[0]:
             weights = {k: v for k, v in learner.arrays().items() if k.startswith("weight.")}
             np.savez(work / f"base-{steps}.npz", **weights)
-        learner.network.quantised = True
+        learner.network.quantized = True
         rows = validation_rows(sound, "validation")
         found = {"rounded": generator.measure(learner.network, rows, constants)}
         found["rounded_labels"] = generator.measure(learner.network, rows, constants, True)
@@ -217,15 +217,15 @@ def run(row: Row, steps: int, corpora: Path, work: Path) -> dict[str, Any]:
 
 
 def _train(
-    learner: Learner, schedule: TrainConfig, sound: Corpus, constants: dict[str, np.ndarray], predict: Predict
+    learner: TrainState, schedule: GeneratorTrainConfig, sound: Corpus, constants: dict[str, np.ndarray], predict: Predict
 ) -> float:
     """Train as `synth train` does, without its folder; CPU seconds a step."""
-    c, boss = schedule, Accelerator(cpu=True)
-    batches = Batches(sound, "train", c.streams, c.span, c.windows, c.window, learner.network.config.hop, c.seed)
+    c, accelerator = schedule, Accelerator(cpu=True)
+    batches = StreamBatches(sound, "train", c.streams, c.span, c.windows, c.window, learner.network.config.hop, c.seed)
     began = time.process_time()
     for step in range(c.steps):
         batch = batches.batch(step)
-        generator.learn(learner, c, batch, np.stack(predict(batch.heard, constants), 2), boss)
+        generator.learn(learner, c, batch, np.stack(predict(batch.heard, constants), 2), accelerator)
     return (time.process_time() - began) / c.steps
 
 
@@ -233,7 +233,7 @@ def random_player(row: Row) -> Any:
     """The native engine with random weights of the row's shape and density."""
     config = row.config()
     torch.manual_seed(0)
-    network = Network(config)
+    network = TwoTierNetwork(config)
     with torch.no_grad():
         if row.density < 1:
             network.sample_recurrent.mul_(sparsity.block_mask(network.sample_recurrent, row.density))

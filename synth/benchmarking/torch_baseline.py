@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from synth.benchmarking import timing
 from synth.generation.checkpoint import Checkpoint
-from synth.nn.two_tier import Network
+from synth.nn.two_tier import TwoTierNetwork
 
 Pair = tuple[Tensor, Tensor]
 
@@ -57,7 +57,7 @@ class Stepper:
 
     def __init__(self, loaded: Checkpoint, wrap: Callable[[Callable[..., Pair]], Callable[..., Pair]] | None) -> None:
         self.config = config = loaded.config
-        self.network = Network(config).eval()
+        self.network = TwoTierNetwork(config).eval()
         self.frame_cell = torch.nn.GRUCell(config.window, config.frame_units)
         self.recurrent = torch.nn.Linear(config.sample_units, 3 * config.sample_units)
         self.frame_step = wrap(self._frame) if wrap else self._frame

@@ -52,7 +52,7 @@ def run(options: Namespace, console: Console) -> Report:
     from synth.evaluation import evaluate as evaluating
     from synth.evaluation import figures
 
-    names = {field.name for field in fields(evaluating.Request)}
-    request = evaluating.Request(**{name: value for name, value in vars(options).items() if name in names})
+    names = {field.name for field in fields(evaluating.EvaluateRequest)}
+    request = evaluating.EvaluateRequest(**{name: value for name, value in vars(options).items() if name in names})
     data = evaluating.evaluate(request, console.progress)
     return Report(data, figures.lines(data))

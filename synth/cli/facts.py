@@ -130,7 +130,7 @@ def _summary(loaded: checkpoint.Checkpoint) -> dict[str, Any]:
     }
 
 
-def _heard(loaded: classifier.Recogniser) -> dict[str, Any]:
+def _heard(loaded: classifier.Classifier) -> dict[str, Any]:
     return {
         "name": loaded.name,
         "kind": "classifier",
@@ -144,7 +144,7 @@ def _heard(loaded: classifier.Recogniser) -> dict[str, Any]:
     }
 
 
-def _recogniser(loaded: classifier.Recogniser) -> Told:
+def _recogniser(loaded: classifier.Classifier) -> Told:
     """A recogniser: where it is, its network, its card."""
     config = loaded.config.to_json()
     size = sum(int(tensor.size) for tensor in loaded.tensors.values())

@@ -16,7 +16,7 @@ from synth.engine.config import Draw
 from synth.evaluation import memorization
 from synth.generation import stream
 from synth.generation.model import Model
-from synth.recognition.classifier import Recogniser
+from synth.recognition.classifier import Classifier
 
 _TOGETHER = 2
 """Streams that one thread draws at once; more share no more work (BENCHMARKS.md)."""
@@ -32,7 +32,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Take:
+class Clip:
     """What is kept of a clip. `rows`: the labels asked for, or the true ones. `heard`: for each target the place of the
     most probable value; with `embedding` None where nothing could be heard (silence, or no recogniser). `excerpt`: see
     `copying`. `sound`: the samples, of those that are shown."""
@@ -47,10 +47,10 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Listener:
-    """Makes a Take of samples at `rate`; without `ear` nothing is heard."""
+class ClipAnalyzer:
+    """Makes a Clip of samples at `rate`; without `ear` nothing is heard."""
 
-    ear: Recogniser | None
+    ear: Classifier | None
     rate: int
 
     @property
@@ -58,7 +58,7 @@ class Listener:
         """Samples of an excerpt."""
         return round(memorization.EXCERPT_SECONDS * self.rate)
 
-    def take(self, samples: NDArray[np.int16], rows: Rows, name: str, keep: bool = False) -> Take:
+    def analyze(self, samples: NDArray[np.int16], rows: Rows, name: str, keep: bool = False) -> Clip:
         """Hears and measures int16 samples (n,), at least one."""
         heard = embedding = None
         if self.ear is not None:
@@ -70,10 +70,10 @@ class Listener:
                 pass  # silent, or too short to hear: counts as heard wrong
         level = loudness.measure(samples, self.rate)
         sound = np.array(samples) if keep else None
-        return Take(rows, name, heard, embedding, level, memorization.excerpt(samples, self.length), sound)
+        return Clip(rows, name, heard, embedding, level, memorization.excerpt(samples, self.length), sound)
 
 
-def embeddings(clips: Sequence[Take]) -> NDArray[np.float32]:
+def embeddings(clips: Sequence[Clip]) -> NDArray[np.float32]:
     """Of those that were heard: (n, d); (0, 0) when none was."""
     found = [take.embedding for take in clips if take.embedding is not None]
     return np.stack(found) if found else np.zeros((0, 0), np.float32)
@@ -85,13 +85,13 @@ def generate(
     draw: Draw,
     samples: int,
     threads: int,
-    use: Callable[[int, NDArray[np.int16]], Take],
-) -> list[Take]:
+    use: Callable[[int, NDArray[np.int16]], Clip],
+) -> list[Clip]:
     """Every job's `samples` samples from silence, handed to `use` with the job's place; the same as each alone."""
     stop = threading.Event()
     labels = model.checkpoint.config.labels
 
-    def work(places: range) -> list[Take]:
+    def work(places: range) -> list[Clip]:
         if stop.is_set():
             raise parallel.Stopped
         asked = [jobs[place] for place in places]

@@ -21,9 +21,8 @@ from synth.common.labels import LabelSet
 from synth.common.limits import MOST_COUNT, MOST_SEED
 from synth.data import corpus
 from synth.engine.config import Draw
-from synth.evaluation import clips as takes
-from synth.evaluation import figures, html_report, memorization
-from synth.evaluation.clips import Job, Listener, Rows, Take
+from synth.evaluation import clips, figures, html_report, memorization
+from synth.evaluation.clips import Clip, ClipAnalyzer, Job, Rows
 from synth.generation import model as sampler
 from synth.generation.generate import Progress, Tick
 from synth.recognition import classifier as recogniser
@@ -37,7 +36,7 @@ _SHOWN = 2
 
 
 @dataclass(frozen=True)
-class Request:
+class EvaluateRequest:
     """The options of the command, each in its own range; what they must agree on is checked by `evaluate`."""
 
     checkpoint: str
@@ -62,12 +61,12 @@ class _Work:
     """What the parts of an evaluation have in common. `tick` counts samples that are heard or compared."""
 
     model: sampler.Model
-    listener: Listener
+    analyzer: ClipAnalyzer
     threads: int
     tick: Tick
 
 
-def evaluate(request: Request, progress: Progress) -> dict[str, Any]:
+def evaluate(request: EvaluateRequest, progress: Progress) -> dict[str, Any]:
     """Makes, hears, compares, writes the page where one is asked for, and returns what `--json` reports.
 
     `progress(samples)` as for `generating.generate`. Raises UsageError for options that don't fit each other or the
@@ -103,7 +102,7 @@ def plan(labels: LabelSet, count: int, seed: int) -> list[Job]:
     return [Job(each, seed + place * count + number) for place, each in enumerate(rows) for number in range(count)]
 
 
-def _check_report(request: Request) -> None:
+def _check_report(request: EvaluateRequest) -> None:
     if request.report is None:
         return
     if not request.report.lower().endswith((".html", ".htm")):
@@ -112,7 +111,7 @@ def _check_report(request: Request) -> None:
     outputs.check_outputs([request.report], inputs, request.force)
 
 
-def _ear(request: Request, model: sampler.Model) -> recogniser.Recogniser | None:
+def _ear(request: EvaluateRequest, model: sampler.Model) -> recogniser.Classifier | None:
     """The recogniser, if it can tell something of this checkpoint's labels; None when none is needed or given."""
     if request.classifier is None and not model.labels:
         return None
@@ -134,7 +133,7 @@ def _ear(request: Request, model: sampler.Model) -> recogniser.Recogniser | None
     return ear
 
 
-def _reference(request: Request, model: sampler.Model, folder: str) -> corpus.Corpus:
+def _reference(request: EvaluateRequest, model: sampler.Model, folder: str) -> corpus.Corpus:
     """The reference, split and labelled as its options or the checkpoint's card say; CorpusError without test files."""
     given = model.checkpoint.info.get("given")
     card: Mapping[str, Any] = given if isinstance(given, dict) else {}
@@ -154,9 +153,9 @@ def _reference(request: Request, model: sampler.Model, folder: str) -> corpus.Co
 
 
 def _judge(
-    request: Request,
+    request: EvaluateRequest,
     model: sampler.Model,
-    ear: recogniser.Recogniser | None,
+    ear: recogniser.Classifier | None,
     jobs: list[Job],
     draw: Draw,
     reference: corpus.Corpus | None,
@@ -173,7 +172,7 @@ def _judge(
         total += (1 if model.guides else 3) * reference.size("test") + 2 * reference.size("train")
     shown = _shown(model.checkpoint.config.labels, jobs, request.count)
     with progress(total) as tick:
-        work = _Work(model, Listener(ear, rate), threads, tick)
+        work = _Work(model, ClipAnalyzer(ear, rate), threads, tick)
         made = _made(work, jobs, draw, samples, shown)
         real = _real(work, reference, {jobs[place].rows for place in shown}) if reference else []
         data = _facts(request, model, ear, len(made), samples)
@@ -193,7 +192,7 @@ def _judge(
 
 
 def _facts(
-    request: Request, model: sampler.Model, ear: recogniser.Recogniser | None, files: int, samples: int
+    request: EvaluateRequest, model: sampler.Model, ear: recogniser.Classifier | None, files: int, samples: int
 ) -> dict[str, Any]:
     return {
         "checkpoint": model.checkpoint.name,
@@ -223,14 +222,14 @@ def _shown(labels: LabelSet, jobs: list[Job], count: int) -> set[int]:
     return found
 
 
-def _made(work: _Work, jobs: list[Job], draw: Draw, samples: int, shown: set[int]) -> list[Take]:
-    def use(place: int, sound: NDArray[np.int16]) -> Take:
+def _made(work: _Work, jobs: list[Job], draw: Draw, samples: int, shown: set[int]) -> list[Clip]:
+    def use(place: int, sound: NDArray[np.int16]) -> Clip:
         job = jobs[place]
-        found = work.listener.take(sound, job.rows, f"seed {job.seed}", place in shown)
+        found = work.analyzer.analyze(sound, job.rows, f"seed {job.seed}", place in shown)
         work.tick(samples)
         return found
 
-    return takes.generate(work.model, jobs, draw, samples, work.threads, use)
+    return clips.generate(work.model, jobs, draw, samples, work.threads, use)
 
 
 def rows_in(model: sampler.Model, labels: LabelSet, rows: Rows) -> Rows:
@@ -239,7 +238,7 @@ def rows_in(model: sampler.Model, labels: LabelSet, rows: Rows) -> Rows:
     return model.checkpoint.config.labels.ids(known)
 
 
-def _real(work: _Work, reference: corpus.Corpus, wanted: set[Rows]) -> list[Take]:
+def _real(work: _Work, reference: corpus.Corpus, wanted: set[Rows]) -> list[Clip]:
     """The test files, with the sounds of the first of each combination that the page shows."""
     left, jobs = set(wanted), []
     for number, entry in enumerate(reference.split("test")):
@@ -247,9 +246,9 @@ def _real(work: _Work, reference: corpus.Corpus, wanted: set[Rows]) -> list[Take
         jobs.append((entry, rows, rows in left or number < 2 * _SHOWN and wanted == {()}))
         left.discard(rows)
 
-    def one(job: tuple[corpus.Entry, Rows, bool]) -> Take:
+    def one(job: tuple[corpus.Entry, Rows, bool]) -> Clip:
         entry, rows, keep = job
-        found = work.listener.take(reference.samples(entry), rows, entry.name, keep)
+        found = work.analyzer.analyze(reference.samples(entry), rows, entry.name, keep)
         work.tick(entry.length)
         return found
 
@@ -286,20 +285,20 @@ def _bits(work: _Work, reference: corpus.Corpus | None) -> dict[str, float | Non
     }
 
 
-def _copying(work: _Work, reference: corpus.Corpus, made: list[Take], real: list[Take]) -> dict[str, Any]:
+def _copying(work: _Work, reference: corpus.Corpus, made: list[Clip], real: list[Clip]) -> dict[str, Any]:
     """Distances to the nearest training clip, of generated and of real test clips, by both measures."""
     train = reference.split("train")
     found: dict[str, Any] = {"training_files": len(train), "excerpt_seconds": memorization.EXCERPT_SECONDS}
     found["embedding"] = None
-    if work.listener.ear:
+    if work.analyzer.ear:
 
-        def hear(entry: corpus.Entry) -> Take:
-            take = work.listener.take(reference.samples(entry), (), entry.name)
+        def hear(entry: corpus.Entry) -> Clip:
+            take = work.analyzer.analyze(reference.samples(entry), (), entry.name)
             work.tick(entry.length)
             return take
 
-        trained = takes.embeddings(parallel.each(hear, train, work.threads, threading.Event()))
-        both = [takes.embeddings(clips) for clips in (made, real)]
+        trained = clips.embeddings(parallel.each(hear, train, work.threads, threading.Event()))
+        both = [clips.embeddings(each) for each in (made, real)]
         if len(trained) and all(len(each) for each in both):
             found["embedding"] = memorization.verdict(*(memorization.by_embedding(each, trained) for each in both))
     excerpts = [[take.excerpt for take in clips if take.excerpt.any()] for clips in (made, real)]
@@ -312,7 +311,7 @@ def _copying(work: _Work, reference: corpus.Corpus, made: list[Take], real: list
     return found
 
 
-def _sections(labels: LabelSet, made: list[Take], real: list[Take]) -> list[html_report.Section]:
+def _sections(labels: LabelSet, made: list[Clip], real: list[Clip]) -> list[html_report.Section]:
     """What the page lets people hear: for each value of each key real and generated sounds side by side."""
     kept = [take for take in made if take.sound is not None]
     truth = [take for take in real if take.sound is not None]
@@ -329,7 +328,7 @@ def _sections(labels: LabelSet, made: list[Take], real: list[Take]) -> list[html
     return found
 
 
-def _spread(found: list[Take]) -> list[Take]:
+def _spread(found: list[Clip]) -> list[Clip]:
     """At most as many as are shown of a value, from all over the list."""
     count = min(_SHOWN, len(found))
     return [found[number * len(found) // count] for number in range(count)]

@@ -9,17 +9,16 @@ import numpy as np
 
 from synth.audio import loudness
 from synth.common.labels import LabelSet
-from synth.evaluation import clips as takes
 from synth.evaluation import frechet
-from synth.evaluation.clips import Take
-from synth.recognition.classifier import Recogniser
+from synth.evaluation.clips import Clip, embeddings
+from synth.recognition.classifier import Classifier
 
 LAYER = "the classifier's embedding, before its nonlinearity"
 NOTHING = "nothing"
 """What is heard of a silent clip, in the confusion."""
 
 
-def figures(labels: LabelSet, ear: Recogniser | None, made: Sequence[Take], real: Sequence[Take]) -> dict[str, Any]:
+def figures(labels: LabelSet, ear: Classifier | None, made: Sequence[Clip], real: Sequence[Clip]) -> dict[str, Any]:
     """`labels`, Fréchet distances and `levels`; None where what they need is not there."""
     data: dict[str, Any] = {"labels": {}, "frechet_distance": None, "frechet_floor": None, "frechet": None}
     told = {target.name: place for place, target in enumerate(ear.targets) if target.kind == "class"} if ear else {}
@@ -36,7 +35,7 @@ def figures(labels: LabelSet, ear: Recogniser | None, made: Sequence[Take], real
             for row, value in enumerate(values, 1)
         }
         data["labels"][key] = found
-    own, others = takes.embeddings(made), takes.embeddings(real)
+    own, others = embeddings(made), embeddings(real)
     distance, floor, count = frechet.frechet_beside_floor(own, others)
     if count >= 2:
         data["frechet_distance"], data["frechet_floor"] = distance, floor
@@ -48,7 +47,7 @@ def figures(labels: LabelSet, ear: Recogniser | None, made: Sequence[Take], real
 
 
 def _hits(
-    values: Sequence[str], names: Sequence[str], place: int, target: int, clips: Sequence[Take], prefix: str
+    values: Sequence[str], names: Sequence[str], place: int, target: int, clips: Sequence[Clip], prefix: str
 ) -> dict[str, Any]:
     """Accuracy and confusion (a row a value; a column a name, the last for nothing) of clips whose label is known."""
     table = np.zeros((len(values), len(names) + 1), np.int64)
@@ -61,7 +60,7 @@ def _hits(
     return {f"{prefix}accuracy": right / int(table.sum()), f"{prefix}confusion": table.tolist()}
 
 
-def _loudness(clips: Sequence[Take], place: int, row: int) -> float | None:
+def _loudness(clips: Sequence[Clip], place: int, row: int) -> float | None:
     found = [take.level.rms for take in clips if take.rows[place] == row]
     return float(np.median(found)) if found else None
 

@@ -11,7 +11,7 @@ from typing import Any
 from synth.audio import spectrogram_png
 from synth.audio.writer import wav_header
 from synth.evaluation import figures
-from synth.evaluation.clips import Take
+from synth.evaluation.clips import Clip
 
 _PIXELS_A_SECOND, _MOST_PIXELS = 250, 460
 """Width of a spectrogram: all of a table have the scale at which the longest still fits."""
@@ -45,7 +45,7 @@ class Section:
     """Sounds of a label key: for each value (its name, real takes, generated takes)."""
 
     title: str
-    lines: list[tuple[str, list[Take], list[Take]]]
+    lines: list[tuple[str, list[Clip], list[Clip]]]
 
 
 def render(data: Mapping[str, Any], sections: Sequence[Section], rate: int) -> bytes:
@@ -118,7 +118,7 @@ def _confusions(key: str, label: Mapping[str, Any]) -> str:
 
 
 def _confusion(title: str, values: Sequence[str], heard: Sequence[str], table: Sequence[Sequence[int]]) -> str:
-    """Rows what was asked for, columns what was heard, coloured by the share of the row; no last column of zeros."""
+    """Rows what was asked for, columns what was heard, shaded by the share of the row; no last column of zeros."""
     names = list(heard if any(row[-1] for row in table) else heard[:-1])
     lines = ["<tr><th></th>" + "".join(f"<th>{escape(name)}</th>" for name in names) + "</tr>"]
     for value, row in zip(values, table, strict=True):
@@ -166,7 +166,7 @@ def _sounds(section: Section, rate: int, names: Sequence[tuple[str, list[str]]])
     )
 
 
-def _figures(takes: Iterable[Take], rate: int, scale: float, names: Sequence[tuple[str, list[str]]]) -> str:
+def _figures(takes: Iterable[Clip], rate: int, scale: float, names: Sequence[tuple[str, list[str]]]) -> str:
     """Players with their spectrograms, at `scale` pixels a sample."""
     found = []
     for take in takes:

@@ -6,19 +6,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synth.recognition.config import CHANNELS, HearConfig, conv_bands
+from synth.recognition.config import CHANNELS, ClassifierConfig, conv_bands
 
 
-class Listener(nn.Module):
+class ClassifierNetwork(nn.Module):
     """Features (sounds, frames, bands) to logits for each target.
 
     The frames' network (cnn: three convolutions 3 x 3 over time and bands, then one over time; gru: pairs of frames, a
-    layer, two bidirectional GRUs), the mean and the maximum over time, a layer: the embedding. Every target has a layer
-    on it; a coloured one's hears the means and deviations that were taken out of the features too. Frames after a
-    sound's end are held at zero: the result does not depend on what else is in the batch.
+    layer, two bidirectional GRUs), the mean and the maximum over time, a layer: the embedding. Every target has an
+    output layer on it; one that uses feature statistics also gets the means and deviations that cepstral mean and
+    variance normalization took out of the features. Frames after a sound's end are held at zero: the result does not
+    depend on what else is in the batch.
     """
 
-    def __init__(self, config: HearConfig, dropout: float = 0.0) -> None:
+    def __init__(self, config: ClassifierConfig, dropout: float = 0.0) -> None:
         super().__init__()
         self.config, units = config, config.units
         self.drop = nn.Dropout(dropout)
@@ -41,9 +42,10 @@ class Listener(nn.Module):
         self.last_norm = nn.LayerNorm(width)
         self.embed = nn.Linear(2 * width, config.embedding)
         more = 2 * config.bands
-        self.voice = nn.Linear(more, config.embedding) if any(t.coloured for t in config.targets) else None
+        self.voice = nn.Linear(more, config.embedding) if any(t.uses_feature_stats for t in config.targets) else None
         self.heads = nn.ModuleList(
-            nn.Linear(config.embedding * (2 if target.coloured else 1), len(target.values)) for target in config.targets
+            nn.Linear(config.embedding * (2 if target.uses_feature_stats else 1), len(target.values))
+            for target in config.targets
         )
 
     def frames(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,7 +85,7 @@ class Listener(nn.Module):
         if self.voice is not None:
             both = torch.cat([found, self.drop(functional.silu(self.voice(taken / 4)))], 1)
         pairs = zip(self.heads, self.config.targets, strict=True)
-        return [head(both if target.coloured else found) for head, target in pairs]
+        return [head(both if target.uses_feature_stats else found) for head, target in pairs]
 
 
 def _inside(count: Tensor, length: int) -> Tensor:

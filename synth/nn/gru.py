@@ -19,7 +19,7 @@ def to_eighth(h: Tensor) -> Tensor:
     return torch.clamp(torch.floor(h * 128 + 0.5), -128, 127) / 128
 
 
-class Gru(torch.autograd.Function):
+class GruFunction(torch.autograd.Function):
     """h[t] = n + z (h[t-1] - n), gates r, z, n in PyTorch's order and form (Cho et al., arXiv 1406.1078, reset after).
 
     `apply(gates, state, weight, bias, eighth)`: `gates` (time, batch, 3 units) are the inputs to the gates, biases
@@ -82,7 +82,7 @@ class Gru(torch.autograd.Function):
 
 
 def fused(gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """`Gru.apply` without `eighth`, by PyTorch's own layer: the gates' inputs go through an identity."""
+    """`GruFunction.apply` without `eighth`, by PyTorch's own layer: the gates' inputs go through an identity."""
     width, units = weight.shape
     inner = torch.cat([bias.new_zeros(2 * units), bias])
     weights = [torch.eye(width, device=gates.device, dtype=gates.dtype), weight, torch.zeros_like(inner), inner]
@@ -92,8 +92,8 @@ def fused(gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def run(gates: Tensor, state: Tensor, weight: Tensor, bias: Tensor, eighth: bool) -> Tensor:
-    """States (time, batch, units), as `Gru` says, by whichever is fast on the tensors' device."""
+    """States (time, batch, units), as `GruFunction` says, by whichever is fast on the tensors' device."""
     if gates.is_cuda and not eighth:
         return fused(gates, state, weight, bias)
-    states: Tensor = Gru.apply(gates, state, weight, bias, eighth)
+    states: Tensor = GruFunction.apply(gates, state, weight, bias, eighth)
     return states

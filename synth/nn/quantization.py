@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.engine.layout import head_table, sample_tables
-from synth.nn.two_tier import ROW_FLOOR, Network
-from synth.nn.vocoder import Vocoder
+from synth.nn.two_tier import ROW_FLOOR, TwoTierNetwork
+from synth.nn.vocoder import VocoderNetwork
 from synth.vocoder.vocoder import UNIT
 
 Array = NDArray[Any]
@@ -66,7 +66,7 @@ def tables() -> dict[str, Array]:
     }
 
 
-def quantize(network: Network, predictor: dict[str, Array]) -> dict[str, Array]:
+def quantize(network: TwoTierNetwork, predictor: dict[str, Array]) -> dict[str, Array]:
     """All tensors of the integer network (`synth.engine.layout`) from the float one and its predictor's constants."""
     w = {name: value.detach().cpu().double().numpy() for name, value in network.named_parameters()}
     tree = w["tree"].copy()
@@ -91,7 +91,7 @@ def quantize(network: Network, predictor: dict[str, Array]) -> dict[str, Array]:
     return found
 
 
-def quantize_vocoder(vocoder: Vocoder) -> dict[str, Array]:
+def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, Array]:
     """The tensors of `synth.vocoder.vocoder.layout`: an encoder in float32, codebooks and conditioner in integers."""
     w = {name: value.detach().cpu().double().numpy() for name, value in vocoder.named_parameters()}
     found: dict[str, Array] = {}

@@ -33,7 +33,7 @@ def rounded(weight: Tensor) -> Tensor:
 
 
 @dataclass
-class State:
+class TwoTierState:
     """What goes on from call to call: frame and sample GRU states (batch, units), the last codes (batch, window)."""
 
     frame: Tensor
@@ -41,10 +41,10 @@ class State:
     codes: Tensor
 
 
-class Network(nn.Module):
+class TwoTierNetwork(nn.Module):
     """Two-tier network of `config` (SampleRNN, arXiv 1612.07837; tree of binary decisions, arXiv 2202.11169).
 
-    With `quantised` set, weights and activations are rounded as the integer engine will (quantisation-aware training).
+    With `quantized` set, weights and activations are rounded as the integer engine will (quantisation-aware training).
     """
 
     nodes: Tensor
@@ -53,7 +53,7 @@ class Network(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.quantised = False
+        self.quantized = False
         frame, sample, head = config.frame_units, config.sample_units, config.head_units
         self.frame_input = nn.Parameter(torch.randn(3 * frame, config.window) * config.window**-0.5)
         self.frame_bias = nn.Parameter(torch.zeros(3 * frame))
@@ -83,18 +83,20 @@ class Network(nn.Module):
         return torch.cat([nn.init.orthogonal_(torch.empty(units, units)) for _ in range(3)])
 
     def _weight(self, weight: Tensor) -> Tensor:
-        return rounded(weight) if self.quantised else weight
+        return rounded(weight) if self.quantized else weight
 
     def _eighth(self, h: Tensor) -> Tensor:
-        return h + (to_eighth(h.detach()) - h.detach()) if self.quantised else h
+        return h + (to_eighth(h.detach()) - h.detach()) if self.quantized else h
 
-    def start(self, batch: int) -> State:
+    def start(self, batch: int) -> TwoTierState:
         """The state before the first sample of `batch` streams."""
         zeros = self.frame_bias.new_zeros
         codes = torch.full((batch, self.config.window), SILENCE, dtype=torch.long, device=self.frame_bias.device)
-        return State(zeros(batch, self.config.frame_units), zeros(batch, self.config.sample_units), codes)
+        return TwoTierState(zeros(batch, self.config.frame_units), zeros(batch, self.config.sample_units), codes)
 
-    def frames(self, codes: Tensor, labels: Tensor, state: State, given: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def frames(
+        self, codes: Tensor, labels: Tensor, state: TwoTierState, given: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Conditioning of each frame.
 
         `codes` (batch, time) long, time a multiple of the hop; `labels` (batch, frames, keys) long rows; `given`
@@ -109,7 +111,7 @@ class Network(nn.Module):
             gates = gates + given
         for k, table in enumerate(self.frame_labels):
             gates = gates + F.embedding(labels[:, :, k].t(), table)
-        states = run(gates, state.frame, self._weight(self.frame_recurrent), self.frame_inner, self.quantised)
+        states = run(gates, state.frame, self._weight(self.frame_recurrent), self.frame_inner, self.quantized)
         return F.linear(self._eighth(states), self._weight(self.frame_output), self.frame_output_bias), states
 
     def samples(self, rows: Tensor, condition: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,14 +125,14 @@ class Network(nn.Module):
         places = (rows + 256 * torch.arange(count, device=rows.device)).reshape(-1, count)
         gates = F.embedding_bag(places, self.tables, mode="sum").view(*rows.shape[:2], -1)
         gates = (gates.view(-1, self.config.hop, *gates.shape[1:]) + condition[:, None]).view_as(gates)
-        states = run(gates, state, self._weight(self.sample_recurrent), self.sample_inner, self.quantised)
+        states = run(gates, state, self._weight(self.sample_recurrent), self.sample_inner, self.quantized)
         return self.head(states, rows[:, :, 1]), states
 
     def head(self, states: Tensor, predicted: Tensor) -> Tensor:
         """Logits (..., 256) from states (..., units) and predicted codes (...)."""
         hidden = F.linear(self._eighth(states), self._weight(self.dense)) + F.embedding(predicted, self.dense_table)
         hidden = hidden.clamp(0, HIDDEN_LIMIT)
-        if self.quantised:
+        if self.quantized:
             hidden = hidden + (torch.floor(hidden.detach() * 32) / 32 - hidden.detach())
         return F.linear(hidden, self._weight(self.tree), self.tree_bias)
 
@@ -140,8 +142,8 @@ class Network(nn.Module):
         return F.softplus(-path * self.signs[codes]).sum(-1) * 1.4426950408889634
 
     def forward(
-        self, codes: Tensor, inputs: Tensor, labels: Tensor, state: State, given: Tensor | None = None
-    ) -> tuple[Tensor, State]:
+        self, codes: Tensor, inputs: Tensor, labels: Tensor, state: TwoTierState, given: Tensor | None = None
+    ) -> tuple[Tensor, TwoTierState]:
         """Bits of each sample and the state after them.
 
         `codes` (batch, time) long, time a multiple of the hop; `inputs` (batch, time, 2) predicted and residual codes;
@@ -152,4 +154,4 @@ class Network(nn.Module):
         rows = torch.cat([previous[:, :, None], inputs], 2).transpose(0, 1)
         logits, sample = self.samples(rows, condition, state.sample)
         bits = self.bits(logits, codes.t()).t()
-        return bits, State(frame[-1], sample[-1], torch.cat([state.codes, codes], 1)[:, -self.config.window :])
+        return bits, TwoTierState(frame[-1], sample[-1], torch.cat([state.codes, codes], 1)[:, -self.config.window :])

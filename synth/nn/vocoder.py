@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from synth.engine.config import ModelConfig
 from synth.nn.gru import to_eighth
-from synth.nn.two_tier import Network, rounded
+from synth.nn.two_tier import TwoTierNetwork, rounded
 from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of
 from synth.vocoder.vocoder import BOUND, UNIT, normalised
 
@@ -27,7 +27,7 @@ def layer(rows: int, columns: int) -> nn.Parameter:
     return nn.Parameter(torch.randn(rows, columns) * columns**-0.5)
 
 
-class Quantisers(nn.Module):
+class ResidualVectorQuantizer(nn.Module):
     """Residual vector quantisation (SoundStream, arXiv 2107.03312) with codebooks that are moving averages.
 
     `books` (quantisers, codes, latent), `counts` (quantisers, codes), `sums` as books: without gradient, kept with the
@@ -36,7 +36,7 @@ class Quantisers(nn.Module):
 
     def __init__(self, count: int, latent: int) -> None:
         super().__init__()
-        self.settled = False
+        self.frozen = False
 
         def kept(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.zeros(*shape), requires_grad=False)
@@ -57,9 +57,9 @@ class Quantisers(nn.Module):
         return torch.stack(tokens, -1), torch.stack(sums)
 
     @torch.no_grad()
-    def begin(self, z: Tensor, draw: torch.Generator) -> None:
+    def initialize(self, z: Tensor, draw: torch.Generator) -> None:
         """Every codebook begins as a cloud like what the ones before it leave of vectors (n, latent)."""
-        if self.settled:
+        if self.frozen:
             return
         left, even = z, len(z) / CODES
         for book, sums, counts in zip(self.books, self.sums, self.counts, strict=True):
@@ -76,7 +76,7 @@ class Quantisers(nn.Module):
     @torch.no_grad()
     def update(self, z: Tensor, tokens: Tensor, sums: Tensor, draw: torch.Generator) -> None:
         """Moves the codebooks towards the vectors (n, latent) that chose them; seldom used codes begin anew."""
-        if self.settled:
+        if self.frozen:
             return
         for q, book in enumerate(self.books):
             left = z - sums[q]
@@ -91,10 +91,10 @@ class Quantisers(nn.Module):
             book.copy_(self.sums[q] / self.counts[q].clamp_min(1e-8)[:, None])
 
 
-class Vocoder(nn.Module):
+class VocoderNetwork(nn.Module):
     """Encoder, quantisers and conditioner around `network`, which is told of each frame what sounds there.
 
-    With `quantised` set on the network, the conditioner too computes as the integer engine will. `variational`: the
+    With `quantized` set on the network, the conditioner too computes as the integer engine will. `variational`: the
     encoder gives the mean of a Gaussian, and in training its deviation.
     """
 
@@ -102,7 +102,7 @@ class Vocoder(nn.Module):
         super().__init__()
         self.config = config
         self.stride = stride_of(config, model)
-        self.network = Network(model)
+        self.network = TwoTierNetwork(model)
         units, latent, wide = config.encoder_units, config.latent, config.units
         self.encoder_0 = layer(units, TAPS * config.mels)
         self.encoder_0_bias = nn.Parameter(torch.zeros(units))
@@ -116,7 +116,7 @@ class Vocoder(nn.Module):
         if variational:
             self.spread = nn.Parameter(torch.zeros(latent, units))
             self.spread_bias = nn.Parameter(torch.full((latent,), -2.0))
-        self.quantisers = Quantisers(config.quantisers, latent)
+        self.quantisers = ResidualVectorQuantizer(config.quantisers, latent)
         self.condition_0 = layer(wide, TAPS * latent)
         self.condition_0_bias = nn.Parameter(torch.zeros(wide))
         self.condition_1 = layer(wide, TAPS * wide)
@@ -145,7 +145,7 @@ class Vocoder(nn.Module):
 
     def _heard(self, mel: Tensor) -> Tensor:
         x = F.gelu(convolve(normalised(mel), self.encoder_0, self.encoder_0_bias), approximate="tanh")
-        x = F.gelu(F.linear(halves(x), self.encoder_1, self.encoder_1_bias), approximate="tanh")
+        x = F.gelu(F.linear(stack_pairs(x), self.encoder_1, self.encoder_1_bias), approximate="tanh")
         return x + F.gelu(convolve(x, self.encoder_2, self.encoder_2_bias), approximate="tanh")
 
     def condition(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -154,7 +154,7 @@ class Vocoder(nn.Module):
         Returns what the frame tier's gates are given, (frames, batch, 3 frame units), and the linear predictor's
         reflection coefficients (batch, parts x tokens, order).
         """
-        exact = self.network.quantised
+        exact = self.network.quantized
         z = z + ((z.detach() * UNIT).round().clamp(-127, 127) / UNIT - z.detach())
         for weight, bias in ((self.condition_0, self.condition_0_bias), (self.condition_1, self.condition_1_bias)):
             z = torch.tanh(convolve(z, rounded(weight) if exact else weight, bias))
@@ -167,9 +167,9 @@ class Vocoder(nn.Module):
         return given, torch.tanh(reflect.view(len(z), parts, -1))
 
     @torch.no_grad()
-    def settle(self) -> None:
+    def freeze(self) -> None:
         """Encoder and codebooks as they will be in a checkpoint, and no longer learned."""
-        self.quantisers.settled = True
+        self.quantisers.frozen = True
         self.quantisers.books.mul_(UNIT).round_().clamp_(-127, 127).div_(UNIT)
         for name, parameter in self.named_parameters():
             if name.startswith(("encoder", "spectrum", "spread")):
@@ -204,7 +204,7 @@ def prediction_loss(reflections: Tensor, samples: Tensor) -> Tensor:
     return torch.log(error.square().mean(2) + 1e-8).mean()
 
 
-def halves(x: Tensor) -> Tensor:
+def stack_pairs(x: Tensor) -> Tensor:
     """(batch, 2 x tokens, units) to (batch, tokens, 4 x units): each pair with the one before and the one after it."""
     padded = F.pad(x, (0, 0, 1, 1))
     count = x.shape[1]

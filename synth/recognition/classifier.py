@@ -20,7 +20,7 @@ from synth.audio.features import Floats, floats, heard
 from synth.checkpoint import fingerprint, format, registry
 from synth.common.errors import AudioError, CheckpointError, UsageError
 from synth.common.files import write_whole
-from synth.recognition.config import CHANNELS, HearConfig, Target, shapes
+from synth.recognition.config import CHANNELS, ClassifierConfig, Target, shapes
 
 PIECE_SECONDS = 10.0
 """Longer sounds are heard in pieces of this length, the last one longer by what is left over."""
@@ -29,7 +29,7 @@ QUIET = 1
 
 
 @dataclass(frozen=True)
-class Heard:
+class Recognition:
     """What a recogniser makes of a sound.
 
     `embedding`: float32 (embedding,), the layer that all targets are told from, before its nonlinearity.
@@ -42,11 +42,15 @@ class Heard:
     samples: int
 
 
-class Recogniser:
+class Classifier:
     """A loaded recogniser; `load` makes one. It has no state: threads may share it."""
 
     def __init__(
-        self, config: HearConfig, tensors: dict[str, NDArray[Any]], name: str = "", info: dict[str, Any] | None = None
+        self,
+        config: ClassifierConfig,
+        tensors: dict[str, NDArray[Any]],
+        name: str = "",
+        info: dict[str, Any] | None = None,
     ) -> None:
         check(config, tensors)
         self.config, self.tensors, self.name, self.info = config, tensors, name, info or {}
@@ -62,14 +66,14 @@ class Recogniser:
         """What it tells, each with its values in the order of the log-probabilities."""
         return self.config.targets
 
-    def listen(self, wave: NDArray[Any], rate: int) -> Heard:
+    def listen(self, wave: NDArray[Any], rate: int) -> Recognition:
         """What a recording is: (frames,) or (frames, channels), int16, int32 or floating, at `rate` samples a second.
 
         Raises AudioError when it is shorter than a window of 25 ms, silent, or not finite.
         """
         return self.hear([reader.from_array(wave, rate, self.sample_rate)])
 
-    def hear(self, blocks: Iterable[NDArray[np.int16]]) -> Heard:
+    def hear(self, blocks: Iterable[NDArray[np.int16]]) -> Recognition:
         """`listen` of int16 blocks (samples,) at the recogniser's rate, which make one sound."""
         total, embedding, loudest = 0, np.zeros(self.config.embedding), 0
         shares = [np.zeros(len(target.values)) for target in self.targets]
@@ -89,7 +93,7 @@ class Recogniser:
             target.name: np.log(np.maximum(share / total, 1e-30)).astype(np.float32)
             for target, share in zip(self.targets, shares, strict=True)
         }
-        return Heard((embedding / total).astype(np.float32), logs, total)
+        return Recognition((embedding / total).astype(np.float32), logs, total)
 
     def forward(self, wave: Floats) -> tuple[Floats, list[Floats]]:
         """Embedding (embedding,) and logits (values,) of each target of one wave (samples,), all of it at once."""
@@ -98,9 +102,11 @@ class Recogniser:
         embedding = self._linear("embed", np.concatenate([y.mean(axis=0), y.max(axis=0)]).astype(np.float32))
         found: Floats = silu(embedding)
         both: Floats = found
-        if any(target.coloured for target in self.targets):
+        if any(target.uses_feature_stats for target in self.targets):
             both = np.concatenate([found, silu(self._linear("voice", taken / np.float32(4)))]).astype(np.float32)
-        heads = [self._linear(f"heads.{n}", both if t.coloured else found) for n, t in enumerate(self.targets)]
+        heads = [
+            self._linear(f"heads.{n}", both if t.uses_feature_stats else found) for n, t in enumerate(self.targets)
+        ]
         return embedding, heads
 
     def _linear(self, name: str, x: Floats) -> Floats:
@@ -186,7 +192,7 @@ def _convolved(x: Floats, weight: Floats, bias: Floats, stride: int) -> Floats:
     return found.reshape(windows.shape[1], windows.shape[2], len(weight)).transpose(2, 0, 1)
 
 
-def check(config: HearConfig, tensors: dict[str, NDArray[Any]]) -> None:
+def check(config: ClassifierConfig, tensors: dict[str, NDArray[Any]]) -> None:
     """CheckpointError unless these are the finite float32 tensors of a network of this config."""
     wanted = shapes(config)
     for name in sorted(wanted.keys() ^ tensors.keys()):
@@ -200,23 +206,23 @@ def check(config: HearConfig, tensors: dict[str, NDArray[Any]]) -> None:
 
 
 def save(
-    path: str | os.PathLike[str], config: HearConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any]
+    path: str | os.PathLike[str], config: ClassifierConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any]
 ) -> None:
     """Write a recogniser beside `path` and rename it into place; OutputError when that can't be done."""
     check(config, tensors)
     write_whole(path, format.pack(format.RECOGNISER, config.to_json(), tensors, info))
 
 
-def load(name_or_path: str | os.PathLike[str] = "digits-classifier") -> Recogniser:
+def load(name_or_path: str | os.PathLike[str] = "digits-classifier") -> Classifier:
     """The recogniser of a bundled name or a path; CheckpointError, with the file's name, when it can't be used."""
     return opened(*registry.read(name_or_path))
 
 
-def opened(path: Path, data: bytes) -> Recogniser:
+def opened(path: Path, data: bytes) -> Classifier:
     """The recogniser in a file's bytes."""
     try:
         found, tensors, info = format.unpack(data, format.RECOGNISER)
-        recogniser = Recogniser(HearConfig.from_json(found), tensors, path.stem, info)
+        recogniser = Classifier(ClassifierConfig.from_json(found), tensors, path.stem, info)
     except (CheckpointError, UsageError) as error:
         raise CheckpointError(f"{path}: {error}") from None
     recogniser.path, recogniser.sha256 = path, fingerprint.of_bytes(data)

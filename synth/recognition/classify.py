@@ -22,27 +22,27 @@ from synth.common import threads as parallel
 from synth.common.errors import AudioError, SynthError, UsageError
 
 Blocks = Iterable[NDArray[np.int16]]
-Shares = tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+Probabilities = tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
 
 
 @dataclass(frozen=True)
-class Judge:
-    """A checkpoint that tells what sounds are: `hear` int16 blocks at `rate`, on threads, into `Shares`."""
+class FileClassifier:
+    """A checkpoint that tells what sounds are: `hear` int16 blocks at `rate`, on threads, into `Probabilities`."""
 
     name: str
     rate: int
-    hear: Callable[[Blocks, int], Shares]
+    hear: Callable[[Blocks, int], Probabilities]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Prediction:
     """What a file is: for each target its values with their probabilities, most probable first."""
 
     path: str
-    shares: Shares
+    shares: Probabilities
 
 
-def open_judge(name_or_path: str, engine: str = "auto") -> Judge:
+def open_classifier(name_or_path: str, engine: str = "auto") -> FileClassifier:
     """The recogniser, or the generator with labels, of a name or path; CheckpointError, UsageError for what is none."""
     path, data = registry.read(name_or_path)
     if format.is_recogniser(data):
@@ -50,7 +50,7 @@ def open_judge(name_or_path: str, engine: str = "auto") -> Judge:
 
         found = classifier.opened(path, data)
         values = {target.name: target.values for target in found.targets}
-        return Judge(
+        return FileClassifier(
             found.name, found.sample_rate, lambda blocks, _: ranked(found.hear(blocks).log_probabilities, values)
         )
     from synth.generation import model as sampler
@@ -59,12 +59,12 @@ def open_judge(name_or_path: str, engine: str = "auto") -> Judge:
     model = sampler.load(name_or_path, engine)
     generative.check_labels(model)
     labels = model.labels
-    return Judge(
+    return FileClassifier(
         model.checkpoint.name, model.sample_rate, lambda blocks, n: ranked(generative.listen(model, blocks, n), labels)
     )
 
 
-def ranked(logs: dict[str, Any], values: dict[str, tuple[str, ...]]) -> Shares:
+def ranked(logs: dict[str, Any], values: dict[str, tuple[str, ...]]) -> Probabilities:
     """Probabilities of log-probabilities (values,) by target, with their values, most probable first."""
     found = []
     for target, log in logs.items():
@@ -73,15 +73,15 @@ def ranked(logs: dict[str, Any], values: dict[str, tuple[str, ...]]) -> Shares:
     return tuple(found)
 
 
-def classify_files(judge: Judge, paths: list[str], threads: int) -> list[Verdict | SynthError]:
+def classify_files(judge: FileClassifier, paths: list[str], threads: int) -> list[Prediction | SynthError]:
     """What every file is, or why it can't be told."""
 
-    def one(path: str) -> Verdict | SynthError:
+    def one(path: str) -> Prediction | SynthError:
         try:
             with _regular(path) as name:
                 try:
                     with audio.AudioReader(name, judge.rate) as reader:
-                        return Verdict(path, judge.hear(reader.blocks(), threads if len(paths) == 1 else 1))
+                        return Prediction(path, judge.hear(reader.blocks(), threads if len(paths) == 1 else 1))
                 except AudioError as error:
                     text = str(error).removeprefix(f"{name}: ")
                     raise AudioError(f"{path}: {text}") from None
@@ -106,7 +106,7 @@ def _regular(path: str) -> Iterator[str]:
         yield name
 
 
-def line(verdict: Verdict, top: int) -> str:
+def line(verdict: Prediction, top: int) -> str:
     """A verdict for people: "x.wav: digit 7 (99.8 %), 1 (0.1 %); speaker theo (97.0 %)"."""
     parts = [
         f"{target} " + ", ".join(f"{value} ({100 * share:.1f} %)" for value, share in shares[:top])
@@ -115,7 +115,7 @@ def line(verdict: Verdict, top: int) -> str:
     return f"{verdict.path}: {'; '.join(parts)}"
 
 
-def entry(verdict: Verdict, top: int | None) -> dict[str, Any]:
+def entry(verdict: Prediction, top: int | None) -> dict[str, Any]:
     """A verdict for `--json`."""
     found: dict[str, Any] = {"path": verdict.path}
     for target, shares in verdict.shares:

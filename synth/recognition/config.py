@@ -39,13 +39,13 @@ class Target:
         require(len(set(self.values)) == len(self.values), f"target {self.name}: has a value twice")
 
     @property
-    def coloured(self) -> bool:
+    def uses_feature_stats(self) -> bool:
         """Told from the features' means and deviations too: of a voice and of tags, which may be steady sounds."""
         return self.voice or self.kind == "tags"
 
 
 @dataclass(frozen=True)
-class HearConfig(FeatureConfig):
+class ClassifierConfig(FeatureConfig):
     """Features and sizes of a recogniser.
 
     `net`: "cnn", convolutions over bands and time, or "gru", both ways over time. `units`: its width. `embedding`: the
@@ -70,7 +70,7 @@ class HearConfig(FeatureConfig):
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, data: Any) -> HearConfig:
+    def from_json(cls, data: Any) -> ClassifierConfig:
         """The config in `data`; raises UsageError when a name, type or range is wrong."""
         kinds = {field.name: field.type for field in dataclasses.fields(cls)}
         require(isinstance(data, dict) and set(data) == set(kinds), "recogniser config: its names are not known")
@@ -99,7 +99,7 @@ def conv_bands(bands: int) -> int:
     return bands
 
 
-def shapes(config: HearConfig) -> dict[str, tuple[int, ...]]:
+def shapes(config: ClassifierConfig) -> dict[str, tuple[int, ...]]:
     """The tensors of a recogniser, by the names of its parameters in PyTorch."""
     found: dict[str, tuple[int, ...]] = {}
 
@@ -121,8 +121,8 @@ def shapes(config: HearConfig) -> dict[str, tuple[int, ...]]:
                     found[f"grus.{place}.bias_{part}_l0{way}"] = (3 * units,)
     found["last_norm.weight"] = found["last_norm.bias"] = (width,)
     layer("embed", config.embedding, 2 * width)
-    if any(target.coloured for target in config.targets):
+    if any(target.uses_feature_stats for target in config.targets):
         layer("voice", config.embedding, 2 * config.bands)
     for place, target in enumerate(config.targets):
-        layer(f"heads.{place}", len(target.values), config.embedding * (2 if target.coloured else 1))
+        layer(f"heads.{place}", len(target.values), config.embedding * (2 if target.uses_feature_stats else 1))
     return found

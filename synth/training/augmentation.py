@@ -13,8 +13,8 @@ import soxr
 from numpy.typing import NDArray
 
 from synth.audio.features import Floats, floats, heard
-from synth.recognition.config import HearConfig
-from synth.training.config import HearTrain
+from synth.recognition.config import ClassifierConfig
+from synth.training.config import ClassifierTrainConfig
 
 WARPED = 0.5  # of the sounds, when a target is a voice
 TEMPO = 1.3
@@ -53,10 +53,10 @@ def collate(sounds: Sequence[tuple[Floats, Floats]], answers: Sequence[tuple[NDA
     return Clips(padded, lengths, np.stack([taken for _, taken in sounds]), columns)
 
 
-class Augmented:
+class ClassifierBatches:
     """Batches of `sounds`, drawn evenly over the values of the first target."""
 
-    def __init__(self, sounds: Sequence[Sound], config: HearConfig, train: HearTrain) -> None:
+    def __init__(self, sounds: Sequence[Sound], config: ClassifierConfig, train: ClassifierTrainConfig) -> None:
         self.sounds, self.config, self.train = sounds, config, train
         self._voice = [target.voice for target in config.targets]
         self._unknown = [np.full_like(answer, -1) for answer in sounds[0][1]]

@@ -34,7 +34,7 @@ class Batch:
     first: NDArray[np.int64]
 
 
-class Batches:
+class StreamBatches:
     """Streams of concatenated files with 20 to 200 ms of near-silence before and between them.
 
     A file is drawn with a probability in proportion to max(its length, span / 2): evenly for short files, by length for

@@ -8,7 +8,7 @@ from synth.common.errors import UsageError, require
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class GeneratorTrainConfig:
     """How a run trains. `streams` of `span` samples a step, `windows` of `window` samples in each for the sample tier,
     the first `warmup` of them without loss; `steps` in all, one cosine from `rate` down; a validation every `every`.
     `fine_steps`: quantisation-aware steps of an export. `density`: share of the blocks that remain of the
@@ -41,7 +41,7 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
-class HearTrain:
+class ClassifierTrainConfig:
     """How a recogniser trains: `steps` of `batch` sounds, at most `longest` seconds of each; one cosine from `rate`
     down; a validation every `every`. `warp`: half of the sounds (all, when no target is a voice) are heard at speeds
     and pitches of 1/warp to warp. `noise`: share of the sounds that are heard with noise. `mask`: widest stretch of
@@ -74,12 +74,12 @@ class HearTrain:
 
 
 @dataclass(frozen=True)
-class PlannerTrain:
-    """How a planner trains beside what `TrainConfig` says.
+class PlannerTrainConfig:
+    """How a planner trains beside what `GeneratorTrainConfig` says.
 
     `heard_wrong`: share of the tokens that the network hears as others than they are. `partial`: share of the streams
     in which each frame has only its first tokens, as a codec at a lower rate has; the others are 128, without a loss.
-    `gap`: shortest and longest silence between files, in seconds. `speed`, `gain_db`: of `Batches`.
+    `gap`: shortest and longest silence between files, in seconds. `speed`, `gain_db`: of `StreamBatches`.
     """
 
     heard_wrong: float = 0.05
@@ -96,8 +96,8 @@ class PlannerTrain:
 
 
 @dataclass(frozen=True)
-class VocoderTrain:
-    """How a vocoder trains beside what `TrainConfig` says of its network.
+class VocoderTrainConfig:
+    """How a vocoder trains beside what `GeneratorTrainConfig` says of its network.
 
     `spectral`: weight of the mean distance of the log-mel features that are read off the quantised vectors;
     `prediction`: of the logarithm of the linear prediction's error; `commit`: of the distance between vectors and what

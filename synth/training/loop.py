@@ -22,12 +22,14 @@ Say = Callable[[str], None]
 SAVE_SECONDS = 60.0
 
 
-class Run:
+class Trainer:
     """A run under way."""
 
-    def __init__(self, folder: RunFolder, options: dict[str, Any], boss: Accelerator, quiet: bool, say: Say) -> None:
-        self.folder, self.boss, self.quiet, self.say = folder, boss, quiet, say
-        self.task = task_of(options)(folder, options, boss.device)
+    def __init__(
+        self, folder: RunFolder, options: dict[str, Any], accelerator: Accelerator, quiet: bool, say: Say
+    ) -> None:
+        self.folder, self.accelerator, self.quiet, self.say = folder, accelerator, quiet, say
+        self.task = task_of(options)(folder, options, accelerator.device)
         self.learner, self.config = self.task.learner, self.task.config
         self.best = math.inf
         self.recent: list[float] = []
@@ -38,14 +40,14 @@ class Run:
                 self.best, self.recent = float(info["best"]), [float(loss) for loss in info["recent"]]
             except (KeyError, TypeError, ValueError, RuntimeError):
                 raise RunError(f"{folder.path / 'last.safetensors'}: not a state of this version") from None
-        if boss.is_main_process:
+        if accelerator.is_main_process:
             folder.trim_log(self.learner.step)  # records of steps whose state was not saved any more
 
     def go(self, until: int | None) -> None:
         """Train to the end, or to step `until`, or to the first Ctrl-C (then KeyboardInterrupt)."""
         last = min(self.config.steps, until or self.config.steps)
         saved = time.monotonic()
-        hidden = True if self.quiet or not self.boss.is_main_process else None
+        hidden = True if self.quiet or not self.accelerator.is_main_process else None
         with (
             interruptible() as stopped,
             tqdm(total=self.config.steps, initial=self.learner.step, unit="step", disable=hidden) as bar,
@@ -66,23 +68,23 @@ class Run:
 
     def _any(self, stop: bool) -> bool:
         """Whether any of the processes is to stop: they stop after the same step."""
-        if self.boss.num_processes == 1:
+        if self.accelerator.num_processes == 1:
             return stop
-        return bool(self.boss.reduce(torch.tensor(float(stop), device=self.boss.device), "sum") > 0)
+        return bool(self.accelerator.reduce(torch.tensor(float(stop), device=self.accelerator.device), "sum") > 0)
 
     def _step(self) -> float:
-        loss = self.task.step(self.boss)
+        loss = self.task.step(self.accelerator)
         self.recent = [*self.recent[-99:], loss]
         return loss
 
     def _save(self) -> None:
-        if self.boss.is_main_process:
+        if self.accelerator.is_main_process:
             info = {"step": self.learner.step, "best": self.best, "recent": self.recent}
             self.folder.save("last", self.learner.arrays(), info)
 
     def _validate(self, say: Say) -> None:
         """Measure, log, save, and show what the network can do."""
-        if self.boss.is_main_process:
+        if self.accelerator.is_main_process:
             step = self.learner.step
             record: dict[str, Any] = {"step": step, "train": round(float(np.mean(self.recent)), 5)}
             record |= {key: round(value, 5) for key, value in self.task.measure().items()}
@@ -94,7 +96,7 @@ class Run:
             self.folder.log(record)
             self._save()
             self._show(record)
-        self.boss.wait_for_everyone()
+        self.accelerator.wait_for_everyone()
 
     def _show(self, record: dict[str, Any]) -> None:
         from torch.utils.tensorboard import SummaryWriter

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from synth.common.errors import RunError
 from synth.engine.config import ModelConfig
-from synth.nn.two_tier import Network
+from synth.nn.two_tier import TwoTierNetwork
 
 BETAS, EPSILON, DECAY, CLIP = (0.9, 0.98), 1e-8, 0.01, 1.0
 N = TypeVar("N", bound=torch.nn.Module)
@@ -26,31 +26,31 @@ M = TypeVar("M", bound=torch.nn.Module)
 
 
 @dataclass
-class Learner(Generic[N]):
-    """A network with the moments of its optimiser (AdamW, arXiv 1711.05101) and the count of steps done."""
+class TrainState(Generic[N]):
+    """A network with the moments of its optimizer (AdamW, arXiv 1711.05101) and the count of steps done."""
 
     network: N
-    optimiser: torch.optim.AdamW
+    optimizer: torch.optim.AdamW
     step: int = 0
 
     @classmethod
-    def of(cls, config: ModelConfig, seed: int, device: torch.device) -> Learner[Network]:
+    def of(cls, config: ModelConfig, seed: int, device: torch.device) -> TrainState[TwoTierNetwork]:
         """A new one that generates; the same seed gives the same weights."""
         torch.manual_seed(seed)
-        return Learner.around(Network(config).to(device))
+        return TrainState.around(TwoTierNetwork(config).to(device))
 
     @staticmethod
-    def around(network: M) -> Learner[M]:
+    def around(network: M) -> TrainState[M]:
         """A new one of any network."""
         # foreach=False: one order of operations, whatever the number of tensors
-        optimiser = torch.optim.AdamW(network.parameters(), betas=BETAS, eps=EPSILON, weight_decay=DECAY, foreach=False)
-        return Learner(network, optimiser)
+        optimizer = torch.optim.AdamW(network.parameters(), betas=BETAS, eps=EPSILON, weight_decay=DECAY, foreach=False)
+        return TrainState(network, optimizer)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Weights and moments, for `load`."""
         found = {f"weight.{k}": v.detach().cpu().numpy().copy() for k, v in self.network.named_parameters()}
         for name, parameter in self.network.named_parameters():
-            state = self.optimiser.state.get(parameter, {})
+            state = self.optimizer.state.get(parameter, {})
             for moment in ("exp_avg", "exp_avg_sq"):
                 if moment in state:
                     found[f"{moment}.{name}"] = state[moment].cpu().numpy().copy()
@@ -70,7 +70,7 @@ class Learner(Generic[N]):
                     for moment in ("exp_avg", "exp_avg_sq")
                 }
                 own = int(arrays[f"steps.{name}"][0]) if f"steps.{name}" in arrays else step
-                self.optimiser.state[parameter] = {"step": torch.tensor(float(own)), **moments}
+                self.optimizer.state[parameter] = {"step": torch.tensor(float(own)), **moments}
         self.step = step
 
 
@@ -113,11 +113,11 @@ def rate_at(config: Schedule, step: int) -> float:
     return config.rate * warm * (0.505 + 0.495 * math.cos(math.pi * step / config.steps))
 
 
-def descend(
-    learner: Learner[Any],
+def optimizer_step(
+    learner: TrainState[Any],
     config: Schedule,
     loss: Tensor,
-    boss: Accelerator,
+    accelerator: Accelerator,
     masks: Sequence[tuple[Tensor, Tensor]] = (),
 ) -> float:
     """One step down a loss; returns its mean over all processes. RunError when that is not a number.
@@ -125,16 +125,16 @@ def descend(
     Several processes each bring the loss of their share of the batch; their gradients are averaged, so all take the
     same step. `masks`: (parameter, mask) pairs, gradients are kept where the mask is 1.
     """
-    network, optimiser = learner.network, learner.optimiser
-    for group in optimiser.param_groups:
+    network, optimizer = learner.network, learner.optimizer
+    for group in optimizer.param_groups:
         group["lr"] = rate_at(config, learner.step)
-    optimiser.zero_grad(set_to_none=False)
+    optimizer.zero_grad(set_to_none=False)
     loss.backward()
     parameters = [p for p in network.parameters() if p.grad is not None]
     mean = loss.detach()
-    if boss.num_processes > 1:
+    if accelerator.num_processes > 1:
         flat = torch.cat([*(p.grad.flatten() for p in parameters if p.grad is not None), mean[None]])
-        flat = boss.reduce(flat, "mean")
+        flat = accelerator.reduce(flat, "mean")
         for p, grad in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
             p.grad = grad.view_as(p).clone()
         mean = flat[-1]
@@ -144,6 +144,6 @@ def descend(
     norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP)
     if not math.isfinite(float(mean)) or not math.isfinite(float(norm)):
         raise RunError(f"step {learner.step}: the loss is not finite ({float(mean)}); the last good state is kept")
-    optimiser.step()
+    optimizer.step()
     learner.step += 1
     return float(mean)

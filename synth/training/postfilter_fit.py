@@ -15,9 +15,9 @@ from tqdm import tqdm
 from synth.nn.gru import to_eighth
 from synth.nn.quantization import GATE, STATE, fixed, linear
 from synth.nn.two_tier import rounded
-from synth.nn.vocoder import Vocoder, convolve, layer
-from synth.training.batches import Batches
-from synth.training.config import VocoderTrain
+from synth.nn.vocoder import VocoderNetwork, convolve, layer
+from synth.training.batches import StreamBatches
+from synth.training.config import VocoderTrainConfig
 from synth.training.tasks import vocoder as vocoder_task
 from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
 from synth.vocoder.postfilter import tables
@@ -28,12 +28,12 @@ Tensors = dict[str, NDArray[Any]]
 
 
 class EnvelopeModel(nn.Module):
-    """`synth.vocoder.envelope.Envelope` in float; with `quantised` set it computes as that will."""
+    """`synth.vocoder.envelope.Envelope` in float; with `quantized` set it computes as that will."""
 
     def __init__(self, config: VocoderConfig, postfilter: PostfilterConfig) -> None:
         super().__init__()
         units = postfilter.units
-        self.quantised = False
+        self.quantized = False
         self.hidden_0, self.hidden_1 = layer(units, TAPS * config.latent), layer(units, TAPS * units)
         self.out = layer(2 * config.mels, units)
         self.biases = nn.ParameterList([nn.Parameter(torch.zeros(rows)) for rows in (units, units, 2 * config.mels)])
@@ -43,10 +43,10 @@ class EnvelopeModel(nn.Module):
         """Normalised log-mel features (batch, 2 x tokens, mels) that vectors (batch, tokens, latent) stand for."""
         z = (z * UNIT).round().clamp(-127, 127) / UNIT
         for weight, bias in zip((self.hidden_0, self.hidden_1), self.biases, strict=False):
-            z = torch.tanh(convolve(z, rounded(weight) if self.quantised else weight, bias))
-            if self.quantised:
+            z = torch.tanh(convolve(z, rounded(weight) if self.quantized else weight, bias))
+            if self.quantized:
                 z = z + (to_eighth(z.detach()) - z.detach())
-        found = F.linear(z, rounded(self.out) if self.quantised else self.out, self.biases[2])
+        found = F.linear(z, rounded(self.out) if self.quantized else self.out, self.biases[2])
         return found.reshape(len(z), -1, self.mels)
 
     def tensors(self) -> Tensors:
@@ -61,17 +61,22 @@ class EnvelopeModel(nn.Module):
 
 
 def fit(
-    vocoder: Vocoder, train: VocoderTrain, postfilter: PostfilterConfig, batches: Batches, steps: int, quiet: bool
+    vocoder: VocoderNetwork,
+    train: VocoderTrainConfig,
+    postfilter: PostfilterConfig,
+    batches: StreamBatches,
+    steps: int,
+    quiet: bool,
 ) -> Tensors:
-    """The tensors of a postfilter for a vocoder that is `settled`, learned from `steps` batches on the CPU.
+    """The tensors of a postfilter for a vocoder that is frozen, learned from `steps` batches on the CPU.
 
     The mean absolute distance of normalised log-mel features is made small, at any number of tokens.
     """
     model = EnvelopeModel(vocoder.config, postfilter)
-    optimiser = torch.optim.Adam(model.parameters(), RATE)
+    optimizer = torch.optim.Adam(model.parameters(), RATE)
     for step in tqdm(range(steps), desc="postfilter", unit="step", disable=True if quiet else None):
-        model.quantised = step >= EXACT * steps
-        for group in optimiser.param_groups:
+        model.quantized = step >= EXACT * steps
+        for group in optimizer.param_groups:
             group["lr"] = RATE * (0.51 + 0.49 * math.cos(math.pi * step / steps))
         batch = batches.batch(step)
         with torch.no_grad():
@@ -80,7 +85,7 @@ def fit(
             draw = np.random.default_rng([batches.seed, step])
             heard = vocoder_task.dropped(z, vocoder.quantisers(z)[1], train, draw)
         loss = (model(heard) - normalised(mel)).abs().mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     return model.tensors() | tables(vocoder.config, vocoder.network.config.sample_rate)

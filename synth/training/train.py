@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from synth.common.errors import RunError, UsageError
 from synth.data import corpus as corpora_module
-from synth.training.loop import Run, Say
+from synth.training.loop import Say, Trainer
 from synth.training.optimization import denormals_flushed, steady_memory
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import DEFAULT_TASK, TASKS, task_of
@@ -58,7 +58,7 @@ def train(
         torch.set_num_threads(threads)
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch sees no GPU here")
-    boss = Accelerator(cpu=device == "cpu" or not torch.cuda.is_available())
+    accelerator = Accelerator(cpu=device == "cpu" or not torch.cuda.is_available())
     given = {
         "corpora": [os.path.abspath(path) for path in corpora] or None,
         "preset": preset,
@@ -76,19 +76,19 @@ def train(
         "divergence": divergence,
         "vocoder": os.path.abspath(vocoder) if vocoder and os.path.exists(vocoder) else vocoder,
     }
-    with RunFolder(run, lock=boss.is_main_process) as folder:
-        if boss.is_main_process:
+    with RunFolder(run, lock=accelerator.is_main_process) as folder:
+        if accelerator.is_main_process:
             if folder.started and not resume:
                 raise RunError(f"{folder.path}: holds a run already; give --resume to go on, or another folder")
             if not folder.started:
                 if not corpora:
                     raise RunError(f"{folder.path}: no run in this folder to resume")
                 _begin(folder, task or DEFAULT_TASK, given, say, quiet)
-        boss.wait_for_everyone()
+        accelerator.wait_for_everyone()
         options = folder.options()
         _check_given(folder, options, {"task": task, **given})
         with denormals_flushed():
-            Run(folder, options, boss, quiet, say).go(until)
+            Trainer(folder, options, accelerator, quiet, say).go(until)
 
 
 def _check_given(folder: RunFolder, options: dict[str, Any], given: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth.audio.features import dct, features, floats, heard, mel_filters, powers
-from synth.recognition.config import HearConfig
+from synth.recognition.config import ClassifierConfig
 
 TOLERANCE = 1e-4
 """Largest difference from torchaudio's features, in natural logarithms of power; README.md states it."""
@@ -43,7 +43,7 @@ def test_features_are_torchaudios(rate: int, torchaudio: Any) -> None:
     import torch
 
     wave = floats(sounds.tone(rate // 2, rate, 300.0)) + floats(sounds.noise(rate // 2, 1, 300.0))
-    mels, cepstra = HearConfig(rate), HearConfig(rate, features="mfcc")
+    mels, cepstra = ClassifierConfig(rate), ClassifierConfig(rate, features="mfcc")
     sizes = {"n_fft": mels.fft, "win_length": mels.window, "hop_length": mels.hop, "n_mels": mels.mels}
     given_wave = torch.from_numpy(wave)
     theirs = torch.log(torchaudio.transforms.MelSpectrogram(rate, **sizes)(given_wave) + 1e-6).T.numpy()
@@ -53,7 +53,7 @@ def test_features_are_torchaudios(rate: int, torchaudio: Any) -> None:
 
 
 def test_powers_are_the_formulas() -> None:
-    config = HearConfig(8000)
+    config = ClassifierConfig(8000)
     wave = floats(sounds.noise(700, 3))
     fft, window = config.fft, config.window
     hann = np.sin(np.pi * np.arange(window) / window) ** 2
@@ -84,13 +84,13 @@ def test_filters_and_dct_are_the_formulas() -> None:
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 44100, 48000])
 @pytest.mark.parametrize("mels", [16, 40])
 def test_no_band_is_empty(rate: int, mels: int) -> None:
-    config = HearConfig(rate, mels=mels, coefficients=8)
+    config = ClassifierConfig(rate, mels=mels, coefficients=8)
     assert (mel_filters(rate, config.fft, mels).max(axis=0) > 0).all()
 
 
 @pytest.mark.parametrize("warp", [0.8, 0.9, 1.1, 1.25])
 def test_a_stretched_mel_scale_moves_a_tone_and_keeps_the_range(warp: float) -> None:
-    config = HearConfig(8000)
+    config = ClassifierConfig(8000)
     wave = floats(sounds.tone(4000, 8000, 1000.0))
     moved = features(wave, config, warp=warp).mean(axis=0).argmax()
     same = features(floats(sounds.tone(4000, 8000, 1000.0 / warp)), config).mean(axis=0).argmax()
@@ -101,7 +101,7 @@ def test_a_stretched_mel_scale_moves_a_tone_and_keeps_the_range(warp: float) -> 
 
 @given(st.integers(201, 3000), st.floats(40, 120))
 def test_a_frame_every_hop(count: int, hop: float) -> None:
-    config = HearConfig(8000)
+    config = ClassifierConfig(8000)
     wave = np.ones(count, np.float32)
     assert len(features(wave, config)) == count // 80 + 1
     assert abs(len(features(wave, config, hop)) - (int(count / hop) + 1)) <= 1
@@ -109,7 +109,7 @@ def test_a_frame_every_hop(count: int, hop: float) -> None:
 
 @given(st.floats(0.5, 100), st.integers(0, 5))
 def test_loudness_is_taken_out(gain: float, seed: int) -> None:
-    config = HearConfig(8000)
+    config = ClassifierConfig(8000)
     wave = floats(sounds.noise(2000, seed))
     (plain, taken), (loud, more) = (heard(wave * np.float32(g), config) for g in (1.0, gain))
     np.testing.assert_allclose(plain, loud, atol=0.02)
@@ -118,7 +118,7 @@ def test_loudness_is_taken_out(gain: float, seed: int) -> None:
 
 
 def test_silence_and_the_shortest_sound_have_features() -> None:
-    config = HearConfig(8000)
+    config = ClassifierConfig(8000)
     x, taken = heard(np.zeros(5, np.float32), config)
     assert np.isfinite(x).all() and np.isfinite(taken).all() and not x.any()
 
@@ -126,7 +126,7 @@ def test_silence_and_the_shortest_sound_have_features() -> None:
 @pytest.mark.parametrize("kind", ["logmel", "mfcc"])
 def test_silence_around_a_sound_is_not_heard(kind: str) -> None:
     """However much of it; a recorder's hiss, 60 dB below the sound, is as good as none."""
-    config = HearConfig(8000, features=kind)
+    config = ClassifierConfig(8000, features=kind)
     wave = floats(sounds.noise(3200, 1))
     plain = np.concatenate([np.zeros(1600, np.float32), wave, np.zeros(1600, np.float32)])
     long = np.concatenate([np.zeros(8000, np.float32), plain, np.zeros(24000, np.float32)])
@@ -139,5 +139,5 @@ def test_silence_around_a_sound_is_not_heard(kind: str) -> None:
 
 @given(st.lists(st.integers(-32768, 32767), min_size=1, max_size=600))
 def test_any_sound_has_finite_features(samples: list[int]) -> None:
-    x, taken = heard(floats(np.array(samples, np.int16)), HearConfig(8000))
+    x, taken = heard(floats(np.array(samples, np.int16)), ClassifierConfig(8000))
     assert len(x) and np.isfinite(x).all() and np.isfinite(taken).all()

@@ -25,7 +25,7 @@ from synth.cli import entry
 from synth.common.labels import LabelSet
 from synth.generation import checkpoint
 from synth.recognition import classifier
-from synth.recognition.config import HearConfig, Target
+from synth.recognition.config import ClassifierConfig, Target
 
 SPLIT = "test:take=0;validation:take=1"
 KEYS = ["labels", "frechet_distance", "frechet_floor", "bits_per_sample", "copying", "checkpoint", "classifier"]
@@ -45,7 +45,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 def ear(*targets: Target) -> str:
     """A recogniser of random weights; by default one that tells the labels of the small checkpoint."""
     targets = targets or (Target("speaker", "class", ("bert", "anna")), DIGIT)
-    config = HearConfig(8000, mels=16, coefficients=8, units=8, embedding=8, targets=targets)
+    config = ClassifierConfig(8000, mels=16, coefficients=8, units=8, embedding=8, targets=targets)
     path = Path(_folder().name) / f"ear-{len(list(Path(_folder().name).iterdir()))}.safetensors"
     classifier.save(path, config, random_tensors(config, 3), {})
     return str(path)

@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 import synth
 from synth.engine.config import Draw
 from synth.evaluation import clips
-from synth.evaluation.clips import Job, Listener
+from synth.evaluation.clips import ClipAnalyzer, Job
 from synth.recognition import classifier
 
 
 def test_pairs_are_what_each_alone_is() -> None:
-    model, listener = synth.load(tiny_checkpoint()), Listener(None, 8000)
+    model, analyzer = synth.load(tiny_checkpoint()), ClipAnalyzer(None, 8000)
     jobs = [Job((n % 11, n % 3), 10 + n) for n in range(7)]
     sounds: dict[int, NDArray[np.int16]] = {}
 
-    def use(place: int, sound: NDArray[np.int16]) -> clips.Take:
+    def use(place: int, sound: NDArray[np.int16]) -> clips.Clip:
         sounds[place] = sound
-        return listener.take(sound, jobs[place].rows, str(place), True)
+        return analyzer.analyze(sound, jobs[place].rows, str(place), True)
 
     for threads in (1, 2, 16):
         found = clips.generate(model, jobs, Draw.of(0.9), 300, threads, use)
@@ -34,11 +34,11 @@ def test_pairs_are_what_each_alone_is() -> None:
 
 
 def test_what_cannot_be_heard_is_measured_all_the_same() -> None:
-    listener = Listener(classifier.load(tiny_recogniser()), 8000)
+    analyzer = ClipAnalyzer(classifier.load(tiny_recogniser()), 8000)
     for sound in (np.zeros(4000, np.int16), np.full(50, 9000, np.int16)):
-        take = listener.take(sound, (1,), "x")
+        take = analyzer.analyze(sound, (1,), "x")
         assert take.heard is None and take.embedding is None and take.sound is None
         assert take.level.rms > 0 or not sound.any()
     assert clips.embeddings([take]).shape == (0, 0)
-    heard = listener.take(np.arange(-2000, 2000, dtype=np.int16), (1,), "x")
+    heard = analyzer.analyze(np.arange(-2000, 2000, dtype=np.int16), (1,), "x")
     assert heard.heard is not None and clips.embeddings([take, heard]).shape == (1, 8)

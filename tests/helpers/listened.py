@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import synth
 from synth.audio.features import features, floats, powers
-from synth.recognition.config import HearConfig
+from synth.recognition.config import ClassifierConfig
 from synth.vocoder.vocoder import mel_of
 
 CHECKPOINTS = {"speech-2": 16000, "digits-4": 8000}
@@ -64,7 +64,7 @@ def hashes() -> dict[str, str]:
         found[f"{name} vectors"] = _hash(vectors)
         found[f"{name} tokens"] = _hash(guides.vocoder.tokens(vectors))
     for rate in (1000, 11025, 48000):  # transforms of 32, 512 and 2048
-        wave, config = floats(sound(rate, rate // 2)), HearConfig(rate, features="mfcc", mels=24)
+        wave, config = floats(sound(rate, rate // 2)), ClassifierConfig(rate, features="mfcc", mels=24)
         found[f"{rate} powers"] = _hash(powers(wave, config, 0.011 * rate))
         found[f"{rate} cepstra"] = _hash(features(wave, config, warp=1.07, span=10.0))
     return found

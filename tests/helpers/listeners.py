@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.recognition import classifier
-from synth.recognition.config import HearConfig, Target, shapes
+from synth.recognition.config import ClassifierConfig, Target, shapes
 
 DIGIT = Target("digit", "class", tuple("0123456789"))
 SPEAKER = Target("speaker", "class", ("ann", "bob"), True)
 TAGS = Target("sounds", "tags", ("bell", "rain", "wind"))
-TINY = HearConfig(8000, mels=16, coefficients=8, units=8, embedding=8, targets=(DIGIT, SPEAKER, TAGS))
+TINY = ClassifierConfig(8000, mels=16, coefficients=8, units=8, embedding=8, targets=(DIGIT, SPEAKER, TAGS))
 
 
-def random_tensors(config: HearConfig, seed: int = 0) -> dict[str, NDArray[Any]]:
+def random_tensors(config: ClassifierConfig, seed: int = 0) -> dict[str, NDArray[Any]]:
     """Every tensor of a recogniser of this config."""
     draw = np.random.default_rng(seed)
     return {name: draw.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes(config).items()}

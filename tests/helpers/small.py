@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from helpers import sounds
 from synth.engine.config import ModelConfig
-from synth.training.config import TrainConfig
+from synth.training.config import GeneratorTrainConfig
 from synth.training.run_folder import RunFolder
 
 PATTERN = "{digit}_{speaker}_{take}"
 MINI = (
     ModelConfig(8000, frame_units=16, sample_units=16, head_units=16),
-    TrainConfig(
+    GeneratorTrainConfig(
         steps=8, streams=4, span=512, windows=2, window=64, warmup=16, every=4, fine_steps=4, most_validation=1000
     ),
 )

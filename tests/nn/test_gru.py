@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from synth.nn.gru import Gru, fused, to_eighth
+from synth.nn.gru import GruFunction, fused, to_eighth
 
 TIME, BATCH, UNITS = 7, 3, 5
 
@@ -36,13 +36,13 @@ def cell_states(gates: torch.Tensor, state: torch.Tensor, weight: torch.Tensor, 
 
 
 def test_equals_pytorchs_cell() -> None:
-    torch.testing.assert_close(Gru.apply(*arguments(), False), cell_states(*arguments()), rtol=0, atol=1e-12)
+    torch.testing.assert_close(GruFunction.apply(*arguments(), False), cell_states(*arguments()), rtol=0, atol=1e-12)
 
 
 def test_every_gradient_is_that_of_pytorchs_cell() -> None:
     weights = values(TIME, BATCH, UNITS, seed=9)
     ours, theirs = arguments(), arguments()
-    (Gru.apply(*ours, False) * weights).sum().backward()
+    (GruFunction.apply(*ours, False) * weights).sum().backward()
     (cell_states(*theirs) * weights).sum().backward()
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine.grad, other.grad, rtol=0, atol=1e-11)
@@ -51,7 +51,7 @@ def test_every_gradient_is_that_of_pytorchs_cell() -> None:
 def test_pytorchs_layer_which_gpus_take_is_the_same() -> None:
     weights = values(TIME, BATCH, UNITS, seed=9)
     ours, theirs = arguments(), arguments()
-    states, others = Gru.apply(*ours, False), fused(*theirs)
+    states, others = GruFunction.apply(*ours, False), fused(*theirs)
     torch.testing.assert_close(states, others, rtol=0, atol=1e-12)
     (states * weights).sum().backward()
     (others * weights).sum().backward()
@@ -60,20 +60,20 @@ def test_pytorchs_layer_which_gpus_take_is_the_same() -> None:
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
-    assert torch.autograd.gradcheck(lambda *given: Gru.apply(*given, False), arguments())
+    assert torch.autograd.gradcheck(lambda *given: GruFunction.apply(*given, False), arguments())
 
 
 def test_states_rounded_to_8_bits_enter_the_product_and_the_gradient_passes_straight_through() -> None:
     gates, state, weight, bias = arguments()
     state = state.detach().clamp(-0.99, 0.99).requires_grad_()
-    states = Gru.apply(gates, state, weight, bias, True)
+    states = GruFunction.apply(gates, state, weight, bias, True)
     product = to_eighth(state) @ weight.t()
     r, z = torch.sigmoid(gates[0, :, : 2 * UNITS] + product[:, : 2 * UNITS]).split(UNITS, 1)
     n = torch.tanh(gates[0, :, 2 * UNITS :] + r * (product[:, 2 * UNITS :] + bias))
     torch.testing.assert_close(states[0], n + z * (state - n), rtol=0, atol=1e-12)
     # to first order in the rounding, the gradients are those without it
     plain = [given.detach().clone().requires_grad_() for given in (gates, state, weight, bias)]
-    Gru.apply(*plain, False).sum().backward()
+    GruFunction.apply(*plain, False).sum().backward()
     states.sum().backward()
     for mine, other in zip((gates, state, weight, bias), plain, strict=True):
         assert mine.grad is not None and other.grad is not None

@@ -31,12 +31,12 @@ from synth.engine.config import ModelConfig
 from synth.engine.reference import Linear, ReferenceEngine, piecewise
 from synth.generation import checkpoint
 from synth.nn import quantization
-from synth.nn.two_tier import HIDDEN_LIMIT, TREE_LIMIT, Network
-from synth.training.batches import Batches, validation_rows
-from synth.training.config import TrainConfig
+from synth.nn.two_tier import HIDDEN_LIMIT, TREE_LIMIT, TwoTierNetwork
+from synth.training.batches import StreamBatches, validation_rows
+from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
 from synth.training.export.generator import integer_bits
-from synth.training.optimization import Learner
+from synth.training.optimization import TrainState
 from synth.training.predictor_fit import fit_start, predict_codes, predictor_tensors
 from synth.training.tasks import generator
 from synth.training.tasks.generator import learn, measure
@@ -149,7 +149,7 @@ LABELS = LabelSet((("a", ("x", "y")), ("b", ("z",))))
 def test_every_weight_finds_its_tensor() -> None:
     torch.manual_seed(1)
     sizes = ModelConfig(8000, window=48, frame_units=16, sample_units=32, head_units=64, labels=LABELS)
-    network = Network(sizes)
+    network = TwoTierNetwork(sizes)
     with torch.no_grad():
         for place, parameter in enumerate(network.parameters()):
             parameter.normal_(std=0.2).add_(place / 100)
@@ -194,22 +194,22 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def trained(tones: Corpus) -> tuple[Network, dict[str, NDArray[Any]]]:
+def trained(tones: Corpus) -> tuple[TwoTierNetwork, dict[str, NDArray[Any]]]:
     """A network after 80 steps, and its predictor's constants."""
     sizes = ModelConfig(8000, frame_units=32, sample_units=32, head_units=16, labels=tones.labels)
-    c = TrainConfig(steps=80, streams=6, span=768, windows=2, window=80, warmup=16, rate=0.03)
+    c = GeneratorTrainConfig(steps=80, streams=6, span=768, windows=2, window=80, warmup=16, rate=0.03)
     constants = predictor_tensors(sizes, fit_start(tones, sizes.order))
-    learner, boss = Learner.of(sizes, 0, torch.device("cpu")), Accelerator(cpu=True)
-    batches = Batches(tones, "train", c.streams, c.span, c.windows, c.window)
+    learner, accelerator = TrainState.of(sizes, 0, torch.device("cpu")), Accelerator(cpu=True)
+    batches = StreamBatches(tones, "train", c.streams, c.span, c.windows, c.window)
     for step in range(c.steps):
         batch = batches.batch(step)
-        learn(learner, c, batch, np.stack(predict_codes(batch.codes, constants), 2), boss)
+        learn(learner, c, batch, np.stack(predict_codes(batch.codes, constants), 2), accelerator)
     return learner.network, constants
 
 
 @pytest.mark.parametrize("labelled", [False, True])
 def test_integer_code_length_is_within_one_percent_of_the_float_networks(
-    labelled: bool, trained: tuple[Network, dict[str, NDArray[Any]]], tones: Corpus
+    labelled: bool, trained: tuple[TwoTierNetwork, dict[str, NDArray[Any]]], tones: Corpus
 ) -> None:
     network, constants = trained
     rows = validation_rows(tones, "train", 12_000)
@@ -223,7 +223,7 @@ def test_integer_code_length_is_within_one_percent_of_the_float_networks(
 
 
 def test_the_networks_quantised_mode_is_nearer_to_the_engine_sample_by_sample(
-    trained: tuple[Network, dict[str, NDArray[Any]]], tones: Corpus
+    trained: tuple[TwoTierNetwork, dict[str, NDArray[Any]]], tones: Corpus
 ) -> None:
     network, constants = trained
     player = ReferenceEngine(network.config, quantization.quantize(network, constants))
@@ -234,12 +234,12 @@ def test_the_networks_quantised_mode_is_nearer_to_the_engine_sample_by_sample(
         torch.from_numpy(a.astype(np.int64)) for a in (codes[None], np.stack(predict_codes(codes[None], constants), 2))
     ]
     off = {}
-    for quantised in (False, True):
-        network.quantised = quantised
+    for quantized in (False, True):
+        network.quantized = quantized
         with torch.no_grad():
             bits, _ = network(*given, torch.zeros(1, 40, 2, dtype=torch.long), network.start(1))
-        off[quantised] = float(np.sqrt(np.mean((bits[0].numpy() - engine_bits) ** 2)))
-    network.quantised = False
+        off[quantized] = float(np.sqrt(np.mean((bits[0].numpy() - engine_bits) ** 2)))
+    network.quantized = False
     assert off[True] < 0.1 and off[True] < off[False]
 
 
@@ -298,9 +298,9 @@ def test_export_is_the_same_each_time_and_fine_tuning_moves_it(run: Path, tmp_pa
         np.testing.assert_array_equal(tensor, tensors[name])
 
 
-def best_network(run: Path) -> Network:
+def best_network(run: Path) -> TwoTierNetwork:
     sizes = ModelConfig.from_json(small.RunFolder(run).options()["model"])
-    learner = Learner.of(sizes, 9, torch.device("cpu"))
+    learner = TrainState.of(sizes, 9, torch.device("cpu"))
     learner.load(small.state(run, "best")[0], 0)
     return learner.network
 
@@ -320,7 +320,7 @@ def test_export_changes_nothing_in_the_run(run: Path, tmp_path: Path) -> None:
 def test_export_names_what_is_in_its_way_before_any_work(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("synth.training.export.generator.Learner", None)  # whoever gets so far fails otherwise
+    monkeypatch.setattr("synth.training.export.generator.TrainState", None)  # whoever gets so far fails otherwise
     out = tmp_path / "a.safetensors"
     out.write_text("mine")
     with pytest.raises(OutputError, match=f"^{out}: exists already"):

@@ -21,7 +21,7 @@ from synth.common.errors import RunError, UsageError
 from synth.engine.layout import block_density
 from synth.generation import checkpoint
 from synth.nn import sparsity
-from synth.training.config import TrainConfig
+from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import generator
@@ -179,7 +179,7 @@ def test_a_run_from_before_there_was_a_density_goes_on_dense(sounds_folder: Path
 @pytest.mark.parametrize("density", [0.0, -0.5, 1.01, float("nan")])
 def test_a_density_out_of_range_is_refused(density: float, sounds_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"density {density}: must be above 0, at most 1"):
-        TrainConfig(density=density)
+        GeneratorTrainConfig(density=density)
     with pytest.raises(UsageError, match="density"):
         begin(sounds_folder, tmp_path / "run", density=density)
     assert not (tmp_path / "run").exists()

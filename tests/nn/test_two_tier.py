@@ -14,7 +14,7 @@ from synth.engine.config import ModelConfig
 from synth.engine.reference import eighth
 from synth.nn import quantization
 from synth.nn.gru import to_eighth
-from synth.nn.two_tier import HIDDEN_LIMIT, Network, rounded
+from synth.nn.two_tier import HIDDEN_LIMIT, TwoTierNetwork, rounded
 
 CONFIG = ModelConfig(
     8000, frame_units=16, sample_units=32, head_units=16, labels=LabelSet((("a", ("x", "y")), ("b", ("z",))))
@@ -24,9 +24,9 @@ HOP, WINDOW = CONFIG.hop, CONFIG.window
 
 
 @pytest.fixture
-def network() -> Network:
+def network() -> TwoTierNetwork:
     torch.manual_seed(3)
-    network = Network(CONFIG)
+    network = TwoTierNetwork(CONFIG)
     for name, parameter in network.named_parameters():
         if name.endswith(("bias", "inner")):
             torch.nn.init.normal_(parameter, std=0.3)  # zero at the start: a bias in the wrong place would not show
@@ -41,12 +41,12 @@ def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return codes, given, labels
 
 
-@pytest.mark.parametrize("quantised", [False, True])
+@pytest.mark.parametrize("quantized", [False, True])
 @pytest.mark.parametrize("cuts", [[at] for at in range(HOP, TIME, HOP)] + [list(range(HOP, TIME, HOP))])
 def test_forward_over_time_equals_steps_with_state_at_every_split(
-    network: Network, cuts: list[int], quantised: bool
+    network: TwoTierNetwork, cuts: list[int], quantized: bool
 ) -> None:
-    network.quantised = quantised
+    network.quantized = quantized
     codes, given, labels = inputs()
     whole, last = network(codes, given, labels, network.start(BATCH))
     state, parts = network.start(BATCH), []
@@ -54,14 +54,14 @@ def test_forward_over_time_equals_steps_with_state_at_every_split(
         frames = slice(start // HOP, stop // HOP)
         bits, state = network(codes[:, start:stop], given[:, start:stop], labels[:, frames], state)
         parts.append(bits)
-    near = 0.01 if quantised else 1e-4  # the last bit of a float can tip the rounding of a state to 1/128
+    near = 0.01 if quantized else 1e-4  # the last bit of a float can tip the rounding of a state to 1/128
     torch.testing.assert_close(torch.cat(parts, 1), whole, rtol=0, atol=near)
     torch.testing.assert_close(state.frame, last.frame, rtol=0, atol=near)
     torch.testing.assert_close(state.sample, last.sample, rtol=0, atol=near)
     assert torch.equal(state.codes, last.codes) and torch.equal(state.codes, codes[:, -WINDOW:])
 
 
-def test_a_sample_depends_on_the_past_alone(network: Network) -> None:
+def test_a_sample_depends_on_the_past_alone(network: TwoTierNetwork) -> None:
     codes, given, labels = inputs()
     before, _ = network(codes, given, labels, network.start(BATCH))
     for at in (0, 15, 16, 40):
@@ -71,7 +71,7 @@ def test_a_sample_depends_on_the_past_alone(network: Network) -> None:
         assert torch.equal(after[:, :at], before[:, :at]) and not torch.equal(after[:, at:], before[:, at:])
 
 
-def test_the_frame_tier_reads_the_window_before_each_frame_newest_first(network: Network) -> None:
+def test_the_frame_tier_reads_the_window_before_each_frame_newest_first(network: TwoTierNetwork) -> None:
     codes, _, labels = inputs()
     got, _ = network.frames(codes, labels, network.start(BATCH))
     past = torch.cat([torch.full((BATCH, WINDOW), 128), codes], 1)
@@ -91,7 +91,7 @@ def test_the_frame_tier_reads_the_window_before_each_frame_newest_first(network:
         torch.testing.assert_close(got[frame], expected, rtol=0, atol=1e-5)
 
 
-def test_path_bits_are_the_multiplied_out_probabilities_and_these_sum_to_one(network: Network) -> None:
+def test_path_bits_are_the_multiplied_out_probabilities_and_these_sum_to_one(network: TwoTierNetwork) -> None:
     codes, given, labels = inputs()
     condition, _ = network.frames(codes, labels, network.start(BATCH))
     rows = torch.cat([codes[:, :, None], given], 2).transpose(0, 1)
@@ -106,7 +106,7 @@ def test_path_bits_are_the_multiplied_out_probabilities_and_these_sum_to_one(net
     np.testing.assert_allclose(bits.detach().numpy(), [-math.log2(leaf) for leaf in leaves], rtol=1e-9)
 
 
-def test_the_sample_tier_reads_three_codes_and_its_frames_condition(network: Network) -> None:
+def test_the_sample_tier_reads_three_codes_and_its_frames_condition(network: TwoTierNetwork) -> None:
     codes, given, labels = inputs()
     units = CONFIG.sample_units
     got, _ = network(codes, given, labels, network.start(BATCH))
@@ -146,11 +146,11 @@ def test_rounded_states_are_the_engines_8_bits() -> None:
     np.testing.assert_array_equal(to_eighth(torch.from_numpy(states / 32768)).numpy() * 128, eighth(states))
 
 
-def test_quantised_hidden_layer_is_on_the_engines_grid(network: Network) -> None:
+def test_quantised_hidden_layer_is_on_the_engines_grid(network: TwoTierNetwork) -> None:
     network = network.double()
     states = torch.randn(64, CONFIG.sample_units, dtype=torch.float64).clamp(-1, 1)
     predicted = torch.arange(64)
-    network.quantised = True
+    network.quantized = True
     with torch.no_grad():
         network.tree.copy_(torch.eye(16, dtype=torch.float64).repeat(16, 1))  # logits show the hidden layer
         network.tree_bias.zero_()

@@ -19,7 +19,7 @@ from synth.engine import lattice
 from synth.generation import checkpoint
 from synth.generation.model import Model
 from synth.nn.quantization import quantize, quantize_vocoder
-from synth.nn.vocoder import Quantisers, Vocoder, prediction_loss, predictor_weights
+from synth.nn.vocoder import ResidualVectorQuantizer, VocoderNetwork, prediction_loss, predictor_weights
 from synth.training.tasks.vocoder import forced, inputs_of, measure
 from synth.vocoder.vocoder import Vocoder as Integer
 from synth.vocoder.vocoder import layout, mel_of, normalised
@@ -38,10 +38,10 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def model() -> Vocoder:
+def model() -> VocoderNetwork:
     """A vocoder of random weights that matter: as large as after some training, with codes in all of its books."""
     torch.manual_seed(3)
-    model = Vocoder(NETWORK, VOCODER)
+    model = VocoderNetwork(NETWORK, VOCODER)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith(("bias", "inner")):
@@ -51,24 +51,24 @@ def model() -> Vocoder:
         model.condition_out.mul_(2)
         sizes = 2.0 ** -torch.arange(VOCODER.quantisers)[:, None, None]
         model.quantisers.books.normal_(0, 1).mul_(sizes)
-    model.settle()
-    model.network.quantised = True
+    model.freeze()
+    model.network.quantized = True
     return model
 
 
-def integer(model: Vocoder) -> Integer:
+def integer(model: VocoderNetwork) -> Integer:
     return Integer(VOCODER, NETWORK, quantize_vocoder(model) | quantize(model.network, {}))
 
 
 SOUND = voices.sound(12 * HOP, seed=2)
 
 
-def test_the_tensors_are_those_of_a_checkpoint(model: Vocoder) -> None:
+def test_the_tensors_are_those_of_a_checkpoint(model: VocoderNetwork) -> None:
     found = {name: (str(tensor.dtype), tensor.shape) for name, tensor in quantize_vocoder(model).items()}
     assert found == layout(VOCODER, NETWORK)
 
 
-def test_both_encoders_hear_the_same(model: Vocoder) -> None:
+def test_both_encoders_hear_the_same(model: VocoderNetwork) -> None:
     mel = mel_of(SOUND, VOCODER, 8000)
     with torch.no_grad():
         both = model.encode(torch.from_numpy(np.stack([mel, mel[::-1].copy()]))).numpy()
@@ -77,7 +77,7 @@ def test_both_encoders_hear_the_same(model: Vocoder) -> None:
     assert both.std() > 0.3
 
 
-def test_both_quantisers_choose_the_same(model: Vocoder) -> None:
+def test_both_quantisers_choose_the_same(model: VocoderNetwork) -> None:
     vectors = integer(model).hear(SOUND)
     with torch.no_grad():
         rounded = torch.from_numpy(np.rint(vectors * 32) / 32).float()
@@ -88,7 +88,7 @@ def test_both_quantisers_choose_the_same(model: Vocoder) -> None:
         np.testing.assert_array_equal(integer(model).vectors(tokens.numpy()[:, :count].astype(np.uint8)), expected)
 
 
-def test_both_conditioners_tell_the_same(model: Vocoder) -> None:
+def test_both_conditioners_tell_the_same(model: VocoderNetwork) -> None:
     vectors = integer(model).hear(SOUND)
     found = integer(model).condition(integer(model).exact(vectors))
     with torch.no_grad():
@@ -102,7 +102,7 @@ def test_both_conditioners_tell_the_same(model: Vocoder) -> None:
     assert reflections.std() > 0.1
 
 
-def test_the_integer_voice_costs_what_the_float_one_costs(model: Vocoder) -> None:
+def test_the_integer_voice_costs_what_the_float_one_costs(model: VocoderNetwork) -> None:
     """Bits of a sound along its own vectors: network and conditioner with rounded weights, and the engine."""
     codes = mulaw.encode(SOUND)
     vectors = integer(model).hear(SOUND)
@@ -144,7 +144,7 @@ def test_the_predictions_loss_is_that_of_the_errors() -> None:
     assert float(found) == pytest.approx(np.log(np.array(powers) + 1e-8).mean(), rel=1e-6)
 
 
-def test_training_reads_by_the_engines_reflections(model: Vocoder) -> None:
+def test_training_reads_by_the_engines_reflections(model: VocoderNetwork) -> None:
     vectors = integer(model).hear(SOUND)
     with torch.no_grad():
         reflections = model.condition(torch.from_numpy(vectors)[None])[1]
@@ -154,7 +154,7 @@ def test_training_reads_by_the_engines_reflections(model: Vocoder) -> None:
     np.testing.assert_array_equal(inputs_of(model, codes, reflections), np.stack(expected, 2))
 
 
-def test_the_spectrum_has_a_row_for_every_feature(model: Vocoder) -> None:
+def test_the_spectrum_has_a_row_for_every_feature(model: VocoderNetwork) -> None:
     z = torch.randn(2, 7, VOCODER.latent)
     assert model.spectrum(z).shape == (2, 14, VOCODER.mels)
 
@@ -164,7 +164,7 @@ def test_the_spectrum_has_a_row_for_every_feature(model: Vocoder) -> None:
 
 def test_gradients_pass_by_the_codes() -> None:
     z = torch.randn(4, 6, 8, requires_grad=True)
-    quantisers = Quantisers(2, 8)
+    quantisers = ResidualVectorQuantizer(2, 8)
     with torch.no_grad():
         quantisers.books.normal_()
     tokens, sums = quantisers(z)
@@ -175,7 +175,7 @@ def test_gradients_pass_by_the_codes() -> None:
 
 def test_codes_move_to_what_chose_them_and_unused_ones_begin_anew() -> None:
     torch.manual_seed(0)
-    quantisers, z = Quantisers(1, 4), torch.randn(64, 4)
+    quantisers, z = ResidualVectorQuantizer(1, 4), torch.randn(64, 4)
     with torch.no_grad():
         quantisers.books[0, 0], quantisers.counts[0, 0] = 50.0, 1.0
         quantisers.sums[0, 0] = 50.0
@@ -187,16 +187,16 @@ def test_codes_move_to_what_chose_them_and_unused_ones_begin_anew() -> None:
     assert float((z - sums[1]).square().mean()) < 0.02 and len(tokens.unique()) > 50
     assert torch.isfinite(quantisers.books).all() and quantisers.counts.min() > 0
     before = quantisers.books.clone()
-    quantisers.settled = True
+    quantisers.frozen = True
     quantisers.update(z + 1, tokens, sums, draw)
     assert torch.equal(quantisers.books, before)
 
 
 def test_what_is_settled_is_as_in_a_checkpoint_and_learns_no_more() -> None:
-    model = Vocoder(NETWORK, VOCODER)
+    model = VocoderNetwork(NETWORK, VOCODER)
     with torch.no_grad():
         model.quantisers.books.normal_(0, 3)
-    model.settle()
+    model.freeze()
     books = model.quantisers.books * 32
     assert torch.equal(books, books.round()) and books.abs().max() == 127
     learned = {name.partition("_")[0].partition(".")[0] for name, p in model.named_parameters() if p.requires_grad}
@@ -208,7 +208,7 @@ def test_what_is_settled_is_as_in_a_checkpoint_and_learns_no_more() -> None:
 
 
 @pytest.mark.parametrize("lengths", [[100], [160, 33, 1000], [33000]])
-def test_files_of_any_length_are_measured(model: Vocoder, lengths: list[int]) -> None:
+def test_files_of_any_length_are_measured(model: VocoderNetwork, lengths: list[int]) -> None:
     """Also those that are longer than what is measured of a file at once."""
     rows = [(mulaw.encode(voices.sound(count, seed=count)), (0,) * len(LABELS)) for count in lengths]
     found = measure(model, rows)
@@ -217,7 +217,7 @@ def test_files_of_any_length_are_measured(model: Vocoder, lengths: list[int]) ->
     assert abs(found["validation"] - found["validation_free"]) > 1e-6
 
 
-def test_a_files_figures_are_those_of_its_samples_alone(model: Vocoder) -> None:
+def test_a_files_figures_are_those_of_its_samples_alone(model: VocoderNetwork) -> None:
     """Of files side by side each counts with its own samples, its last two frames followed by silence."""
     rows = [(mulaw.encode(voices.sound(count, seed=count)), (0, 0)) for count in (1600, 3200)]
     alone = [measure(model, [row]) for row in rows]

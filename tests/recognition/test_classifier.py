@@ -18,10 +18,10 @@ from synth.audio.features import floats, heard
 from synth.common.errors import AudioError, CheckpointError
 from synth.generation import checkpoint
 from synth.recognition import classifier
-from synth.recognition.classifier import Recogniser, probabilities
-from synth.recognition.config import HearConfig
+from synth.recognition.classifier import Classifier, probabilities
+from synth.recognition.config import ClassifierConfig
 
-EAR = Recogniser(listeners.TINY, listeners.random_tensors(listeners.TINY))
+EAR = Classifier(listeners.TINY, listeners.random_tensors(listeners.TINY))
 
 
 @pytest.mark.parametrize("net", ["cnn", "gru"])
@@ -29,11 +29,11 @@ EAR = Recogniser(listeners.TINY, listeners.random_tensors(listeners.TINY))
 @pytest.mark.parametrize("count", [200, 1111, 8000])
 def test_the_network_is_pytorchs_and_no_neighbour_changes_it(net: str, kind: str, count: int) -> None:
     torch = pytest.importorskip("torch")
-    from synth.nn.classifier import Listener
+    from synth.nn.classifier import ClassifierNetwork
 
     config = dataclasses.replace(listeners.TINY, net=net, features=kind)
     tensors = listeners.random_tensors(config)
-    network = Listener(config).eval()
+    network = ClassifierNetwork(config).eval()
     assert {name: tuple(p.shape) for name, p in network.named_parameters()} == {k: v.shape for k, v in tensors.items()}
     network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
     wave = floats(sounds.noise(count, 4))
@@ -46,7 +46,7 @@ def test_the_network_is_pytorchs_and_no_neighbour_changes_it(net: str, kind: str
     with torch.no_grad():
         theirs = network(torch.from_numpy(batch), lengths, given_taken)
         embedding = network.embedding(torch.from_numpy(batch), lengths)[0]
-    found, logits = Recogniser(config, tensors).forward(wave)
+    found, logits = Classifier(config, tensors).forward(wave)
     np.testing.assert_allclose(found, embedding.numpy(), atol=2e-5, rtol=1e-4)
     for mine, other in zip(logits, theirs, strict=True):
         np.testing.assert_allclose(mine, other[0].numpy(), atol=2e-5, rtol=1e-4)
@@ -152,10 +152,10 @@ def test_tensors_that_do_not_fit_are_named() -> None:
     ]
     for name, tensor in changes:
         with pytest.raises(CheckpointError, match=f"tensor {name}"):
-            Recogniser(listeners.TINY, {**tensors, name: tensor})
+            Classifier(listeners.TINY, {**tensors, name: tensor})
     del tensors["scales.0"]
     with pytest.raises(CheckpointError, match="tensor scales.0: is missing"):
-        Recogniser(listeners.TINY, tensors)
+        Classifier(listeners.TINY, tensors)
 
 
 def test_the_wrong_kind_of_checkpoint_is_named() -> None:
@@ -169,4 +169,4 @@ def test_the_wrong_kind_of_checkpoint_is_named() -> None:
 
 def test_gru_and_cnn_differ_in_tensors() -> None:
     with pytest.raises(CheckpointError, match="tensor"):
-        Recogniser(HearConfig(**{**vars(listeners.TINY), "net": "gru"}), listeners.random_tensors(listeners.TINY))
+        Classifier(ClassifierConfig(**{**vars(listeners.TINY), "net": "gru"}), listeners.random_tensors(listeners.TINY))

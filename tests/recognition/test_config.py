@@ -8,15 +8,15 @@ import pytest
 from helpers import listeners
 
 from synth.common.errors import SynthError, UsageError
-from synth.recognition.config import HearConfig, Target, tags_of
-from synth.training.config import HearTrain
+from synth.recognition.config import ClassifierConfig, Target, tags_of
+from synth.training.config import ClassifierTrainConfig
 
 
 def test_a_config_comes_back_from_json() -> None:
     import json
 
     data = json.loads(json.dumps(listeners.TINY.to_json()))
-    assert HearConfig.from_json(data) == listeners.TINY
+    assert ClassifierConfig.from_json(data) == listeners.TINY
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_config_comes_back_from_json() -> None:
 )
 def test_a_config_out_of_range_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(SynthError):
-        HearConfig.from_json({**listeners.TINY.to_json(), **change})
+        ClassifierConfig.from_json({**listeners.TINY.to_json(), **change})
 
 
 def test_targets_and_schedules_out_of_range_are_refused() -> None:
@@ -48,10 +48,10 @@ def test_targets_and_schedules_out_of_range_are_refused() -> None:
         with pytest.raises(UsageError, match="target a: "):
             Target(*given)
     with pytest.raises(UsageError, match="a target stands twice"):
-        HearConfig(targets=(listeners.DIGIT, listeners.DIGIT))
+        ClassifierConfig(targets=(listeners.DIGIT, listeners.DIGIT))
     for change in ({"steps": 0}, {"rate": 2.0}, {"warp": 0.5}, {"dropout": 1.0}, {"longest": 0.0}, {"noise": 1.5}):
         with pytest.raises(UsageError, match=next(iter(change))):
-            HearTrain(**change)  # type: ignore[arg-type]
+            ClassifierTrainConfig(**change)  # type: ignore[arg-type]
 
 
 def test_tags_stand_between_semicolons() -> None:

@@ -9,10 +9,10 @@ import pytest
 from helpers import listeners, sounds
 
 from synth.training import augmentation
-from synth.training.augmentation import Augmented, Clips
-from synth.training.config import HearTrain
+from synth.training.augmentation import ClassifierBatches, Clips
+from synth.training.config import ClassifierTrainConfig
 
-TRAIN = HearTrain(batch=6, longest=0.3)
+TRAIN = ClassifierTrainConfig(batch=6, longest=0.3)
 SOUNDS = [
     (sounds.noise(1200 + 700 * n, n), (np.int64(n), np.int64(n % 2), np.array([1, 0, n % 2], np.float32)))
     for n in range(4)
@@ -26,17 +26,17 @@ def _same(one: Clips, other: Clips) -> bool:
 
 
 def test_a_batch_depends_on_seed_and_step_alone() -> None:
-    batches = Augmented(SOUNDS, listeners.TINY, TRAIN)
+    batches = ClassifierBatches(SOUNDS, listeners.TINY, TRAIN)
     first = batches.batch(3)
     batches.batch(7)
-    assert _same(first, batches.batch(3)) and _same(first, Augmented(SOUNDS, listeners.TINY, TRAIN).batch(3))
+    assert _same(first, batches.batch(3)) and _same(first, ClassifierBatches(SOUNDS, listeners.TINY, TRAIN).batch(3))
     assert not _same(first, batches.batch(4))
-    other = Augmented(SOUNDS, listeners.TINY, dataclasses.replace(TRAIN, seed=1))
+    other = ClassifierBatches(SOUNDS, listeners.TINY, dataclasses.replace(TRAIN, seed=1))
     assert not _same(first, other.batch(3))
 
 
 def test_processes_share_the_very_same_batch() -> None:
-    batches = Augmented(SOUNDS, listeners.TINY, TRAIN)
+    batches = ClassifierBatches(SOUNDS, listeners.TINY, TRAIN)
     whole = batches.batch(2)
     for rank in (0, 1):
         part = batches.batch(2, rank, 2)
@@ -46,7 +46,7 @@ def test_processes_share_the_very_same_batch() -> None:
 
 
 def test_shapes_and_ends() -> None:
-    clips = Augmented(SOUNDS, listeners.TINY, TRAIN).batch(0)
+    clips = ClassifierBatches(SOUNDS, listeners.TINY, TRAIN).batch(0)
     assert clips.x.dtype == np.float32 and clips.x.shape == (6, clips.lengths.max(), 16)
     assert clips.taken.shape == (6, 32) and clips.lengths.max() <= 30  # 0.3 s
     assert np.isfinite(clips.x).all() and np.isfinite(clips.taken).all()
@@ -56,7 +56,7 @@ def test_shapes_and_ends() -> None:
 
 def test_a_changed_voice_is_nobodys_and_half_are_changed() -> None:
     """Digits and tags stay known whatever is done; a speaker is unknown where speed or pitch changed."""
-    batches = Augmented(SOUNDS, listeners.TINY, dataclasses.replace(TRAIN, batch=100))
+    batches = ClassifierBatches(SOUNDS, listeners.TINY, dataclasses.replace(TRAIN, batch=100))
     digit, speaker, tags = batches.batch(0).answers
     assert (digit >= 0).all() and (tags >= 0).all()
     known = speaker >= 0
@@ -71,12 +71,12 @@ def test_speed_and_tempo_change_the_length(monkeypatch: pytest.MonkeyPatch) -> N
     lengths = []
     for warp in (1.0, 1.25):
         train = dataclasses.replace(TRAIN, batch=30, longest=2.0, warp=warp)
-        lengths.append(Augmented(sound, config, train).batch(0).lengths)
+        lengths.append(ClassifierBatches(sound, config, train).batch(0).lengths)
     assert set(lengths[0].tolist()) == {16}  # 1200 samples
     assert lengths[1].min() < 14 and lengths[1].max() > 19
 
 
 def test_silence_and_a_few_samples_pass() -> None:
     short = [(np.zeros(3, np.int16), SOUNDS[0][1]), (np.zeros(900, np.int16), SOUNDS[1][1])]
-    clips = Augmented(short, listeners.TINY, TRAIN).batch(0)
+    clips = ClassifierBatches(short, listeners.TINY, TRAIN).batch(0)
     assert np.isfinite(clips.x).all() and np.isfinite(clips.taken).all()

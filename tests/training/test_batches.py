@@ -11,7 +11,7 @@ from synth.audio import mulaw
 from synth.common.errors import CorpusError
 from synth.common.labels import LabelSet
 from synth.data.corpus import Corpus, Entry
-from synth.training.batches import AT_START, GAP_SIGMA, Batches, validation_rows
+from synth.training.batches import AT_START, GAP_SIGMA, StreamBatches, validation_rows
 
 RATE, SPAN = 8000, 8192
 LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("ann", "bob"))))
@@ -45,7 +45,7 @@ def level_of(n: int) -> int:
 
 
 def test_shapes_and_types() -> None:
-    batch = Batches(corpus_of([3000, 2500, 1800])).batch(0)
+    batch = StreamBatches(corpus_of([3000, 2500, 1800])).batch(0)
     assert batch.codes.shape == (32, SPAN) and batch.codes.dtype == np.uint8
     assert batch.labels.shape == (32, SPAN // 16, 2) and batch.labels.dtype == np.int64
     assert batch.windows.shape == (32, 4) and batch.windows.dtype == np.int64
@@ -55,7 +55,7 @@ def test_shapes_and_types() -> None:
 
 def test_a_stream_is_gap_file_gap_file() -> None:
     lengths = [3000, 2500, 1800]
-    batches = Batches(corpus_of(lengths), label_drop=(0.0, 0.0))
+    batches = StreamBatches(corpus_of(lengths), label_drop=(0.0, 0.0))
     levels = {level_of(n): n for n in range(3)}
     for step in range(5):
         batch = batches.batch(step)
@@ -79,7 +79,7 @@ def test_a_stream_is_gap_file_gap_file() -> None:
 
 
 def test_gaps_are_quiet_noise_of_many_levels() -> None:
-    batch = Batches(corpus_of([3000])).batch(0)
+    batch = StreamBatches(corpus_of([3000])).batch(0)
     deviations = []
     for row in mulaw.decode(batch.codes):
         for level, start, stop in runs(row):
@@ -95,16 +95,16 @@ def test_batches_depend_on_seed_and_step_alone() -> None:
     def same(one: object, two: object) -> bool:
         return all(np.array_equal(a, b) for a, b in zip(vars(one).values(), vars(two).values(), strict=True))
 
-    batches = Batches(corpus, seed=5)
+    batches = StreamBatches(corpus, seed=5)
     seventh = batches.batch(7)
     batches.batch(3)
-    assert same(batches.batch(7), seventh) and same(Batches(corpus, seed=5).batch(7), seventh)
-    assert not same(batches.batch(8), seventh) and not same(Batches(corpus, seed=6).batch(7), seventh)
+    assert same(batches.batch(7), seventh) and same(StreamBatches(corpus, seed=5).batch(7), seventh)
+    assert not same(batches.batch(8), seventh) and not same(StreamBatches(corpus, seed=6).batch(7), seventh)
 
 
 @pytest.mark.parametrize("world", [2, 3])
 def test_ranks_share_the_batch_of_one_process(world: int) -> None:
-    batches = Batches(corpus_of([3000, 2500, 1800]), streams=12)
+    batches = StreamBatches(corpus_of([3000, 2500, 1800]), streams=12)
     whole = batches.batch(4)
     for rank in range(world):
         part = batches.batch(4, rank, world)
@@ -113,7 +113,7 @@ def test_ranks_share_the_batch_of_one_process(world: int) -> None:
 
 
 def test_windows_lie_in_the_stream_and_some_at_its_start() -> None:
-    batches = Batches(corpus_of([3000]), windows=8)
+    batches = StreamBatches(corpus_of([3000]), windows=8)
     windows = np.concatenate([batches.batch(step).windows.ravel() for step in range(40)])
     assert (windows % 16 == 0).all() and windows.min() == 0 and windows.max() == SPAN - 256
     share = np.mean(windows == 0)
@@ -123,7 +123,7 @@ def test_windows_lie_in_the_stream_and_some_at_its_start() -> None:
 
 
 def test_labels_are_dropped_file_by_file() -> None:
-    batches = Batches(corpus_of([800] * 6))
+    batches = StreamBatches(corpus_of([800] * 6))
     rows = np.concatenate([batches.batch(step).labels[:, 64::128].reshape(-1, 2) for step in range(60)])
     none, both = np.mean((rows == 0).all(1)), np.mean((rows > 0).all(1))
     assert none == pytest.approx(0.3 + 0.7 * 0.01, abs=0.03) and both == pytest.approx(0.7 * 0.81, abs=0.03)
@@ -132,7 +132,7 @@ def test_labels_are_dropped_file_by_file() -> None:
 
 def test_short_files_are_drawn_evenly_and_long_ones_by_length() -> None:
     def share(lengths: list[int]) -> float:
-        batches = Batches(corpus_of(lengths), span=1024, streams=400, label_drop=(0.0, 0.0))
+        batches = StreamBatches(corpus_of(lengths), span=1024, streams=400, label_drop=(0.0, 0.0))
         return float(np.mean(batches.batch(0).labels[:, 0, 0] == 1))
 
     assert share([100, 500]) == pytest.approx(0.5, abs=0.1)
@@ -141,7 +141,7 @@ def test_short_files_are_drawn_evenly_and_long_ones_by_length() -> None:
 
 def test_crops_of_a_long_file_start_anywhere() -> None:
     length = 40 * SPAN
-    batches = Batches(ramp(length), streams=200)
+    batches = StreamBatches(ramp(length), streams=200)
     batch = batches.batch(0)
     crops = batch.first > 0
     assert 0.65 < crops.mean() < 0.85
@@ -157,26 +157,26 @@ def test_crops_of_a_long_file_start_anywhere() -> None:
 def test_without_labels() -> None:
     corpus = corpus_of([3000])
     bare = Corpus(Path(), RATE, corpus.audio, (Entry("a", 0, 3000, (), "train"),), (), (), "")
-    assert Batches(bare).batch(0).labels.shape == (32, SPAN // 16, 0)
+    assert StreamBatches(bare).batch(0).labels.shape == (32, SPAN // 16, 0)
 
 
 def test_the_random_gain_stays_in_its_bounds() -> None:
-    batches = Batches(corpus_of([3000]), gain_db=6.0)
+    batches = StreamBatches(corpus_of([3000]), gain_db=6.0)
     loud = np.abs(mulaw.decode(batches.batch(0).codes).astype(int)).max(axis=1)
     assert 900 < loud.min() < 1600 and 2500 < loud.max() < 4200
 
 
 def test_files_shorter_than_a_window_and_spans_of_one_window() -> None:
-    batch = Batches(corpus_of([400, 500]), span=256).batch(0)
+    batch = StreamBatches(corpus_of([400, 500]), span=256).batch(0)
     assert (batch.windows == 0).all() and batch.codes.shape == (32, 256)
 
 
 def test_what_is_refused() -> None:
     with pytest.raises(CorpusError, match="no files for test"):
-        Batches(corpus_of([3000]), "test")
+        StreamBatches(corpus_of([3000]), "test")
     for span, window in ((8190, 256), (8192, 250), (128, 256)):
         with pytest.raises(ValueError):
-            Batches(corpus_of([3000]), span=span, window=window)
+            StreamBatches(corpus_of([3000]), span=span, window=window)
 
 
 def test_validation_rows() -> None:
@@ -202,8 +202,8 @@ def test_validation_rows_are_spread_and_cut() -> None:
 
 def test_noise_is_in_what_is_heard_of_some_streams_only(tmp_path: Path) -> None:
     corpus = corpus_of([3000])
-    clean = Batches(corpus, span=1024, streams=40).batch(3)
-    noisy = Batches(corpus, span=1024, streams=40, noise=6.0).batch(3)
+    clean = StreamBatches(corpus, span=1024, streams=40).batch(3)
+    noisy = StreamBatches(corpus, span=1024, streams=40, noise=6.0).batch(3)
     assert np.array_equal(clean.codes, noisy.codes) and np.array_equal(clean.heard, clean.codes)
     other = (noisy.heard != noisy.codes).any(1)
     assert 8 <= other.sum() <= 32

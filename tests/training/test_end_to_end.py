@@ -25,8 +25,8 @@ from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.nn.quantization import quantize
 from synth.training.batches import Batch
-from synth.training.config import TrainConfig
-from synth.training.optimization import Learner
+from synth.training.config import GeneratorTrainConfig
+from synth.training.optimization import TrainState
 from synth.training.predictor_fit import predict_codes, predictor_tensors
 from synth.training.tasks.generator import learn
 
@@ -169,19 +169,19 @@ def test_a_second_of_a_sine_known_by_heart_goes_on(tmp_path: Path) -> None:
     ridge = np.eye(16) * 1e-4 * np.trace(past.T @ past) / 16
     sizes = ModelConfig(8000, frame_units=32, sample_units=32, head_units=32)
     constants = predictor_tensors(sizes, np.linalg.solve(past.T @ past + ridge, past.T @ sound[16:]))
-    c = TrainConfig(steps=240, streams=8, span=1024, windows=4, window=128, warmup=32, rate=0.01)
+    c = GeneratorTrainConfig(steps=240, streams=8, span=1024, windows=4, window=128, warmup=32, rate=0.01)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    learner, boss = Learner.of(sizes, 0, torch.device("cpu")), Accelerator(cpu=True)
+    learner, accelerator = TrainState.of(sizes, 0, torch.device("cpu")), Accelerator(cpu=True)
     draw = np.random.default_rng(0)
     for step in range(c.steps):
-        learner.network.quantised = step >= 180
+        learner.network.quantized = step >= 180
         starts = draw.integers(0, len(second) - c.span, c.streams)
         codes = mulaw.encode(np.stack([second[at : at + c.span] for at in starts]))
         windows = draw.integers(0, (c.span - c.window) // 16 + 1, (c.streams, c.windows)) * 16
         labels = np.zeros((c.streams, c.span // 16, 0), np.int64)
         batch = Batch(codes, codes, labels, windows, np.zeros(c.streams, np.int64))
-        learn(learner, c, batch, np.stack(predict_codes(codes, constants), 2), boss)
+        learn(learner, c, batch, np.stack(predict_codes(codes, constants), 2), accelerator)
     torch.set_num_threads(threads)
     checkpoint.save(tmp_path / "sine.safetensors", sizes, quantize(learner.network, constants), {})
     model = synth.load(tmp_path / "sine.safetensors")

@@ -20,17 +20,17 @@ from synth.common.errors import RunError
 from synth.common.labels import LabelSet
 from synth.data.corpus import Corpus, Entry
 from synth.engine.config import ModelConfig
-from synth.nn.two_tier import TREE_LIMIT, Network
-from synth.training.batches import Batch, Batches, Row, validation_rows
-from synth.training.config import TrainConfig
-from synth.training.optimization import Learner, denormals_flushed, rate_at
+from synth.nn.two_tier import TREE_LIMIT, TwoTierNetwork
+from synth.training.batches import Batch, Row, StreamBatches, validation_rows
+from synth.training.config import GeneratorTrainConfig
+from synth.training.optimization import TrainState, denormals_flushed, rate_at
 from synth.training.predictor_fit import fit_start, predict_codes, predictor_tensors
 from synth.training.tasks import generator
 from synth.training.tasks.generator import batch_loss, learn, measure
 
 LABELS = LabelSet((("digit", ("0", "1")),))
 MODEL = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
-TRAIN = TrainConfig(steps=20, streams=4, span=256, windows=2, window=64, warmup=16, rate=0.05)
+TRAIN = GeneratorTrainConfig(steps=20, streams=4, span=256, windows=2, window=64, warmup=16, rate=0.05)
 CPU = torch.device("cpu")
 
 
@@ -51,16 +51,16 @@ def constants(corpus: Corpus) -> dict[str, NDArray[Any]]:
 
 
 @pytest.fixture(scope="module")
-def batches(corpus: Corpus) -> Batches:
+def batches(corpus: Corpus) -> StreamBatches:
     c = TRAIN
-    return Batches(corpus, "train", c.streams, c.span, c.windows, c.window, 16, c.seed)
+    return StreamBatches(corpus, "train", c.streams, c.span, c.windows, c.window, 16, c.seed)
 
 
-def steps(learner: Learner, batches: Batches, constants: dict[str, NDArray[Any]], count: int) -> list[float]:
-    boss, bits = Accelerator(cpu=True), []
+def steps(learner: TrainState, batches: StreamBatches, constants: dict[str, NDArray[Any]], count: int) -> list[float]:
+    accelerator, bits = Accelerator(cpu=True), []
     for _ in range(count):
         batch = batches.batch(learner.step)
-        bits.append(learn(learner, TRAIN, batch, np.stack(predict_codes(batch.heard, constants), 2), boss))
+        bits.append(learn(learner, TRAIN, batch, np.stack(predict_codes(batch.heard, constants), 2), accelerator))
     return bits
 
 
@@ -68,13 +68,13 @@ def steps(learner: Learner, batches: Batches, constants: dict[str, NDArray[Any]]
 
 
 @pytest.mark.parametrize("at", [1, 3, 5])
-def test_n_plus_m_steps_equal_n_a_new_learner_m(at: int, batches: Batches, constants: dict[str, Any]) -> None:
-    whole = Learner.of(MODEL, 5, CPU)
+def test_n_plus_m_steps_equal_n_a_new_learner_m(at: int, batches: StreamBatches, constants: dict[str, Any]) -> None:
+    whole = TrainState.of(MODEL, 5, CPU)
     figures = steps(whole, batches, constants, 6)
-    first = Learner.of(MODEL, 5, CPU)
+    first = TrainState.of(MODEL, 5, CPU)
     parts = steps(first, batches, constants, at)
     saved = first.arrays()
-    second = Learner.of(MODEL, 99, CPU)  # its own weights must not matter
+    second = TrainState.of(MODEL, 99, CPU)  # its own weights must not matter
     second.load(saved, at)
     parts += steps(second, batches, constants, 6 - at)
     assert parts == figures
@@ -83,40 +83,40 @@ def test_n_plus_m_steps_equal_n_a_new_learner_m(at: int, batches: Batches, const
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
     # what was saved is a copy: going on changed none of it
-    again = Learner.of(MODEL, 1, CPU)
+    again = TrainState.of(MODEL, 1, CPU)
     again.load(saved, at)
     steps(again, batches, constants, 6 - at)
     np.testing.assert_array_equal(again.arrays()["exp_avg.tree"], found["exp_avg.tree"])
 
 
 def test_the_seed_decides_the_first_weights() -> None:
-    one, two, other = (Learner.of(MODEL, seed, CPU).arrays() for seed in (3, 3, 4))
+    one, two, other = (TrainState.of(MODEL, seed, CPU).arrays() for seed in (3, 3, 4))
     assert all(np.array_equal(one[name], two[name]) for name in one)
     assert not np.array_equal(one["weight.tables"], other["weight.tables"])
 
 
 def test_a_state_of_another_network_is_refused() -> None:
-    saved = Learner.of(MODEL, 0, CPU).arrays()
+    saved = TrainState.of(MODEL, 0, CPU).arrays()
     with pytest.raises(RunError, match="made by other options"):
-        Learner.of(dataclasses.replace(MODEL, head_units=32), 0, CPU).load(saved, 1)
+        TrainState.of(dataclasses.replace(MODEL, head_units=32), 0, CPU).load(saved, 1)
     del saved["weight.tree_bias"]
     with pytest.raises(RunError, match="tree_bias"):
-        Learner.of(MODEL, 0, CPU).load(saved, 1)
+        TrainState.of(MODEL, 0, CPU).load(saved, 1)
 
 
 # a step
 
 
-def test_the_loss_falls(batches: Batches, constants: dict[str, Any]) -> None:
-    figures = steps(Learner.of(MODEL, 0, CPU), batches, constants, 20)
+def test_the_loss_falls(batches: StreamBatches, constants: dict[str, Any]) -> None:
+    figures = steps(TrainState.of(MODEL, 0, CPU), batches, constants, 20)
     assert np.mean(figures[-3:]) < np.mean(figures[:3]) - 0.3
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_stops_with_the_step_and_changes_nothing(
-    poison: float, batches: Batches, constants: dict[str, Any]
+    poison: float, batches: StreamBatches, constants: dict[str, Any]
 ) -> None:
-    learner = Learner.of(MODEL, 0, CPU)
+    learner = TrainState.of(MODEL, 0, CPU)
     steps(learner, batches, constants, 2)
     with torch.no_grad():
         learner.network.tree_bias[1] = poison
@@ -129,12 +129,12 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_changes_nothing(
 
 
 def test_a_gradient_that_is_no_number_stops_too(
-    batches: Batches, constants: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    batches: StreamBatches, constants: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learner = Learner.of(MODEL, 0, CPU)
+    learner = TrainState.of(MODEL, 0, CPU)
     before = learner.arrays()
 
-    def steep(network: Network, *_: object) -> torch.Tensor:
+    def steep(network: TwoTierNetwork, *_: object) -> torch.Tensor:
         return (network.tree_bias * 0).sum().sqrt()  # 0, with a slope without bound
 
     monkeypatch.setattr(generator, "batch_loss", steep)
@@ -144,8 +144,8 @@ def test_a_gradient_that_is_no_number_stops_too(
         np.testing.assert_array_equal(value, before[name])
 
 
-def test_tree_weights_stay_inside_the_engines_format(batches: Batches, constants: dict[str, Any]) -> None:
-    learner = Learner.of(MODEL, 0, CPU)
+def test_tree_weights_stay_inside_the_engines_format(batches: StreamBatches, constants: dict[str, Any]) -> None:
+    learner = TrainState.of(MODEL, 0, CPU)
     with torch.no_grad():
         learner.network.tree.mul_(1000)
     steps(learner, batches, constants, 1)
@@ -153,7 +153,7 @@ def test_tree_weights_stay_inside_the_engines_format(batches: Batches, constants
 
 
 def test_the_rate_warms_up_and_falls_to_a_hundredth() -> None:
-    config = TrainConfig(steps=1000, rate=0.01)
+    config = GeneratorTrainConfig(steps=1000, rate=0.01)
     rates = [rate_at(config, step) for step in range(1000)]
     assert rates[0] == pytest.approx(0.0001) and max(rates) == pytest.approx(0.01, rel=0.03)
     assert rates.index(max(rates)) in range(95, 105) and rates[-1] == pytest.approx(0.0001, rel=0.01)
@@ -183,7 +183,7 @@ def batch_of(windows: list[list[int]], first: list[int], span: int = 160, noise:
     return Batch(codes, heard, labels, np.array(windows, np.int64), np.array(first, np.int64))
 
 
-def forward_bits(network: Network, batch: Batch, inputs: NDArray[np.uint8]) -> NDArray[Any]:
+def forward_bits(network: TwoTierNetwork, batch: Batch, inputs: NDArray[np.uint8]) -> NDArray[Any]:
     codes, given, labels = (torch.from_numpy(a.astype(np.int64)) for a in (batch.codes, inputs, batch.labels))
     with torch.no_grad():
         bits, _ = network(codes, given, labels, network.start(len(codes)))
@@ -192,7 +192,7 @@ def forward_bits(network: Network, batch: Batch, inputs: NDArray[np.uint8]) -> N
 
 def test_a_window_at_the_start_counts_whole_and_equals_the_forward_pass(constants: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    network = Network(MODEL)
+    network = TwoTierNetwork(MODEL)
     batch = batch_of([[0], [0]], [0, 0])
     inputs = np.stack(predict_codes(batch.codes, constants), 2)
     loss = batch_loss(network, batch, inputs, warmup=32, window=64)
@@ -204,7 +204,7 @@ def test_a_later_window_starts_from_an_empty_sample_tier_under_the_streams_own_f
     noise: bool, constants: dict[str, Any]
 ) -> None:
     torch.manual_seed(0)
-    network = Network(MODEL)
+    network = TwoTierNetwork(MODEL)
     batch = batch_of([[48, 96]], [0], noise=noise)
     inputs = np.stack(predict_codes(batch.heard, constants), 2)
     # what is heard may have noise, what is to be predicted has none
@@ -224,7 +224,7 @@ def test_a_later_window_starts_from_an_empty_sample_tier_under_the_streams_own_f
 def counted(batch: Batch, constants: dict[str, Any], warmup: int, window: int) -> set[tuple[int, int]]:
     """Places (stream, sample) whose code length is in the loss: there alone a change of the code moves the target."""
     torch.manual_seed(0)
-    network, places = Network(MODEL), set()
+    network, places = TwoTierNetwork(MODEL), set()
 
     def note(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
         flat = torch.zeros(codes.shape, requires_grad=True)
@@ -259,7 +259,7 @@ def test_warm_up_and_what_is_before_first_have_no_loss(constants: dict[str, Any]
 
 def test_measure_counts_every_sample_of_every_file_once(corpus: Corpus, constants: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    network = Network(MODEL)
+    network = TwoTierNetwork(MODEL)
     rows = validation_rows(corpus, "train") + validation_rows(corpus)
     assert sorted(len(codes) for codes, _ in rows) == [333, 450, 700, 900]
     for labelled in (False, True):
@@ -278,7 +278,7 @@ def test_measure_counts_every_sample_of_every_file_once(corpus: Corpus, constant
 
 def test_measure_of_a_long_file_carries_its_state_on(constants: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    network = Network(MODEL)
+    network = TwoTierNetwork(MODEL)
     codes = np.random.default_rng(2).integers(100, 156, 4096 + 500).astype(np.uint8)
     rows: list[Row] = [(codes, (1,)), (codes[:100], (2,))]
     padded = np.pad(codes, (0, 12))[None]

@@ -13,8 +13,8 @@ from helpers.voices import NETWORK, POSTFILTER, RATE, VOCODER
 
 from synth.audio import mulaw
 from synth.common.labels import LabelSet
-from synth.nn.vocoder import Vocoder
-from synth.training.config import VocoderTrain
+from synth.nn.vocoder import VocoderNetwork
+from synth.training.config import VocoderTrainConfig
 from synth.training.postfilter_fit import EnvelopeModel, fit
 from synth.training.tasks.vocoder import mels
 from synth.vocoder import envelope, postfilter
@@ -24,7 +24,7 @@ from synth.vocoder.envelope import Envelope
 def test_the_integers_compute_what_was_learned() -> None:
     torch.manual_seed(1)
     model = EnvelopeModel(VOCODER, POSTFILTER)
-    model.quantised = True
+    model.quantized = True
     vectors = voices.vectors(40)
     with torch.no_grad():
         model.biases[2].normal_()
@@ -48,7 +48,7 @@ class Sounds:
         return SimpleNamespace(codes=np.stack([mulaw.encode(voices.sound(1600, 4 * step + row)) for row in range(4)]))
 
 
-def distance(tensors: dict[str, Any], vocoder: Vocoder) -> float:
+def distance(tensors: dict[str, Any], vocoder: VocoderNetwork) -> float:
     """Of the envelope from the features that it should tell, in binary logarithms."""
     mel = mels(vocoder, Sounds().batch(999).codes)
     with torch.no_grad():
@@ -60,12 +60,12 @@ def distance(tensors: dict[str, Any], vocoder: Vocoder) -> float:
 
 def test_a_fit_comes_near_the_features_and_is_the_same_each_time() -> None:
     torch.manual_seed(0)
-    vocoder = Vocoder(replace(NETWORK, labels=LabelSet()), VOCODER)
-    vocoder.settle()
+    vocoder = VocoderNetwork(replace(NETWORK, labels=LabelSet()), VOCODER)
+    vocoder.freeze()
     found = []
     for steps in (1, 80, 80):
         torch.manual_seed(0)
-        found.append(fit(vocoder, VocoderTrain(free=1.0), POSTFILTER, cast(Any, Sounds()), steps, True))
+        found.append(fit(vocoder, VocoderTrainConfig(free=1.0), POSTFILTER, cast(Any, Sounds()), steps, True))
     wanted = envelope.layout(VOCODER, POSTFILTER) | postfilter.layout(VOCODER, RATE)
     assert {name: (t.dtype.name, t.shape) for name, t in found[1].items()} == wanted
     assert all(np.array_equal(found[1][name], found[2][name]) for name in wanted)

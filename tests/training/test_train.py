@@ -21,7 +21,7 @@ from helpers import small
 torch = pytest.importorskip("torch")
 
 from synth.common.errors import RunError
-from synth.training.loop import Run, interruptible
+from synth.training.loop import Trainer, interruptible
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import generator
 from synth.training.train import train
@@ -239,7 +239,7 @@ def test_a_crash_inside_a_validation_is_made_good(
     elif name == "after log":  # logged, but the state of that step was never saved
         monkeypatch.setattr(RunFolder, "log", crash_after_log)
     elif name == "show":
-        monkeypatch.setattr(Run, "_show", crash)
+        monkeypatch.setattr(Trainer, "_show", crash)
     else:
         monkeypatch.setattr(RunFolder, "save", crash_before_save)
     with pytest.raises(Crash):

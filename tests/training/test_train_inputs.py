@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from synth.common.errors import CorpusError, RunError, UsageError
 from synth.common.labels import LabelSet
 from synth.data.corpus import open_cache
-from synth.training.loop import Run
+from synth.training.loop import Trainer
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import generator
 from synth.training.train import train
@@ -185,7 +185,7 @@ def test_labels_are_dropped_at_random_in_training_not_in_validation(whole: Path)
     from accelerate import Accelerator
 
     with RunFolder(whole) as folder:
-        run = Run(folder, folder.options(), Accelerator(cpu=True), True, lambda text: None)
+        run = Trainer(folder, folder.options(), Accelerator(cpu=True), True, lambda text: None)
     assert run.task.model.labels == LabelSet((("digit", ("0", "1", "2")), ("speaker", ("ann", "bob"))))
     rows = np.concatenate([run.task.batches.batch(step).labels.reshape(-1, 2) for step in range(40)])
     assert 0.2 < (rows == 0).all(1).mean() < 0.5  # all of a file

@@ -10,7 +10,7 @@ from helpers.voices import NETWORK, VOCODER
 
 from synth.common.errors import UsageError
 from synth.engine.config import ModelConfig
-from synth.training.config import VocoderTrain
+from synth.training.config import VocoderTrainConfig
 from synth.vocoder.config import VocoderConfig, features_of, stride_of, token_hop
 
 
@@ -66,4 +66,4 @@ def test_rates_that_token_frames_do_not_fit_are_named(rate: int, parts: int) -> 
 def test_training_options_have_ranges() -> None:
     for name, value in (("spectral", -1), ("free", 1.1), ("free", float("nan")), ("noise", 101), ("gain_db", -0.1)):
         with pytest.raises(UsageError, match=f"^{name} {value}"):
-            VocoderTrain(**{name: value})
+            VocoderTrainConfig(**{name: value})

@@ -13,7 +13,7 @@ from synth.common.errors import AudioError
 from synth.common.files import check_output
 from synth.data.corpus import open_cache
 from synth.recognition import classifier
-from synth.recognition.classifier import Recogniser
+from synth.recognition.classifier import Classifier
 from synth.training.run_folder import RunFolder, without_places
 from synth.training.tasks.classifier import configs, scores, sounds_of
 
@@ -38,7 +38,7 @@ def export(
     corpus = open_cache(folder.path / "cache")
     arrays, info = folder.load_best()
     weights = {name.removeprefix("weight."): value for name, value in arrays.items() if name.startswith("weight.")}
-    network = Recogniser(model, weights)
+    network = Classifier(model, weights)
     found: dict[str, dict[str, float]] = {}
     for split in ("validation", "test"):
         sounds = sounds_of(corpus, split, model.targets)
@@ -58,7 +58,7 @@ def export(
     return facts
 
 
-def measured(network: Recogniser, sounds: list[Any]) -> dict[str, float]:
+def measured(network: Classifier, sounds: list[Any]) -> dict[str, float]:
     """How many answers are right, by `classify_task.scores`; a sound that can't be heard counts as told by chance."""
     logs: list[list[NDArray[Any]]] = [[] for _ in network.targets]
     for samples, _ in sounds:

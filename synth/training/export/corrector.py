@@ -61,11 +61,11 @@ def export(
     # seed + 1: other batches than the run saw
     gentle = dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE, seed=config.seed + 1)
     with denormals_flushed():
-        learner.network.quantised = True
+        learner.network.quantized = True
         if fine:
-            found, boss = corrector_traces.of(corpus, "train", level, quiet), Accelerator(cpu=True)
+            found, accelerator = corrector_traces.of(corpus, "train", level, quiet), Accelerator(cpu=True)
             for _ in tqdm(range(fine), desc="fine-tuning", unit="step", disable=True if quiet else None):
-                learn(learner, gentle, found, boss)
+                learn(learner, gentle, found, accelerator)
         rounded = measure(learner.network, rows) if rows else 0.0
     tensors = quantize(learner.network, {})
     facts: dict[str, Any] = {

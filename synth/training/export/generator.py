@@ -20,9 +20,9 @@ from synth.data.corpus import Corpus, open_cache
 from synth.engine.layout import block_density
 from synth.generation import checkpoint
 from synth.nn.quantization import quantize
-from synth.training.batches import Batches, Row, validation_rows
-from synth.training.config import TrainConfig
-from synth.training.optimization import Learner, denormals_flushed
+from synth.training.batches import Row, StreamBatches, validation_rows
+from synth.training.config import GeneratorTrainConfig
+from synth.training.optimization import TrainState, denormals_flushed
 from synth.training.predictor_fit import predict_codes
 from synth.training.run_folder import RunFolder, without_places
 from synth.training.tasks.generator import configs, learn, measure
@@ -43,7 +43,7 @@ def export(
 ) -> dict[str, Any]:
     """Write the checkpoint `out` from the best weights of `run`, after `steps` of fine-tuning; returns its card.
 
-    With `noise` the network hears half of the streams with that much noise while it is fine-tuned (see `Batches`).
+    With `noise` half of the streams have that much noise while it is fine-tuned (see `StreamBatches`).
     Bits per sample are measured with the integer engine on the run's validation and test files; `float_and_integer` in
     the card compares it with the same network in float, on the same files (at most `most_validation` samples).
     `card` adds facts (corpus, licence, ...). Raises RunError, CorpusError, OutputError.
@@ -54,16 +54,16 @@ def export(
     model, config, constants = configs(options)
     corpus = open_cache(folder.path / "cache")
     arrays, info = folder.load_best()
-    learner = Learner.of(model, config.seed, torch.device("cpu"))
+    learner = TrainState.of(model, config.seed, torch.device("cpu"))
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
     fine = config.fine_steps if steps is None else steps
     same = {split: validation_rows(corpus, split, config.most_validation) for split in ("validation", "test")}
     # density 1: no block goes any more; those that are zeros stay zeros
     gentle = dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE, density=1.0)
     with denormals_flushed():
-        learner.network.quantised = True
+        learner.network.quantized = True
         _fine_tune(learner, gentle, fine, noise, corpus, constants, quiet)
-        learner.network.quantised = False
+        learner.network.quantized = False
         floats = {split: measure(learner.network, rows, constants) for split, rows in same.items() if rows}
     tensors = quantize(learner.network, constants)
     player = engine.create(model, tensors)
@@ -84,7 +84,7 @@ def export(
 
 
 def _history(
-    options: dict[str, Any], config: TrainConfig, corpus: Corpus, steps: int, fine: int, noise: float
+    options: dict[str, Any], config: GeneratorTrainConfig, corpus: Corpus, steps: int, fine: int, noise: float
 ) -> dict[str, Any]:
     """What a card says of the training."""
     return {
@@ -110,21 +110,21 @@ def _bits(player: Any, corpus: Corpus) -> dict[str, float]:
 
 
 def _fine_tune(
-    learner: Learner,
-    config: TrainConfig,
+    learner: TrainState,
+    config: GeneratorTrainConfig,
     steps: int,
     noise: float,
     corpus: Corpus,
     constants: dict[str, NDArray[Any]],
     quiet: bool,
 ) -> None:
-    boss = Accelerator(cpu=True)
+    accelerator = Accelerator(cpu=True)
     c = config
     # seed + 1: other batches than the run saw
-    batches = Batches(corpus, "train", c.streams, c.span, c.windows, c.window, 16, c.seed + 1, noise=noise)
+    batches = StreamBatches(corpus, "train", c.streams, c.span, c.windows, c.window, 16, c.seed + 1, noise=noise)
     for step in tqdm(range(steps), desc="fine-tuning", unit="step", disable=True if quiet else None):
         batch = batches.batch(step)
-        learn(learner, config, batch, np.stack(predict_codes(batch.heard, constants), 2), boss)
+        learn(learner, config, batch, np.stack(predict_codes(batch.heard, constants), 2), accelerator)
 
 
 def integer_bits(player: Any, rows: list[Row], labelled: bool) -> float:

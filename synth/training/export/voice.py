@@ -20,8 +20,8 @@ from synth.generation import checkpoint
 from synth.generation.model import Model
 from synth.nn.quantization import quantize, quantize_vocoder
 from synth.training.batches import Row, validation_rows
-from synth.training.config import TrainConfig
-from synth.training.optimization import Learner, denormals_flushed
+from synth.training.config import GeneratorTrainConfig
+from synth.training.optimization import TrainState, denormals_flushed
 from synth.training.postfilter_fit import fit
 from synth.training.run_folder import RunFolder, without_places
 from synth.training.tasks import planner as planner_task
@@ -59,16 +59,16 @@ def export_vocoder(
     corpus = open_cache(folder.path / "cache")
     arrays, info = folder.load_best()
     torch.manual_seed(config.seed)
-    learner = Learner.around(vocoder_task.vocoder_in(model, vocoder, train))
+    learner = TrainState.around(vocoder_task.vocoder_in(model, vocoder, train))
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
-    learner.network.settle()
-    fine, boss = config.fine_steps if steps is None else steps, Accelerator(cpu=True)
+    learner.network.freeze()
+    fine, accelerator = config.fine_steps if steps is None else steps, Accelerator(cpu=True)
     gentle = _gentle(config, fine)
     batches = vocoder_task.batches_of(corpus, config, train, model.hop, config.seed + 1)
     with denormals_flushed():
-        learner.network.network.quantised = True
+        learner.network.network.quantized = True
         for step in tqdm(range(fine), desc="fine-tuning", unit="step", disable=True if quiet else None):
-            vocoder_task.learn(learner, gentle, train, batches.batch(step), boss)
+            vocoder_task.learn(learner, gentle, train, batches.batch(step), accelerator)
     after = PostfilterConfig()
     filtering = fit(learner.network, train, after, batches, ENVELOPE_STEPS if fine else 20, quiet)
     tensors = quantize(learner.network.network, {})
@@ -106,14 +106,14 @@ def export_planner(
     found = planner_task.voice_of(folder.path / VOICE)
     vocoder = vocoder_of(found)
     arrays, info = folder.load_best()
-    learner = Learner.of(model, config.seed, torch.device("cpu"))
+    learner = TrainState.of(model, config.seed, torch.device("cpu"))
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
-    fine, boss = config.fine_steps if steps is None else steps, Accelerator(cpu=True)
+    fine, accelerator = config.fine_steps if steps is None else steps, Accelerator(cpu=True)
     batches = planner_task.batches_of(corpus, config, train, config.seed + 1)
     with denormals_flushed():
-        learner.network.quantised = True
+        learner.network.quantized = True
         for _ in tqdm(range(fine), desc="fine-tuning", unit="step", disable=True if quiet else None):
-            planner_task.learn(learner, _gentle(config, fine), train, batches, vocoder, boss)
+            planner_task.learn(learner, _gentle(config, fine), train, batches, vocoder, accelerator)
     assert found.voice is not None
     tensors = quantize(learner.network, {})
     warm, guidance = drawn
@@ -129,7 +129,7 @@ def export_planner(
     return facts
 
 
-def _gentle(config: TrainConfig, fine: int) -> TrainConfig:
+def _gentle(config: GeneratorTrainConfig, fine: int) -> GeneratorTrainConfig:
     return dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE)
 
 

@@ -6,16 +6,16 @@ from typing import Any
 
 from synth.common.errors import RunError
 from synth.training.tasks.base import Task
-from synth.training.tasks.classifier import ClassifyTask
+from synth.training.tasks.classifier import ClassifierTask
 from synth.training.tasks.corrector import CorrectorTask
-from synth.training.tasks.generator import GenerateTask
+from synth.training.tasks.generator import GeneratorTask
 from synth.training.tasks.planner import PlannerTask
 from synth.training.tasks.vocoder import VocoderTask
 
 DEFAULT_TASK = "generate"
 TASKS: dict[str, type[Task]] = {
-    "generate": GenerateTask,
-    "classify": ClassifyTask,
+    "generate": GeneratorTask,
+    "classify": ClassifierTask,
     "vocoder": VocoderTask,
     "planner": PlannerTask,
     "corrector": CorrectorTask,

@@ -10,8 +10,8 @@ from accelerate import Accelerator
 
 from synth.common.errors import UsageError
 from synth.data.corpus import Corpus
-from synth.training.config import HearTrain, TrainConfig
-from synth.training.optimization import Learner
+from synth.training.config import ClassifierTrainConfig, GeneratorTrainConfig
+from synth.training.optimization import TrainState
 from synth.training.run_folder import RunFolder
 
 VERSION = 1
@@ -31,10 +31,10 @@ class Task(Protocol):
     def __init__(self, folder: RunFolder, options: dict[str, Any], device: torch.device) -> None: ...
 
     @property
-    def config(self) -> TrainConfig | HearTrain: ...
+    def config(self) -> GeneratorTrainConfig | ClassifierTrainConfig: ...
 
     @property
-    def learner(self) -> Learner[Any]: ...
+    def learner(self) -> TrainState[Any]: ...
 
     @staticmethod
     def rate(given: dict[str, Any]) -> int:
@@ -51,7 +51,7 @@ class Task(Protocol):
         """The options that a run was made with, defaults included, of those that `given` names."""
         ...
 
-    def step(self, boss: Accelerator) -> float:
+    def step(self, accelerator: Accelerator) -> float:
         """One step of the learner; returns its loss."""
         ...
 

@@ -17,12 +17,12 @@ from synth.common.errors import CorpusError, RunError, UsageError
 from synth.data import corpus as corpora_module
 from synth.data.corpus import Corpus, Entry
 from synth.data.label_rules import Labeller, natural
-from synth.nn.classifier import Listener, loss_of
+from synth.nn.classifier import ClassifierNetwork, loss_of
 from synth.recognition import metrics
-from synth.recognition.config import UNITS, HearConfig, Target, tags_of
-from synth.training.augmentation import Augmented, Clips, Sound, collate
-from synth.training.config import HearTrain
-from synth.training.optimization import Learner, descend
+from synth.recognition.config import UNITS, ClassifierConfig, Target, tags_of
+from synth.training.augmentation import ClassifierBatches, Clips, Sound, collate
+from synth.training.config import ClassifierTrainConfig
+from synth.training.optimization import TrainState, optimizer_step
 from synth.training.run_folder import RunFolder
 from synth.training.tasks.base import VERSION
 
@@ -32,12 +32,12 @@ GROUP = 64
 LONGEST_SECONDS = 10.0  # of a validation file
 
 
-def configs(options: dict[str, Any]) -> tuple[HearConfig, HearTrain]:
+def configs(options: dict[str, Any]) -> tuple[ClassifierConfig, ClassifierTrainConfig]:
     """Network and schedule of a run's options; RunError when they can't be read."""
     try:
         if options["version"] != VERSION or not isinstance(options["given"], dict):
             raise ValueError(f"version {options['version']}")
-        return HearConfig.from_json(options["model"]), HearTrain(**options["train"])
+        return ClassifierConfig.from_json(options["model"]), ClassifierTrainConfig(**options["train"])
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise RunError(f"run.json: not the options of a run of this version ({error})") from None
 
@@ -89,7 +89,9 @@ def sounds_of(corpus: Corpus, split: str, targets: Sequence[Target], most: int |
 
 
 @torch.inference_mode()
-def judge(network: Listener, sounds: Sequence[Sound]) -> tuple[list[NDArray[np.float32]], list[NDArray[Any]], float]:
+def judge(
+    network: ClassifierNetwork, sounds: Sequence[Sound]
+) -> tuple[list[NDArray[np.float32]], list[NDArray[Any]], float]:
     """Logits (sounds, values) and answers of each target over whole sounds, and the loss, its unknown left out."""
     config, device = network.config, next(network.parameters()).device
     most = round(LONGEST_SECONDS * config.sample_rate)
@@ -123,7 +125,7 @@ def scores(
     return {name: value for name, value in found.items() if not math.isnan(value)}
 
 
-class ClassifyTask:
+class ClassifierTask:
     """A recogniser learns to tell targets from features; see `task.Task`."""
 
     name: ClassVar[str] = "classify"
@@ -145,10 +147,10 @@ class ClassifyTask:
     def __init__(self, folder: RunFolder, options: dict[str, Any], device: torch.device) -> None:
         self.model, self.config = configs(options)
         self.corpus = corpora_module.open_cache(folder.path / "cache")
-        self.batches = Augmented(sounds_of(self.corpus, "train", self.model.targets), self.model, self.config)
+        self.batches = ClassifierBatches(sounds_of(self.corpus, "train", self.model.targets), self.model, self.config)
         self.sounds = sounds_of(self.corpus, "validation", self.model.targets, self.config.most_validation)
         torch.manual_seed(self.config.seed)
-        self.learner = Learner.around(Listener(self.model, self.config.dropout).to(device))
+        self.learner = TrainState.around(ClassifierNetwork(self.model, self.config.dropout).to(device))
 
     @staticmethod
     def rate(given: dict[str, Any]) -> int:
@@ -168,21 +170,21 @@ class ClassifyTask:
                 raise UsageError(f"--{option} {names[-1]}: is given twice")
         for name in targets:
             Target(name, "class", ("",))
-        return int(given["rate"] or HearConfig().sample_rate)
+        return int(given["rate"] or ClassifierConfig().sample_rate)
 
     @staticmethod
     def begin(given: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
         """Features, network and targets."""
         voices = given["voice"] if given["voice"] is not None else VOICES
-        net = given["net"] or HearConfig().net
-        model = HearConfig(
+        net = given["net"] or ClassifierConfig().net
+        model = ClassifierConfig(
             corpus.rate,
-            features=given["features"] or HearConfig().features,
+            features=given["features"] or ClassifierConfig().features,
             net=net,
             units=UNITS[net],
             targets=targets_of(corpus, given["target"], voices),
         )
-        config = HearTrain(seed=given["seed"] or 0)
+        config = ClassifierTrainConfig(seed=given["seed"] or 0)
         config = dataclasses.replace(config, steps=given["steps"] or config.steps)
         return {"model": model.to_json(), "train": dataclasses.asdict(config)}
 
@@ -196,19 +198,19 @@ class ClassifyTask:
         rest = {key: options["given"].get(key) for key in ("corpora", "labels", "split", "trim", "target")}
         return {**rest, **known, "voice": voices}
 
-    def step(self, boss: Accelerator) -> float:
+    def step(self, accelerator: Accelerator) -> float:
         """One step; returns its loss, label smoothing included."""
-        clips = self.batches.batch(self.learner.step, boss.process_index, boss.num_processes)
+        clips = self.batches.batch(self.learner.step, accelerator.process_index, accelerator.num_processes)
         # what dropout draws belongs to the step, not to what was drawn before a stop
-        torch.manual_seed((self.config.seed << 32) + (self.learner.step << 8) + boss.process_index)
-        order, device = np.argsort(clips.lengths, kind="stable"), boss.device
+        torch.manual_seed((self.config.seed << 32) + (self.learner.step << 8) + accelerator.process_index)
+        order, device = np.argsort(clips.lengths, kind="stable"), accelerator.device
         # the shorter half on its own: what is computed after a sound's end is thrown away
         halves = [
             self.learner.network(*_tensors(clips, device, half)) for half in np.array_split(order, 2) if len(half)
         ]
         logits = [torch.cat(both) for both in zip(*halves, strict=True)]
         answers = [torch.from_numpy(answer[order]).to(device) for answer in clips.answers]
-        return descend(self.learner, self.config, loss_of(logits, answers, self.config.smoothing), boss)
+        return optimizer_step(self.learner, self.config, loss_of(logits, answers, self.config.smoothing), accelerator)
 
     def measure(self) -> dict[str, float]:
         """The loss of the validation files, without smoothing, and how many answers are right."""

@@ -22,22 +22,22 @@ from synth.common.errors import RunError, UsageError
 from synth.data import corpus as corpora_module
 from synth.data.corpus import Corpus
 from synth.engine.config import ModelConfig
-from synth.nn.two_tier import TREE_LIMIT, Network
+from synth.nn.two_tier import TREE_LIMIT, TwoTierNetwork
 from synth.training import corrector_traces
-from synth.training.config import TrainConfig
+from synth.training.config import GeneratorTrainConfig
 from synth.training.corrector_traces import Traces
-from synth.training.optimization import Learner, descend
+from synth.training.optimization import TrainState, optimizer_step
 from synth.training.run_folder import RunFolder
 from synth.training.tasks.base import VERSION, show_bits
 
-PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
+PRESETS: dict[str, tuple[ModelConfig, GeneratorTrainConfig]] = {
     "small": (
         ModelConfig(16000, frame_units=64, sample_units=96, head_units=64, hints=lossless.HINTS),
-        TrainConfig(streams=24, span=4096, steps=4000, every=500),
+        GeneratorTrainConfig(streams=24, span=4096, steps=4000, every=500),
     ),
     "large": (
         ModelConfig(16000, frame_units=128, sample_units=256, head_units=128, hints=lossless.HINTS),
-        TrainConfig(streams=24, span=4096, steps=2400, every=400),
+        GeneratorTrainConfig(streams=24, span=4096, steps=2400, every=400),
     ),
 }
 CROP = 0.8  # of the streams of files that are longer than a stream
@@ -45,12 +45,12 @@ AT_START = 0.2  # of the streams, whose first window begins with them
 SETTLE = 64  # frames of a crop without windows: the network does not know what was before it
 
 
-def configs(options: dict[str, Any]) -> tuple[ModelConfig, TrainConfig]:
+def configs(options: dict[str, Any]) -> tuple[ModelConfig, GeneratorTrainConfig]:
     """Network and schedule of a run's options; RunError when they can't be read."""
     try:
         if options["version"] != VERSION:
             raise RunError(f"run.json: of version {options['version']}; this synth goes on with {VERSION}")
-        return ModelConfig.from_json(options["model"]), TrainConfig(**options["train"])
+        return ModelConfig.from_json(options["model"]), GeneratorTrainConfig(**options["train"])
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise RunError(f"run.json: not the options of a run of this version ({error})") from None
 
@@ -75,7 +75,7 @@ class CorrectorTask:
         self.learner = new(self.model, self.config.seed, device)
 
     @staticmethod
-    def _preset(given: dict[str, Any]) -> tuple[ModelConfig, TrainConfig]:
+    def _preset(given: dict[str, Any]) -> tuple[ModelConfig, GeneratorTrainConfig]:
         preset = given.get("preset") or "small"
         if preset not in PRESETS:
             raise UsageError(f"preset {preset}: a corrector's must be {' or '.join(PRESETS)}")
@@ -103,9 +103,9 @@ class CorrectorTask:
         known |= {"steps": config.steps, "seed": config.seed}
         return {**{key: given.get(key) for key in ("corpora", "split", "trim")}, **known}
 
-    def step(self, boss: Accelerator) -> float:
+    def step(self, accelerator: Accelerator) -> float:
         """One step; returns the bits a sample that the network costs, below 0 where it gains some."""
-        return learn(self.learner, self.config, self.traces, boss)
+        return learn(self.learner, self.config, self.traces, accelerator)
 
     def measure(self) -> dict[str, float]:
         """The same of validation files."""
@@ -120,10 +120,10 @@ class CorrectorTask:
         show_bits(board, record)
 
 
-def new(config: ModelConfig, seed: int, device: torch.device) -> Learner[Network]:
+def new(config: ModelConfig, seed: int, device: torch.device) -> TrainState[TwoTierNetwork]:
     """A learner whose network begins all but without an opinion: each cell is as likely as it is wide."""
     torch.manual_seed(seed)
-    network = Network(config)
+    network = TwoTierNetwork(config)
     with torch.no_grad():
         network.tree.mul_(0.2)
         for node in range(1, 256):
@@ -131,7 +131,7 @@ def new(config: ModelConfig, seed: int, device: torch.device) -> Learner[Network
             first = (node - (256 // width)) * width
             low, middle, high = (STARTS[first + place] for place in (0, width // 2, width))
             network.tree_bias[node] = float(np.log((high - middle) / (middle - low)))
-    return Learner.around(network.to(device))
+    return TrainState.around(network.to(device))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Batch:
     ends: NDArray[np.int64]
 
 
-def batch(found: Traces, config: TrainConfig, hop: int, step: int, rank: int = 0, world: int = 1) -> Batch:
+def batch(found: Traces, config: GeneratorTrainConfig, hop: int, step: int, rank: int = 0, world: int = 1) -> Batch:
     """The batch of a step: a pure function of seed and step; rank r of a world gets the rows r, r + world, ...
 
     Segments are drawn by the square root of their length, so that a corpus of long files does not hide one of short.
@@ -180,7 +180,7 @@ def widths(device: torch.device) -> Tensor:
     return torch.from_numpy(np.log2(np.diff(STARTS))).float().to(device)
 
 
-def batch_loss(network: Network, b: Batch, warmup: int, window: int) -> Tensor:
+def batch_loss(network: TwoTierNetwork, b: Batch, warmup: int, window: int) -> Tensor:
     """`windows_loss` of a batch."""
     device = network.frame_bias.device
     arrays = (torch.from_numpy(x).to(device) for x in (b.cells, b.targets, b.hints, b.windows, b.ends))
@@ -188,7 +188,7 @@ def batch_loss(network: Network, b: Batch, warmup: int, window: int) -> Tensor:
 
 
 def windows_loss(
-    network: Network,
+    network: TwoTierNetwork,
     cells: Tensor,
     targets: Tensor,
     hints: Tensor,
@@ -217,11 +217,13 @@ def windows_loss(
     return (bits * counted).sum() / counted.sum().clamp_min(1)
 
 
-def learn(learner: Learner[Network], config: TrainConfig, found: Traces, boss: Accelerator) -> float:
-    """One step; returns its mean loss over all processes, as `descend` does."""
+def learn(
+    learner: TrainState[TwoTierNetwork], config: GeneratorTrainConfig, found: Traces, accelerator: Accelerator
+) -> float:
+    """One step; returns its mean loss over all processes, as `optimizer_step` does."""
     network = learner.network
-    made = batch(found, config, network.config.hop, learner.step, boss.process_index, boss.num_processes)
-    mean = descend(learner, config, batch_loss(network, made, config.warmup, config.window), boss)
+    made = batch(found, config, network.config.hop, learner.step, accelerator.process_index, accelerator.num_processes)
+    mean = optimizer_step(learner, config, batch_loss(network, made, config.warmup, config.window), accelerator)
     with torch.no_grad():
         network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
     return mean
@@ -234,7 +236,7 @@ def validation(found: Traces, most: int) -> list[NDArray[Any]]:
 
 
 @torch.inference_mode()
-def measure(network: Network, rows: list[NDArray[Any]]) -> float:
+def measure(network: TwoTierNetwork, rows: list[NDArray[Any]]) -> float:
     """Bits a sample that the network costs more than the mixture, each segment from a fresh state.
 
     A sample is taken to lie in the middle of its interval, which counts against the network.

@@ -20,36 +20,36 @@ from synth.data.corpus import Corpus
 from synth.engine.config import Draw, ModelConfig
 from synth.nn import sparsity
 from synth.nn.quantization import quantize
-from synth.nn.two_tier import TREE_LIMIT, Network
-from synth.training.batches import Batch, Batches, Row, validation_rows
-from synth.training.config import TrainConfig
-from synth.training.optimization import Learner, descend
+from synth.nn.two_tier import TREE_LIMIT, TwoTierNetwork
+from synth.training.batches import Batch, Row, StreamBatches, validation_rows
+from synth.training.config import GeneratorTrainConfig
+from synth.training.optimization import TrainState, optimizer_step
 from synth.training.predictor_fit import fit_start, predict_codes, predictor_tensors
 from synth.training.run_folder import RunFolder
 from synth.training.tasks.base import VERSION, show_bits
 
-PRESETS: dict[str, tuple[ModelConfig, TrainConfig]] = {
+PRESETS: dict[str, tuple[ModelConfig, GeneratorTrainConfig]] = {
     "digits": (
         ModelConfig(8000, frame_units=128, sample_units=256, head_units=128),
-        TrainConfig(steps=3000, every=300, density=0.15625),
+        GeneratorTrainConfig(steps=3000, every=300, density=0.15625),
     ),
     "piano": (
         ModelConfig(16000, frame_units=256, order=32, decay=0.998),
-        TrainConfig(span=16384, streams=12, windows=10, steps=1800, every=300),
+        GeneratorTrainConfig(span=16384, streams=12, windows=10, steps=1800, every=300),
     ),
     "general": (
         ModelConfig(16000, frame_units=128, sample_units=128, head_units=128),
-        TrainConfig(steps=6500, span=8192, streams=16, every=500),
+        GeneratorTrainConfig(steps=6500, span=8192, streams=16, every=500),
     ),
     "tiny": (
         ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),
-        TrainConfig(steps=1000, span=4096, streams=16, every=200, fine_steps=80, most_validation=100_000),
+        GeneratorTrainConfig(steps=1000, span=4096, streams=16, every=200, fine_steps=80, most_validation=100_000),
     ),
 }
 
 
 def batch_loss(
-    network: Network,
+    network: TwoTierNetwork,
     batch: Batch,
     inputs: NDArray[np.uint8],
     warmup: int,
@@ -80,12 +80,18 @@ def batch_loss(
 
 
 def learn(
-    learner: Learner[Network], config: TrainConfig, batch: Batch, inputs: NDArray[np.uint8], boss: Accelerator
+    learner: TrainState[TwoTierNetwork],
+    config: GeneratorTrainConfig,
+    batch: Batch,
+    inputs: NDArray[np.uint8],
+    accelerator: Accelerator,
 ) -> float:
-    """One step of the generator; returns its mean bits a sample over all processes, as `descend` does."""
+    """One step of the generator; returns its mean bits a sample over all processes, as `optimizer_step` does."""
     network = learner.network
     kept = [(matrix, sparsity.zero_mask(matrix)) for matrix in (network.sample_recurrent, network.dense)]
-    mean = descend(learner, config, batch_loss(network, batch, inputs, config.warmup, config.window), boss, kept)
+    mean = optimizer_step(
+        learner, config, batch_loss(network, batch, inputs, config.warmup, config.window), accelerator, kept
+    )
     with torch.no_grad():
         network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
         due = config.density < 1 and sparsity.is_due(learner.step, config.steps)
@@ -99,7 +105,7 @@ def learn(
 
 
 @torch.inference_mode()
-def measure(network: Network, rows: list[Row], tensors: dict[str, NDArray[Any]], labels: bool = False) -> float:
+def measure(network: TwoTierNetwork, rows: list[Row], tensors: dict[str, NDArray[Any]], labels: bool = False) -> float:
     """Bits a sample of files (from `validation_rows`), each from a fresh state, all samples counted."""
     total, count, hop = 0.0, 0, network.config.hop
     device = network.frame_bias.device
@@ -133,13 +139,13 @@ DEFAULT_PRESET = "digits"
 AUDITION_SECONDS = 2
 
 
-def configs(options: dict[str, Any]) -> tuple[ModelConfig, TrainConfig, dict[str, NDArray[Any]]]:
+def configs(options: dict[str, Any]) -> tuple[ModelConfig, GeneratorTrainConfig, dict[str, NDArray[Any]]]:
     """Network, schedule and predictor constants of a run's options; RunError when they can't be read."""
     try:
         if options["version"] != VERSION:
             raise RunError(f"run.json: of version {options['version']}; this synth goes on with {VERSION}")
         model = ModelConfig.from_json(options["model"])
-        config = TrainConfig(**options["train"])
+        config = GeneratorTrainConfig(**options["train"])
         start = np.array(options["start"], np.float64)
         if start.shape != (model.order,) or not isinstance(options["given"], dict):
             raise ValueError("its start weights or options are not whole")
@@ -148,7 +154,7 @@ def configs(options: dict[str, Any]) -> tuple[ModelConfig, TrainConfig, dict[str
         raise RunError(f"run.json: not the options of a run of this version ({error})") from None
 
 
-class GenerateTask:
+class GeneratorTask:
     """The two-tier network learns to predict samples; see `task.Task`."""
 
     name: ClassVar[str] = "generate"
@@ -169,12 +175,14 @@ class GenerateTask:
         self.model, self.config, self.tensors = configs(options)
         self.corpus: Corpus = corpora_module.open_cache(folder.path / "cache")
         c = self.config
-        self.batches = Batches(self.corpus, "train", c.streams, c.span, c.windows, c.window, self.model.hop, c.seed)
+        self.batches = StreamBatches(
+            self.corpus, "train", c.streams, c.span, c.windows, c.window, self.model.hop, c.seed
+        )
         self.rows: list[Row] = validation_rows(self.corpus, "validation", c.most_validation)
-        self.learner = Learner.of(self.model, c.seed, device)
+        self.learner = TrainState.of(self.model, c.seed, device)
 
     @staticmethod
-    def _preset(given: dict[str, Any]) -> tuple[ModelConfig, TrainConfig]:
+    def _preset(given: dict[str, Any]) -> tuple[ModelConfig, GeneratorTrainConfig]:
         preset = given.get("preset") or DEFAULT_PRESET
         if preset not in PRESETS:
             raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)}")
@@ -183,13 +191,13 @@ class GenerateTask:
     @staticmethod
     def rate(given: dict[str, Any]) -> int:
         """The rate that was given, or the preset's."""
-        model, _ = GenerateTask._preset(given)
+        model, _ = GeneratorTask._preset(given)
         return int(given["rate"] or model.sample_rate)
 
     @staticmethod
     def begin(given: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
         """Sizes and schedule of the preset with what was given, the corpus's labels, the predictor's start."""
-        model, config = GenerateTask._preset(given)
+        model, config = GeneratorTask._preset(given)
         density = config.density if given["density"] is None else given["density"]
         config = dataclasses.replace(
             config, steps=given["steps"] or config.steps, seed=given["seed"] or 0, density=density
@@ -207,11 +215,11 @@ class GenerateTask:
         known |= {"steps": config.steps, "seed": config.seed, "density": config.density}
         return {**{key: given.get(key) for key in ("corpora", "labels", "split", "trim")}, **known}
 
-    def step(self, boss: Accelerator) -> float:
+    def step(self, accelerator: Accelerator) -> float:
         """One step; returns its bits per sample."""
-        batch = self.batches.batch(self.learner.step, boss.process_index, boss.num_processes)
+        batch = self.batches.batch(self.learner.step, accelerator.process_index, accelerator.num_processes)
         inputs = np.stack(predict_codes(batch.heard, self.tensors), 2)
-        return learn(self.learner, self.config, batch, inputs, boss)
+        return learn(self.learner, self.config, batch, inputs, accelerator)
 
     def measure(self) -> dict[str, float]:
         """Bits per sample of the validation files, without labels and with: one that ignores its labels shows here."""

@@ -23,10 +23,10 @@ from synth.engine.config import ModelConfig
 from synth.engine.token_inputs import token_inputs
 from synth.generation import checkpoint
 from synth.generation.checkpoint import Checkpoint
-from synth.nn.two_tier import TREE_LIMIT, Network
-from synth.training.batches import Batches, Row, validation_rows
-from synth.training.config import PlannerTrain, TrainConfig
-from synth.training.optimization import Learner, descend
+from synth.nn.two_tier import TREE_LIMIT, TwoTierNetwork
+from synth.training.batches import Row, StreamBatches, validation_rows
+from synth.training.config import GeneratorTrainConfig, PlannerTrainConfig
+from synth.training.optimization import TrainState, optimizer_step
 from synth.training.run_folder import RunFolder
 from synth.training.tasks.base import VERSION, show_bits
 from synth.vocoder.vocoder import Vocoder
@@ -38,24 +38,26 @@ DROPPED = (0.1, 0.05)
 FRAME = 16  # tokens that a frame of the network's slow tier lasts
 
 
-PLANNERS: dict[str, tuple[ModelConfig, TrainConfig, PlannerTrain]] = {
+PLANNERS: dict[str, tuple[ModelConfig, GeneratorTrainConfig, PlannerTrainConfig]] = {
     "digits": (
         ModelConfig(8000, window=16, frame_units=64, sample_units=224, head_units=64, period=2),
-        TrainConfig(steps=3000, streams=64, span=6400, windows=1, every=200, fine_steps=100, rate=3e-3),
-        PlannerTrain(heard_wrong=0.08, speed=1.08, gain_db=2.0),
+        GeneratorTrainConfig(steps=3000, streams=64, span=6400, windows=1, every=200, fine_steps=100, rate=3e-3),
+        PlannerTrainConfig(heard_wrong=0.08, speed=1.08, gain_db=2.0),
     ),
     "speech": (
         ModelConfig(16000, window=16, frame_units=64, sample_units=192, head_units=64, period=16),
-        TrainConfig(steps=800, streams=48, span=9600, windows=1, every=100, fine_steps=60, rate=3e-3),
-        PlannerTrain(heard_wrong=0.0, partial=0.5, gap=(0.02, 0.2), gain_db=6.0),
+        GeneratorTrainConfig(steps=800, streams=48, span=9600, windows=1, every=100, fine_steps=60, rate=3e-3),
+        PlannerTrainConfig(heard_wrong=0.0, partial=0.5, gap=(0.02, 0.2), gain_db=6.0),
     ),
 }
 PLANNERS["tiny"] = (
     ModelConfig(8000, window=16, frame_units=16, sample_units=64, head_units=32, period=2),
-    TrainConfig(steps=300, streams=16, span=6400, windows=1, every=100, fine_steps=30, most_validation=100_000),
-    PlannerTrain(),
+    GeneratorTrainConfig(
+        steps=300, streams=16, span=6400, windows=1, every=100, fine_steps=30, most_validation=100_000
+    ),
+    PlannerTrainConfig(),
 )
-Configs = tuple[ModelConfig, TrainConfig, PlannerTrain]
+Configs = tuple[ModelConfig, GeneratorTrainConfig, PlannerTrainConfig]
 
 
 def configs(options: dict[str, Any]) -> Configs:
@@ -64,8 +66,8 @@ def configs(options: dict[str, Any]) -> Configs:
         if options["version"] != VERSION:
             raise RunError(f"run.json: of version {options['version']}; this synth goes on with {VERSION}")
         more = dict(options["planner_train"])
-        found = PlannerTrain(**{**more, "gap": tuple(more["gap"])})
-        return ModelConfig.from_json(options["model"]), TrainConfig(**options["train"]), found
+        found = PlannerTrainConfig(**{**more, "gap": tuple(more["gap"])})
+        return ModelConfig.from_json(options["model"]), GeneratorTrainConfig(**options["train"]), found
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise RunError(f"run.json: not the options of a run of this version ({error})") from None
 
@@ -97,7 +99,7 @@ class PlannerTask:
             raise RunError(f"{folder.path}: its labels are not those of {options['given']['vocoder']}")
         self.batches = batches_of(self.corpus, self.config, self.train, self.config.seed)
         self.rows: list[Row] = validation_rows(self.corpus, "validation", self.config.most_validation)
-        self.learner = Learner.of(self.model, self.config.seed, device)
+        self.learner = TrainState.of(self.model, self.config.seed, device)
 
     @staticmethod
     def _preset(given: dict[str, Any]) -> tuple[Configs, Checkpoint]:
@@ -142,9 +144,9 @@ class PlannerTask:
         known = {"preset": given.get("preset") or "digits", "steps": config.steps, "seed": config.seed}
         return {**{key: given.get(key) for key in ("corpora", "labels", "split", "trim", "vocoder")}, **known}
 
-    def step(self, boss: Accelerator) -> float:
+    def step(self, accelerator: Accelerator) -> float:
         """One step; returns its bits per token."""
-        return learn(self.learner, self.config, self.train, self.batches, self.vocoder, boss)
+        return learn(self.learner, self.config, self.train, self.batches, self.vocoder, accelerator)
 
     def measure(self) -> dict[str, float]:
         """Bits per token of the validation files, with labels where the corpus has them."""
@@ -171,11 +173,11 @@ def vocoder_of(found: Checkpoint) -> Vocoder:
     return Vocoder(found.voice.config, found.config, found.voice.tensors | {"table.tanh": found.tensors["table.tanh"]})
 
 
-def batches_of(corpus: Corpus, config: TrainConfig, train: PlannerTrain, seed: int) -> Batches:
+def batches_of(corpus: Corpus, config: GeneratorTrainConfig, train: PlannerTrainConfig, seed: int) -> StreamBatches:
     """The batches of a planner's training, of sound."""
     window = FRAME  # of the sample tier, which a planner has no use for
     sizes = config.streams, config.span, 1, window
-    return Batches(
+    return StreamBatches(
         corpus,
         "train",
         *sizes,
@@ -194,18 +196,20 @@ def tokens_of(vocoder: Vocoder, codes: NDArray[np.uint8], period: int) -> NDArra
 
 
 def learn(
-    learner: Learner[Network],
-    config: TrainConfig,
-    train: PlannerTrain,
-    batches: Batches,
+    learner: TrainState[TwoTierNetwork],
+    config: GeneratorTrainConfig,
+    train: PlannerTrainConfig,
+    batches: StreamBatches,
     vocoder: Vocoder,
-    boss: Accelerator,
+    accelerator: Accelerator,
 ) -> float:
     """One step of the planner; returns its bits a token over all processes."""
     network = learner.network
     period = network.config.period
-    batch = batches.batch(learner.step, boss.process_index, boss.num_processes)
-    draw = np.random.Generator(np.random.Philox(key=[config.seed, learner.step], counter=[0, 0, 4, boss.process_index]))
+    batch = batches.batch(learner.step, accelerator.process_index, accelerator.num_processes)
+    draw = np.random.Generator(
+        np.random.Philox(key=[config.seed, learner.step], counter=[0, 0, 4, accelerator.process_index])
+    )
     tokens = np.stack([tokens_of(vocoder, row, period) for row in batch.codes])
     count = np.where(draw.random(len(tokens)) < train.partial, draw.integers(1, max(2, period), len(tokens)), period)
     counted = np.arange(tokens.shape[1]) % period < count[:, None]
@@ -216,13 +220,15 @@ def learn(
     # the last one's: what begins in a frame is to be known there, what ends may end without
     loss = bits_of(network, tokens, heard, np.ascontiguousarray(batch.labels[:, every - 1 :: every]))
     kept = torch.from_numpy(counted).to(loss.device)
-    mean = descend(learner, config, (loss * kept).sum() / kept.sum(), boss)
+    mean = optimizer_step(learner, config, (loss * kept).sum() / kept.sum(), accelerator)
     with torch.no_grad():
         network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
     return mean
 
 
-def bits_of(network: Network, tokens: NDArray[np.uint8], heard: NDArray[np.uint8], labels: NDArray[np.int64]) -> Tensor:
+def bits_of(
+    network: TwoTierNetwork, tokens: NDArray[np.uint8], heard: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> Tensor:
     """Bits (streams, time) of tokens (streams, time), those before being `heard`; `labels` (streams, frames, keys)."""
     device = network.frame_bias.device
     inputs = np.stack(token_inputs(heard, network.config.period), 2)
@@ -236,7 +242,7 @@ def bits_of(network: Network, tokens: NDArray[np.uint8], heard: NDArray[np.uint8
 
 
 @torch.inference_mode()
-def measure(network: Network, rows: list[Row], vocoder: Vocoder) -> float:
+def measure(network: TwoTierNetwork, rows: list[Row], vocoder: Vocoder) -> float:
     """Bits a token of files with their labels, each from a fresh state."""
     total, count, period = 0.0, 0, network.config.period
     for codes, label in rows:

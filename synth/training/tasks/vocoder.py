@@ -17,38 +17,44 @@ from synth.data import corpus as corpora_module
 from synth.data.corpus import Corpus
 from synth.engine.config import ModelConfig
 from synth.engine.lattice import predictor_weights, steered_inputs
-from synth.nn.vocoder import Vocoder, prediction_loss
-from synth.training.batches import Batch, Batches, Row, validation_rows
-from synth.training.config import TrainConfig, VocoderTrain
-from synth.training.optimization import Learner, descend
+from synth.nn.vocoder import VocoderNetwork, prediction_loss
+from synth.training.batches import Batch, Row, StreamBatches, validation_rows
+from synth.training.config import GeneratorTrainConfig, VocoderTrainConfig
+from synth.training.optimization import TrainState, optimizer_step
 from synth.training.run_folder import RunFolder
 from synth.training.tasks.base import VERSION, show_bits
 from synth.training.tasks.generator import batch_loss
 from synth.vocoder.config import VocoderConfig, stride_of, token_hop
 from synth.vocoder.vocoder import mel_of, normalised
 
-VOICES: dict[str, tuple[ModelConfig, TrainConfig, VocoderConfig, VocoderTrain]] = {
+VOICES: dict[str, tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, VocoderTrainConfig]] = {
     "digits": (
         ModelConfig(8000, frame_units=160, sample_units=192, head_units=64),
-        TrainConfig(span=6400, streams=32, windows=3, window=384, warmup=64, steps=3000, every=300, fine_steps=300),
+        GeneratorTrainConfig(
+            span=6400, streams=32, windows=3, window=384, warmup=64, steps=3000, every=300, fine_steps=300
+        ),
         VocoderConfig(mels=40, quantisers=8),
-        VocoderTrain(),
+        VocoderTrainConfig(),
     ),
     "speech": (
         ModelConfig(16000, frame_units=192, sample_units=192, head_units=64),
-        TrainConfig(span=8000, streams=24, windows=4, window=384, warmup=64, steps=7000, every=500, fine_steps=600),
+        GeneratorTrainConfig(
+            span=8000, streams=24, windows=4, window=384, warmup=64, steps=7000, every=500, fine_steps=600
+        ),
         VocoderConfig(mels=64, latent=48, quantisers=16, encoder_units=192, units=160),
-        VocoderTrain(gain_db=6.0, early=1500),
+        VocoderTrainConfig(gain_db=6.0, early=1500),
     ),
     "tiny": (
         ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),
-        TrainConfig(span=3200, streams=16, windows=4, steps=600, every=200, fine_steps=60, most_validation=100_000),
+        GeneratorTrainConfig(
+            span=3200, streams=16, windows=4, steps=600, every=200, fine_steps=60, most_validation=100_000
+        ),
         VocoderConfig(mels=40, quantisers=4, latent=16, encoder_units=64, units=64),
-        VocoderTrain(),
+        VocoderTrainConfig(),
     ),
 }
 DEFAULT_PRESET = "digits"
-Configs = tuple[ModelConfig, TrainConfig, VocoderConfig, VocoderTrain]
+Configs = tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, VocoderTrainConfig]
 
 
 def configs(options: dict[str, Any]) -> Configs:
@@ -56,8 +62,8 @@ def configs(options: dict[str, Any]) -> Configs:
     try:
         if options["version"] != VERSION:
             raise RunError(f"run.json: of version {options['version']}; this synth goes on with {VERSION}")
-        model, train = ModelConfig.from_json(options["model"]), TrainConfig(**options["train"])
-        vocoder, more = VocoderConfig.from_json(options["vocoder"]), VocoderTrain(**options["vocoder_train"])
+        model, train = ModelConfig.from_json(options["model"]), GeneratorTrainConfig(**options["train"])
+        vocoder, more = VocoderConfig.from_json(options["vocoder"]), VocoderTrainConfig(**options["vocoder_train"])
         if not isinstance(options["given"], dict):
             raise ValueError("its options are not whole")
         return model, train, vocoder, more
@@ -81,10 +87,10 @@ class VocoderTask:
         self.batches = batches_of(self.corpus, self.config, self.train, self.model.hop, self.config.seed)
         self.rows: list[Row] = validation_rows(self.corpus, "validation", self.config.most_validation)
         torch.manual_seed(self.config.seed)
-        self.learner = Learner.around(vocoder_in(self.model, self.vocoder, self.train).to(device))
+        self.learner = TrainState.around(vocoder_in(self.model, self.vocoder, self.train).to(device))
 
     @staticmethod
-    def _preset(given: dict[str, Any]) -> tuple[ModelConfig, TrainConfig, VocoderConfig, VocoderTrain]:
+    def _preset(given: dict[str, Any]) -> tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, VocoderTrainConfig]:
         preset = given.get("preset") or DEFAULT_PRESET
         if preset not in VOICES:
             raise UsageError(f"preset {preset}: must be {', '.join(VOICES)} with --task vocoder")
@@ -124,10 +130,10 @@ class VocoderTask:
         known |= {"divergence": more.divergence, "steps": config.steps, "seed": config.seed}
         return {**{key: given.get(key) for key in ("corpora", "labels", "split", "trim")}, **known}
 
-    def step(self, boss: Accelerator) -> float:
+    def step(self, accelerator: Accelerator) -> float:
         """One step; returns its loss."""
-        batch = self.batches.batch(self.learner.step, boss.process_index, boss.num_processes)
-        return learn(self.learner, self.config, self.train, batch, boss)
+        batch = self.batches.batch(self.learner.step, accelerator.process_index, accelerator.num_processes)
+        return learn(self.learner, self.config, self.train, batch, accelerator)
 
     def measure(self) -> dict[str, float]:
         """Bits per sample of the validation files as heard with all tokens, and with vectors that are not quantised."""
@@ -144,19 +150,21 @@ class VocoderTask:
         show_bits(board, record)
 
 
-def vocoder_in(model: ModelConfig, config: VocoderConfig, train: VocoderTrain) -> Vocoder:
+def vocoder_in(model: ModelConfig, config: VocoderConfig, train: VocoderTrainConfig) -> VocoderNetwork:
     """A new vocoder as a run has it."""
-    return Vocoder(model, config, train.divergence > 0)
+    return VocoderNetwork(model, config, train.divergence > 0)
 
 
-def batches_of(corpus: Corpus, config: TrainConfig, train: VocoderTrain, hop: int, seed: int) -> Batches:
+def batches_of(
+    corpus: Corpus, config: GeneratorTrainConfig, train: VocoderTrainConfig, hop: int, seed: int
+) -> StreamBatches:
     """The batches of a vocoder's training."""
     c = config
     sizes = c.streams, c.span, c.windows, c.window
-    return Batches(corpus, "train", *sizes, hop, seed, gain_db=train.gain_db, noise=train.noise)
+    return StreamBatches(corpus, "train", *sizes, hop, seed, gain_db=train.gain_db, noise=train.noise)
 
 
-def mels(vocoder: Vocoder, codes: NDArray[np.uint8]) -> Tensor:
+def mels(vocoder: VocoderNetwork, codes: NDArray[np.uint8]) -> Tensor:
     """Log-mel features (streams, 2 x tokens, mels) of codes (streams, span), silence after their end."""
     rate = vocoder.network.config.sample_rate
     rows = [mel_of(decode(row), vocoder.config, rate) for row in codes]
@@ -164,15 +172,17 @@ def mels(vocoder: Vocoder, codes: NDArray[np.uint8]) -> Tensor:
 
 
 def learn(
-    learner: Learner[Vocoder],
-    config: TrainConfig,
-    train: VocoderTrain,
+    learner: TrainState[VocoderNetwork],
+    config: GeneratorTrainConfig,
+    train: VocoderTrainConfig,
     batch: Batch,
-    boss: Accelerator,
+    accelerator: Accelerator,
 ) -> float:
     """One step of the vocoder; returns its loss over all processes: bits a sample, spectral distance, commitment."""
     vocoder = learner.network
-    draw = np.random.Generator(np.random.Philox(key=[config.seed, learner.step], counter=[0, 0, 3, boss.process_index]))
+    draw = np.random.Generator(
+        np.random.Philox(key=[config.seed, learner.step], counter=[0, 0, 3, accelerator.process_index])
+    )
     mel = mels(vocoder, batch.codes)
     loss = mel.new_zeros(())
     if vocoder.variational:
@@ -183,14 +193,14 @@ def learn(
         z = vocoder.encode(mel)
     flat = z.detach().reshape(-1, z.shape[-1])
     if learner.step == 0:
-        vocoder.quantisers.begin(flat, torch.Generator().manual_seed(config.seed))
+        vocoder.quantisers.initialize(flat, torch.Generator().manual_seed(config.seed))
     tokens, sums = vocoder.quantisers(z)
     heard = dropped(z, sums, train, draw)
     if learner.step >= train.early:
         loss = loss + spoken(vocoder, config, train, batch, heard)
     loss = loss + train.spectral * (vocoder.spectrum(heard) - normalised(mel)).abs().mean()
     loss = loss + train.commit * (z - sums[-1]).square().mean()
-    mean = descend(learner, config, loss, boss)
+    mean = optimizer_step(learner, config, loss, accelerator)
     with torch.no_grad():
         vocoder.network.tree.clamp_(-1.98, 1.98)
         generator = torch.Generator().manual_seed(int(draw.integers(1 << 62)))
@@ -198,7 +208,9 @@ def learn(
     return mean
 
 
-def spoken(vocoder: Vocoder, config: TrainConfig, train: VocoderTrain, batch: Batch, heard: Tensor) -> Tensor:
+def spoken(
+    vocoder: VocoderNetwork, config: GeneratorTrainConfig, train: VocoderTrainConfig, batch: Batch, heard: Tensor
+) -> Tensor:
     """Bits a sample of a network that is told `heard`, and what its linear predictor leaves."""
     given, reflections = vocoder.condition(heard)
     inputs = inputs_of(vocoder, batch.heard, reflections)
@@ -207,14 +219,14 @@ def spoken(vocoder: Vocoder, config: TrainConfig, train: VocoderTrain, batch: Ba
     return bits + train.prediction * prediction_loss(reflections, sound)
 
 
-def inputs_of(vocoder: Vocoder, codes: NDArray[np.uint8], reflections: Tensor) -> NDArray[np.uint8]:
+def inputs_of(vocoder: VocoderNetwork, codes: NDArray[np.uint8], reflections: Tensor) -> NDArray[np.uint8]:
     """Predicted and residual codes (streams, span, 2) of what the network hears."""
     integers = (reflections.detach() * 32768).round().clamp(-32767, 32767).cpu().numpy().astype(np.int16)
     part = vocoder.stride * vocoder.network.config.hop
     return np.stack(steered_inputs(codes, predictor_weights(integers), part), 2)
 
 
-def dropped(z: Tensor, sums: Tensor, train: VocoderTrain, draw: np.random.Generator) -> Tensor:
+def dropped(z: Tensor, sums: Tensor, train: VocoderTrainConfig, draw: np.random.Generator) -> Tensor:
     """Vectors as the network is to hear them: of each stream unquantised, or of some of the quantisers."""
     count = len(sums) - 1
     some = draw.integers(1, count, len(z), endpoint=True)
@@ -225,7 +237,7 @@ def dropped(z: Tensor, sums: Tensor, train: VocoderTrain, draw: np.random.Genera
 
 
 @torch.inference_mode()
-def measure(vocoder: Vocoder, rows: list[Row]) -> dict[str, float]:
+def measure(vocoder: VocoderNetwork, rows: list[Row]) -> dict[str, float]:
     """Bits a sample of files, each from a fresh state, with all tokens and with none; mean spectral distance."""
     totals: dict[str, float] = {"validation": 0.0, "validation_free": 0.0, "spectral": 0.0}
     count, hop = 0, token_hop(vocoder.network.config.sample_rate)
@@ -250,7 +262,7 @@ def measure(vocoder: Vocoder, rows: list[Row]) -> dict[str, float]:
     return {name: total / max(1, count) for name, total in totals.items()}
 
 
-def forced(vocoder: Vocoder, codes: NDArray[np.uint8], given: Tensor, reflections: Tensor) -> Tensor:
+def forced(vocoder: VocoderNetwork, codes: NDArray[np.uint8], given: Tensor, reflections: Tensor) -> Tensor:
     """Bits (streams, time) of codes (streams, time) that the network is led along."""
     network = vocoder.network
     device, hop = given.device, network.config.hop

@@ -34,8 +34,10 @@ def tiny() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             classifier,
-            "HearTrain",
-            lambda **given: hearing.HearTrain(**{"steps": 6, "every": 3, "batch": 6, "longest": 0.2, **given}),
+            "ClassifierTrainConfig",
+            lambda **given: hearing.ClassifierTrainConfig(
+                **{"steps": 6, "every": 3, "batch": 6, "longest": 0.2, **given}
+            ),
         )
         patch.setattr(classifier, "UNITS", {"gru": 8, "cnn": 8})
         torch.set_num_threads(1)
@@ -107,8 +109,10 @@ def test_other_options_on_resume_are_refused(name: str, value: Any, whole: Path)
 
 def test_it_learns_and_the_checkpoint_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A high and a low tone that end are told apart after sixty steps, by the file that is exported too."""
-    schedule = hearing.HearTrain(steps=60, every=60, batch=12, longest=0.3, rate=0.01, warp=1.05, dropout=0.0)
-    monkeypatch.setattr(classifier, "HearTrain", lambda **given: dataclasses.replace(schedule, **given))
+    schedule = hearing.ClassifierTrainConfig(
+        steps=60, every=60, batch=12, longest=0.3, rate=0.01, warp=1.05, dropout=0.0
+    )
+    monkeypatch.setattr(classifier, "ClassifierTrainConfig", lambda **given: dataclasses.replace(schedule, **given))
     make = sounds.maker(tmp_path / "in")
     for take in range(6):
         for name, hertz in (("low", 300.0), ("high", 2000.0)):
@@ -238,12 +242,12 @@ def test_a_value_that_only_other_files_have_is_unknown(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_with_the_step(
     tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    descend = classifier.descend
+    optimizer_step = classifier.optimizer_step
 
-    def poisoned(learner: Any, config: Any, loss: Any, boss: Any) -> float:
-        return descend(learner, config, loss * float("nan") if learner.step == 2 else loss, boss)
+    def poisoned(learner: Any, config: Any, loss: Any, accelerator: Any) -> float:
+        return optimizer_step(learner, config, loss * float("nan") if learner.step == 2 else loss, accelerator)
 
-    monkeypatch.setattr(classifier, "descend", poisoned)
+    monkeypatch.setattr(classifier, "optimizer_step", poisoned)
     with pytest.raises(RunError, match="step 2: the loss is not finite"):
         begin(tones, tmp_path / "run")
 
@@ -253,7 +257,7 @@ def test_several_processes_take_the_step_of_one(whole: Path) -> None:
     from accelerate import Accelerator
 
     folder = small.RunFolder(whole)
-    task = classifier.ClassifyTask(folder, folder.options(), torch.device("cpu"))
+    task = classifier.ClassifierTask(folder, folder.options(), torch.device("cpu"))
     clips = task.batches.batch(0)
     task.learner.network.eval()
     with torch.no_grad():

@@ -21,7 +21,7 @@ from synth.data.corpus import open_cache
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.training import corrector_traces
-from synth.training.config import TrainConfig
+from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import corrector
@@ -30,7 +30,7 @@ from synth.training.train import train
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="needs the compiled engine")
 MINI = (
     ModelConfig(8000, window=16, frame_units=16, sample_units=16, head_units=16, hints=lossless.HINTS),
-    TrainConfig(steps=8, streams=4, span=512, windows=2, window=64, warmup=16, every=4, fine_steps=2),
+    GeneratorTrainConfig(steps=8, streams=4, span=512, windows=2, window=64, warmup=16, every=4, fine_steps=2),
 )
 
 

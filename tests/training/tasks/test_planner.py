@@ -22,11 +22,11 @@ from synth.data.corpus import open_cache
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.nn.quantization import quantize
-from synth.nn.two_tier import Network
+from synth.nn.two_tier import TwoTierNetwork
 from synth.training.batches import validation_rows
 from synth.training.config import (
-    PlannerTrain,
-    TrainConfig,
+    GeneratorTrainConfig,
+    PlannerTrainConfig,
 )
 from synth.training.export import export
 from synth.training.run_folder import RunFolder
@@ -38,8 +38,8 @@ from synth.vocoder.voice import Voice
 LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("ann", "bob"))))
 MINI = (
     ModelConfig(8000, window=16, frame_units=16, sample_units=16, head_units=16, period=2),
-    TrainConfig(steps=6, streams=3, span=2608, windows=1, every=3, fine_steps=2),
-    PlannerTrain(partial=0.5),
+    GeneratorTrainConfig(steps=6, streams=3, span=2608, windows=1, every=3, fine_steps=2),
+    PlannerTrainConfig(partial=0.5),
 )
 
 
@@ -121,13 +121,13 @@ def test_training_counts_what_the_engine_counts(period: int) -> None:
     """Bits of tokens by the network with rounded weights and by the integer engine, at every place of a frame."""
     config = replace(voices.planner(period), sample_units=32)
     torch.manual_seed(period)
-    network = Network(config)
+    network = TwoTierNetwork(config)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             if name.endswith(("bias", "inner")):
                 parameter.normal_(0, 0.3)
         network.tree.mul_(12).clamp_(-1.9, 1.9)
-    network.quantised = True
+    network.quantized = True
     tokens = np.random.default_rng(0).integers(0, 256, (2, 160)).astype(np.uint8)
     labels = np.broadcast_to(np.array([[[3, 1]], [[0, 2]]]), (2, 10, 2)).astype(np.int64)
     with torch.no_grad():

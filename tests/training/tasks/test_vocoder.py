@@ -20,8 +20,8 @@ from synth.data.corpus import open_cache
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.training.config import (
-    TrainConfig,
-    VocoderTrain,
+    GeneratorTrainConfig,
+    VocoderTrainConfig,
 )
 from synth.training.export import export
 from synth.training.run_folder import RunFolder
@@ -31,12 +31,12 @@ from synth.vocoder.config import VocoderConfig
 
 MINI = (
     ModelConfig(8000, frame_units=16, sample_units=16, head_units=16),
-    TrainConfig(steps=6, streams=3, span=592, windows=2, window=64, warmup=16, every=3, fine_steps=2),
+    GeneratorTrainConfig(steps=6, streams=3, span=592, windows=2, window=64, warmup=16, every=3, fine_steps=2),
 )
 MINI = (
     *MINI,
     VocoderConfig(mels=8, latent=8, quantisers=3, encoder_units=16, units=16),
-    VocoderTrain(gain_db=3, early=2),
+    VocoderTrainConfig(gain_db=3, early=2),
 )
 
 
