@@ -15,6 +15,8 @@ SUFFIX = ".safetensors"
 KINDS = ("voice", "generator", "classifier", "corrector")
 """A voice is steered and speaks what it is asked for; a generator goes by its samples alone; a corrector only helps to
 compress."""
+RENAMED = {"digits-2": "digits-plain-1"}
+"""Names that a checkpoint had before, and the one that it has now; the former ones go on being understood."""
 
 
 def folder() -> Path:
@@ -42,6 +44,8 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     """The file of a bundled name (without a number: the newest) or of a path; CheckpointError when there is none."""
     text = os.fspath(name_or_path)
     numbered = _numbered()
+    if RENAMED.get(text) in names() and text not in names():
+        text = RENAMED[text]
     if text in numbered:
         return max(numbered[text])[1]
     if text in names():

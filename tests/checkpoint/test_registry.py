@@ -27,6 +27,10 @@ def test_every_plain_name_has_a_kind_and_stands_for_the_newest() -> None:
             assert bool(loaded.config.hints) == (kind == "corrector")
 
 
+def test_a_former_name_is_understood() -> None:
+    assert registry.find("digits-2") == registry.find("digits-plain-1") and "digits-2" not in registry.names()
+
+
 def test_what_is_named_after_a_checkpoint_is_proposed_first() -> None:
     assert registry.instead("digits", "generator") == registry.instead("digits-4", "generator") == "digits-plain"
     assert registry.instead("/a/digits.safetensors", "generator") == "digits-plain"
