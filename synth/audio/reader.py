@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from synth.audio.writer import FORMATS, MAX_WAV_SAMPLES, AudioWriter, check_output, format_of, wav_header
 from synth.common.errors import AudioError
-from synth.common.files import STDOUT, check_input, source
+from synth.common.files import STDOUT, check_input
+from synth.common.input_file import open_input
 
 __all__ = [
     "BLOCK",
@@ -138,7 +139,7 @@ def read(path: str | os.PathLike[str], rate: int | None = None, file: IO[bytes] 
     "-" is standard input, to its end.
     """
     if path == STDOUT and file is None:
-        with source(STDOUT) as pipe, pipe.seekable() as (copy, _):
+        with open_input(STDOUT) as pipe, pipe.seekable() as (copy, _):
             return read(path, rate, copy)
     with AudioReader(path, rate, file) as reader:
         return np.concatenate(list(reader.blocks())), reader.rate

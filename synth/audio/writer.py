@@ -18,7 +18,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from synth.common.errors import OutputError, UsageError
-from synth.common.files import NewFile, check_output, named, write_all
+from synth.common.files import check_output, output_errors, write_all
+from synth.common.new_file import NewFile
 
 FORMATS = ("wav", "flac", "ogg", "raw")
 MAX_WAV_SAMPLES = ((1 << 32) - 1 - 36) // 2
@@ -125,7 +126,7 @@ class AudioWriter:
         if self._pipe and sys.stdout is None:
             raise OutputError("-: standard output is closed")
         try:
-            with named(self.name):
+            with output_errors(self.name):
                 self._open()
         except BaseException:
             self._abandon()
@@ -139,7 +140,7 @@ class AudioWriter:
         total = self.written + len(samples)
         if self.format == "wav" and total > MAX_WAV_SAMPLES and not (self._pipe and self.promised is None):
             raise OutputError(f"{self.name}: a WAV can't hold more than {MAX_WAV_SAMPLES} samples")
-        with named(self.name):
+        with output_errors(self.name):
             self._put(samples)
         self.written = total
 
@@ -152,7 +153,7 @@ class AudioWriter:
             return
         try:
             if kind is None:
-                with named(self.name):
+                with output_errors(self.name):
                     self._finish()
         finally:
             self._abandon()

@@ -17,7 +17,7 @@ from typing import Any
 from synth.audio.formats import pcm, riff
 from synth.codec import decoder, encoder, lossless, network_choice, sources
 from synth.codec.decoder import Unpacker
-from synth.common import files
+from synth.common import files, input_file
 from synth.common.errors import AudioError, CodecError
 
 PROGRAMS = (
@@ -44,7 +44,7 @@ class Sound:
 def read(path: str) -> Sound:
     """The samples of a WAV, AIFF or FLAC file; AudioError or CodecError with its name."""
     files.check_input(path)
-    with files.source(path) as source:
+    with input_file.open_input(path) as source:
         sound = sources.open_sound(source, path, source.size)
         samples = sound.read(1 << 40 if sound.frames is None else sound.frames)
     if sound.encoding == "s8":

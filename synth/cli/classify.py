@@ -31,7 +31,7 @@ def run(options: Namespace, console: Console) -> Report:
     from synth.common import outputs
     from synth.recognition import classify as classifying
 
-    outputs.given_twice(options.audio)
+    outputs.check_no_duplicates(options.audio)
     judge = classifying.open_classifier(options.checkpoint, options.engine)
     found = classifying.classify_files(judge, options.audio, options.threads or os.cpu_count() or 1)
     failures = [entry for entry in found if isinstance(entry, SynthError)]

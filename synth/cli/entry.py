@@ -80,9 +80,9 @@ def _leave(code: int, alone: bool) -> int:
     The interpreter would wait for them, seconds at level max.
     """
     if alone and any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
-        from synth.common import files
+        from synth.common import new_file
 
-        files.abandon_all()
+        new_file.abandon_all()
         os._exit(code)
     return code
 

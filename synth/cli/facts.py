@@ -8,7 +8,7 @@ from typing import Any
 from synth import engine
 from synth.checkpoint import format, registry
 from synth.codec.header import MAGIC, is_parametric
-from synth.common import files
+from synth.common import files, input_file
 from synth.common.errors import CheckpointError, SynthError
 from synth.engine.layout import block_density
 from synth.generation import checkpoint
@@ -45,7 +45,7 @@ def of(name: str) -> Told:
         return compressed(name)
     start = b""
     if os.path.isfile(name):
-        with files.source(name) as source:
+        with input_file.open_input(name) as source:
             start = source.read(9)
     if start.startswith(MAGIC):
         return compressed(name)
@@ -85,7 +85,7 @@ def compressed(path: str) -> Told:
     """What is in a .syn file, without decoding it."""
     from synth.codec import decoder, network_choice
 
-    with files.source(path, whole=True) as source:
+    with input_file.open_input(path, whole=True) as source:
         if is_parametric(source.peek(5)):
             from synth.codec.parametric import files as parametric_files
 

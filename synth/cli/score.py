@@ -36,7 +36,7 @@ def run(options: Namespace, console: Console) -> Report:
     from synth.generation import score as scoring
 
     single = single_labels(options)
-    outputs.given_twice(options.audio)
+    outputs.check_no_duplicates(options.audio)
     model = sampler.load(options.checkpoint, options.engine)
     model.check_scores()
     model.plan(single, None)

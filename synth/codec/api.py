@@ -15,7 +15,7 @@ from synth.codec import decoder, encoder, network_choice, sources
 from synth.codec.decoder import Unpacker
 from synth.codec.header import LEVELS, MODES, PARAMETRIC, Header, is_parametric
 from synth.codec.mulaw_source import quantise
-from synth.common import files, outputs
+from synth.common import input_file, new_file, outputs
 from synth.common.errors import AudioError, CodecError, UsageError
 from synth.common.limits import LEAST_BITRATE, MOST_BITRATE, MOST_CHANNELS, MOST_RATE
 
@@ -77,7 +77,7 @@ def compress(
         raise UsageError(f"wave is {_shown(wave)}: compress takes an array; compress_file takes paths and binary files")
     _check(level, mode, checkpoint, threads, bitrate)
     made = io.BytesIO()
-    with files.target(made if out is None else _writable(out)) as (write, _):
+    with new_file.open_output(made if out is None else _writable(out)) as (write, _):
         if mode == PARAMETRIC:
             from synth.audio import reader
             from synth.codec.parametric import files as parametric_files
@@ -162,7 +162,7 @@ def compress_file(
         with _source(source, "sound file") as opened:
             parametric_files.compress(opened, opened.name, place, checkpoint, bitrate, True, False)
         return
-    with _source(source, "sound file") as opened, files.target(place, True) as (write, _):
+    with _source(source, "sound file") as opened, new_file.open_output(place, True) as (write, _):
         sound = sources.open_sound(opened, opened.name, opened.size)
         suffix = os.path.splitext(path)[1] if path is not None else None
         encoder.compress_stream(
@@ -187,7 +187,7 @@ def decompress_file(source: Place, out: Place, *, checkpoint: str | None = None,
             parametric_files.decompress(opened, opened.name, place, given, True, False, whole, lambda done: None)
             return
         unpacker = Unpacker(opened, opened.name, threads=threads, checkpoint=checkpoint)
-        with files.target(place, True) as (write, _):
+        with new_file.open_output(place, True) as (write, _):
             decoder.decompress_stream(unpacker, write)
 
 
@@ -236,16 +236,16 @@ def _path(place: Any, what: str) -> str | os.PathLike[str]:
     raise UsageError(f"{what} is {_shown(place)}: must be a path or a binary file")
 
 
-def _source(place: Place, unnamed: str) -> AbstractContextManager[files.Source]:
+def _source(place: Place, unnamed: str) -> AbstractContextManager[input_file.InputFile]:
     if hasattr(place, "read"):
         return nullcontext(_readable(place, unnamed))
-    return files.source(os.fsdecode(_path(place, "source")))
+    return input_file.open_input(os.fsdecode(_path(place, "source")))
 
 
-def _readable(file: Any, unnamed: str = "compressed audio") -> files.Source:
+def _readable(file: Any, unnamed: str = "compressed audio") -> input_file.InputFile:
     """A binary file as what is read here; UsageError for what is none."""
     name = getattr(file, "name", None)
-    source = files.Source(name if isinstance(name, str) else unnamed, file, None)
+    source = input_file.InputFile(name if isinstance(name, str) else unnamed, file, None)
     try:
         binary = isinstance(file.read(0), bytes)
     except (AttributeError, TypeError):

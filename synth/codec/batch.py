@@ -14,7 +14,7 @@ from synth.codec import decoder, encoder, network_choice, sources
 from synth.codec.decoder import Unpacker
 from synth.codec.header import PARAMETRIC, Header, is_parametric
 from synth.codec.job_plan import SOUNDS, SUFFIX, Job, check_suffix
-from synth.common import files, outputs
+from synth.common import input_file, new_file, outputs
 from synth.common import threads as parallel
 from synth.common.errors import AudioError, CodecError, SynthError
 
@@ -115,17 +115,17 @@ def compress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
     if options.mode == PARAMETRIC:
         from synth.codec.parametric import files as parametric_files
 
-        with files.source(job.path) as source:
+        with input_file.open_input(job.path) as source:
             sizes = parametric_files.compress(
                 source, job.path, job.out, options.checkpoint, options.bitrate, options.force, options.verify
             )
         tick(sizes[0].samples)
         return _spoken(job, *sizes)
     suffix = None if job.path == outputs.STDOUT else os.path.splitext(job.path)[1]
-    with files.source(job.path) as source:
+    with input_file.open_input(job.path) as source:
         before = source.state()
         sound = sources.open_sound(source, job.path, source.size)
-        with files.target(job.out, options.force) as (write, file):
+        with new_file.open_output(job.out, options.force) as (write, file):
             done = encoder.compress_stream(
                 sound,
                 write,
@@ -147,7 +147,7 @@ def compress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
 def decompress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
     """Decompresses a file."""
     part = options.start is not None or options.end is not None
-    with files.source(job.path, whole=part or options.salvage) as source:
+    with input_file.open_input(job.path, whole=part or options.salvage) as source:
         if is_parametric(source.peek(5)):
             from synth.codec.parametric import files as parametric_files
 
@@ -166,13 +166,13 @@ def decompress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done
             checkpoint=options.checkpoint,
         )
         frames = opened.limit(options.start, options.end) if part else None
-        with files.target(job.out, options.force) as (write, _):
+        with new_file.open_output(job.out, options.force) as (write, _):
             done = decoder.decompress_stream(opened, write, frames, tick)
     return _done(job, source, opened.header, done, damages=opened.damages)
 
 
 def _done(
-    job: Job, source: files.Source, header: Header, frames: int, bytes_out: int = 0, damages: Sequence[str] = ()
+    job: Job, source: input_file.InputFile, header: Header, frames: int, bytes_out: int = 0, damages: Sequence[str] = ()
 ) -> Done:
     size = source.count if source.size is None else source.size
     network = network_choice.describe(header.checkpoint)
@@ -186,7 +186,7 @@ def _spoken(job: Job, head: Head, bytes_in: int, bytes_out: int = 0) -> Done:
 
 def verify_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
     """Decodes a file and checks all that can be checked."""
-    with files.source(job.path) as source:
+    with input_file.open_input(job.path) as source:
         if is_parametric(source.peek(5)):
             from synth.codec.parametric import files as parametric_files
 
@@ -203,7 +203,7 @@ def _path(checkpoint: str | None) -> str | None:
 
 def original_name(path: str, name: str) -> str:
     """The name of the file that `path` was made of: the stem, and the suffix that its header tells."""
-    with files.source(path) as source:
+    with input_file.open_input(path) as source:
         header = None if is_parametric(source.peek(5)) else Unpacker(source, path).header
     stem = name[: -len(SUFFIX)] if name.lower().endswith(SUFFIX) and len(name) > len(SUFFIX) else name
     return stem + (header.name_suffix if header else ".wav")
@@ -216,7 +216,7 @@ def check_kind(job: Job) -> None:
     if kind is None or job.path == outputs.STDOUT:
         return
     try:
-        with files.source(job.path) as source:
+        with input_file.open_input(job.path) as source:
             spoken = is_parametric(source.peek(5))
             header = None if spoken else Unpacker(source, job.path).header
     except SynthError:

@@ -67,7 +67,7 @@ def plan(
     with what is read, OutputError where the folder can't be.
     """
     names = [one for one in inputs if not isinstance(one, SynthError)]
-    outputs.given_twice(path for path, _ in names if path != outputs.STDOUT)
+    outputs.check_no_duplicates(path for path, _ in names if path != outputs.STDOUT)
     folder = folder or len(inputs) > 1
     if folder and (out == outputs.STDOUT or any(path == outputs.STDOUT for path, _ in names)):
         raise UsageError("-: several files don't go through one pipe")

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from synth.common.errors import EngineError
 
 
-def need(good: bool) -> None:
+def require_saved(good: bool) -> None:
     """EngineError where what was saved contradicts itself or this voice."""
     if not good:
         raise EngineError("saved stream: is of another voice")
 
 
-def taken(saved: dict[str, NDArray[Any]], name: str, kind: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
+def saved_array(saved: dict[str, NDArray[Any]], name: str, kind: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
     """The array of this name, which must have this type and shape (None: any length); else EngineError."""
     array = saved.get(name)
-    need(array is not None and array.dtype == np.dtype(kind) and array.ndim == len(shape))
+    require_saved(array is not None and array.dtype == np.dtype(kind) and array.ndim == len(shape))
     assert array is not None
-    need(all(wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)))
+    require_saved(all(wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)))
     return array

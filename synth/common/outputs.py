@@ -58,7 +58,7 @@ def check_pipe(out: str) -> None:
         raise UsageError("standard output is a terminal: pipe it into a program or name a file")
 
 
-def given_twice(paths: Iterable[str]) -> None:
+def check_no_duplicates(paths: Iterable[str]) -> None:
     """UsageError when two of the inputs are one file."""
     seen: set[tuple[object, ...]] = set()
     for path in paths:

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import mulaw
-from synth.common import files as places
-from synth.common import outputs
+from synth.common import new_file, outputs
 from synth.common import threads as parallel
 from synth.common.errors import CorpusError, UsageError
 from synth.common.labels import LabelSet
@@ -187,7 +186,7 @@ def _judge(
         data["left_out"].append("a voice: bits per sample are along each file's own vectors, without labels")
     if request.report is not None:
         sections = _sections(model.checkpoint.config.labels, made, real)
-        places.write_whole(request.report, html_report.render(data, sections, rate))
+        new_file.write_whole(request.report, html_report.render(data, sections, rate))
     return data
 
 

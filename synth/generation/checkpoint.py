@@ -23,7 +23,7 @@ from synth.checkpoint.format import (
 )
 from synth.checkpoint.registry import read
 from synth.common.errors import CheckpointError, UsageError
-from synth.common.files import write_whole
+from synth.common.new_file import write_whole
 from synth.engine.config import ModelConfig
 from synth.engine.layout import check
 from synth.vocoder import voice as voices

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth import engine
-from synth.common.arrays import need, taken
+from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import EngineError, UsageError
 from synth.engine.config import Draw, ModelConfig
 from synth.generation.planner import PLANNING, Changes, Planned
@@ -112,9 +112,9 @@ class Guide:
     def check(self, position: int) -> None:
         """EngineError where what is held is not what a stream that has come to this sample needs."""
         frame = position // self.vocoder.hop
-        need(self._first <= max(0, frame - LOOKAHEAD))
+        require_saved(self._first <= max(0, frame - LOOKAHEAD))
         if isinstance(self.source, Planned):  # it draws what is missing: of a prime's frames all but the last are known
-            need(self._ended or frame <= max(self._first + len(self._held), len(self.source.prime) + 1))
+            require_saved(self._ended or frame <= max(self._first + len(self._held), len(self.source.prime) + 1))
 
     def relabel(self, rows: tuple[int, ...]) -> None:
         """Other label rows, from the next frame that is planned."""
@@ -251,9 +251,9 @@ class Guides:
     def restored(self, saved: dict[str, NDArray[Any]]) -> Guide:
         """The guide that `Guide.save` saved; EngineError when it is damaged or of another voice."""
         latent, known = self.vocoder.config.latent, "source.vectors" if "source.vectors" in saved else "source.prime"
-        held, vectors = (taken(saved, name, "int8", (None, latent)) for name in ("held", known))
-        numbers = taken(saved, "numbers", "int64", (2,))
-        need(0 <= numbers[0] < 1 << 62 and 0 <= numbers[1] <= 1)
+        held, vectors = (saved_array(saved, name, "int8", (None, latent)) for name in ("held", known))
+        numbers = saved_array(saved, "numbers", "int64", (2,))
+        require_saved(0 <= numbers[0] < 1 << 62 and 0 <= numbers[1] <= 1)
         guide = self._guide(self._source(saved, vectors.astype(np.int64)))
         guide._held, guide._first, guide._ended = held.astype(np.int64), int(numbers[0]), bool(numbers[1])
         return guide

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from synth.audio import mulaw, reader
 from synth.audio.writer import AudioWriter, format_of
 from synth.checkpoint import registry
-from synth.common import files, limits, outputs
+from synth.common import limits, new_file, outputs
 from synth.common import threads as parallel
 from synth.common.errors import UsageError
 from synth.engine.config import Draw
@@ -207,4 +207,4 @@ class _Out:
     def draw(self) -> None:
         """The picture, once all samples are there."""
         if self.picture and self.job.plot:
-            files.write_whole(self.job.plot, self.picture.png(self.title))
+            new_file.write_whole(self.job.plot, self.picture.png(self.title))

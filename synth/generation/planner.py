@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.common.arrays import need, taken
+from synth.common.arrays import require_saved, saved_array
 from synth.engine.config import Draw, ModelConfig
 from synth.engine.reference import philox
 from synth.vocoder.vocoder import Ints, Vocoder
@@ -119,8 +119,8 @@ class Planned:
         def part(prefix: str) -> dict[str, NDArray[Any]]:
             return {name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)}
 
-        inverse = int(taken(saved, "draw", "int64", (1,))[0])
-        need(0 <= inverse <= 1 << 24)
+        inverse = int(saved_array(saved, "draw", "int64", (1,))[0])
+        require_saved(0 <= inverse <= 1 << 24)
         found = cls(vocoder, planner, planner.restore(part("state.")), Draw(inverse), guidance)
         if found.free is not None:
             found.free = planner.restore(part("free."))
@@ -131,7 +131,7 @@ class Planned:
 
 def changes_of(saved: dict[str, NDArray[Any]], name: str, config: ModelConfig) -> Changes:
     """Changes that were saved; EngineError for what is none of a network of this config."""
-    found = taken(saved, name, "int64", (None, 1 + len(config.labels)))
+    found = saved_array(saved, name, "int64", (None, 1 + len(config.labels)))
     most = np.array([len(values) for values in config.labels.values()], np.int64)
-    need(bool((found >= 0).all() and (found[:, 1:] <= most).all()))
+    require_saved(bool((found >= 0).all() and (found[:, 1:] <= most).all()))
     return [(int(at), tuple(int(row) for row in rows)) for at, *rows in found]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import mulaw
-from synth.common.arrays import need, taken
+from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import CheckpointError, EngineError, UsageError
 from synth.engine.config import Draw
 from synth.generation.checkpoint import Checkpoint
@@ -232,24 +232,28 @@ class Stream:
             steering = {name: arrays.pop(name) for name in list(arrays) if name.startswith("guide.")}
             later = {name: arrays.pop(f"stream.{name}") for name in ("ready", "given") if f"stream.{name}" in arrays}
             state = engine.restore({name.removeprefix("state."): value for name, value in arrays.items()})
-            draw, guide = Draw(*(int(value) for value in taken(own, "draw", "int64", (3,)))), None
-            need(0 <= draw.inverse_temperature <= 1 << 24 and 1 <= draw.top_k <= 256 and 1 <= draw.top_p <= 1 << 32)
+            draw, guide = Draw(*(int(value) for value in saved_array(own, "draw", "int64", (3,)))), None
+            require_saved(
+                0 <= draw.inverse_temperature <= 1 << 24 and 1 <= draw.top_k <= 256 and 1 <= draw.top_p <= 1 << 32
+            )
             if guides is not None:
                 guide = guides.restored({name.removeprefix("guide."): v for name, v in steering.items()})
             stream = cls(loaded, engine, state, draw, guide=guide, guides=guides)
             stream._changes = changes_of(own, "changes", loaded.config)
-            stream._origin, stream.block = (int(value) for value in taken(own, "numbers", "int64", (2,)))
-            need(0 <= stream._origin and stream.block >= 0)
+            stream._origin, stream.block = (int(value) for value in saved_array(own, "numbers", "int64", (2,)))
+            require_saved(0 <= stream._origin and stream.block >= 0)
             if guide is not None:
                 guide.check(int(state.position))
             if guides is not None and guides.filters:
                 saved_filter = {name.removeprefix("postfilter."): v for name, v in filtering.items()}
                 stream._postfilter = guides.restored_postfilter(saved_filter)
-                stream._ready = taken(later, "ready", "int16", (None,))
-                stream._skipped, stream._given = (int(value) for value in taken(later, "given", "int64", (2,)))
+                stream._ready = saved_array(later, "ready", "int16", (None,))
+                stream._skipped, stream._given = (int(value) for value in saved_array(later, "given", "int64", (2,)))
                 given = stream._origin + stream._given
-                need(min(stream._skipped, stream._given, stream._origin) >= 0)
-                need(stream._postfilter.places == (state.position, given + len(stream._ready) - stream._skipped))
+                require_saved(min(stream._skipped, stream._given, stream._origin) >= 0)
+                require_saved(
+                    stream._postfilter.places == (state.position, given + len(stream._ready) - stream._skipped)
+                )
             return stream
         except (SafetensorError, EngineError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"saved stream: is not one of ours ({error})") from None

@@ -16,7 +16,7 @@ from synth.audio import reader as audio
 from synth.audio.features import Floats
 from synth.audio.writer import AudioWriter, format_of
 from synth.checkpoint import registry
-from synth.common import files, outputs
+from synth.common import files, input_file, outputs
 from synth.common.errors import AudioError, UsageError
 from synth.engine.config import Draw
 from synth.generation import model as sampler
@@ -102,7 +102,7 @@ def heard(model: sampler.Model, source: str) -> Iterator[tuple[Iterator[Floats],
     with ExitStack() as stack:
         file: IO[bytes] | None = None
         if source == files.STDOUT:
-            file, _ = stack.enter_context(stack.enter_context(files.source(source)).seekable())
+            file, _ = stack.enter_context(stack.enter_context(input_file.open_input(source)).seekable())
         count = sum(map(len, _blocks(source, model.sample_rate, file)))
         if count < vocoder.hop:
             raise AudioError(f"{source}: lasts {count} samples, less than a token frame of {vocoder.hop}")

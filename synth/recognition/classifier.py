@@ -19,7 +19,7 @@ from synth.audio import reader
 from synth.audio.features import Floats, floats, heard
 from synth.checkpoint import fingerprint, format, registry
 from synth.common.errors import AudioError, CheckpointError, UsageError
-from synth.common.files import write_whole
+from synth.common.new_file import write_whole
 from synth.recognition.config import CHANNELS, ClassifierConfig, Target, shapes
 
 PIECE_SECONDS = 10.0

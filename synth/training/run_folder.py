@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from synth.common.errors import RunError
-from synth.common.files import write_whole
+from synth.common.new_file import write_whole
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from synth import engine
 from synth.audio.features import FeatureConfig, mel_filters
-from synth.common.arrays import need, taken
+from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import CheckpointError
 from synth.engine.layers import Ints
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, features_of
@@ -278,19 +278,19 @@ class Postfilter:
     @classmethod
     def restored(cls, tables: Tables, saved: dict[str, NDArray[Any]]) -> Postfilter:
         """The postfilter that `save` saved; EngineError when it is damaged or of another voice."""
-        numbers = [int(n) for n in taken(saved, "numbers", "int64", (2 + 3 * tables.passes,))]
-        levels = taken(saved, "levels", "int32", (None, tables.mels)).astype(np.int64)
+        numbers = [int(n) for n in saved_array(saved, "numbers", "int64", (2 + 3 * tables.passes,))]
+        levels = saved_array(saved, "levels", "int32", (None, tables.mels)).astype(np.int64)
         frames, end = numbers[2::3], numbers[0]
-        need(0 <= end < 1 << 62 and end % tables.hop == 0 and frames == sorted(frames, reverse=True))
-        need(end // tables.hop - 1 <= frames[-1] == numbers[1] and frames[0] <= numbers[1] + len(levels))
+        require_saved(0 <= end < 1 << 62 and end % tables.hop == 0 and frames == sorted(frames, reverse=True))
+        require_saved(end // tables.hop - 1 <= frames[-1] == numbers[1] and frames[0] <= numbers[1] + len(levels))
         found = cls(tables, numbers[0])
         found._first, found._levels = numbers[1], levels
         for k, stage in enumerate(found._passes):
             stage.frame, stage.first, stage.out = numbers[2 + 3 * k : 5 + 3 * k]
-            stage.samples = taken(saved, f"samples.{k}", "int16", (None,)).copy()
-            stage.total = taken(saved, f"total.{k}", "int64", (tables.fft,)).copy()
+            stage.samples = saved_array(saved, f"samples.{k}", "int16", (None,)).copy()
+            stage.total = saved_array(saved, f"total.{k}", "int64", (tables.fft,)).copy()
             middle = stage.frame * tables.hop
-            need(stage.first == middle - tables.half and stage.out == middle - tables.fft // 2)
-            need(len(stage.samples) < tables.window and (k == 0 or stage.end == end))
+            require_saved(stage.first == middle - tables.half and stage.out == middle - tables.fft // 2)
+            require_saved(len(stage.samples) < tables.window and (k == 0 or stage.end == end))
             end = max(found.start, stage.out)  # so far the next one has heard
         return found

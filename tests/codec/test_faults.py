@@ -26,7 +26,7 @@ from synth.codec import container, decoder, encoder
 from synth.codec import sources as codec
 from synth.codec.decoder import Unpacker
 from synth.codec.header import Header
-from synth.common import files
+from synth.common import new_file
 from synth.common.errors import CheckpointError, CodecError, OutputError
 from synth.generation import checkpoint
 
@@ -160,13 +160,13 @@ def test_a_file_that_gets_shorter_while_it_is_read_is_refused(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path("x.wav").write_bytes(noise(100))
-    real = files.NewFile.write
+    real = new_file.NewFile.write
 
-    def write(self: files.NewFile, data: bytes) -> None:
+    def write(self: new_file.NewFile, data: bytes) -> None:
         os.truncate("x.wav", 70000)
         real(self, data)
 
-    monkeypatch.setattr(files.NewFile, "write", write)
+    monkeypatch.setattr(new_file.NewFile, "write", write)
     assert synth("compress", "x.wav", "-q", "--level", "fast") == 1
     assert capfd.readouterr().err.startswith("synth compress: error: x.wav: ")
     assert os.listdir() == ["x.wav"]
@@ -267,7 +267,7 @@ def test_threads_change_no_byte() -> None:
 
 def test_a_folder_that_vanishes_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkdir("there")
-    with pytest.raises(OutputError, match="there/x.syn: can't be written"), files.NewFile("there/x.syn") as new:
+    with pytest.raises(OutputError, match="there/x.syn: can't be written"), new_file.NewFile("there/x.syn") as new:
         os.remove(Path("there", os.listdir("there")[0]))
         os.rmdir("there")
         new.write(b"data")

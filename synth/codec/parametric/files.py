@@ -17,7 +17,7 @@ from synth.checkpoint import registry
 from synth.codec import network_choice
 from synth.codec.parametric import coder, format
 from synth.codec.parametric.format import Head, Reader
-from synth.common import files
+from synth.common import input_file, new_file
 from synth.common.errors import AudioError, CheckpointError, CodecError, OutputError
 from synth.generation import model as sampler
 
@@ -52,7 +52,7 @@ def by_digest(digest: bytes, given: Iterable[str], name: str) -> sampler.Model:
     raise CheckpointError(f"{name}: was made with the voice {network_choice.not_here(digest, given)}")
 
 
-def open_reader(source: files.Source, name: str) -> Reader:
+def open_reader(source: input_file.InputFile, name: str) -> Reader:
     """The file that `source` gives, in memory."""
     data = b""
     while len(data) < format.MOST_BYTES and (more := source.read(format.MOST_BYTES - len(data))):
@@ -75,7 +75,7 @@ def encoded(model: sampler.Model, samples: NDArray[np.int16], bitrate: float | N
 
 
 def compress(
-    source: files.Source,
+    source: input_file.InputFile,
     path: str,
     out: str | IO[bytes],
     name: str | None,
@@ -100,13 +100,13 @@ def compress(
         vocoder = model.guides.vocoder
         if not np.array_equal(found, vocoder.vectors(vocoder.searched(vocoder.hear(samples), reader.head.count))):
             raise CodecError(f"{path}: what was written does not give it back; please report this")
-    with files.target(out, force) as (write, _):
+    with new_file.open_output(out, force) as (write, _):
         write(data)
     return reader.head, size, len(data)
 
 
 def decompress(
-    source: files.Source,
+    source: input_file.InputFile,
     path: str,
     out: str | IO[bytes],
     given: Iterable[str],
@@ -129,7 +129,7 @@ def decompress(
         raise OutputError(f"{name}: a WAV file can't hold {last - first} samples; take parts with --start and --end")
     damages: list[str] = []
     vectors = coder.pieces(reader, model, damages if salvage else None)
-    with files.target(out, force) as (write, _):
+    with new_file.open_output(out, force) as (write, _):
         write(wav_header(last - first, head.rate))
         for block in coder.spoken(model, vectors, last, first, heard):
             write(block.astype("<i2").tobytes())
@@ -137,7 +137,7 @@ def decompress(
     return replace(head, samples=last - first), damages
 
 
-def speak(source: files.Source, given: Iterable[str]) -> tuple[NDArray[np.int16], int]:
+def speak(source: input_file.InputFile, given: Iterable[str]) -> tuple[NDArray[np.int16], int]:
     """The sound of a file: int16 (samples,), and its rate."""
     reader = open_reader(source, source.name)
     model = by_digest(reader.head.digest, given, reader.name)
@@ -155,7 +155,7 @@ def bounds(head: Head, part: tuple[float | None, float | None], name: str) -> tu
     return first, last
 
 
-def verify(source: files.Source, path: str, given: Iterable[str]) -> Head:
+def verify(source: input_file.InputFile, path: str, given: Iterable[str]) -> Head:
     """Decodes a file's tokens and checks every checksum."""
     reader = open_reader(source, path)
     problems = coder.problems(reader, by_digest(reader.head.digest, given, path))
@@ -164,7 +164,7 @@ def verify(source: files.Source, path: str, given: Iterable[str]) -> Head:
     return reader.head
 
 
-def facts(file: IO[bytes] | files.Source, path: str, size: int) -> dict[str, Any]:
+def facts(file: IO[bytes] | input_file.InputFile, path: str, size: int) -> dict[str, Any]:
     """What `synth info` tells of a file."""
     head = Reader(file.read(format.MOST_BYTES), path).head
     return {

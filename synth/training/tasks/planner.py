@@ -15,8 +15,8 @@ from torch import Tensor
 from synth.audio.mulaw import SILENCE, decode
 from synth.checkpoint import registry
 from synth.common.errors import CheckpointError, RunError, UsageError
-from synth.common.files import write_whole
 from synth.common.labels import LabelSet
+from synth.common.new_file import write_whole
 from synth.data import corpus as corpora_module
 from synth.data.corpus import Corpus
 from synth.engine.config import ModelConfig

@@ -20,7 +20,7 @@ from synth.codec.parametric import coder, format
 from synth.codec.parametric import files as parametric_files
 from synth.codec.parametric.coder import encode, pieces, spoken
 from synth.codec.parametric.format import Reader
-from synth.common import files
+from synth.common import input_file
 from synth.common.errors import CheckpointError, CodecError, UsageError
 from synth.generation.model import Model
 
@@ -86,13 +86,16 @@ def test_verify_names_every_damaged_segment(tmp_path: Path, monkeypatch: pytest.
     data[Reader(bytes(data), "x").start + 2] ^= 16
     data[-6] ^= 16
     (tmp_path / "x.syn").write_bytes(data)
-    with files.source(str(tmp_path / "x.syn")) as source, pytest.raises(CodecError) as error:
+    with input_file.open_input(str(tmp_path / "x.syn")) as source, pytest.raises(CodecError) as error:
         parametric_files.verify(source, "x.syn", [voices.path()])
     first, last = str(error.value).split("; ")
     assert first == "x.syn: segment 1 (0.00 s to 0.08 s) is damaged: its checksum is wrong"
     assert last == "segment 3 (0.16 s to 0.22 s) is damaged: its checksum is wrong"
     monkeypatch.setattr(coder, "MOST_TOLD", 1)
-    with files.source(str(tmp_path / "x.syn")) as source, pytest.raises(CodecError, match="wrong; and 1 more$"):
+    with (
+        input_file.open_input(str(tmp_path / "x.syn")) as source,
+        pytest.raises(CodecError, match="wrong; and 1 more$"),
+    ):
         parametric_files.verify(source, "x.syn", [voices.path()])
 
 
@@ -171,7 +174,7 @@ def test_what_a_cut_file_has_lost_is_digital_silence(tmp_path: Path, monkeypatch
     for _ in range(3):
         at += 1 + data[at] + 4
     (tmp_path / "x.syn").write_bytes(data[: at + 3])
-    with files.source(str(tmp_path / "x.syn")) as source:
+    with input_file.open_input(str(tmp_path / "x.syn")) as source:
         out, rest = io.BytesIO(), ((None, None), lambda done: None)
         head, damages = parametric_files.decompress(source, "x", out, [voices.path()], False, True, *rest)
     found = np.frombuffer(out.getvalue()[44:], "<i2")
