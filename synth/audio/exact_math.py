@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 from decimal import Context, Decimal, localcontext
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+from synth.common.typing import AnyArray, Float32, Float64
 
 PLACES = 128  # binary ones, of whole numbers that stand for cosines while they are made
 KEPT = 64  # of which are left in the end, so that a cosine of 0 is 0
@@ -30,7 +28,7 @@ ROOT = 0x3FE6A09E667F3BCD
 """The bits of the root of one half."""
 
 
-def cosines(count: int) -> Doubles:
+def cosines(count: int) -> Float64:
     """cos(2 pi k / count) for k from 0 to count - 1."""
     with localcontext(DIGITS):
         angle = int(TURN / count * (1 << PLACES))
@@ -48,7 +46,7 @@ def cosines(count: int) -> Doubles:
     return np.array(found)
 
 
-def log(x: Doubles) -> Doubles:
+def log(x: Float64) -> Float64:
     """Natural logarithm of positive, normal numbers, to about 1e-12."""
     bits = x.view(np.int64)
     whole = (bits - ROOT) >> 52
@@ -62,7 +60,7 @@ def log(x: Doubles) -> Doubles:
     return whole.astype(np.float64) * 0.6931471805599453 + p
 
 
-def logistic(x: Doubles) -> Doubles:
+def logistic(x: Float64) -> Float64:
     """1 / (1 + exp(-x)), to about 1e-8; of what is beyond -40 and 40 as of these."""
     x = np.maximum(np.minimum(x, 40.0), -40.0)
     x *= -1.4426950408889634
@@ -91,17 +89,17 @@ class Product:
 
     LIMIT, PLACES = 128.0, 16
 
-    def __init__(self, weight: NDArray[np.float32]) -> None:
+    def __init__(self, weight: Float32) -> None:
         _, exponent = np.frexp(np.abs(weight).max(initial=0.0))  # all are below 2^exponent
         places = 53 - (7 + self.PLACES) - weight.shape[1].bit_length() - int(exponent)
         self._weight = np.rint(np.ldexp(weight.T.astype(np.float64), places))
         self._unit = math.ldexp(1.0, -places)
 
-    def __call__(self, x: NDArray[Any]) -> Doubles:
+    def __call__(self, x: AnyArray) -> Float64:
         """`x` (n, columns) times the matrix: (n, rows)."""
         whole = np.minimum(x, self.LIMIT, dtype=np.float64)
         np.maximum(whole, -self.LIMIT, out=whole)
         whole *= 1 << self.PLACES
-        found: Doubles = np.rint(whole, out=whole) @ self._weight
+        found: Float64 = np.rint(whole, out=whole) @ self._weight
         found *= self._unit / (1 << self.PLACES)
         return found

@@ -14,14 +14,11 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
 import numpy as np
-from numpy.typing import NDArray
 
-from synth.audio.exact_math import DIGITS, Doubles, cosines, log
+from synth.audio.exact_math import DIGITS, cosines, log
 from synth.audio.fft import power
 from synth.common.errors import require
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
+from synth.common.typing import Float32, Float64, Int64, MonoSamples
 
 LOG_OFFSET = 1e-6
 FRAMES = 1 << 15
@@ -81,14 +78,14 @@ class FeatureConfig:
 
 
 @functools.lru_cache(maxsize=8)
-def _edges(rate: int, mels: int) -> Doubles:
+def _edges(rate: int, mels: int) -> Float64:
     """Frequencies (mels + 2) that are evenly apart on the HTK scale, from 0 to rate / 2."""
     with localcontext(DIGITS):
         whole = (1 + Decimal(int(rate)) / 1400).ln()
         return np.array([float(700 * ((whole * k / (mels + 1)).exp() - 1)) for k in range(mels + 2)])
 
 
-def mel_filters(rate: int, fft: int, mels: int, warp: float = 1.0) -> Floats:
+def mel_filters(rate: int, fft: int, mels: int, warp: float = 1.0) -> Float32:
     """Triangles (fft // 2 + 1, mels) from 0 to rate / 2; `warp` stretches the frequencies below 4/5 of the range.
 
     Warping as in vocal tract length normalisation (Jaitly and Hinton, 2013): from there on a line leads to rate / 2.
@@ -105,7 +102,7 @@ def mel_filters(rate: int, fft: int, mels: int, warp: float = 1.0) -> Floats:
     return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
 
 
-def dct(coefficients: int, mels: int) -> Floats:
+def dct(coefficients: int, mels: int) -> Float32:
     """The orthonormal DCT-II as a matrix (mels, coefficients)."""
     odd, orders = 2 * np.arange(mels) + 1, np.arange(coefficients)
     matrix = cosines(4 * mels)[odd[:, None] * orders[None, :] % (4 * mels)] * np.sqrt(2.0 / mels)
@@ -114,7 +111,7 @@ def dct(coefficients: int, mels: int) -> Floats:
 
 
 @functools.lru_cache(maxsize=256)
-def _filters(rate: int, fft: int, mels: int, warp: float) -> list[tuple[Ints, Ints, Doubles]]:
+def _filters(rate: int, fft: int, mels: int, warp: float) -> list[tuple[Int64, Int64, Float64]]:
     """The filters, one bin of each band after the other: bands that have one more, which it is, its weight (n, 1)."""
     weights = mel_filters(rate, fft, mels, warp).astype(np.float64)
     inside = weights > 0
@@ -129,17 +126,17 @@ def _filters(rate: int, fft: int, mels: int, warp: float) -> list[tuple[Ints, In
 
 
 @functools.lru_cache(maxsize=8)
-def _dct(coefficients: int, mels: int) -> Doubles:
+def _dct(coefficients: int, mels: int) -> Float64:
     return dct(coefficients, mels).astype(np.float64)
 
 
 @functools.lru_cache(maxsize=8)
-def _window(length: int) -> Doubles:
+def _window(length: int) -> Float64:
     """A periodic Hann window (length, 1)."""
     return (0.5 - 0.5 * cosines(length))[:, None]
 
 
-def _powers(wave: Floats, config: FeatureConfig, hop: float | None) -> Iterator[Doubles]:
+def _powers(wave: Float32, config: FeatureConfig, hop: float | None) -> Iterator[Float64]:
     """Power spectra (fft // 2 + 1, frames) of a wave, some frames at a time: as many as a processor's cache holds."""
     step, fft, window = config.hop if hop is None else hop, config.fft, config.window
     left = (fft - window) // 2
@@ -154,12 +151,12 @@ def _powers(wave: Floats, config: FeatureConfig, hop: float | None) -> Iterator[
         yield power(frames)
 
 
-def powers(wave: Floats, config: FeatureConfig, hop: float | None = None) -> Doubles:
+def powers(wave: Float32, config: FeatureConfig, hop: float | None = None) -> Float64:
     """Power spectra (frames, fft // 2 + 1) of a wave (samples,), frames at 0, hop, 2 hop, ... (the config's hop)."""
     return np.concatenate(list(_powers(wave, config, hop)), 1).T
 
 
-def _mels(spectra: Doubles, filters: list[tuple[Ints, Ints, Doubles]], mels: int) -> Doubles:
+def _mels(spectra: Float64, filters: list[tuple[Int64, Int64, Float64]], mels: int) -> Float64:
     """Logarithms of mel powers (mels, frames)."""
     found = np.zeros((mels, spectra.shape[1]))
     for bands, bins, weights in filters:
@@ -167,7 +164,7 @@ def _mels(spectra: Doubles, filters: list[tuple[Ints, Ints, Doubles]], mels: int
     return log(found + LOG_OFFSET)
 
 
-def _cepstra(logs: Doubles, matrix: Doubles) -> Doubles:
+def _cepstra(logs: Float64, matrix: Float64) -> Float64:
     """(frames, coefficients) of (frames, mels), band by band."""
     found = np.zeros((len(logs), matrix.shape[1]))
     for band, row in enumerate(matrix):
@@ -176,8 +173,8 @@ def _cepstra(logs: Doubles, matrix: Doubles) -> Doubles:
 
 
 def features(
-    wave: Floats, config: FeatureConfig, hop: float | None = None, warp: float = 1.0, span: float | None = None
-) -> Floats:
+    wave: Float32, config: FeatureConfig, hop: float | None = None, warp: float = 1.0, span: float | None = None
+) -> Float32:
     """Features (frames, bands) of a wave (samples,) at the config's rate, with `config.shortest` samples or more.
 
     `hop` (samples) and `warp` (of the mel scale) are for augmentation. Logarithms are at least the greatest less
@@ -193,17 +190,17 @@ def features(
     return _cepstra(found.astype(np.float64), _dct(config.coefficients, config.mels)).astype(np.float32)
 
 
-def floats(samples: NDArray[np.int16]) -> Floats:
+def floats(samples: MonoSamples) -> Float32:
     """16-bit samples as float32 of full scale 1."""
     return samples.astype(np.float32) / np.float32(32768)
 
 
-def lengthened(wave: Floats, shortest: int) -> Floats:
+def lengthened(wave: Float32, shortest: int) -> Float32:
     """`wave`, with zeros after it where it has fewer samples than that."""
     return wave if len(wave) >= shortest else np.pad(wave, (0, shortest - len(wave)))
 
 
-def normalised(found: Floats, config: FeatureConfig) -> tuple[Floats, Floats]:
+def normalised(found: Float32, config: FeatureConfig) -> tuple[Float32, Float32]:
     """Features (frames, bands) without silent ends, less their mean over deviation, and both of these (2 x bands,).
 
     Mean and deviation are those of the active frames. The loudness and colour of a microphone, a room and much of a
@@ -216,6 +213,6 @@ def normalised(found: Floats, config: FeatureConfig) -> tuple[Floats, Floats]:
     return (inside - mean) / (deviation + np.float32(STEADY)), np.concatenate([mean, deviation])
 
 
-def heard(wave: Floats, config: FeatureConfig, hop: float | None = None, warp: float = 1.0) -> tuple[Floats, Floats]:
+def heard(wave: Float32, config: FeatureConfig, hop: float | None = None, warp: float = 1.0) -> tuple[Float32, Float32]:
     """What a recogniser hears of a wave (samples,) of any length: `normalised` features."""
     return normalised(features(lengthened(wave, config.shortest), config, hop, warp, SPAN), config)

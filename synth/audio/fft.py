@@ -10,32 +10,32 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from numpy.typing import NDArray
 
-from synth.audio.exact_math import Doubles, cosines
+from synth.audio.exact_math import cosines
+from synth.common.typing import Float64
 
 
 @functools.lru_cache(maxsize=64)
-def _turns(count: int, share: int) -> tuple[Doubles, Doubles]:
+def _turns(count: int, share: int) -> tuple[Float64, Float64]:
     """Cosines and sines of the first `count / share` of `count` (a multiple of 4) parts of a turn, (n, 1, 1) each."""
     c = cosines(count)
     s = np.roll(c, count // 4)
     return c[: count // share, None, None], s[: count // share, None, None]
 
 
-def _turned(re: Doubles, im: Doubles, turns: tuple[Doubles, Doubles], out: tuple[Doubles, Doubles]) -> None:
+def _turned(re: Float64, im: Float64, turns: tuple[Float64, Float64], out: tuple[Float64, Float64]) -> None:
     """Numbers turned back by an angle each, written to `out`."""
     c, s = turns
     np.add(re * c, im * s, out=out[0])
     np.subtract(im * c, re * s, out=out[1])
 
 
-def _pairs(re: Doubles, im: Doubles) -> tuple[Doubles, Doubles]:
+def _pairs(re: Float64, im: Float64) -> tuple[Float64, Float64]:
     """The last step, where two are left: sums and differences of (2, 1, done, frames)."""
     return np.stack([re[0] + re[1], re[0] - re[1]], 1), np.stack([im[0] + im[1], im[0] - im[1]], 1)
 
 
-def _fours(re: Doubles, im: Doubles) -> tuple[Doubles, Doubles]:
+def _fours(re: Float64, im: Float64) -> tuple[Float64, Float64]:
     """A step over the four parts of (4, parts, done, frames); (parts, 4, done, frames)."""
     _, parts, done, frames = re.shape
     out_re, out_im = (np.empty((parts, 4, done, frames)) for _ in range(2))
@@ -52,7 +52,7 @@ def _fours(re: Doubles, im: Doubles) -> tuple[Doubles, Doubles]:
     return out_re, out_im
 
 
-def transform(re: Doubles, im: Doubles) -> tuple[Doubles, Doubles]:
+def transform(re: Float64, im: Float64) -> tuple[Float64, Float64]:
     """Discrete Fourier transforms of the columns of (n, frames), n a power of two."""
     n, frames = re.shape
     left, done = n, 1
@@ -65,7 +65,7 @@ def transform(re: Doubles, im: Doubles) -> tuple[Doubles, Doubles]:
     return re.reshape(n, frames), im.reshape(n, frames)
 
 
-def power(frames: NDArray[np.float64]) -> Doubles:
+def power(frames: Float64) -> Float64:
     """Power spectra (fft // 2 + 1, frames) of the columns of (fft, frames), fft a power of two, 4 or more.
 
     Samples of even places are real parts, those of odd ones imaginary parts of half as many numbers.

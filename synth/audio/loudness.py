@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from synth.common.typing import MonoSamples
 
 SILENCE = 32768 * 10 ** (-60 / 20)
 """RMS of a silent frame of 10 ms at most: 60 dB under full scale."""
@@ -29,7 +30,7 @@ class Level:
     offset: float
 
 
-def measure(samples: NDArray[np.int16], rate: int) -> Level:
+def measure(samples: MonoSamples, rate: int) -> Level:
     """The level of int16 samples (n,), at least one, at `rate` samples a second."""
     wave = samples.astype(np.float64)
     step = max(1, rate // 100)

@@ -6,7 +6,8 @@ Both tables are integer literals: the engine may not depend on a machine's logar
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from synth.common.typing import Int16, MonoSamples, UInt8
 
 SILENCE = 128
 
@@ -50,19 +51,19 @@ _VALUES = (
 )
 # fmt: on
 
-DECODE: NDArray[np.int16] = np.array(_VALUES, np.int16)
-ENCODE: NDArray[np.uint8] = np.searchsorted(_THRESHOLDS, np.arange(-32768, 32768), side="right").astype(np.uint8)
+DECODE: Int16 = np.array(_VALUES, np.int16)
+ENCODE: UInt8 = np.searchsorted(_THRESHOLDS, np.arange(-32768, 32768), side="right").astype(np.uint8)
 STARTS: tuple[float, ...] = (-1e9, *map(float, _THRESHOLDS))
 """The least sample of each code; the first has none."""
 for _table in (DECODE, ENCODE):
     _table.setflags(write=False)
 
 
-def encode(samples: NDArray[np.int16]) -> NDArray[np.uint8]:
+def encode(samples: MonoSamples) -> UInt8:
     """Codes (uint8, same shape) of 16-bit samples."""
     return ENCODE[np.asarray(samples, np.int32) + 32768]
 
 
-def decode(codes: NDArray[np.uint8]) -> NDArray[np.int16]:
+def decode(codes: UInt8) -> MonoSamples:
     """16-bit samples (int16, same shape) of codes."""
     return DECODE[codes]

@@ -6,10 +6,8 @@ import time
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from synth.common.errors import OutputError, SynthError
+from synth.common.typing import MonoSamples
 
 
 class Player:
@@ -33,7 +31,7 @@ class Player:
         except self._error as error:
             raise OutputError(f"--play: no sound device takes {rate} Hz ({error})") from None
 
-    def write(self, block: NDArray[np.int16]) -> None:
+    def write(self, block: MonoSamples) -> None:
         """Hands over samples, int16 (n,); returns when the device has room for them."""
         began = time.perf_counter()
         try:

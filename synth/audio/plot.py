@@ -10,9 +10,9 @@ import io
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.errors import SynthError
+from synth.common.typing import MonoSamples
 
 _COLUMNS = 1000
 _WINDOW_SECONDS = 0.032
@@ -43,19 +43,19 @@ class Picture:
         self._done = 0
         self._next = 0
 
-    def add(self, block: NDArray[np.int16]) -> None:
+    def add(self, block: MonoSamples) -> None:
         """The next samples: int16 (n,), up to `samples` in all."""
         for start in range(0, len(block), 1 << 16):
             self._add(block[start : start + (1 << 16)])
 
-    def _add(self, block: NDArray[np.int16]) -> None:
+    def _add(self, block: MonoSamples) -> None:
         columns = (np.arange(self._done, self._done + len(block)) * self._columns) // self._samples
         np.minimum.at(self._low, columns, block)
         np.maximum.at(self._high, columns, block)
         self._done += len(block)
         self._measure(np.concatenate([self._tail, block]))
 
-    def _measure(self, recent: NDArray[np.int16]) -> None:
+    def _measure(self, recent: MonoSamples) -> None:
         """Spectra of the columns whose window (centred on the column) ends within `recent`, the newest samples."""
         first = self._done - len(recent)
         while self._next < self._columns:

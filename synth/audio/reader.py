@@ -6,17 +6,17 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from synth.audio.writer import FORMATS, MAX_WAV_SAMPLES, AudioWriter, check_output, format_of, wav_header
 from synth.common.errors import AudioError
 from synth.common.files import STDOUT, check_input
 from synth.common.input_file import open_input
+from synth.common.typing import AnyArray, Float32, MonoSamples
 
 __all__ = [
     "BLOCK",
@@ -35,10 +35,8 @@ BLOCK = 1 << 16
 _UNKNOWN = 0x7FFFF000  # data sizes from here on are what programs write that do not know the length
 _MAX_CHANNELS = 64
 
-Samples = NDArray[np.int16]
 
-
-def _rounded(wave: NDArray[Any]) -> Samples:
+def _rounded(wave: AnyArray) -> MonoSamples:
     """Floats of -1 to 1 as 16-bit samples: scaled by 32768, rounded to even, clipped."""
     return np.clip(np.rint(wave * np.float32(32768)), -32768, 32767).astype(np.int16)
 
@@ -52,7 +50,7 @@ class _Converter:
         if rate != source_rate:
             self._stream = soxr.ResampleStream(source_rate, rate, 1, dtype="float32", quality="HQ")
 
-    def push(self, block: NDArray[np.float32], last: bool = False) -> Samples:
+    def push(self, block: Float32, last: bool = False) -> MonoSamples:
         """The samples that are ready after `block`; `last` flushes the resampler."""
         if not np.isfinite(block).all():
             raise AudioError(f"{self._name}: holds NaN or infinite samples")
@@ -108,7 +106,7 @@ class AudioReader:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def blocks(self, size: int = BLOCK) -> Iterator[Samples]:
+    def blocks(self, size: int = BLOCK) -> Iterator[MonoSamples]:
         """All samples from the first, in blocks of about `size` source samples."""
         converter = _Converter(self.name, self.source_rate, self.rate, self.channels)
         done = 0
@@ -133,7 +131,9 @@ class AudioReader:
             raise AudioError(f"{self.name}: is cut short: {done} of {self.frames} samples")
 
 
-def read(path: str | os.PathLike[str], rate: int | None = None, file: IO[bytes] | None = None) -> tuple[Samples, int]:
+def read(
+    path: str | os.PathLike[str], rate: int | None = None, file: IO[bytes] | None = None
+) -> tuple[MonoSamples, int]:
     """A whole file: int16 mono (samples,), resampled to `rate` if one is given, and its rate; errors as AudioReader.
 
     "-" is standard input, to its end.
@@ -145,7 +145,7 @@ def read(path: str | os.PathLike[str], rate: int | None = None, file: IO[bytes] 
         return np.concatenate(list(reader.blocks())), reader.rate
 
 
-def from_array(wave: NDArray[Any], rate: int, target_rate: int) -> Samples:
+def from_array(wave: AnyArray, rate: int, target_rate: int) -> MonoSamples:
     """An array as int16 mono (samples,) at `target_rate`.
 
     `wave`: (samples,) or (samples, channels), int16, int32 (full scale 2^31) or floating (full scale 1, clipped), at

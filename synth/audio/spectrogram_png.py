@@ -6,7 +6,8 @@ import struct
 import zlib
 
 import numpy as np
-from numpy.typing import NDArray
+
+from synth.common.typing import MonoSamples, UInt8
 
 FLOOR_DB, TOP_DB = -90.0, -10.0
 _WINDOW_SECONDS, _HOP_SECONDS = 0.02, 0.004
@@ -16,7 +17,7 @@ _COLOURS = np.array(
 """Anchors of a scale from black over violet and orange to a light yellow, even in lightness (after "magma")."""
 
 
-def image(levels: NDArray[np.uint8]) -> bytes:
+def image(levels: UInt8) -> bytes:
     """The bytes of a PNG of (height, width) levels 0 to 255, the first row on top, in the scale's colours."""
     height, width = levels.shape
     steps = np.linspace(0, len(_COLOURS) - 1, 256)
@@ -35,7 +36,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def spectrogram(samples: NDArray[np.int16], rate: int) -> bytes:
+def spectrogram(samples: MonoSamples, rate: int) -> bytes:
     """A PNG of int16 samples (n,) at `rate`: a column every 4 ms, Hann windows of 20 ms, -90 to -10 dB of full scale.
 
     0 Hz is at the bottom, half the rate on top.

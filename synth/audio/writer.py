@@ -15,11 +15,11 @@ from typing import IO, Any
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from synth.common.errors import OutputError, UsageError
 from synth.common.files import check_output, output_errors, write_all
 from synth.common.new_file import NewFile
+from synth.common.typing import MonoSamples
 
 FORMATS = ("wav", "flac", "ogg", "raw")
 MAX_WAV_SAMPLES = ((1 << 32) - 1 - 36) // 2
@@ -133,7 +133,7 @@ class AudioWriter:
             raise
         return self
 
-    def write(self, samples: NDArray[np.int16]) -> None:
+    def write(self, samples: MonoSamples) -> None:
         """Append int16 samples (any number,)."""
         if samples.dtype != np.int16 or samples.ndim != 1:
             raise ValueError(f"samples of type {samples.dtype} and shape {samples.shape}: must be int16 (samples,)")
@@ -176,7 +176,7 @@ class AudioWriter:
                 self._target.check()
                 raise OutputError(f"{self.name}: {self.format} can't be written at {self.rate} Hz") from None
 
-    def _put(self, samples: NDArray[np.int16]) -> None:
+    def _put(self, samples: MonoSamples) -> None:
         assert self._file is not None, "write outside of the with block"
         if self._encoder is None:
             write_all(self._file, samples.astype("<i2", copy=False).tobytes())

@@ -18,6 +18,7 @@ from synth.codec.mulaw_source import quantise
 from synth.common import input_file, new_file, outputs
 from synth.common.errors import AudioError, CodecError, UsageError
 from synth.common.limits import LEAST_BITRATE, MOST_BITRATE, MOST_CHANNELS, MOST_RATE
+from synth.common.typing import ChannelSamples
 
 Place = str | os.PathLike[str] | IO[bytes]
 """A file: its path, or an open one, binary, that is read from or written to where it stands, and stays open."""
@@ -91,7 +92,7 @@ def compress(
     return made.getvalue() if out is None else None
 
 
-def _described(array: NDArray[Any], rate: int, level: str, mode: str) -> tuple[pcm.Samples, Header]:
+def _described(array: NDArray[Any], rate: int, level: str, mode: str) -> tuple[ChannelSamples, Header]:
     """The samples [frames, channels] of an array and the header that tells of it; CodecError for what can't be one."""
     kind = _TYPES.get(array.dtype.name)
     if kind is None or array.ndim not in (1, 2):

@@ -16,6 +16,7 @@ from synth.codec.container import CODED, CONSTANT, END, RAW, Block, Reader
 from synth.common import threads as parallel
 from synth.common.errors import CheckpointError, CodecError
 from synth.common.files import Readable
+from synth.common.typing import ChannelSamples
 
 if TYPE_CHECKING:
     from synth.engine import Engine
@@ -36,7 +37,7 @@ class Part:
     block: Block
     start: int
     number: int
-    samples: pcm.Samples | None = None
+    samples: ChannelSamples | None = None
 
 
 class Unpacker:
@@ -125,7 +126,7 @@ class Unpacker:
         """Whether all samples are asked for."""
         return self._last == 1 << 62
 
-    def pieces(self, tick: Tick = lambda done: None) -> Iterator[bytes | pcm.Samples]:
+    def pieces(self, tick: Tick = lambda done: None) -> Iterator[bytes | ChannelSamples]:
         """Bytes of the file that are no samples, and samples [frames, channels]."""
         md5 = hashlib.md5(usedforsecurity=False)
         frames = 0
@@ -150,7 +151,7 @@ class Unpacker:
         if self.whole:
             self._check_end(frames, md5.digest())
 
-    def _samples(self, part: Part) -> Iterator[pcm.Samples]:
+    def _samples(self, part: Part) -> Iterator[ChannelSamples]:
         first, last = max(0, self._first - part.start), min(part.block.count, self._last - part.start)
         if part.samples is not None and not part.block.period:
             yield part.samples[first:last]

@@ -18,6 +18,7 @@ from synth.codec.header import Header, storable_suffix
 from synth.codec.mulaw_source import Quantised
 from synth.codec.network_choice import Network
 from synth.common import threads as parallel
+from synth.common.typing import ChannelSamples
 
 if TYPE_CHECKING:
     from synth.audio.formats.flac import Flac
@@ -90,7 +91,7 @@ def compress_stream(
     return Summary(writer.header, writer.frames, writer.size, writer.segments)
 
 
-def _pieces(first: pcm.Samples, read: Callable[[int], pcm.Samples], length: int) -> Iterator[pcm.Samples]:
+def _pieces(first: ChannelSamples, read: Callable[[int], ChannelSamples], length: int) -> Iterator[ChannelSamples]:
     """All samples by `length`, the last piece less, after the first."""
     yield first
     while len(first) == length:
@@ -98,7 +99,7 @@ def _pieces(first: pcm.Samples, read: Callable[[int], pcm.Samples], length: int)
         yield first
 
 
-def _chosen(network: str, samples: pcm.Samples, header: Header) -> Network | None:
+def _chosen(network: str, samples: ChannelSamples, header: Header) -> Network | None:
     """The network that listens to a file that begins with these samples."""
     name = network_choice.check(network, header.level)
     if name == network_choice.AUTO and not (samples == samples[:1]).all():
@@ -107,7 +108,7 @@ def _chosen(network: str, samples: pcm.Samples, header: Header) -> Network | Non
 
 
 def _compress_samples(
-    pieces: Iterable[pcm.Samples],
+    pieces: Iterable[ChannelSamples],
     write: Callable[[bytes], Any],
     header: Header,
     head: bytes,
@@ -122,7 +123,7 @@ def _compress_samples(
     engine = network.engine if network else None
     md5 = hashlib.md5(usedforsecurity=False)
 
-    def filled() -> Iterator[pcm.Samples]:
+    def filled() -> Iterator[ChannelSamples]:
         for samples in pieces:
             if not len(samples):
                 return
@@ -147,7 +148,7 @@ def _compress_samples(
 
 
 def compress_array(
-    samples: pcm.Samples, header: Header, write: Callable[[bytes], Any], network: str, threads: int
+    samples: ChannelSamples, header: Header, write: Callable[[bytes], Any], network: str, threads: int
 ) -> None:
     """Samples [frames, channels] that a header of the kind array describes, as a .syn file through `write`."""
     listening = _chosen(network, samples, header) if len(samples) else None

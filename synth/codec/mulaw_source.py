@@ -13,6 +13,7 @@ import numpy as np
 
 from synth.audio import mulaw
 from synth.audio.formats import pcm, riff
+from synth.common.typing import ChannelSamples
 
 if TYPE_CHECKING:
     from synth.audio.formats.flac import Flac
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     Sound = riff.Sound | Flac
 
 
-def quantise(samples: pcm.Samples, bits: int) -> pcm.Samples:
+def quantise(samples: ChannelSamples, bits: int) -> ChannelSamples:
     """The values, of 16 bits, of the codes of samples of `bits` bits."""
     if bits > 16:
         samples = np.minimum((samples + (1 << (bits - 17))) >> (bits - 16), 32767)
@@ -38,7 +39,7 @@ class Quantised:
         self.channels, self.rate, self.frames = sound.channels, sound.rate, sound.frames
         self.head = riff.plain_head(self, self.frames)
 
-    def read(self, frames: int) -> pcm.Samples:
+    def read(self, frames: int) -> ChannelSamples:
         """The next samples, as many as there still are."""
         samples = self._sound.read(frames)
         self._md5.update(pcm.hashed_bytes(samples, self._sound.encoding))

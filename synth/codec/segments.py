@@ -16,6 +16,7 @@ from synth.audio.formats import pcm
 from synth.codec import container, lossless
 from synth.codec.header import Header
 from synth.common.errors import CodecError
+from synth.common.typing import ChannelSamples
 
 if TYPE_CHECKING:
     from synth.engine import Engine
@@ -41,10 +42,10 @@ class Segment:
     frames: int
     data: bytes = b""
     codes: bytes = b""
-    pattern: pcm.Samples | None = None
+    pattern: ChannelSamples | None = None
 
 
-def make(samples: pcm.Samples, header: Header, network: Engine | None, repeating: bool) -> Segment:
+def make(samples: ChannelSamples, header: Header, network: Engine | None, repeating: bool) -> Segment:
     """The segment of samples [frames, channels]; `repeating`: the file may have segments that repeat something."""
     if is_constant(samples):
         return Segment(len(samples), pattern=samples[:1])
@@ -56,7 +57,7 @@ def make(samples: pcm.Samples, header: Header, network: Engine | None, repeating
     return Segment(len(samples), data, codes, pattern)
 
 
-def decode(data: bytes, frames: int, header: Header, network: Engine | None) -> pcm.Samples:
+def decode(data: bytes, frames: int, header: Header, network: Engine | None) -> ChannelSamples:
     """The samples of what codes so many frames; CodecError where it can't be."""
     bits = pcm.BITS[header.encoding]
     if header.version < 2 or data[:1] != bytes([CODES]) or not _of_codes(header):
@@ -74,7 +75,7 @@ def _of_codes(header: Header) -> bool:
     return header.encoding in ("alaw", "mulaw") or header.mode == "mulaw"
 
 
-def _codes(samples: pcm.Samples, header: Header) -> bytes:
+def _codes(samples: ChannelSamples, header: Header) -> bytes:
     codes = (
         pcm.pack(samples, header.encoding, False)
         if header.mode == "lossless"
@@ -83,12 +84,12 @@ def _codes(samples: pcm.Samples, header: Header) -> bytes:
     return bytes([CODES]) + codes
 
 
-def is_constant(samples: pcm.Samples) -> bool:
+def is_constant(samples: ChannelSamples) -> bool:
     """Whether all frames are the same."""
     return bool((samples == samples[0]).all())
 
 
-def period(samples: pcm.Samples) -> int:
+def period(samples: ChannelSamples) -> int:
     """The fewest frames of which samples [frames, channels], not all the same, are exact repetitions, or 0.
 
     At most half of the frames, so that a segment alone shows it.
@@ -147,7 +148,7 @@ def _put(segment: Segment, frames: int, writer: container.Writer) -> None:
         writer.repeated(frames, len(segment.pattern), data)
 
 
-def repeated(pattern: pcm.Samples, first: int, last: int) -> Iterator[pcm.Samples]:
+def repeated(pattern: ChannelSamples, first: int, last: int) -> Iterator[ChannelSamples]:
     """The frames from `first` to `last` of a pattern again and again."""
     length = len(pattern)
     several = np.tile(pattern, (-(-min(_EXPANDED, last - first) // length) + 1, 1)) if length > 1 else pattern

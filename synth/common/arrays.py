@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.errors import EngineError
+from synth.common.typing import AnyArray
 
 
 def require_saved(good: bool) -> None:
@@ -16,7 +14,7 @@ def require_saved(good: bool) -> None:
         raise EngineError("saved stream: is of another voice")
 
 
-def saved_array(saved: dict[str, NDArray[Any]], name: str, kind: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
+def saved_array(saved: dict[str, AnyArray], name: str, kind: str, shape: tuple[int | None, ...]) -> AnyArray:
     """The array of this name, which must have this type and shape (None: any length); else EngineError."""
     array = saved.get(name)
     require_saved(array is not None and array.dtype == np.dtype(kind) and array.ndim == len(shape))

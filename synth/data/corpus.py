@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio.reader import AudioReader
 from synth.common.errors import AudioError, CorpusError
 from synth.common.labels import LabelIds, LabelSet
+from synth.common.typing import MonoSamples
 from synth.data.label_rules import Labeller, natural
 from synth.data.splits import SPLITS, Item, Splitter
 
@@ -46,7 +46,7 @@ class Corpus:
 
     folder: Path
     rate: int
-    audio: NDArray[np.int16]
+    audio: MonoSamples
     entries: tuple[Entry, ...]
     labels: LabelSet
     skipped: tuple[tuple[str, str], ...]
@@ -56,7 +56,7 @@ class Corpus:
         """The files of 'train', 'validation' or 'test', by name."""
         return tuple(entry for entry in self.entries if entry.split == name)
 
-    def samples(self, entry: Entry, start: int = 0, stop: int | None = None) -> NDArray[np.int16]:
+    def samples(self, entry: Entry, start: int = 0, stop: int | None = None) -> MonoSamples:
         """A view of the samples `start` to `stop` of one file."""
         return self.audio[entry.start : entry.start + entry.length][start:stop]
 

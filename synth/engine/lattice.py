@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import mulaw
-
-Doubles = NDArray[np.float64]
+from synth.common.typing import Float64
 
 
 class SteeredPredictor:
@@ -33,7 +32,7 @@ class SteeredPredictor:
         self.history = np.concatenate([sample[:, None].astype(np.float64), self.history[:, :-1]], 1)
 
 
-def folded(v: Doubles) -> Doubles:
+def folded(v: Float64) -> Float64:
     """The sum over the last axis, a power of two, its halves being added again and again."""
     while v.shape[-1] > 1:
         half = v.shape[-1] // 2
@@ -41,12 +40,12 @@ def folded(v: Doubles) -> Doubles:
     return v[..., 0]
 
 
-def rounded(values: Doubles) -> NDArray[np.int32]:
+def rounded(values: Float64) -> NDArray[np.int32]:
     """To the nearest 16-bit sample, halves up."""
     return np.clip(np.floor(values + 0.5), -32768.0, 32767.0).astype(np.int32)
 
 
-def predictor_weights(reflections: NDArray[np.int16]) -> Doubles:
+def predictor_weights(reflections: NDArray[np.int16]) -> Float64:
     """Weights (..., order) of the last samples, newest first, from 16-bit reflection coefficients (..., order)."""
     k = reflections.astype(np.float64) / 32768.0
     weights = np.zeros(k.shape)
@@ -58,7 +57,7 @@ def predictor_weights(reflections: NDArray[np.int16]) -> Doubles:
 
 
 def steered_inputs(
-    codes: NDArray[np.uint8], weights: Doubles, part: int
+    codes: NDArray[np.uint8], weights: Float64, part: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Predicted and residual codes (uint8 [S, T] each) along rows of codes [S, T].
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth import engine
+from synth.common.typing import Int64
 from synth.engine.reference import Linear, eighth, multiply, piecewise, saturate
-
-Ints = NDArray[np.int64]
 
 
 def around(x: NDArray[Any], taps: int, step: int = 1) -> NDArray[Any]:
@@ -25,7 +24,7 @@ def around(x: NDArray[Any], taps: int, step: int = 1) -> NDArray[Any]:
     return np.concatenate([padded[k : k + len(x) : step] for k in range(taps)], 1)
 
 
-def cut(x: Ints, first: int, last: int) -> Ints:
+def cut(x: Int64, first: int, last: int) -> Int64:
     """Rows `first` to `last`, zeros where there are none."""
     inside, before = x[max(0, first) : max(0, last)], max(0, -first)
     found = np.zeros((last - first, x.shape[1]), x.dtype)
@@ -52,32 +51,32 @@ class Layer:
         """Whole numbers below 2^53: products are exact in doubles, in any order."""
         return self._linear.weight.T.astype(np.float64)
 
-    def values(self, x: Ints) -> Ints:
+    def values(self, x: Int64) -> Int64:
         """16-bit outputs (n, rows) of 8-bit inputs (n, columns)."""
         if self._native is None:
             return self.values_specified(x)
-        found: Ints = self._native.values(x)
+        found: Int64 = self._native.values(x)
         return found
 
-    def hidden(self, x: Ints) -> Ints:
+    def hidden(self, x: Int64) -> Int64:
         """8-bit hidden values (n, rows): the tangent of the outputs."""
         if self._native is None:
             return self.hidden_specified(x)
-        found: Ints = self._native.hidden(x)
+        found: Int64 = self._native.hidden(x)
         return found
 
-    def values_specified(self, x: Ints) -> Ints:
+    def values_specified(self, x: Int64) -> Int64:
         """`values`, slowly."""
         shift = self._linear.shift
         total = (x.astype(np.float64) @ self._weight).astype(np.int64)
         found = saturate(multiply(saturate((total + ((1 << shift) >> 1)) >> shift), self._linear.scale))
         return found if self._bias is None else saturate(found + self._bias)
 
-    def curve(self, x: Ints) -> Ints:
+    def curve(self, x: Int64) -> Int64:
         """The hyperbolic tangent of 16-bit numbers of unit 1024, of unit 32768."""
         y, positive = piecewise(x, self._tanh, 9)
         return np.where(positive, y, -y)
 
-    def hidden_specified(self, x: Ints) -> Ints:
+    def hidden_specified(self, x: Int64) -> Int64:
         """`hidden`, slowly."""
         return eighth(self.curve(self.values_specified(x)))

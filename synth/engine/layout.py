@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.common.errors import CheckpointError, EngineError
+from synth.common.typing import Tensors
 from synth.engine.config import ModelConfig
-
-Tensors = dict[str, NDArray[Any]]
 
 
 def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.common.errors import CheckpointError, EngineError
+from synth.common.typing import Tensors
 from synth.engine import _kernel
 from synth.engine.config import Draw, ModelConfig
 from synth.engine.layout import check, check_given
 from synth.engine.token_inputs import token_inputs
-
-Tensors = dict[str, NDArray[Any]]
 
 
 def instruction_sets() -> list[str]:

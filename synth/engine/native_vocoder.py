@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.common.errors import CheckpointError
+from synth.common.typing import Int64, Tensors
 from synth.engine import _kernel
 from synth.engine.native import chosen_set
-
-Tensors = dict[str, NDArray[Any]]
-Ints = NDArray[np.int64]
 
 
 def _made(make: Any, arguments: tuple[Any, ...], tensors: Tensors, wanted: set[str]) -> Any:
@@ -31,7 +29,7 @@ class Postfilter:
         tables = {f"postfilter.{name}" for name in ("window", "cosine", "bands", "shares", "logarithm", "power")}
         self._kernel: _kernel.Postfilter = _made(_kernel.postfilter, (hop, mels), tensors, tables)
 
-    def add(self, samples: NDArray[np.int16], levels: Ints, total: Ints, place: int) -> NDArray[np.int16]:
+    def add(self, samples: NDArray[np.int16], levels: Int64, total: Int64, place: int) -> NDArray[np.int16]:
         """Adds filtered frames to `total` and returns what is whole, of which the first is at `place` of a hop."""
         found = np.empty(len(levels) * self.hop, np.int16)
         self._kernel.filter(np.ascontiguousarray(samples), np.ascontiguousarray(levels, np.int32), total, place, found)
@@ -46,13 +44,13 @@ class Layer:
         self._kernel: _kernel.Layer = _made(_kernel.layer, (name,), tensors, wanted)
         self._rows = len(tensors[f"{name}.weight"])
 
-    def values(self, x: Ints) -> Ints:
+    def values(self, x: Int64) -> Int64:
         """16-bit outputs (n, rows) of 8-bit inputs (n, columns)."""
         found = np.empty((len(x), self._rows), np.int16)
         self._kernel.values(np.ascontiguousarray(x, np.int8), found)
         return found.astype(np.int64)
 
-    def hidden(self, x: Ints) -> Ints:
+    def hidden(self, x: Int64) -> Int64:
         """8-bit hidden values (n, rows)."""
         found = np.empty((len(x), self._rows), np.int8)
         self._kernel.hidden(np.ascontiguousarray(x, np.int8), found)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import mulaw
+from synth.common.typing import Float64
 
-Doubles = NDArray[np.float64]
 WEIGHT_LIMIT = 64.0
 
 
@@ -22,8 +22,8 @@ WEIGHT_LIMIT = 64.0
 class PredictorTables:
     """Constants of a checkpoint: start weights (order,), powers of the decay (hop,), decay a frame, prior, floor."""
 
-    start: Doubles
-    powers: Doubles
+    start: Float64
+    powers: Float64
     decay: float
     prior: float
     floor: float

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import mulaw
+from synth.common.typing import Int64, Tensors
 from synth.engine.config import Draw, ModelConfig
 from synth.engine.lattice import SteeredPredictor
 from synth.engine.layout import check_given, given_units, has_predictor, head_table, sample_tables
@@ -21,21 +22,18 @@ from synth.engine.predictor import Predictor, PredictorTables
 from synth.engine.predictor import predict_codes as predict_all
 from synth.engine.token_inputs import token_inputs
 
-Ints = NDArray[np.int64]
-Tensors = dict[str, NDArray[Any]]
 
-
-def saturate(x: Ints) -> Ints:
+def saturate(x: Int64) -> Int64:
     """Clamp to 16 bits."""
     return np.clip(x, -32768, 32767)
 
 
-def multiply(a: Ints, b: Ints) -> Ints:
+def multiply(a: Int64, b: Int64) -> Int64:
     """Product of two 16-bit numbers, the right one of 15 fractional bits, rounded half up."""
     return (a * b + 16384) >> 15
 
 
-def eighth(h: Ints) -> Ints:
+def eighth(h: Int64) -> Int64:
     """A 16-bit state as the 8 bits that enter a product."""
     return saturate(h + 128) >> 8
 
@@ -48,12 +46,12 @@ class Linear:
         self.scale = tensors[f"{name}.scale"].astype(np.int64)
         self.shift = int(tensors[f"{name}.shift"][0])
 
-    def __call__(self, x: Ints, rows: Any = slice(None)) -> Ints:
+    def __call__(self, x: Int64, rows: Any = slice(None)) -> Int64:
         total = self.weight[rows] @ x
         return multiply(saturate((total + ((1 << self.shift) >> 1)) >> self.shift), self.scale[rows])
 
 
-def piecewise(x: Ints, table: Ints, segment: int) -> tuple[Ints, NDArray[np.bool_]]:
+def piecewise(x: Int64, table: Int64, segment: int) -> tuple[Int64, NDArray[np.bool_]]:
     """Quadratic of |x| in 8 segments of 2^segment, and x >= 0; `table` (3, 8): constant, linear, quadratic terms."""
     size = np.minimum(np.abs(np.maximum(x, -32767)), (8 << segment) - 1)
     place, within = size >> segment, (size & ((1 << segment) - 1)) << (15 - segment)
@@ -69,15 +67,15 @@ class Gru:
         self.inner = tensors[f"{name}.bias"].astype(np.int64)
         self.curves = tensors["table.sigmoid"].astype(np.int64), tensors["table.tanh"].astype(np.int64)
 
-    def _sigmoid(self, x: Ints) -> Ints:
+    def _sigmoid(self, x: Int64) -> Int64:
         y, positive = piecewise(x, self.curves[0], 10)
         return np.where(positive, y, 32768 - y)
 
-    def _tanh(self, x: Ints) -> Ints:
+    def _tanh(self, x: Int64) -> Int64:
         y, positive = piecewise(x, self.curves[1], 9)
         return np.where(positive, y, -y)
 
-    def __call__(self, gates: Ints, state: Ints) -> Ints:
+    def __call__(self, gates: Int64, state: Int64) -> Int64:
         units = len(state)
         product = self.product(eighth(state))
         opened = self._sigmoid(saturate(gates[: 2 * units] + product[: 2 * units]))
@@ -87,7 +85,7 @@ class Gru:
         return saturate(multiply(update, state) + multiply(32767 - update, new))
 
 
-def place_of(logits: Ints) -> Ints:
+def place_of(logits: Int64) -> Int64:
     """Where logits stand in the table of probabilities: steps of 1/64, from -16 to 16."""
     return (np.clip(logits, -8192, 8191) >> 3) + 1024
 
@@ -103,7 +101,7 @@ def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> list[int
     return [a, b, c, d]
 
 
-def pick(weights: Ints, draw: Draw, word: int) -> int:
+def pick(weights: Int64, draw: Draw, word: int) -> int:
     """A code drawn from 256 weights among the likeliest `top_k`, of those the fewest that hold `top_p` of the rest."""
     order = np.lexsort((np.arange(256), -weights))[: draw.top_k]
     running = [int(value) for value in np.cumsum(weights[order])]
@@ -250,7 +248,7 @@ class ReferenceEngine:
         guess = int(s.predictor.predict()[0])
         return guess, int(mulaw.ENCODE[guess + 32768]), s.residual
 
-    def sample_step(self, s: ReferenceState) -> tuple[int, Ints]:
+    def sample_step(self, s: ReferenceState) -> tuple[int, Int64]:
         """Up to the hidden layer of the next sample: its predicted value and the layer (head units,)."""
         if s.position % self.config.hop == 0:
             self._frame_step(s)
@@ -265,7 +263,7 @@ class ReferenceEngine:
         hidden = saturate(self._dense(eighth(s.sample)) + self._wide[head_table(self.config)][predicted])
         return guess, np.minimum(np.maximum(hidden, 0) >> 5, 127)
 
-    def logits(self, hidden: Ints, nodes: Any) -> Ints:
+    def logits(self, hidden: Int64, nodes: Any) -> Int64:
         """Of these nodes of the tree, with 9 fractional bits."""
         return saturate(self._tree(hidden, nodes) + self._wide["head.tree.bias"][nodes])
 
@@ -279,7 +277,7 @@ class ReferenceEngine:
         s.codes = np.concatenate([[code], s.codes[:-1]])
         s.position += 1
 
-    def _leaves(self, hidden: Ints, inverse_temperature: int) -> Ints:
+    def _leaves(self, hidden: Int64, inverse_temperature: int) -> Int64:
         """Weights (256,) of all codes, uint32 products down the tree."""
         logits = self._temper(self.logits(hidden, np.arange(256)), inverse_temperature)
         right = self._wide["table.probability"][place_of(logits)]
@@ -291,10 +289,10 @@ class ReferenceEngine:
         return weights.astype(np.int64)
 
     @staticmethod
-    def _temper(logits: Ints, inverse_temperature: int) -> Ints:
+    def _temper(logits: Int64, inverse_temperature: int) -> Int64:
         return logits if inverse_temperature == 4096 else saturate((logits * inverse_temperature) >> 12)
 
-    def _draw(self, s: ReferenceState, hidden: Ints, draw: Draw) -> int:
+    def _draw(self, s: ReferenceState, hidden: Int64, draw: Draw) -> int:
         low, high = s.position & 0xFFFFFFFF, s.position >> 32
         words = philox((low, high, 0, 0), (s.seed, s.stream))
         if draw.inverse_temperature and (draw.top_k < 256 or draw.top_p < 1 << 32):

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.common import threads as parallel
-
-Floats = NDArray[np.float32]
+from synth.common.typing import Float32
 
 EXCERPT_SECONDS = 0.25
 PERCENTILE = 1.0
@@ -26,7 +25,7 @@ _QUIET = 1.0
 """A training stretch whose RMS is not above this, in 16-bit steps, is silence and has no waveform to repeat."""
 
 
-def excerpt(samples: NDArray[np.int16], length: int) -> Floats:
+def excerpt(samples: NDArray[np.int16], length: int) -> Float32:
     """The loudest `length` samples of int16 (n,), less their mean and with unit energy; zeros follow a shorter clip."""
     wave = samples.astype(np.float64)
     energy = np.concatenate([[0.0], np.cumsum(wave**2)])
@@ -34,11 +33,11 @@ def excerpt(samples: NDArray[np.int16], length: int) -> Floats:
     part = wave[start : start + length]
     part = part - part.mean()
     norm = np.sqrt(np.sum(part**2))
-    found: Floats = np.pad(part / norm if norm > 0 else part, (0, length - len(part))).astype(np.float32)
+    found: Float32 = np.pad(part / norm if norm > 0 else part, (0, length - len(part))).astype(np.float32)
     return found
 
 
-def by_embedding(clips: Floats, training: Floats) -> NDArray[np.float64]:
+def by_embedding(clips: Float32, training: Float32) -> NDArray[np.float64]:
     """Distances (n,) of embeddings (n, d) to the nearest of (m, d)."""
     known = training.astype(np.float64)
     found = [np.sqrt(np.min(np.sum((known - clip) ** 2, axis=1))) for clip in clips.astype(np.float64)]
@@ -46,7 +45,7 @@ def by_embedding(clips: Floats, training: Floats) -> NDArray[np.float64]:
 
 
 def by_waveform(
-    excerpts: Sequence[Floats],
+    excerpts: Sequence[Float32],
     training: Iterable[NDArray[np.int16]],
     threads: int = 1,
     tick: Callable[[int], Any] = lambda done: None,
@@ -61,7 +60,7 @@ def by_waveform(
     length = len(excerpts[0])
     size = 1 << (4 * length - 1).bit_length()
 
-    def one(part: tuple[Floats, Floats]) -> Floats:
+    def one(part: tuple[Float32, Float32]) -> Float32:
         found = _correlations(excerpts, *part, size)
         tick(part[1].size)
         return found
@@ -72,7 +71,7 @@ def by_waveform(
     return 1.0 - np.minimum(best.astype(np.float64), 1.0)
 
 
-def _correlations(excerpts: Sequence[Floats], waves: Floats, weights: Floats, size: int) -> Floats:
+def _correlations(excerpts: Sequence[Float32], waves: Float32, weights: Float32, size: int) -> Float32:
     """Greatest sizes (n,) of the correlations with waves (blocks, size), each start weighted by (blocks, starts)."""
     spectra = np.fft.rfft(waves, size, axis=1).astype(np.complex64)
     best = np.zeros(len(excerpts), np.float32)
@@ -86,14 +85,14 @@ def _correlations(excerpts: Sequence[Floats], waves: Floats, weights: Floats, si
 
 def _blocks(
     training: Iterable[NDArray[np.int16]], length: int, starts: int, size: int
-) -> Iterator[tuple[Floats, Floats]]:
+) -> Iterator[tuple[Float32, Float32]]:
     """Training sound end to end in blocks: waves (blocks, size), which overlap, and weights (blocks, starts).
 
     A weight is 1 over the norm of the stretch of `length` that starts there, less its mean (an excerpt has none); 0
     where that is silent or reaches into the next clip.
     """
-    waves: list[Floats] = []
-    weights: list[Floats] = []
+    waves: list[Float32] = []
+    weights: list[Float32] = []
     held, norms = np.zeros(0, np.float32), np.zeros(0, np.float32)
 
     def cut(count: int) -> None:
@@ -115,7 +114,7 @@ def _blocks(
         yield np.stack(waves), np.stack(weights)
 
 
-def _inverse_norms(wave: Floats, length: int) -> Floats:
+def _inverse_norms(wave: Float32, length: int) -> Float32:
     """Of every stretch of a clip (n,), less its mean, by its start: (n,), 0 for those beyond its end, or silent."""
     sums = np.concatenate([[0.0], np.cumsum(wave, dtype=np.float64)])
     energy = np.concatenate([[0.0], np.cumsum(wave.astype(np.float64) ** 2)])

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from synth import engine
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import EngineError, UsageError
+from synth.common.typing import Int64, Tensors
 from synth.engine.config import Draw, ModelConfig
 from synth.generation.planner import PLANNING, Changes, Planned
 from synth.vocoder.config import LOOKAHEAD
 from synth.vocoder.envelope import Envelope
 from synth.vocoder.postfilter import Postfilter, Tables
-from synth.vocoder.vocoder import Ints, Vocoder
-from synth.vocoder.voice import Tensors, Voice
+from synth.vocoder.vocoder import Vocoder
+from synth.vocoder.voice import Voice
 
 
 class Source(Protocol):
@@ -30,7 +31,7 @@ class Source(Protocol):
 
     ahead: int
 
-    def next(self, frame: int) -> Ints | None:
+    def next(self, frame: int) -> Int64 | None:
         """The 8-bit vector (latent,) of a frame, asked for in order; None from the sound's end on."""
         ...
 
@@ -44,7 +45,7 @@ class Guide:
 
     def __init__(self, vocoder: Vocoder, source: Source, envelope: Envelope | None = None) -> None:
         self.vocoder, self.source, self.envelope = vocoder, source, envelope
-        self._levels: list[tuple[int, Ints]] = []  # of the envelope, not yet taken: first token frame, levels
+        self._levels: list[tuple[int, Int64]] = []  # of the envelope, not yet taken: first token frame, levels
         self._telling = True
         self._held = np.zeros((0, vocoder.config.latent), np.int64)
         self._first = 0  # frame of the first vector that is held
@@ -98,7 +99,7 @@ class Guide:
         self._telling = levels
         self._given = self._given[:0]  # what is conditioned already is told of again
 
-    def levels(self) -> list[tuple[int, Ints]]:
+    def levels(self) -> list[tuple[int, Int64]]:
         """What the envelope asks for in frames that were given since the last call: first 10 ms frame, levels."""
         found, self._levels = [(2 * frame, levels) for frame, levels in self._levels], []
         return found
@@ -132,10 +133,10 @@ class Known:
 
     ahead = 16
 
-    def __init__(self, vectors: Ints) -> None:
+    def __init__(self, vectors: Int64) -> None:
         self.vectors = vectors
 
-    def next(self, frame: int) -> Ints | None:
+    def next(self, frame: int) -> Int64 | None:
         """The vector of a frame."""
         return self.vectors[frame] if frame < len(self.vectors) else None
 
@@ -156,11 +157,11 @@ class Told:
 
     ahead = 16
 
-    def __init__(self, pieces: Iterator[Ints]) -> None:
+    def __init__(self, pieces: Iterator[Int64]) -> None:
         self._pieces, self._first = pieces, 0
-        self._piece: Ints | None = None
+        self._piece: Int64 | None = None
 
-    def next(self, frame: int) -> Ints | None:
+    def next(self, frame: int) -> Int64 | None:
         """The vector of a frame."""
         while self._piece is None or frame - self._first >= len(self._piece):
             self._first += 0 if self._piece is None else len(self._piece)
@@ -235,11 +236,11 @@ class Guides:
         """A guide along a recording at the model's rate."""
         return self.known(self.vocoder.exact(self.vocoder.hear(samples)))
 
-    def told(self, pieces: Iterator[Ints]) -> Guide:
+    def told(self, pieces: Iterator[Int64]) -> Guide:
         """A guide along vectors that come piece by piece, each as `known` takes them."""
         return self._guide(Told(pieces))
 
-    def known(self, vectors: Ints) -> Guide:
+    def known(self, vectors: Int64) -> Guide:
         """A guide along given vectors, 8-bit (frames, latent); UsageError for another shape, type or range."""
         latent = self.vocoder.config.latent
         if vectors.ndim != 2 or vectors.shape[1] != latent or vectors.dtype.kind != "i":
@@ -261,7 +262,7 @@ class Guides:
     def _guide(self, source: Source) -> Guide:
         return Guide(self.vocoder, source, self.envelope)
 
-    def _source(self, saved: dict[str, NDArray[Any]], vectors: Ints) -> Source:
+    def _source(self, saved: dict[str, NDArray[Any]], vectors: Int64) -> Source:
         if "source.vectors" in saved:
             return Known(vectors)
         if self.planner is None:

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio.writer import format_of
 from synth.checkpoint import registry
 from synth.common import outputs
 from synth.common.errors import UsageError
+from synth.common.typing import Float32
 from synth.engine.config import Draw
 from synth.generation import model as sampler
 from synth.generation import seeds
 from synth.generation.vocode import Progress, speak, vectors_of
 from synth.vocoder import label_means
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -84,16 +82,16 @@ def morph(request: Request, progress: Progress) -> dict[str, Any]:
     }
 
 
-def stretched(vectors: Floats, frames: int) -> Floats:
+def stretched(vectors: Float32, frames: int) -> Float32:
     """Vectors (n, latent) at `frames` places evenly from the first to the last, linear in between."""
     places_at = np.linspace(0.0, len(vectors) - 1.0, frames)
     low = np.floor(places_at).astype(np.int64)
     high, share = np.minimum(low + 1, len(vectors) - 1), (places_at - low)[:, None].astype(np.float32)
-    found: Floats = vectors[low] * (1 - share) + vectors[high] * share
+    found: Float32 = vectors[low] * (1 - share) + vectors[high] * share
     return found
 
 
-def mixed(first: Floats, second: Floats, mix: tuple[float, float], stretch: float = 1.0) -> Floats:
+def mixed(first: Float32, second: Float32, mix: tuple[float, float], stretch: float = 1.0) -> Float32:
     """A path from `first` to `second`, vectors (frames, latent): both are brought to one length, then mixed.
 
     The share of the second goes from mix[0] to mix[1]; the length is that of both in the mean share, times `stretch`.
@@ -101,5 +99,5 @@ def mixed(first: Floats, second: Floats, mix: tuple[float, float], stretch: floa
     share = (mix[0] + mix[1]) / 2
     frames = max(1, round(((1 - share) * len(first) + share * len(second)) * stretch))
     weight = np.linspace(mix[0], mix[1], frames, dtype=np.float32)[:, None]
-    found: Floats = (1 - weight) * stretched(first, frames) + weight * stretched(second, frames)
+    found: Float32 = (1 - weight) * stretched(first, frames) + weight * stretched(second, frames)
     return found

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.common.arrays import require_saved, saved_array
+from synth.common.typing import Int64
 from synth.engine.config import Draw, ModelConfig
 from synth.engine.reference import philox
-from synth.vocoder.vocoder import Ints, Vocoder
+from synth.vocoder.vocoder import Vocoder
 
 Changes = list[tuple[int, tuple[int, ...]]]
 """From which sample on which rows of the label tables are in force."""
@@ -42,14 +43,14 @@ class Planned:
         self.changes: Changes = []
         self.prime = np.zeros((0, vocoder.config.latent), np.int64)
 
-    def begin(self, changes: Changes, vectors: Ints, tokens: NDArray[np.uint8]) -> None:
+    def begin(self, changes: Changes, vectors: Int64, tokens: NDArray[np.uint8]) -> None:
         """Goes on from a prime's vectors (frames, latent) and tokens (frames, period) under the first labels."""
         self.changes, self.prime = list(changes), vectors
         self.state.labels = changes[0][1]
         if len(tokens):
             self._force(np.ascontiguousarray(tokens).reshape(-1))
 
-    def next(self, frame: int) -> Ints:
+    def next(self, frame: int) -> Int64:
         """The vector of a frame: of the prime, or of tokens that are drawn now."""
         if frame < len(self.prime):
             return np.asarray(self.prime[frame], np.int64)
@@ -112,7 +113,7 @@ class Planned:
 
     @classmethod
     def restored(
-        cls, vocoder: Vocoder, planner: Any, saved: dict[str, NDArray[Any]], prime: Ints, guidance: float
+        cls, vocoder: Vocoder, planner: Any, saved: dict[str, NDArray[Any]], prime: Int64, guidance: float
     ) -> Planned:
         """What `save` saved; EngineError or KeyError when it is damaged or of another voice."""
 

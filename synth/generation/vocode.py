@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import reader as audio
-from synth.audio.features import Floats
 from synth.audio.writer import AudioWriter, format_of
 from synth.checkpoint import registry
 from synth.common import files, input_file, outputs
 from synth.common.errors import AudioError, UsageError
+from synth.common.typing import Float32
 from synth.engine.config import Draw
 from synth.generation import model as sampler
 from synth.generation import seeds, stream
@@ -88,7 +88,7 @@ def speak(spoken: stream.Stream, out: str, rate: int, form: str, force: bool, co
 
 
 @contextmanager
-def heard(model: sampler.Model, source: str) -> Iterator[tuple[Iterator[Floats], int]]:
+def heard(model: sampler.Model, source: str) -> Iterator[tuple[Iterator[Float32], int]]:
     """Vectors (frames, latent) of a sound file or a `.npy` of features, and how many samples they stand for.
 
     They come piece by piece, in bounded memory. What is wrong with the file is found before the first.
@@ -109,7 +109,7 @@ def heard(model: sampler.Model, source: str) -> Iterator[tuple[Iterator[Floats],
         yield vocoder.heard(_blocks(source, model.sample_rate, file, count)), count
 
 
-def vectors_of(model: sampler.Model, source: str) -> tuple[Floats, int]:
+def vectors_of(model: sampler.Model, source: str) -> tuple[Float32, int]:
     """What `heard` gives, in one."""
     with heard(model, source) as (pieces, count):
         return np.concatenate(list(pieces)), count
@@ -132,7 +132,7 @@ def check_tokens(vocoder: Vocoder, tokens: int) -> None:
         raise UsageError(f"tokens {tokens}: this voice has 1 to {vocoder.config.quantisers} a frame")
 
 
-def quantised(vocoder: Vocoder, vectors: Floats, tokens: int) -> Floats:
+def quantised(vocoder: Vocoder, vectors: Float32, tokens: int) -> Float32:
     """The vectors that the first `tokens` quantisers make of `vectors`."""
     check_tokens(vocoder, tokens)
     return vocoder.inexact(vocoder.vectors(vocoder.tokens(vectors, tokens)))
@@ -152,7 +152,7 @@ class Features:
         for start in range(0, self.frames, PIECE):
             self.read(start, start + PIECE)
 
-    def read(self, first: int, last: int) -> Floats:
+    def read(self, first: int, last: int) -> Float32:
         """Features `first` to `last`; where these are an odd number, the last of them twice."""
         mel = read_features(self.path)
         if self._now() != self._state or len(mel) != self.frames:

@@ -5,23 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from synth.common.typing import AnyArray
 from synth.engine.layout import head_table, sample_tables
 from synth.nn.two_tier import ROW_FLOOR, TwoTierNetwork
 from synth.nn.vocoder import VocoderNetwork
 from synth.vocoder.vocoder import UNIT
 
-Array = NDArray[Any]
 GATE, STATE, HIDDEN, LOGIT = 1024, 128, 32, 512  # units of 1.0 in gate inputs, 8-bit states, hidden layer, logits
 
 
-def fixed(values: Array, unit: int) -> Array:
+def fixed(values: AnyArray, unit: int) -> AnyArray:
     """`values` as int16 with 1.0 at `unit`, saturated."""
     return np.clip(np.rint(values * unit), -32768, 32767).astype(np.int16)
 
 
-def linear(name: str, weight: Array, unit_in: int, unit_out: int) -> dict[str, Array]:
+def linear(name: str, weight: AnyArray, unit_in: int, unit_out: int) -> dict[str, AnyArray]:
     """8-bit weights, 16-bit scales and the shift of a product from inputs of `unit_in` to outputs of `unit_out`."""
     rows = np.maximum(np.abs(weight).max(1), max(np.abs(weight).max() * ROW_FLOOR, 1e-6))
     step = rows / 127
@@ -34,7 +33,7 @@ def linear(name: str, weight: Array, unit_in: int, unit_out: int) -> dict[str, A
     }
 
 
-def curve(function: Any, width: float, least: int) -> Array:
+def curve(function: Any, width: float, least: int) -> AnyArray:
     """(3, 8) int16 coefficients of a rising function on 8 segments of `width`, quadratic in the place within each."""
     table = np.zeros((3, 8))
     d = (np.arange(256) + 0.5) / 256
@@ -53,7 +52,7 @@ def curve(function: Any, width: float, least: int) -> Array:
     return whole.astype(np.int16)
 
 
-def tables() -> dict[str, Array]:
+def tables() -> dict[str, AnyArray]:
     """Curves of sigmoid and tanh, probabilities and code lengths of logits in steps of 1/64."""
     logits = (np.arange(1024) + 0.5) / 64
     upper = np.rint(2.0**32 / (1 + np.exp(-logits)))
@@ -66,7 +65,7 @@ def tables() -> dict[str, Array]:
     }
 
 
-def quantize(network: TwoTierNetwork, predictor: dict[str, Array]) -> dict[str, Array]:
+def quantize(network: TwoTierNetwork, predictor: dict[str, AnyArray]) -> dict[str, AnyArray]:
     """All tensors of the integer network (`synth.engine.layout`) from the float one and its predictor's constants."""
     w = {name: value.detach().cpu().double().numpy() for name, value in network.named_parameters()}
     tree = w["tree"].copy()
@@ -91,10 +90,10 @@ def quantize(network: TwoTierNetwork, predictor: dict[str, Array]) -> dict[str, 
     return found
 
 
-def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, Array]:
+def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, AnyArray]:
     """The tensors of `synth.vocoder.vocoder.layout`: an encoder in float32, codebooks and conditioner in integers."""
     w = {name: value.detach().cpu().double().numpy() for name, value in vocoder.named_parameters()}
-    found: dict[str, Array] = {}
+    found: dict[str, AnyArray] = {}
     for name in ("0", "1", "2", "out"):
         found[f"vocoder.encoder.{name}.weight"] = w[f"encoder_{name}"].astype(np.float32)
         found[f"vocoder.encoder.{name}.bias"] = w[f"encoder_{name}_bias"].astype(np.float32)

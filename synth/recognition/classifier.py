@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import reader
-from synth.audio.features import Floats, floats, heard
+from synth.audio.features import floats, heard
 from synth.checkpoint import fingerprint, format, registry
 from synth.common.errors import AudioError, CheckpointError, UsageError
 from synth.common.new_file import write_whole
+from synth.common.typing import Float32
 from synth.recognition.config import CHANNELS, ClassifierConfig, Target, shapes
 
 PIECE_SECONDS = 10.0
@@ -37,8 +38,8 @@ class Recognition:
     of tags each is of its own yes or no. `samples`: how many were heard, at the recogniser's rate.
     """
 
-    embedding: Floats
-    log_probabilities: dict[str, Floats]
+    embedding: Float32
+    log_probabilities: dict[str, Float32]
     samples: int
 
 
@@ -95,13 +96,13 @@ class Classifier:
         }
         return Recognition((embedding / total).astype(np.float32), logs, total)
 
-    def forward(self, wave: Floats) -> tuple[Floats, list[Floats]]:
+    def forward(self, wave: Float32) -> tuple[Float32, list[Float32]]:
         """Embedding (embedding,) and logits (values,) of each target of one wave (samples,), all of it at once."""
         x, taken = heard(wave, self.config)
         y = self._cnn(x) if self.config.net == "cnn" else self._gru(x)
         embedding = self._linear("embed", np.concatenate([y.mean(axis=0), y.max(axis=0)]).astype(np.float32))
-        found: Floats = silu(embedding)
-        both: Floats = found
+        found: Float32 = silu(embedding)
+        both: Float32 = found
         if any(target.uses_feature_stats for target in self.targets):
             both = np.concatenate([found, silu(self._linear("voice", taken / np.float32(4)))]).astype(np.float32)
         heads = [
@@ -109,11 +110,11 @@ class Classifier:
         ]
         return embedding, heads
 
-    def _linear(self, name: str, x: Floats) -> Floats:
-        found: Floats = x @ self.tensors[f"{name}.weight"].T + self.tensors[f"{name}.bias"]
+    def _linear(self, name: str, x: Float32) -> Float32:
+        found: Float32 = x @ self.tensors[f"{name}.weight"].T + self.tensors[f"{name}.bias"]
         return found
 
-    def _cnn(self, x: Floats) -> Floats:
+    def _cnn(self, x: Float32) -> Float32:
         """The convolutional frames' network: (frames, bands) to (time, units)."""
         t, y = self.tensors, x[None]
         for place in range(len(CHANNELS)):
@@ -125,7 +126,7 @@ class Classifier:
         found = sum(weight[:, :, k] @ padded[:, k : k + columns.shape[1]] for k in range(3)).T + t["last.bias"]
         return silu(self._normed(found))
 
-    def _gru(self, x: Floats) -> Floats:
+    def _gru(self, x: Float32) -> Float32:
         """The recurrent frames' network: (frames, bands) to (pairs of frames, 2 x units)."""
         pairs = np.pad(x, ((0, len(x) % 2), (0, 0))).reshape(-1, 2 * x.shape[1])
         y = silu(self._linear("into", pairs))
@@ -133,7 +134,7 @@ class Classifier:
             y = np.concatenate([self._ways(layer, "", y), self._ways(layer, "_reverse", y[::-1])[::-1]], axis=1)
         return self._normed(y)
 
-    def _ways(self, layer: int, way: str, x: Floats) -> Floats:
+    def _ways(self, layer: int, way: str, x: Float32) -> Float32:
         """One direction of a GRU layer along x (time, inputs): (time, units)."""
         part = {
             name: self.tensors[f"grus.{layer}.{name}_l0{way}"]
@@ -150,16 +151,16 @@ class Classifier:
             out[at] = h
         return out
 
-    def _normed(self, y: Floats) -> Floats:
+    def _normed(self, y: Float32) -> Float32:
         scaled = (y - y.mean(axis=1, keepdims=True)) / np.sqrt(y.var(axis=1, keepdims=True) + np.float32(1e-5))
-        found: Floats = scaled * self.tensors["last_norm.weight"] + self.tensors["last_norm.bias"]
+        found: Float32 = scaled * self.tensors["last_norm.weight"] + self.tensors["last_norm.bias"]
         return found
 
 
-def silu(x: Floats) -> Floats:
+def silu(x: Float32) -> Float32:
     """x times its sigmoid, by a hyperbolic tangent, which does not overflow."""
     half = np.float32(0.5)
-    found: Floats = half * x * (1 + np.tanh(half * x))
+    found: Float32 = half * x * (1 + np.tanh(half * x))
     return found
 
 
@@ -183,7 +184,7 @@ def _pieces(blocks: Iterable[NDArray[np.int16]], length: int) -> Iterator[NDArra
     yield held
 
 
-def _convolved(x: Floats, weight: Floats, bias: Floats, stride: int) -> Floats:
+def _convolved(x: Float32, weight: Float32, bias: Float32, stride: int) -> Float32:
     """A 3 x 3 convolution of x (channels, time, bands) with zeros around it; every other band, every `stride` frame."""
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::stride, ::2]

@@ -12,7 +12,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from synth.audio.features import Floats, floats, heard
+from synth.audio.features import floats, heard
+from synth.common.typing import Float32
 from synth.recognition.config import ClassifierConfig
 from synth.training.config import ClassifierTrainConfig
 
@@ -33,9 +34,9 @@ class Clips:
     tags float32 (sounds, values), -1 unknown.
     """
 
-    x: Floats
+    x: Float32
     lengths: NDArray[np.int64]
-    taken: Floats
+    taken: Float32
     answers: tuple[NDArray[np.generic], ...]
 
 
@@ -43,7 +44,7 @@ Sound = tuple[NDArray[np.int16], tuple[NDArray[np.generic], ...]]
 """Samples at the config's rate, and the answer to each target: int64 () or float32 (values,)."""
 
 
-def collate(sounds: Sequence[tuple[Floats, Floats]], answers: Sequence[tuple[NDArray[np.generic], ...]]) -> Clips:
+def collate(sounds: Sequence[tuple[Float32, Float32]], answers: Sequence[tuple[NDArray[np.generic], ...]]) -> Clips:
     """One batch of sounds, each as `heard` gave it, with their answers."""
     lengths = np.array([len(x) for x, _ in sounds], np.int64)
     padded = np.zeros((len(sounds), int(lengths.max()), sounds[0][0].shape[1]), np.float32)
@@ -78,7 +79,7 @@ class ClassifierBatches:
         start = int(draw.integers(0, max(0, len(samples) - most), endpoint=True))
         return samples[start : start + most]
 
-    def _heard(self, draw: np.random.Generator, wave: Floats, warp: bool) -> tuple[Floats, Floats]:
+    def _heard(self, draw: np.random.Generator, wave: Float32, warp: bool) -> tuple[Float32, Float32]:
         limit, rate = np.log(self.train.warp), self.config.sample_rate
         stretch = 1.0
         if warp:
@@ -92,17 +93,17 @@ class ClassifierBatches:
         x, taken = heard(wave, self.config, self.config.hop * tempo, stretch)
         return self._masked(draw, x[: round(self.train.longest * rate / self.config.hop)]), taken
 
-    def _shifted(self, draw: np.random.Generator, wave: Floats, rate: int) -> Floats:
+    def _shifted(self, draw: np.random.Generator, wave: Float32, rate: int) -> Float32:
         """A little cut from or added to both ends, each in half of the cases."""
         cuts = [int(draw.integers(0, round(CUT_SECONDS * rate), endpoint=True)) * (draw.random() < 0.5) for _ in "ab"]
         if len(wave) > 4 * sum(cuts):
             wave = wave[cuts[0] : len(wave) - cuts[1]]
         pads = [int(draw.integers(0, round(EDGE_SECONDS * rate), endpoint=True)) * (draw.random() < 0.5) for _ in "ab"]
         floor = np.float32(10.0 ** draw.uniform(-1.0, 1.2) / 32768)
-        padded: Floats = np.pad(wave, (pads[0], pads[1]))
+        padded: Float32 = np.pad(wave, (pads[0], pads[1]))
         return padded + floor * draw.standard_normal(len(padded), np.float32)
 
-    def _noisy(self, draw: np.random.Generator, wave: Floats) -> Floats:
+    def _noisy(self, draw: np.random.Generator, wave: Float32) -> Float32:
         """With white, or white to brown, noise."""
         if draw.random() >= self.train.noise:
             return wave
@@ -114,7 +115,7 @@ class ClassifierBatches:
         level = np.sqrt(np.mean(wave**2) / max(1e-12, float(np.mean(noise**2)))) * 10 ** (-draw.uniform(*NOISE_DB) / 20)
         return (wave + noise * level).astype(np.float32)
 
-    def _masked(self, draw: np.random.Generator, x: Floats) -> Floats:
+    def _masked(self, draw: np.random.Generator, x: Float32) -> Float32:
         """SpecAugment: twice a stretch of bands and of frames (a fifth of the sound at most) is hidden."""
         most = self.train.mask
         if self.config.features == "logmel":  # of cepstra each says something about all bands

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from synth.common.typing import Tensors
 from synth.nn.gru import to_eighth
 from synth.nn.quantization import GATE, STATE, fixed, linear
 from synth.nn.two_tier import rounded
@@ -24,7 +23,6 @@ from synth.vocoder.postfilter import tables
 from synth.vocoder.vocoder import UNIT, normalised
 
 RATE, EXACT = 2e-3, 0.5  # the learning rate at first; the share of the steps after which weights are rounded
-Tensors = dict[str, NDArray[Any]]
 
 
 class EnvelopeModel(nn.Module):

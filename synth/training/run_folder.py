@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from synth.common.errors import RunError
 from synth.common.new_file import write_whole
-
-Arrays = dict[str, NDArray[Any]]
+from synth.common.typing import Tensors
 
 
 class RunFolder:
@@ -79,16 +77,16 @@ class RunFolder:
         except (ValueError, OSError, TypeError):
             raise RunError(f"{self.path / 'run.json'}: can't be read as a run's options") from None
 
-    def save(self, name: str, arrays: Arrays, info: dict[str, Any]) -> None:
+    def save(self, name: str, arrays: Tensors, info: dict[str, Any]) -> None:
         """Write `name`.safetensors: arrays and a JSON `info`."""
         contiguous = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
         write_whole(self.path / f"{name}.safetensors", to_bytes(contiguous, {"info": json.dumps(info)}))
 
-    def load_best(self) -> tuple[Arrays, dict[str, Any]]:
+    def load_best(self) -> tuple[Tensors, dict[str, Any]]:
         """The weights of the best validation, or where there was none yet the last state."""
         return self.load("best" if (self.path / "best.safetensors").exists() else "last")
 
-    def load(self, name: str) -> tuple[Arrays, dict[str, Any]]:
+    def load(self, name: str) -> tuple[Tensors, dict[str, Any]]:
         """What `save` wrote; RunError when it is missing or damaged."""
         path = self.path / f"{name}.safetensors"
         try:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.engine.layers import Ints, Layer, around, cut
+from synth.common.typing import Int64
+from synth.engine.layers import Layer, around, cut
 from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
 
 UNIT = 1024
@@ -39,7 +40,7 @@ class Envelope:
         self._layers = [Layer(tensors, f"postfilter.envelope.{name}", prefer) for name in ("0", "1", "out")]
         self._mels = config.mels
 
-    def levels(self, vectors: Ints, first: int, last: int) -> Ints:
+    def levels(self, vectors: Int64, first: int, last: int) -> Int64:
         """Binary logarithms of mel powers, in 1/1024, of frames `first` to `last`: (2 x (last - first), mels).
 
         `vectors`: 8-bit (frames, latent); two frames before `first` and after `last` are looked at, where there are.

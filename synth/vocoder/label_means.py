@@ -6,15 +6,11 @@ value less that of another is added to every frame; what the label does not tell
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.labels import LabelSet
+from synth.common.typing import Float32, Tensors
 
-Floats = NDArray[np.float32]
-Tensors = dict[str, NDArray[Any]]
 STRENGTH = 2.0
 """Of a move, in differences of means: a mean hides much of what tells two voices apart."""
 
@@ -25,7 +21,7 @@ def layout(labels: LabelSet, latent: int) -> dict[str, tuple[str, tuple[int, ...
     return {**found, "means.spread": ("float32", (latent,))}
 
 
-def measured(labels: LabelSet, heard: list[tuple[tuple[int, ...], Floats]]) -> Tensors:
+def measured(labels: LabelSet, heard: list[tuple[tuple[int, ...], Float32]]) -> Tensors:
     """The means, of files' label rows (from 1; 0 is none) and vectors (frames, latent)."""
     means = np.stack([vectors.mean(0) for _, vectors in heard])
     rows = np.array([rows for rows, _ in heard])
@@ -37,7 +33,7 @@ def measured(labels: LabelSet, heard: list[tuple[tuple[int, ...], Floats]]) -> T
     return found
 
 
-def moved(vectors: Floats, rows: tuple[int, ...], means: Tensors) -> Floats:
+def moved(vectors: Float32, rows: tuple[int, ...], means: Tensors) -> Float32:
     """Vectors (frames, latent) moved to the labels of `rows` (0: any), each from the value whose mean is nearest.
 
     Without means, as older voices are, they stay where they are.

@@ -21,11 +21,10 @@ from synth import engine
 from synth.audio.features import FeatureConfig, mel_filters
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import CheckpointError
-from synth.engine.layers import Ints
+from synth.common.typing import Int64, Tensors
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, features_of
 from synth.vocoder.envelope import UNIT
 
-Tensors = dict[str, NDArray[Any]]
 WINDOW, COSINE, WEIGHT, RECIPROCAL, POWER = 15, 14, 8, 15, 15  # binary places of the tables
 ENTRIES = 256  # of the tables of logarithms and powers
 LIMIT = 10 * UNIT  # of a band's gain: 30 dB
@@ -88,7 +87,7 @@ def check(config: VocoderConfig, rate: int, tensors: Tensors) -> None:
         raise CheckpointError("tensor postfilter.window: leaves a gap between frames")
 
 
-def _sums(window: NDArray[np.int16], hop: int) -> Ints:
+def _sums(window: NDArray[np.int16], hop: int) -> Int64:
     """What the windows of all frames add up to, at each place (hop,) from a frame's middle on."""
     places = (np.arange(len(window)) - len(window) // 2) % hop
     return np.bincount(places, window.astype(np.float64), hop).astype(np.int64)
@@ -135,7 +134,7 @@ class Tables:
         even, odd = self._products
         return even * twice, odd * twice
 
-    def add(self, samples: NDArray[np.int16], levels: Ints, total: Ints, first: int) -> NDArray[np.int16]:
+    def add(self, samples: NDArray[np.int16], levels: Int64, total: Int64, first: int) -> NDArray[np.int16]:
         """Adds the frames of samples, a hop apart, brought to levels (n, mels), to `total` (n x hop + fft).
 
         What is whole after them, n x hop samples; the first is at `first`.
@@ -145,14 +144,14 @@ class Tables:
         found: NDArray[np.int16] = self._native.add(samples, levels, total, first % self.hop)
         return found
 
-    def add_specified(self, samples: NDArray[np.int16], levels: Ints, total: Ints, first: int) -> NDArray[np.int16]:
+    def add_specified(self, samples: NDArray[np.int16], levels: Int64, total: Int64, first: int) -> NDArray[np.int16]:
         """`add`, slowly."""
         views = np.lib.stride_tricks.sliding_window_view(samples, self.window)[:: self.hop][: len(levels)]
         for k, frame in enumerate(self.filtered(views.astype(np.int64), levels)):
             total[k * self.hop : k * self.hop + self.fft] += frame
         return self.settled(total[: len(levels) * self.hop], first)
 
-    def filtered(self, frames: Ints, levels: Ints) -> Ints:
+    def filtered(self, frames: Int64, levels: Int64) -> Int64:
         """Sound (n, window) with its bands brought to levels (n, mels): (n, fft), times 2^14 and the length `fft`."""
         shaped = (frames * self._shape + (1 << WINDOW - 1)) >> WINDOW
         after, before = shaped[:, self.half :], shaped[:, self.half : 0 : -1]
@@ -168,15 +167,15 @@ class Tables:
         real, imaginary = moved[0] @ self._back[0], moved[1] @ self._back[1]
         return np.concatenate([(real - imaginary)[:, :0:-1], (real + imaginary)[:, :-1]], 1).astype(np.int64)
 
-    def _levels(self, spectrum: NDArray[np.float64]) -> Ints:
+    def _levels(self, spectrum: NDArray[np.float64]) -> Int64:
         """Binary logarithms of mel powers, in 1/1024."""
         power = np.floor((spectrum * spectrum).sum(0) / (1 << WEIGHT))
         fraction, exponent = np.frexp(power @ self._bands + OFFSET)
         place = ((fraction * 2 - 1) * ENTRIES).astype(np.int64)
-        found: Ints = (exponent.astype(np.int64) - 31) * UNIT + self._logarithm[place]
+        found: Int64 = (exponent.astype(np.int64) - 31) * UNIT + self._logarithm[place]
         return found
 
-    def settled(self, total: Ints, first: int) -> NDArray[np.int16]:
+    def settled(self, total: Int64, first: int) -> NDArray[np.int16]:
         """Samples from sums of frames, of which the first is at `first`."""
         places = (first + np.arange(len(total))) % self.hop
         shift = COSINE + self._bits + RECIPROCAL - 10
@@ -204,7 +203,7 @@ class _Pass:
         """Frames that are whole with so many more samples."""
         return max(0, (len(self.samples) + more - self.tables.window) // self.tables.hop + 1)
 
-    def push(self, samples: NDArray[np.int16], levels: Ints, first: int) -> NDArray[np.int16]:
+    def push(self, samples: NDArray[np.int16], levels: Int64, first: int) -> NDArray[np.int16]:
         """What is whole after `samples`; `levels` (frames, mels) from frame `first` on."""
         t = self.tables
         self.samples = np.concatenate([self.samples, samples])
@@ -238,7 +237,7 @@ class Postfilter:
             position = (-(-(position + t.fft // 2) // t.hop) - 1) * t.hop + t.half
         return position
 
-    def tell(self, levels: Ints, first: int) -> None:
+    def tell(self, levels: Int64, first: int) -> None:
         """Levels (frames, mels) of 10 ms frames from `first` on, as they become known, in order; gaps are neutral."""
         end = self._first + len(self._levels)
         gap = np.full((max(0, first - end), self.tables.mels), NEUTRAL, np.int64)

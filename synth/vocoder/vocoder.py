@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from synth import engine
 from synth.audio import mulaw
-from synth.audio.exact_math import Doubles, Product, logistic
-from synth.audio.features import Floats, features
+from synth.audio.exact_math import Product, logistic
+from synth.audio.features import features
 from synth.common.errors import AudioError, CheckpointError, UsageError
+from synth.common.typing import Float32, Float64, Int64, Tensors
 from synth.engine.config import ModelConfig
-from synth.engine.layers import Ints, Layer, around, cut
+from synth.engine.layers import Layer, around, cut
 from synth.vocoder.config import CODES, TAPS, VocoderConfig, features_of, stride_of, token_hop
 
-Tensors = dict[str, NDArray[Any]]
 BOUND = 3.96875
 """Vectors are within this."""
 UNIT = 32
@@ -44,7 +44,7 @@ def normalised(mel: Any) -> Any:
     return (mel - CENTRE) / SPREAD
 
 
-def mel_of(samples: NDArray[np.int16], config: VocoderConfig, rate: int) -> Floats:
+def mel_of(samples: NDArray[np.int16], config: VocoderConfig, rate: int) -> Float32:
     """Log-mel features (2 x tokens, mels) of int16 samples (n,) at `rate`, silence after their end.
 
     The samples are heard through the mu-law codes, as the network hears them.
@@ -85,7 +85,7 @@ def layout(config: VocoderConfig, model: ModelConfig) -> dict[str, tuple[str, tu
     return found
 
 
-def _gelu(x: Doubles) -> Doubles:
+def _gelu(x: Float64) -> Float64:
     """x / 2 (1 + tanh(0.79788 (x + 0.044715 x^3)))."""
     found = x * x
     found *= 2 * 0.7978845608 * 0.044715
@@ -114,17 +114,17 @@ class Vocoder:
         parts = engine.parts(prefer)
         self._native = None if parts is None else parts.Books(tensors)
 
-    def _layer(self, name: str, x: NDArray[Any]) -> Doubles:
+    def _layer(self, name: str, x: NDArray[Any]) -> Float64:
         if name not in self._products:  # two threads may both make it, the same
             self._products[name] = Product(self._floats[f"vocoder.encoder.{name}.weight"])
         return self._products[name](x) + self._floats[f"vocoder.encoder.{name}.bias"]
 
-    def encode(self, mel: Floats) -> Floats:
+    def encode(self, mel: Float32) -> Float32:
         """Vectors (tokens, latent) of log-mel features (2 x tokens, mels): the same bits on every machine."""
         pieces = self.encoded(len(mel), lambda first, last: mel[first:last])
         return np.concatenate([np.zeros((0, self.config.latent), np.float32), *pieces])
 
-    def encoded(self, frames: int, read: Callable[[int, int], Floats]) -> Iterator[Floats]:
+    def encoded(self, frames: int, read: Callable[[int, int], Float32]) -> Iterator[Float32]:
         """`encode`, piece by piece, of so many features; `read` gives those from one to another."""
         piece, around = 2 * PIECE, 2 * AROUND
         for start in range(0, frames, piece):
@@ -132,20 +132,20 @@ class Vocoder:
             mel = read(low, min(frames, start + piece + around))
             yield self._encode(mel)[(start - low) // 2 :][:PIECE]
 
-    def _encode(self, mel: Floats) -> Floats:
+    def _encode(self, mel: Float32) -> Float32:
         x = _gelu(self._layer("0", around(normalised(mel).astype(np.float32), TAPS)))
         x = _gelu(self._layer("1", around(x, 4, 2)))
         x = x + _gelu(self._layer("2", around(x, TAPS)))
         squashed = logistic(self._layer("out", x) * (2 / BOUND))
         return ((2 * squashed - 1) * BOUND).astype(np.float32)  # the hyperbolic tangent
 
-    def hear(self, samples: NDArray[np.int16]) -> Floats:
+    def hear(self, samples: NDArray[np.int16]) -> Float32:
         """`encode` of int16 samples (n,) at the model's rate; AudioError when there are none."""
         if not len(samples):
             raise AudioError("has no samples")
         return np.concatenate(list(self.heard([samples])))
 
-    def heard(self, blocks: Iterable[NDArray[np.int16]]) -> Iterator[Floats]:
+    def heard(self, blocks: Iterable[NDArray[np.int16]]) -> Iterator[Float32]:
         """`hear`, piece by piece, of samples in blocks of any size."""
         piece, around = PIECE * self.hop, AROUND * self.hop
         held, start = np.zeros(0, np.int16), 0  # what is heard next begins at `start` of what is held
@@ -157,7 +157,7 @@ class Vocoder:
                 done = max(0, start + piece - around)
                 held, start = held[done:], start + piece - done
 
-    def tokens(self, vectors: Floats, count: int | None = None) -> NDArray[np.uint8]:
+    def tokens(self, vectors: Float32, count: int | None = None) -> NDArray[np.uint8]:
         """The first `count` tokens of each vector (tokens, latent): uint8 (tokens, count)."""
         most = self.config.quantisers
         if count is not None and not 0 <= count <= most:
@@ -167,7 +167,7 @@ class Vocoder:
             self._nearest(vectors[at : at + PIECE], found[at : at + PIECE])
         return found
 
-    def _nearest(self, vectors: Floats, found: NDArray[np.uint8]) -> None:
+    def _nearest(self, vectors: Float32, found: NDArray[np.uint8]) -> None:
         left = np.rint(vectors * UNIT).astype(np.int64)
         for q in range(found.shape[1]):
             book = self.books[q]
@@ -176,7 +176,7 @@ class Vocoder:
             found[:, q] = distance.argmin(1)
             left = left - book[found[:, q]]
 
-    def searched(self, vectors: Floats, count: int) -> NDArray[np.uint8]:
+    def searched(self, vectors: Float32, count: int) -> NDArray[np.uint8]:
         """`count` tokens of each vector, as `tokens` gives them, but of the best of BEAMS ways at every quantiser.
 
         What one quantiser leaves is for the next: its nearest code is not always the best to begin with. More than
@@ -190,12 +190,12 @@ class Vocoder:
         found: NDArray[np.uint8] = self._native.search(whole, count)
         return found
 
-    def searched_specified(self, vectors: Floats, count: int) -> NDArray[np.uint8]:
+    def searched_specified(self, vectors: Float32, count: int) -> NDArray[np.uint8]:
         """`searched`, slowly: engine/voice.cpp does the same."""
         pieces = [self._beams(vectors[at : at + PIECE], count) for at in range(0, len(vectors), PIECE)]
         return np.concatenate([np.zeros((0, count), np.uint8), *pieces])
 
-    def _beams(self, vectors: Floats, count: int) -> NDArray[np.uint8]:
+    def _beams(self, vectors: Float32, count: int) -> NDArray[np.uint8]:
         left = np.rint(vectors * UNIT)[:, None]  # (frames, ways, latent)
         found, cost = np.zeros((len(vectors), 1, 0), np.uint8), np.square(left).sum(2)
         for book in self.books[:count].astype(np.float64):
@@ -210,7 +210,7 @@ class Vocoder:
             found = np.concatenate([np.take_along_axis(found, way[:, :, None], 1), chosen], 2)
         return found[:, 0]
 
-    def vectors(self, tokens: NDArray[np.uint8]) -> Ints:
+    def vectors(self, tokens: NDArray[np.uint8]) -> Int64:
         """8-bit vectors (frames, latent) that tokens, uint8 (frames, count), stand for; UsageError for others."""
         if tokens.dtype != np.uint8 or tokens.ndim != 2 or tokens.shape[1] > self.config.quantisers:
             shape = f"{tokens.dtype}{list(tokens.shape)}"
@@ -220,15 +220,15 @@ class Vocoder:
             total += self.books[q][tokens[:, q]]
         return np.clip(total, -127, 127)
 
-    def exact(self, vectors: Floats) -> Ints:
+    def exact(self, vectors: Float32) -> Int64:
         """Vectors that were not quantised by tokens, as the conditioner takes them: 8-bit (frames, latent)."""
         return np.clip(np.rint(vectors * UNIT), -127, 127).astype(np.int64)
 
-    def inexact(self, vectors: Ints) -> Floats:
+    def inexact(self, vectors: Int64) -> Float32:
         """8-bit vectors as `encode` gives them."""
         return (vectors / UNIT).astype(np.float32)
 
-    def condition(self, vectors: Ints, first: int = 0, last: int | None = None) -> NDArray[np.int16]:
+    def condition(self, vectors: Int64, first: int = 0, last: int | None = None) -> NDArray[np.int16]:
         """What the network is given in frames `first` to `last` of 8-bit vectors (frames, latent).
 
         int16 ((last - first) x parts, given units): for the frame tier's gates, and the linear predictor's reflection

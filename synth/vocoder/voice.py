@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from numpy.typing import NDArray
-
 from synth.common.errors import CheckpointError, UsageError
+from synth.common.typing import Tensors
 from synth.engine import layout
 from synth.engine.config import ModelConfig
 from synth.vocoder import envelope, label_means, postfilter, vocoder
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of
 
-Tensors = dict[str, NDArray[Any]]
 PARTS = ("vocoder.", "planner.", "postfilter.", "means.")
 """How the names of its tensors begin."""
 

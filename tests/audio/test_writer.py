@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.sounds import Samples, tone
+from helpers.sounds import tone
 
 from synth.audio import reader, writer
 from synth.audio.reader import AudioWriter, read, wav_header
 from synth.common.errors import OutputError, UsageError
+from synth.common.typing import MonoSamples
 
 
-def write(path: Path | str, sound: Samples, **options: Any) -> None:
+def write(path: Path | str, sound: MonoSamples, **options: Any) -> None:
     with AudioWriter(path, 8000, **options) as out:
         for at in range(0, len(sound), 777):
             out.write(sound[at : at + 777])

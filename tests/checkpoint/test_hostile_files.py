@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.forging import CONFIG, DATA, TENSORS, Tensors, forged, refused, with_header
+from helpers.forging import CONFIG, DATA, TENSORS, forged, refused, with_header
 from numpy.typing import NDArray
 
 from synth.checkpoint import format
+from synth.common.typing import Tensors
 
 
 def entry(**change: Any) -> bytes:

@@ -11,7 +11,6 @@ import pytest
 from helpers.packed import chunk, form, packed, salvaged, tones, unpacked, wav
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import synth
 from synth import engine
@@ -21,16 +20,16 @@ from synth.codec.decoder import Unpacker
 from synth.codec.header import Header, pack_header
 from synth.codec.mulaw_source import quantise
 from synth.common.errors import CodecError
+from synth.common.typing import Int32
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
-Ints = NDArray[np.int32]
 
 
-def repeating(frames: int, period: int, channels: int = 1, seed: int = 0) -> Ints:
+def repeating(frames: int, period: int, channels: int = 1, seed: int = 0) -> Int32:
     return tones(period, channels, 16, seed)[np.arange(frames) % period]
 
 
-def file_of(samples: Ints, rate: int = 8000) -> bytes:
+def file_of(samples: Int32, rate: int = 8000) -> bytes:
     return wav(samples.astype("<i2").tobytes(), form(1, samples.shape[1], rate, 2))
 
 
@@ -43,7 +42,7 @@ def blocks_of(data: bytes) -> tuple[int, list[tuple[int, int, int]]]:
     return reader.header.version, found
 
 
-def slowly(samples: Ints) -> int:
+def slowly(samples: Int32) -> int:
     """What `period` finds, by trying all."""
     half = min(len(samples) // 2, len(samples) - segments.LEAST_SAVED)
     return next((p for p in range(2, half + 1) if np.array_equal(samples[p:], samples[:-p])), 0)
@@ -208,7 +207,7 @@ def test_random_bytes_cost_hardly_more_than_they_are(width: int, channels: int) 
 
 
 def test_codes_are_refused_where_they_can_not_be() -> None:
-    def attempt(version: int, data: bytes, **more: Any) -> Ints:
+    def attempt(version: int, data: bytes, **more: Any) -> Int32:
         header = Header("wav", **{"encoding": "alaw", "channels": 2, "rate": 8000, "level": "fast", **more})
         return segments.decode(data, 3, Header(**{**vars(header), "version": version}), None)
 

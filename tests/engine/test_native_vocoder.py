@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from synth import engine
 from synth.codec.lossless import HINTS
 from synth.common.errors import CheckpointError
+from synth.common.typing import Int64
 from synth.engine.config import ModelConfig
-from synth.engine.layers import Ints, Layer
+from synth.engine.layers import Layer
 from synth.generation import checkpoint
 from synth.vocoder import postfilter
 from synth.vocoder.config import PostfilterConfig, VocoderConfig
@@ -229,7 +230,7 @@ def test_layers_are_as_specified(name: str, sizes: tuple[int, int, int], shift: 
         patch.setenv("SYNTH_ISA", name)
         layer = Layer(layer_tensors(rows, columns, shift, bias, seed), "x")
     random = np.random.default_rng(seed)
-    x: Ints = (
+    x: Int64 = (
         random.choice([-128, -127, 127], (count, columns)) if seed % 2 else random.integers(-9, 9, (count, columns))
     )
     np.testing.assert_array_equal(layer.values(x), layer.values_specified(x))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from synth import engine
 from synth.audio import mulaw
 from synth.common.labels import LabelSet
+from synth.common.typing import Tensors
 from synth.engine.config import Draw, ModelConfig
 from synth.engine.reference import ReferenceEngine
 
@@ -23,8 +24,6 @@ GIVEN = dataclasses.replace(CONFIG, frame_units=32, stride=1)
 TOKENS = dataclasses.replace(CONFIG, period=8)
 BOTH = ModelConfig(8000, frame_units=16, sample_units=32, head_units=16, stride=64, period=16)
 WIDE = ModelConfig(8000, window=64, frame_units=32, sample_units=48, head_units=32, order=32, decay=0.998)
-
-Tensors = dict[str, NDArray[Any]]
 
 
 def settled(config: ModelConfig, seed: int) -> Tensors:

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 import synth
 from synth.audio import mulaw
+from synth.common.typing import Float32
 from synth.engine.config import Draw
 from synth.generation.model import Model
 from synth.generation.stream import Stream
-
-Floats = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +20,7 @@ def model() -> Model:
     return synth.load(tiny_checkpoint())
 
 
-def sine(count: int, rate: int = 8000, hertz: float = 300.0) -> Floats:
+def sine(count: int, rate: int = 8000, hertz: float = 300.0) -> Float32:
     return (0.4 * np.sin(2 * np.pi * hertz / rate * np.arange(count))).astype(np.float32)
 
 

@@ -10,15 +10,13 @@ import pytest
 from helpers.tools import tiny_checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import synth
 from synth.audio import mulaw
 from synth.common.errors import AudioError, CheckpointError, SynthError, UsageError
+from synth.common.typing import Float32
 from synth.engine.config import Draw
 from synth.generation.model import Model, sample_count
-
-Floats = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +24,7 @@ def model() -> Model:
     return synth.load(tiny_checkpoint())
 
 
-def sine(count: int, rate: int = 8000, hertz: float = 300.0) -> Floats:
+def sine(count: int, rate: int = 8000, hertz: float = 300.0) -> Float32:
     return (0.4 * np.sin(2 * np.pi * hertz / rate * np.arange(count))).astype(np.float32)
 
 
@@ -66,7 +64,7 @@ def test_engines_agree(model: Model) -> None:
 
 def test_streams_do_not_disturb_each_other(model: Model) -> None:
     alone = [model.generate(samples=3000, seed=seed) for seed in range(4)]
-    together: dict[int, Floats] = {}
+    together: dict[int, Float32] = {}
 
     def work(seed: int) -> None:
         stream = model.stream(seed=seed)

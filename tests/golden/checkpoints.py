@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,10 @@ if __name__ == "__main__":
 
 from synth.checkpoint import format, registry
 from synth.common.labels import LabelSet
+from synth.common.typing import Tensors
 from synth.engine.config import ModelConfig
 from synth.engine.layout import layout
 
-Tensors = dict[str, NDArray[Any]]
 LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("a", "b"))))
 
 # name: config (units are multiples of 16, some not of the 32 that the kernel pads to), then what is special

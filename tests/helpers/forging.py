@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
 
 import pytest
-from numpy.typing import NDArray
 from safetensors.numpy import save as to_bytes
 
 from helpers.networks import random_tensors
 from synth.checkpoint import format
 from synth.common.errors import CheckpointError
 from synth.common.labels import LabelSet
+from synth.common.typing import Tensors
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 
-Tensors = dict[str, NDArray[Any]]
 LABELS = LabelSet((("digit", ("0", "1", "zwölf")),))
 CONFIG = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
 TENSORS = random_tensors(CONFIG, 1)

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synth.common.typing import Tensors
 from synth.engine.config import ModelConfig
 from synth.engine.layout import layout
-
-Tensors = dict[str, NDArray[Any]]
 
 
 def _curve(function: Any, segment: int, least: int) -> NDArray[np.int16]:

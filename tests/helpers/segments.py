@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import mulaw
+from synth.common.typing import Int32
 
-Ints = NDArray[np.int32]
 
-
-def tune(frames: int, channels: int, bits: int, seed: int = 1) -> Ints:
+def tune(frames: int, channels: int, bits: int, seed: int = 1) -> Int32:
     """Something like music, from integers alone: resonances struck by noise, louder half-way; channels are alike."""
     state, out = seed, np.zeros((frames, channels), np.int64)
     memory = [[0, 0] for _ in range(channels)]
@@ -31,13 +30,13 @@ def draws(count: int, below: int, seed: int = 1) -> NDArray[np.int64]:
     return np.random.default_rng(seed).integers(0, below, count)
 
 
-def levels(count: int, bits: int, frames: int) -> Ints:
+def levels(count: int, bits: int, frames: int) -> Int32:
     """A channel [frames, 1] of so many values."""
     chosen = np.sort(np.random.default_rng(count).choice(1 << bits, count, replace=False)) - (1 << (bits - 1))
     return chosen[draws(frames, count)][:, None].astype(np.int32)
 
 
-SHAPES: dict[str, tuple[Ints, int]] = {
+SHAPES: dict[str, tuple[Int32, int]] = {
     "nothing": (np.zeros((0, 2), np.int32), 16),
     "one": (np.array([[-5]], np.int32), 16),
     "plain": (tune(60, 1, 16), 16),

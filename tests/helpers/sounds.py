@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
+
+from synth.common.typing import MonoSamples
 
 Make = Callable[..., Path]
-Samples = NDArray[np.int16]
 
 
-def tone(count: int = 4000, rate: int = 8000, hertz: float = 440.0, amplitude: float = 0.5) -> Samples:
+def tone(count: int = 4000, rate: int = 8000, hertz: float = 440.0, amplitude: float = 0.5) -> MonoSamples:
     """A sine."""
     return (amplitude * 32767 * np.sin(2 * np.pi * hertz * np.arange(count) / rate)).astype(np.int16)
 
 
-def noise(count: int, seed: int = 0, sigma: float = 3000.0) -> Samples:
+def noise(count: int, seed: int = 0, sigma: float = 3000.0) -> MonoSamples:
     """White noise of standard deviation `sigma`."""
     return np.random.default_rng(seed).normal(0, sigma, count).astype(np.int16)
 
@@ -27,7 +27,7 @@ def noise(count: int, seed: int = 0, sigma: float = 3000.0) -> Samples:
 def maker(folder: Path) -> Make:
     """A function that writes a sound (noise, if none is given) to a file below `folder` and returns its path."""
 
-    def make(name: str, sound: Samples | None = None, rate: int = 8000) -> Path:
+    def make(name: str, sound: MonoSamples | None = None, rate: int = 8000) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, noise(1000, zlib.crc32(name.encode())) if sound is None else sound, rate)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from synth.audio.features import features
 from synth.common.errors import CheckpointError, EngineError, UsageError
-from synth.engine.layers import Ints
+from synth.common.typing import Int64
 from synth.generation import checkpoint
 from synth.vocoder import postfilter
 from synth.vocoder.config import PostfilterConfig, features_of
@@ -34,19 +34,19 @@ def levels_of(samples: NDArray[np.int16]) -> NDArray[np.float64]:
     return features(samples.astype(np.float32) / 32768, HEARD).astype(np.float64) / np.log(2)
 
 
-def asked(seed: int = 0, frames: int = FRAMES) -> Ints:
+def asked(seed: int = 0, frames: int = FRAMES) -> Int64:
     """Levels that ask for a lot: those of the sound, moved by up to 24 dB."""
     moved = np.random.default_rng(seed).uniform(-8, 8, (frames, VOCODER.mels))
     return np.rint((levels_of(SOUND)[:frames] + moved) * UNIT).astype(np.int64)
 
 
-def run(passes: int, levels: Ints, samples: NDArray[np.int16] = SOUND, start: int = 0) -> NDArray[np.int16]:
+def run(passes: int, levels: Int64, samples: NDArray[np.int16] = SOUND, start: int = 0) -> NDArray[np.int16]:
     found = Postfilter(TABLES[passes], start)
     found.tell(levels, start // HEARD.hop)
     return np.asarray(found.push(samples), np.int16)
 
 
-def in_floats(samples: NDArray[np.int16], levels: Ints) -> NDArray[np.float64]:
+def in_floats(samples: NDArray[np.int16], levels: Int64) -> NDArray[np.float64]:
     """One pass by its definition, in floating point: windows, spectra, gains by band, overlap-add."""
     hop, fft, count = HEARD.hop, HEARD.fft, len(levels)
     window = np.zeros(fft)

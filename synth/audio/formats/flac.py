@@ -14,6 +14,7 @@ from synth.audio.formats import pcm
 from synth.common.errors import AudioError, OutputError
 from synth.common.files import Readable
 from synth.common.limits import MOST_CHANNELS
+from synth.common.typing import ChannelSamples
 
 MAGIC = b"fLaC"
 _STREAMINFO, _SEEKTABLE = 0, 3
@@ -71,7 +72,7 @@ class Flac:
                 f"{self.name}: is FLAC of {bits} bits: 8, 16 and 24 are taken; convert it to {instead} bits"
             )
 
-    def read(self, frames: int) -> pcm.Samples:
+    def read(self, frames: int) -> ChannelSamples:
         """The next samples, as many as there still are."""
         bits = pcm.BITS[self.encoding]
         try:
@@ -106,7 +107,7 @@ class FlacMaker:
         except soundfile.SoundFileError as error:
             raise OutputError(f"{name}: can't be written as FLAC ({_reason(error)})") from None
 
-    def samples(self, block: pcm.Samples) -> None:
+    def samples(self, block: ChannelSamples) -> None:
         """Append samples."""
         for at in range(0, len(block), _BLOCK):
             part = block[at : at + _BLOCK] << (32 - self._bits)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.errors import CodecError
+from synth.common.typing import AnyArray, ChannelSamples, Int32, UInt8
 
 BITS = {"u8": 8, "s8": 8, "s16": 16, "s24": 24, "s32": 24, "f32": 24, "alaw": 16, "mulaw": 16, "f32i": 24}
 """Of the coded samples. s32 is coded without its lowest eight bits, f32 in units of 2^-23, f32i in units of 1, G.711 as
@@ -23,7 +22,7 @@ _REFUSALS["f32i"] = _REFUSALS["f32"]
 _UNITS = {"f32": 1 << 23, "f32i": 1}
 
 
-def _g711(alaw: bool) -> NDArray[np.int32]:
+def _g711(alaw: bool) -> Int32:
     """The 16-bit samples of the 256 codes, all different: of mu-law's two zeros the negative one is -1."""
     codes = np.arange(256, dtype=np.int32) ^ (0x55 if alaw else 0xFF)
     step, exponent = codes & 15, codes >> 4 & 7
@@ -36,18 +35,16 @@ def _g711(alaw: bool) -> NDArray[np.int32]:
 
 _LAWS = {"alaw": _g711(True), "mulaw": _g711(False)}
 
-Samples = NDArray[np.int32]
-
 
 @functools.cache
-def _codes_of(law: str) -> NDArray[np.uint8]:
+def _codes_of(law: str) -> UInt8:
     """The codes of all 16-bit samples: of those between two values the next above, as of silence where it has none."""
     order = np.argsort(_LAWS[law])
     places = np.searchsorted(_LAWS[law][order], np.arange(-32768, 32768))
     return order.astype(np.uint8)[np.minimum(places, 255)]
 
 
-def unpack(data: bytes, encoding: str, big: bool, channels: int) -> Samples:
+def unpack(data: bytes, encoding: str, big: bool, channels: int) -> ChannelSamples:
     """The samples of a file's bytes; CodecError, without a name, for those that have no integers."""
     order = ">" if big else "<"
     if encoding == "u8":
@@ -72,7 +69,7 @@ def unpack(data: bytes, encoding: str, big: bool, channels: int) -> Samples:
     return samples
 
 
-def pack(samples: Samples, encoding: str, big: bool) -> bytes:
+def pack(samples: ChannelSamples, encoding: str, big: bool) -> bytes:
     """A file's bytes of the samples; the opposite of `unpack`."""
     order = ">" if big else "<"
     flat = samples.reshape(-1)
@@ -89,13 +86,13 @@ def pack(samples: Samples, encoding: str, big: bool) -> bytes:
     return flat.astype(f"{order}i{WIDTH[encoding]}").tobytes()
 
 
-def hashed_bytes(samples: Samples, encoding: str) -> bytes:
+def hashed_bytes(samples: ChannelSamples, encoding: str) -> bytes:
     """What the MD5 is of: the coded samples, signed, little-endian, in whole bytes."""
     bits = BITS[encoding]
     return _three_bytes(samples.reshape(-1), False) if bits == 24 else samples.astype(f"<i{bits // 8}").tobytes()
 
 
-def to_array(samples: Samples, encoding: str) -> NDArray[Any]:
+def to_array(samples: ChannelSamples, encoding: str) -> AnyArray:
     """Samples [frames, channels] in the type of the file's: 24 bits as int32, G.711 as its codes."""
     if encoding == "s24":
         return samples
@@ -104,6 +101,6 @@ def to_array(samples: Samples, encoding: str) -> NDArray[Any]:
     return flat.astype(types[encoding], copy=False).reshape(samples.shape)
 
 
-def _three_bytes(flat: Samples, big: bool) -> bytes:
+def _three_bytes(flat: ChannelSamples, big: bool) -> bytes:
     bytes_ = np.ascontiguousarray(flat).astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3]
     return bytes_[:, :: -1 if big else 1].tobytes()

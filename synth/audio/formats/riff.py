@@ -12,6 +12,7 @@ from synth.audio.formats import pcm
 from synth.common.errors import AudioError, CodecError
 from synth.common.files import Readable
 from synth.common.limits import MOST_CHANNELS, MOST_RATE
+from synth.common.typing import ChannelSamples
 
 UNKNOWN = 0x7FFFF000
 """Data sizes from here on are what programs write that do not know the length."""
@@ -71,7 +72,7 @@ class Sound:
         if self.encoding == "f32":
             self._find_unit()
 
-    def read(self, frames: int) -> pcm.Samples:
+    def read(self, frames: int) -> ChannelSamples:
         """The next samples, as many as there still are."""
         if self._left is not None:
             frames = min(frames, self._left)

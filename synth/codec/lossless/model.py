@@ -18,9 +18,9 @@ from synth.codec.lossless.distributions import Grid
 from synth.codec.lossless.network_listener import Listener
 from synth.codec.lossless.presets import FINAL, FIRST, OLS_A, REGRESSORS, SECOND, SLOW, Preset, Regressor
 from synth.codec.lossless.rangecoder import Decoder, Encoder
+from synth.common.typing import Float64
 from synth.engine.reference import ReferenceEngine
 
-Doubles = NDArray[np.float64]
 WEIGHT_LIMIT = 64.0
 
 
@@ -38,7 +38,7 @@ class Regression:
         self.every, self.ridge, self.sharp, self.scale = every, ridge, sharp, 16.0
         self.covariance, self.correlation = np.zeros((size, size)), np.zeros(size)
         self.weights = np.zeros(size)
-        self.rows: list[Doubles] = []
+        self.rows: list[Float64] = []
         self.gains: list[float] = []
         self.targets: list[float] = []
         self.powers, power = [0.0] * every, 1.0
@@ -47,7 +47,7 @@ class Regression:
             power = power * decay
         self.decay = power
 
-    def predict(self, x: Doubles) -> float:
+    def predict(self, x: Float64) -> float:
         """The weighted sum; even and odd groups of 8 apart."""
         self.rows.append(x.copy())
         sums = [np.zeros(8), np.zeros(8)]

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
 from synth.codec import varint
@@ -17,9 +16,9 @@ from synth.codec.lossless.distributions import Grid
 from synth.codec.lossless.presets import PRESETS
 from synth.codec.lossless.value_lists import MOST_VALUES, decode_values, encode_values
 from synth.common.errors import CodecError
+from synth.common.typing import Int32
 from synth.engine.reference import ReferenceEngine
 
-Ints = NDArray[np.int32]
 PLAIN, LIST, COPY, INVERSE = range(4)
 STORED, ALL_PLAIN = 255, 128
 FEW_CODES = 64
@@ -74,7 +73,7 @@ def _about_log2(x: float) -> float:
     return whole + (x - 1.0) * (1.0 + 0.34 * (2.0 - x))
 
 
-def _copied(samples: Ints, layouts: Sequence[Layout], bits: int) -> Layout | None:
+def _copied(samples: Int32, layouts: Sequence[Layout], bits: int) -> Layout | None:
     """The last channel as a copy of another one."""
     mine = samples[:, -1]
     for like, layout in enumerate(layouts):
@@ -88,7 +87,7 @@ def _copied(samples: Ints, layouts: Sequence[Layout], bits: int) -> Layout | Non
     return None
 
 
-def _listed(samples: Ints, shift: int, bits: int) -> list[int]:
+def _listed(samples: Int32, shift: int, bits: int) -> list[int]:
     """The channel's values where the gaps between them save clearly more than the list costs, else none."""
     values, places = np.unique(samples, return_inverse=True)
     count = len(values)
@@ -104,11 +103,11 @@ def _listed(samples: Ints, shift: int, bits: int) -> list[int]:
     return listed if total * 0.5 > len(encode_values(listed, _least(bits))) * 8 + 24 else []
 
 
-def _are_codes(samples: Ints, bits: int) -> bool:
+def _are_codes(samples: Int32, bits: int) -> bool:
     return bits == 16 and np.array_equal(mulaw.DECODE[mulaw.ENCODE[samples + 32768]], samples)
 
 
-def analyse(samples: Ints, bits: int) -> list[Layout]:
+def analyse(samples: Int32, bits: int) -> list[Layout]:
     """The layouts of samples [frames, channels], of which there are some."""
     layouts: list[Layout] = []
     for c in range(samples.shape[1]):
@@ -181,7 +180,7 @@ def _read_list(data: bytes, at: int, bits: int) -> tuple[list[int], int]:
     return values, at + size
 
 
-def _ranks(samples: Ints, layouts: Sequence[Layout], bits: int) -> Ints:
+def _ranks(samples: Int32, layouts: Sequence[Layout], bits: int) -> Int32:
     """Of the coded channels [frames, coded]."""
     out = [
         np.searchsorted(layout.values, samples[:, c])
@@ -193,7 +192,7 @@ def _ranks(samples: Ints, layouts: Sequence[Layout], bits: int) -> Ints:
     return np.stack(out, 1).astype(np.int32) if out else np.zeros((len(samples), 0), np.int32)
 
 
-def _samples(ranks: Ints, layouts: Sequence[Layout], bits: int) -> Ints:
+def _samples(ranks: Int32, layouts: Sequence[Layout], bits: int) -> Int32:
     """The samples again."""
     samples = np.zeros((len(ranks), len(layouts)), np.int32)
     place = 0
@@ -211,7 +210,7 @@ def _samples(ranks: Ints, layouts: Sequence[Layout], bits: int) -> Ints:
     return samples
 
 
-def encode_segment(samples: Ints, bits: int, level: str, network: ReferenceEngine | None = None) -> bytes:
+def encode_segment(samples: Int32, bits: int, level: str, network: ReferenceEngine | None = None) -> bytes:
     """The bytes of samples [frames, channels], each of `bits` bits."""
     if not samples.size:
         return b""
@@ -236,7 +235,7 @@ def encode_segment(samples: Ints, bits: int, level: str, network: ReferenceEngin
 
 def decode_segment(
     data: bytes, frames: int, channels: int, bits: int, level: str, network: ReferenceEngine | None = None
-) -> Ints:
+) -> Int32:
     """The samples (int32 [frames, channels]) again; CodecError where the bytes can't be a segment of them."""
     if bool(data) != bool(frames * channels):
         raise _damaged()
@@ -249,7 +248,7 @@ def decode_segment(
     return _samples(model.decode(PRESETS[level][variant], grids, stream, frames, network), layouts, bits)
 
 
-def _read_stored(data: bytes, frames: int, channels: int, bits: int) -> Ints:
+def _read_stored(data: bytes, frames: int, channels: int, bits: int) -> Int32:
     width, spare = (bits + 7) // 8, 32 - bits
     if len(data) != frames * channels * width:
         raise _damaged()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.segments import Ints, tune
+from helpers.segments import tune
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,12 +23,13 @@ from synth.codec.lossless.distributions import Grid
 from synth.codec.lossless.presets import PRESETS
 from synth.codec.lossless.rangecoder import Decoder, Encoder
 from synth.common.errors import CodecError
+from synth.common.typing import Int32
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="needs the compiled engine")
 SETS = engine.instruction_sets()
 
 
-def kernel_encode(chosen: str, samples: Ints, bits: int, level: str, network: Any = None) -> bytes:
+def kernel_encode(chosen: str, samples: Int32, bits: int, level: str, network: Any = None) -> bytes:
     from synth.engine import _kernel
 
     number = lossless.LEVELS.index(level)
@@ -37,7 +38,7 @@ def kernel_encode(chosen: str, samples: Ints, bits: int, level: str, network: An
     return data
 
 
-def ranks(samples: Ints, bits: int) -> Ints:
+def ranks(samples: Int32, bits: int) -> Int32:
     return samples + (1 << (bits - 1))
 
 
@@ -73,7 +74,7 @@ def test_unused_bits_and_lists_as_specified() -> None:
         assert data.endswith(listed) and data[:2] == bytes([0, 1])
 
 
-def signals(draw: st.DrawFn, frames: int, channels: int, bits: int) -> Ints:
+def signals(draw: st.DrawFn, frames: int, channels: int, bits: int) -> Int32:
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     bound = 1 << (bits - 1)
     kind = draw(st.sampled_from(["noise", "loud", "walk", "steps", "same", "inverse", "sparse", "silence", "square"]))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from golden import checkpoints
-from helpers.segments import SHAPES, Ints, draws, tune
+from helpers.segments import SHAPES, draws, tune
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +19,7 @@ from synth.audio import mulaw
 from synth.codec import lossless
 from synth.codec.lossless import segment, value_lists
 from synth.common.errors import CodecError, EngineError
+from synth.common.typing import Int32
 
 compiled = pytest.mark.skipif(not engine.has_native(), reason="needs the compiled engine")
 
@@ -29,7 +30,7 @@ def network(kind: str, name: str = "labelled") -> Any:
     return engine.create(checkpoints.NETWORKS[name][0], checkpoints.tensors(name), kind)
 
 
-def same(samples: Ints, bits: int, level: str, listening: str = "") -> bytes:
+def same(samples: Int32, bits: int, level: str, listening: str = "") -> bytes:
     """What both write, which both read."""
     native, slow = (network("native", listening), network("reference", listening)) if listening else (None, None)
     data = lossless.encode_segment(samples, bits, level, native)
@@ -76,7 +77,7 @@ def test_the_variant_is_the_one_that_makes_the_middle_shortest(monkeypatch: pyte
 
     tried: list[tuple[int, int]] = []
 
-    def encode(preset: object, grids: object, ranks: Ints, listening: object) -> bytes:
+    def encode(preset: object, grids: object, ranks: Int32, listening: object) -> bytes:
         tried.append((int(ranks[0, 0]), len(ranks)))
         return bytes(1 + (len(tried) == 1))
 
