@@ -1,72 +1,58 @@
 #!/usr/bin/env python3
-"""The codec's bits per sample on the corpora's test files: .ci/codec-bits CORPORA [SET ...] [--write].
+"""The lossless codec's bits per sample on the corpora's test files, written into docs/benchmarks/codec.md.
 
-Every file is made into a WAV of its own, compressed, decompressed, compared. 8 x bytes of the .syn files / samples,
-beside the bars that the codec was begun with. --write puts the table into BENCHMARKS.md, rows that were not measured now
-staying as they are; --levels and --rows (auto, none, mulaw) choose.
+    python benchmarks/codec_bits.py CORPORA [SET ...] [--levels L,...] [--rows R,...] [--write]
+
+Every file is made into a WAV of its own, compressed, decompressed and compared: 8 x bytes of the .syn files / samples,
+beside the bars that the codec was begun with. --write keeps the figures in results/codec-bits.json and puts the table
+into the page; rows that were not measured now stay as they are.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
-from synth.codec import sources, encoder, decoder, network_choice
-from synth.codec.lossless import LEVELS
+import pages
+import splits
+from synth.codec import decoder, encoder, network_choice, sources
 from synth.codec.decoder import Unpacker
+from synth.codec.lossless import LEVELS
 
-HERE = Path(__file__).resolve().parent
-RESULTS, PAGE = HERE / "codec-bits.json", HERE.parent / "BENCHMARKS.md"
-MARKS = "<!-- codec -->", "<!-- /codec -->"
-
-
-def fsdd(folder: Path, nicolas: bool) -> list[Path]:
-    names = [(path.stem.split("_"), path) for path in sorted(folder.glob("*.flac"))]
-    return [path for (_, speaker, take), path in names if int(take) < 5 and (speaker == "nicolas") == nicolas]
+RESULTS = "codec-bits.json"
+ROWS = ("none", "auto", "mulaw none", "mulaw auto")
 
 
-def kathleen(folder: Path) -> list[Path]:
-    files = sorted(folder.glob("*.flac"))
-    prompts = sorted({path.stem.rpartition("_")[0] for path in files})[::20]
-    return [path for path in files if path.stem.rpartition("_")[0] in prompts]
+def fsdd(corpora: Path, nicolas: bool) -> list[Path]:
+    """Test recordings of nicolas, whose files are much quieter than the others', or of the other five."""
+    return [path for path in splits.fsdd(corpora, range(5)) if (path.stem.split("_")[1] == "nicolas") == nicolas]
 
 
-def every(step: int, folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.flac"), key=lambda path: path.name)[::step]
-
-
-SETS = {
-    "fsdd": lambda c: fsdd(c / "fsdd-8k", False),
-    "nicolas": lambda c: fsdd(c / "fsdd-8k", True),
-    "kathleen": lambda c: kathleen(c / "kathleen-arctic-16k"),
-    "picovoice": lambda c: every(10, c / "picovoice-multispeaker-16k"),
-    "piano": lambda c: every(10, c / "piano-headroom-giantmidi-16k"),
-    "maad": lambda c: every(6, c / "maad-soundscape-22k"),
-    "sonic-pi": lambda c: every(4, c / "sonic-pi-samples-44k"),
-    "opensfx": lambda c: every(3, c / "opensfx-44k"),
-    "kathleen-48k": lambda c: every(6, c / "kathleen-arctic-48k"),
+SETS: dict[str, tuple[str, Callable[[Path], list[Path]]]] = {
+    "fsdd": ("fsdd-8k without nicolas, 250 files", lambda c: fsdd(c, False)),
+    "nicolas": ("fsdd-8k, nicolas alone, 50 files", lambda c: fsdd(c, True)),
+    "kathleen": ("kathleen-arctic-16k, 46 files", lambda c: splits.kathleen(c, 0)),
+    "picovoice": (
+        "picovoice-multispeaker-16k, 17 files",
+        lambda c: splits.every(c, "picovoice-multispeaker-16k", 10),
+    ),
+    "piano": ("piano-headroom-giantmidi-16k, 3 files", lambda c: splits.every(c, "piano-headroom-giantmidi-16k", 10)),
+    "maad": ("maad-soundscape-22k, files 1, 7, 13, ...", lambda c: splits.every(c, "maad-soundscape-22k", 6)),
+    "sonic-pi": ("sonic-pi-samples-44k, files 1, 5, 9, ...", lambda c: splits.every(c, "sonic-pi-samples-44k", 4)),
+    "opensfx": ("opensfx-44k, files 1, 4, 7, ...", lambda c: splits.every(c, "opensfx-44k", 3)),
+    "kathleen-48k": (
+        "kathleen-arctic-48k, files 1, 7, 13, ...",
+        lambda c: splits.every(c, "kathleen-arctic-48k", 6),
+    ),
 }
-
-
-NAMES = {
-    "fsdd": "fsdd-8k without nicolas, 250 files",
-    "nicolas": "fsdd-8k, nicolas alone, 50 files",
-    "kathleen": "kathleen-arctic-16k, 46 files",
-    "picovoice": "picovoice-multispeaker-16k, 17 files",
-    "piano": "piano-headroom-giantmidi-16k, 3 files",
-    "maad": "maad-soundscape-22k, files 1, 7, 13, ...",
-    "sonic-pi": "sonic-pi-samples-44k, files 1, 5, 9, ...",
-    "opensfx": "opensfx-44k, files 1, 4, 7, ...",
-    "kathleen-48k": "kathleen-arctic-48k, files 1, 7, 13, ...",
-}
-# bits of flac -8, wavpack -hhx6, sac, sac --high; then the bars of fast, balanced, max
+"""Of each set its heading and its files."""
 OTHERS = {
     "fsdd": (9.711, 9.213, 9.279, 9.159),
     "nicolas": (3.261, 3.251, 3.721, 3.665),
@@ -78,6 +64,7 @@ OTHERS = {
     "opensfx": (7.272, 7.229, 6.762, None),
     "kathleen-48k": (7.353, 7.253, 6.901, None),
 }
+"""Bits per sample of flac -8, wavpack -hhx6, sac and sac --high, run once."""
 BARS = {
     ("fsdd", "none"): (8.57, 8.47, 8.46),
     ("fsdd", "auto"): (None, 8.35, 8.30),
@@ -95,22 +82,21 @@ BARS = {
     ("kathleen", "mulaw none"): (None, 3.30, None),
     ("kathleen", "mulaw auto"): (None, 3.26, None),
 }
+"""The table's rows, a set and a coding each, and the bars of fast, balanced and max."""
 
 
-def round_trip(path: Path, level: str, row: str) -> tuple[int, int, float, float, str]:
+def round_trip(path: Path, level: str, coding: str) -> tuple[int, int, float, float, str]:
     """Bytes, samples, seconds of the processor for both ways, and the network that was chosen."""
     wave, rate = soundfile.read(path, dtype="int16", always_2d=True)
-    file = io.BytesIO()
+    file, out, back = io.BytesIO(), io.BytesIO(), io.BytesIO()
     soundfile.write(file, wave, rate, "PCM_16", format="WAV")
-    mode, network = ("mulaw", row.split()[1]) if row.startswith("mulaw") else ("lossless", row)
+    mode, network = ("mulaw", coding.split()[1]) if coding.startswith("mulaw") else ("lossless", coding)
     file.seek(0)
-    out = io.BytesIO()
     begin = time.thread_time()
     sound = sources.open_sound(file, path.name, len(file.getvalue()))
     done = encoder.compress_stream(sound, out.write, level=level, mode=mode, network=network, suffix=".wav")
     middle = time.thread_time()
     out.seek(0)
-    back = io.BytesIO()
     decoder.decompress_stream(Unpacker(out, path.name), back.write)
     end = time.thread_time()
     if mode == "lossless" and back.getvalue() != file.getvalue():
@@ -118,65 +104,64 @@ def round_trip(path: Path, level: str, row: str) -> tuple[int, int, float, float
     return done.bytes_out, wave.size, middle - begin, end - middle, network_choice.describe(done.header.checkpoint)
 
 
-def measure(files: list[Path], level: str, row: str, threads: int) -> dict[str, object]:
+def measure(paths: list[Path], level: str, coding: str, threads: int) -> dict[str, Any]:
+    """Bits per sample over all files, samples a second of a processor's time, and how often each network was chosen."""
     with ThreadPoolExecutor(threads) as pool:
-        results = list(pool.map(lambda path: round_trip(path, level, row), files))
-    sizes, samples, encoding, decoding, names = zip(*results, strict=True)
-    chosen = {name: names.count(name) for name in sorted(set(names))}
+        trips = list(pool.map(lambda path: round_trip(path, level, coding), paths))
+    sizes, samples, encoding, decoding, names = zip(*trips, strict=True)
     return {
         "bits": round(8 * sum(sizes) / sum(samples), 4),
         "encoded": round(sum(samples) / sum(encoding)),
         "decoded": round(sum(samples) / sum(decoding)),
-        "chosen": chosen,
+        "chosen": {name: names.count(name) for name in sorted(set(names))},
     }
 
 
-def table(results: dict[str, dict[str, object]]) -> list[str]:
-    lines = [
-        "| set | coding | flac -8 | wavpack -hhx6 | sac | sac --high | fast | balanced | max | networks, balanced |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for (name, row), bars in BARS.items():
-        cells = [NAMES[name], row if row.startswith("mulaw") else f"`-c {row}`"]
-        others = OTHERS[name] if not row.startswith("mulaw") else (None,) * 4
-        cells += ["-" if bits is None else f"{bits:.3f}" for bits in others]
+def wanted(name: str, coding: str, level: str) -> bool:
+    """Whether the table has such a figure."""
+    if coding.startswith("mulaw"):
+        return level == "balanced"
+    return not (coding == "auto" and level == "fast" and (name, "none") in BARS)  # no network is used at fast
+
+
+def table(results: dict[str, Any]) -> list[str]:
+    """The table of all figures that are known."""
+    heads = ["set", "coding", "flac -8", "wavpack -hhx6", "sac", "sac --high", *LEVELS, "networks, balanced"]
+    rows = []
+    for (name, coding), bars in BARS.items():
+        mulaw = coding.startswith("mulaw")
+        cells = [SETS[name][0], coding if mulaw else f"`-c {coding}`"]
+        cells += ["-" if bits is None or mulaw else f"{bits:.3f}" for bits in OTHERS[name]]
         for level, bar in zip(LEVELS, bars, strict=True):
-            found = results.get(f"{name} {row} {level}")
-            cells.append("-" if not found else f"{found['bits']:.3f}" + (f" ({bar:.2f})" if bar else ""))
-        chosen = results.get(f"{name} {row} balanced", {}).get("chosen", {})
-        assert isinstance(chosen, dict)
-        cells.append(", ".join(f"{key} {count}" for key, count in chosen.items()) or "-")
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+            figure = results.get(f"{name} {coding} {level}")
+            cells.append("-" if not figure else f"{figure['bits']:.3f}" + (f" ({bar:.2f})" if bar else ""))
+        chosen = results.get(f"{name} {coding} balanced", {}).get("chosen", {})
+        rows.append([*cells, ", ".join(f"{key} {count}" for key, count in chosen.items()) or "-"])
+    return pages.table(heads, rows)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpora", type=Path)
+    parser = pages.parser(__doc__)
+    parser.add_argument("corpora", type=Path, metavar="CORPORA")
     parser.add_argument("names", nargs="*", metavar="SET", help=", ".join(SETS))
-    parser.add_argument("--levels", default=",".join(LEVELS))
-    parser.add_argument("--rows", default="none,auto,mulaw none,mulaw auto")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--levels", default=",".join(LEVELS), help="(default: %(default)s)")
+    parser.add_argument("--rows", default=",".join(ROWS), help="(default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--write", action="store_true", help="keep the figures and write the page")
     options = parser.parse_args()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name, row in BARS:
-        if (options.names and name not in options.names) or row not in options.rows.split(","):
+    results = pages.read_results(RESULTS)
+    for name, coding in BARS:
+        if (options.names and name not in options.names) or coding not in options.rows.split(","):
             continue
-        for level in options.levels.split(","):
-            if row == "auto" and level == "fast" and (name, "none") in BARS:
-                continue  # no network listens there
-            if row.startswith("mulaw") and level != "balanced":
-                continue
-            key = f"{name} {row} {level}"
-            results[key] = measure(SETS[name](options.corpora), level, row, options.threads)
+        paths = SETS[name][1](options.corpora)
+        for level in filter(lambda level: wanted(name, coding, level), options.levels.split(",")):  # noqa: B023
+            key = f"{name} {coding} {level}"
+            results[key] = measure(paths, level, coding, options.threads)
             print(key, results[key], flush=True)
             if options.write:
-                RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+                pages.write_results(RESULTS, results)
     if options.write:
-        before, _, rest = PAGE.read_text().partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        PAGE.write_text("\n".join([before + MARKS[0], *table(results), MARKS[1] + after]))
+        pages.write_section("codec", "codec", table(results))
 
 
 if __name__ == "__main__":

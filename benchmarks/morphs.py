@@ -1,125 +1,170 @@
 #!/usr/bin/env python3
-"""Lets `digits-classifier` hear morphs of test files and writes it into BENCHMARKS.md: `.ci/morphs CORPORA`.
+"""Lets `digits-classifier` recognise copies and morphs of test files, written into docs/benchmarks/morphs.md.
 
-Spectrograms of some of them are drawn into samples/morph.png.
+    python benchmarks/morphs.py CORPORA [--work FOLDER] [--takes N]
+
+CORPORA is a folder with fsdd-8k. Each sound is one `synth vocode` or `synth morph`, about a third of a second; those
+that lie in FOLDER already are not made again. Spectrograms of some are drawn into samples/morph.png.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import soundfile
 
-from synth.vocoder import label_means
-from synth.audio import reader
-from synth.recognition import classifier
-from synth.generation import model as sampler
-from synth.generation.morph import mixed
+import pages
+import splits
 
-HERE = Path(__file__).resolve().parent.parent
-START, END = "<!-- morphs -->", "<!-- /morphs -->"
-WORDS = (("0", "jackson", "0"), ("9", "jackson", "0"))
-SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+VOICE, CLASSIFIER = "digits-4", "digits-classifier-1"
+PICTURE = pages.SAMPLES / "morph.png"
 
 
-SEEN = [
-    "![Spectrograms of morphs](samples/morph.png)",
-    "",
-    "Above, from one speaker's seven to another's, louder one: formants and level glide, in the middle lie the formants of",
-    "both. In the middle, from zero to nine: frame by frame a blend that is no word. Below, `--keep-label speaker=` and",
-    "`--time-stretch`: another speaker's level, noise and colour, as the recordings have them, over the same course of the",
-    "word; pitch and formants move little. Stretched, the same spectrum lasts longer.",
-]
+class Spoken(NamedTuple):
+    """What a recording says, and who: its file is fsdd-8k/DIGIT_SPEAKER_TAKE.flac."""
+
+    digit: str
+    speaker: str
+    take: str
+
+    @classmethod
+    def of(cls, path: Path) -> Spoken:
+        return cls(*path.stem.split("_"))
+
+    @property
+    def stem(self) -> str:
+        return "_".join(self)
+
+    @property
+    def next_speaker(self) -> str:
+        """Another speaker, each in turn."""
+        return splits.SPEAKERS[(splits.SPEAKERS.index(self.speaker) + 1) % len(splits.SPEAKERS)]
 
 
-def draw(heard: dict[tuple[str, str, str], np.ndarray], spoken: Callable[..., np.ndarray], rate: int) -> None:
+class Workshop:
+    """Makes sounds of recordings with the voice, and keeps them in a folder."""
+
+    def __init__(self, corpora: Path, work: Path) -> None:
+        self.corpus, self.work = corpora / "fsdd-8k", work
+        work.mkdir(parents=True, exist_ok=True)
+
+    def recording(self, spoken: Spoken) -> Path:
+        return self.corpus / f"{spoken.stem}.flac"
+
+    def _made(self, name: str, *command: object) -> Path:
+        path = self.work / f"{name}.wav"
+        if not path.exists():
+            part = path.with_suffix(".part")
+            pages.synth(*command, "-o", part, "--format", "wav", "-c", VOICE, "-s", 0, "-q", "-f")
+            part.replace(path)
+        return path
+
+    def copy(self, spoken: Spoken, tokens: int | None = None) -> Path:
+        """A recording said again, through so many tokens a frame or without any loss by them."""
+        name = f"{spoken.stem}-copy" + (f"-{tokens}" if tokens else "")
+        return self._made(name, "vocode", self.recording(spoken), *(("--tokens", tokens) if tokens else ()))
+
+    def stretched(self, spoken: Spoken, stretch: float) -> Path:
+        name = f"{spoken.stem}-stretched-{stretch:g}"
+        return self._made(name, "morph", self.recording(spoken), "--time-stretch", stretch)
+
+    def mixed(self, first: Spoken, second: Spoken, share: float) -> Path:
+        name = f"{first.stem}-to-{second.stem}-{share:g}"
+        return self._made(name, "morph", self.recording(first), self.recording(second), "--mix", share)
+
+    def moved(self, spoken: Spoken, speaker: str) -> Path:
+        name = f"{spoken.stem}-as-{speaker}"
+        return self._made(name, "morph", self.recording(spoken), "--keep-label", f"speaker={speaker}")
+
+
+def recognised(paths: list[Path]) -> list[tuple[str, str]]:
+    """The digit and the speaker that the classifier takes each sound for."""
+    report = pages.synth_json("classify", "-q", "-c", CLASSIFIER, "--top", 1, *paths)
+    return [(file["digit"][0]["label"], file["speaker"][0]["label"]) for file in report["files"]]
+
+
+def row(name: str, paths: Iterable[Path], wanted: list[tuple[str, ...]], heads: tuple[str, ...]) -> list[object]:
+    """A row of the table: how often the digit and each of the speakers in `wanted` was recognised."""
+    labels = recognised(list(paths))
+    hits = [
+        (digit == want[0], *(speaker == other for other in want[1:]))
+        for (digit, speaker), want in zip(labels, wanted, strict=True)
+    ]
+    shares = [f"{head} {pages.percent(float(share))}" for head, share in zip(heads, np.mean(hits, 0), strict=True)]
+    return [name, len(hits), ", ".join(shares)]
+
+
+def rows(shop: Workshop, copies: list[Spoken], sources: list[Spoken]) -> list[list[object]]:
+    """The table's rows: copies of many recordings, morphs of a few."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    plain, both = ("digit", "speaker"), ("digit", "first speaker", "second")
+    same: list[tuple[str, ...]] = [(s.digit, s.speaker) for s in copies]
+    again = [
+        row("copies (`synth vocode`), all test files", pool.map(shop.copy, copies), same, plain),
+        row("copies through 8 tokens", pool.map(lambda s: shop.copy(s, 8), copies), same, plain),
+    ]
+    same = [(s.digit, s.speaker) for s in sources]
+    for stretch in (0.7, 1.5, 2.5):
+        paths = pool.map(lambda s: shop.stretched(s, stretch), sources)  # noqa: B023
+        again.append(row(f"`--time-stretch {stretch}`", paths, same, plain))
+    pairs: list[tuple[str, ...]] = [(s.digit, s.speaker, s.next_speaker) for s in sources]
+    for share in (0.25, 0.5, 0.75):
+        paths = pool.map(lambda s: shop.mixed(s, s._replace(speaker=s.next_speaker), share), sources)  # noqa: B023
+        again.append(row(f"same digit, two speakers, `--mix {share}`", paths, pairs, both))
+    paths = pool.map(lambda s: shop.moved(s, s.next_speaker), sources)
+    again.append(row("`--keep-label speaker=` another", paths, pairs, ("digit", "first speaker", "asked for")))
+    return again
+
+
+def drawn(shop: Workshop) -> list[tuple[str, Path]]:
+    """Titles and sounds of the picture: three rows of five."""
+    theo, george = Spoken("7", "theo", "0"), Spoken("7", "george", "0")
+    zero, nine = Spoken("0", "jackson", "0"), Spoken("9", "jackson", "0")
+    shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+    sounds = [(f"seven, theo to george: {x:g}", shop.mixed(theo, george, x)) for x in shares]
+    sounds += [(f"zero to nine, jackson: {x:g}", shop.mixed(zero, nine, x)) for x in shares]
+    sounds += [(f"seven, theo as {name}", shop.moved(theo, name)) for name in ("lucas", "nicolas", "yweweler")]
+    return sounds + [(f"{x:g} times as long", shop.stretched(theo, x)) for x in (0.7, 1.5)]
+
+
+def draw(sounds: list[tuple[str, Path]]) -> None:
     """Spectrograms of paths from one sound to another, and of what labels and lengths change."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    theo, george, zero, nine = (heard[key] for key in (("7", "theo", "0"), ("7", "george", "0"), *WORDS))
-    shares = (0.0, 0.25, 0.5, 0.75, 1.0)
-    rows = [[(f"seven, theo to george: {x:g}", spoken(mixed(theo, george, (x, x)))) for x in shares]]
-    rows += [[(f"zero to nine, jackson: {x:g}", spoken(mixed(zero, nine, (x, x)))) for x in shares]]
-    labels = [(f"seven, theo as {name}", spoken(theo, speaker=name)) for name in ("lucas", "nicolas", "yweweler")]
-    rows += [[*labels, *((f"{x:g} times as long", spoken(mixed(theo, theo, (0, 0), x))) for x in (0.7, 1.5))]]
     figure, axes = pyplot.subplots(3, 5, figsize=(13, 6.5), sharey=True, layout="constrained")
-    for place, (title, sound) in enumerate(pair for row in rows for pair in row):
-        axis = axes.flat[place]
-        wave = np.concatenate([sound / 32768, np.zeros(128)]) + 1e-5 * np.random.default_rng(0).normal(
-            size=len(sound) + 128
-        )
+    for axis, (title, path) in zip(axes.flat, sounds, strict=True):
+        wave, rate = soundfile.read(path)
+        noise = 1e-5 * np.random.default_rng(0).normal(size=len(wave) + 128)
+        wave = np.concatenate([wave, np.zeros(128)]) + noise
         axis.specgram(wave, NFFT=200, noverlap=160, pad_to=512, Fs=rate, cmap="magma", vmin=-110, vmax=-40)
         axis.set_title(title, fontsize=9)
         axis.set_ylim(0, rate / 2)
     figure.supxlabel("seconds")
     figure.supylabel("hertz")
-    figure.savefig(HERE / "samples/morph.png", dpi=58, pil_kwargs={"optimize": True})
+    figure.savefig(PICTURE, dpi=58, pil_kwargs={"optimize": True})
 
 
 def main() -> None:
-    model, ear = sampler.load("digits"), classifier.load()
-    assert model.guides is not None
-    vocoder = model.guides.vocoder
-    heard = {}
-    for path in sorted(Path(sys.argv[1], "fsdd-8k").glob("*_[01].flac")):
-        digit, speaker, take = path.stem.split("_")
-        heard[digit, speaker, take] = vocoder.hear(reader.read(str(path), model.sample_rate)[0])
-
-    def spoken(vectors: np.ndarray, **labels: str) -> np.ndarray:
-        rows = model.checkpoint.config.labels.ids(labels)
-        vectors = label_means.moved(vectors, rows, model.checkpoint.voice.means)  # type: ignore[union-attr]
-        return model.follow(vocoder.exact(vectors), seed=0, labels=labels).pcm(len(vectors) * vocoder.hop)
-
-    def told(vectors: np.ndarray, **labels: str) -> tuple[str, str]:
-        logs = ear.listen(spoken(vectors, **labels), model.sample_rate).log_probabilities
-        return tuple(t.values[int(np.argmax(logs[t.name]))] for t in ear.targets)  # type: ignore[return-value]
-
-    rows = []
-    copies = {}
-    for path in sorted(Path(sys.argv[1], "fsdd-8k").glob("*_[01234].flac")):
-        copies[tuple(path.stem.split("_"))] = vocoder.hear(reader.read(str(path), model.sample_rate)[0])
-
-    def row(name: str, found: list[tuple[bool, ...]], heads: str) -> None:
-        shares = ", ".join(
-            f"{head} {100 * np.mean([f[k] for f in found]):.1f} %" for k, head in enumerate(heads.split("|"))
-        )
-        rows.append(f"| {name} | {len(found)} | {shares} |")
-
-    for name, count in (("copies (`synth vocode`), all test files", None), ("copies through 8 tokens", 8)):
-        again = [
-            told(h if count is None else vocoder.inexact(vocoder.vectors(vocoder.tokens(h, count))))
-            for h in copies.values()
-        ]
-        row(name, [(f[0] == k[0], f[1] == k[1]) for f, k in zip(again, copies, strict=True)], "digit|speaker")
-    keys = [key for key in heard if key[2] == "0"]
-    for stretch in (0.7, 1.5, 2.5):
-        found = [told(mixed(heard[k], heard[k], (0, 0), stretch)) for k in keys]
-        pairs = [(f[0] == k[0], f[1] == k[1]) for f, k in zip(found, keys, strict=True)]
-        row(f"`--time-stretch {stretch}`", pairs, "digit|speaker")
-    others = {k: SPEAKERS[(SPEAKERS.index(k[1]) + 1) % len(SPEAKERS)] for k in keys}
-    for share in (0.25, 0.5, 0.75):
-        found = [told(mixed(heard[k], heard[k[0], others[k], "0"], (share, share))) for k in keys]
-        triples = [(f[0] == k[0], f[1] == k[1], f[1] == others[k]) for f, k in zip(found, keys, strict=True)]
-        row(f"same digit, two speakers, `--mix {share}`", triples, "digit|first speaker|second")
-    found = [told(heard[k], speaker=others[k]) for k in keys]
-    triples = [(f[0] == k[0], f[1] == k[1], f[1] == others[k]) for f, k in zip(found, keys, strict=True)]
-    row("`--keep-label speaker=` another", triples, "digit|first speaker|asked for")
-    draw(heard, spoken, model.sample_rate)
-    text = [
-        "## Morphs, heard",
-        "",
-        "Written by `.ci/morphs CORPORA`: copies of takes 0 to 4 of fsdd-8k (test), morphs of takes 0, spoken by digits-4, heard by",
-    ]
-    text += ["`digits-classifier-1`.", "", "| what | files | heard |", "|---|---|---|", *rows, "", *SEEN]
-    page = HERE / "BENCHMARKS.md"
-    before, _, rest = page.read_text().partition(START)
-    after = rest.partition(END)[2]
-    page.write_text(f"{before.rstrip()}\n\n{START}\n" + "\n".join(text) + f"\n{END}{after or chr(10)}")
+    parser = pages.parser(__doc__, "morphs")
+    parser.add_argument("corpora", type=Path, metavar="CORPORA")
+    parser.add_argument("--takes", type=int, default=5, metavar="N", help="of copies, test has 5; fewer: only printed")
+    options = parser.parse_args()
+    shop = Workshop(options.corpora, options.work)
+    copies = [Spoken.of(path) for path in splits.fsdd(options.corpora, range(options.takes))]
+    table = rows(shop, copies, [spoken for spoken in copies if spoken.take == "0"])
+    lines = pages.table(("what", "files", "heard"), table)
+    print("\n".join(lines))
+    if options.takes == 5:
+        draw(drawn(shop))
+        pages.write_section("morphs", "morphs", lines)
 
 
 if __name__ == "__main__":

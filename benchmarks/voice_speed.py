@@ -1,95 +1,95 @@
 #!/usr/bin/env python3
-"""Measures how fast voices speak and writes it into BENCHMARKS.md: `.ci/voice-speed CORPORA`.
+"""How fast a voice encodes, decodes and speaks, written into docs/benchmarks/voice-speed.md.
 
-CPU seconds of one thread on files of kathleen-arctic-16k, least of three; cold starts are medians of wall clock.
+    python benchmarks/voice_speed.py CORPORA
+
+CPU seconds of one thread on files of kathleen-arctic-16k, least of three; the cold start is a median of wall clock.
 """
 
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-import numpy as np  # noqa: E402 - after the threads are settled
+import numpy as np  # noqa: E402 - after the number of threads is settled
+import soundfile  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
 
-from synth.audio import reader as audio  # noqa: E402
-from synth.codec.parametric import format, coder  # noqa: E402
-from synth.generation import model as sampler  # noqa: E402
+import pages  # noqa: E402
+import splits  # noqa: E402
+import synth  # noqa: E402
+from synth.codec.parametric import coder, format  # noqa: E402
 
-HERE = Path(__file__).resolve().parent.parent
-START, END = "<!-- voice-speed -->", "<!-- /voice-speed -->"
-SECONDS, REPEATS = 60, 3
+CHECKPOINT, RATE, SECONDS, REPEATS, STARTS = "speech-2", 16000, 60, 3, 9
+BITRATES = (1600, 3200, 6400)
+T = TypeVar("T")
 
 
-def least(action: Callable[[], Any]) -> tuple[Any, float]:
-    """What it returns, and its CPU seconds."""
-    found, best = None, float("inf")
+def least(action: Callable[[], T]) -> tuple[T, float]:
+    """What an action returns, and the least of the CPU seconds that it took."""
+    best = float("inf")
     for _ in range(REPEATS):
         began = time.thread_time()
-        found = action()
+        result = action()
         best = min(best, time.thread_time() - began)
-    return found, best
+    return result, best
 
 
-def cold(*arguments: str) -> float:
-    """Seconds of a whole `generate-audio`, median of nine."""
-    times = []
-    program = "import sys; from synth.cli.entry import generate_audio_main as main; sys.exit(main())"
-    for _ in range(9):
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
+def speech(corpora: Path) -> NDArray[np.int16]:
+    """A minute of kathleen's files, one after the other: int16 at 16 kHz."""
+    waves = [soundfile.read(path, dtype="int16")[0] for path in splits.every(corpora, "kathleen-arctic-16k", 20)]
+    whole: NDArray[np.int16] = np.concatenate(waves)[: SECONDS * RATE]
+    return whole
+
+
+def decoded(model: synth.Model, data: bytes, samples: int) -> int:
+    """Decode a parametric file; the samples that came."""
+    pieces = coder.pieces(format.Reader(data, "speech.syn"), model)
+    return sum(map(len, coder.spoken(model, pieces, samples)))
+
+
+def measure(model: synth.Model, sound: NDArray[np.int16]) -> list[tuple[str, float]]:
+    """What was done, and its CPU seconds."""
+    assert model.guides is not None
+    vocoder = model.guides.vocoder
+    latents, encoding = least(partial(vocoder.hear, sound))
+    rows = [("encoder: features and vectors", encoding)]
+    rows.append(("tokens, 16 a frame", least(partial(vocoder.tokens, latents))[1]))
+    speaking = least(lambda: model.follow(vocoder.exact(latents)).pcm(len(sound)))[1]
+    rows.append(("`synth vocode`: conditioner and network", speaking))
+    for bitrate in BITRATES:
+        (data, count), seconds = least(partial(coder.encode, model, sound, bitrate))
+        rows.append((f"`compress --mode parametric --bitrate {bitrate}` ({count} tokens a frame)", seconds))
+        name = f"its `decompress`, tokens to samples ({8 * len(data) / SECONDS:.0f} b/s)"
+        rows.append((name, least(partial(decoded, model, data, len(sound)))[1]))
+    return rows
 
 
 def main() -> None:
-    corpus = Path(sys.argv[1], "kathleen-arctic-16k")
-    model = sampler.load("speech")
-    assert model.guides is not None
-    vocoder, rate = model.guides.vocoder, model.sample_rate
-    sounds = [audio.read(str(path), rate)[0] for path in sorted(corpus.glob("*.flac"))[::20]]
-    sound = np.concatenate(sounds)[: SECONDS * rate]
-    vectors, heard = least(lambda: vocoder.hear(sound))
-    rows = [("encoder: features and vectors", heard), ("tokens, 16 a frame", least(lambda: vocoder.tokens(vectors))[1])]
-    _, spoken = least(lambda: model.follow(vocoder.exact(vectors)).pcm(len(sound)))
-    rows.append(("`synth vocode`: conditioner and network", spoken))
-    for bitrate in (1600, 3200, 6400):
-        (data, count), made = least(lambda b=bitrate: coder.encode(model, sound, b))
-        rows.append((f"`compress --mode parametric --bitrate {bitrate}` ({count} tokens a frame)", made))
-        reader = format.Reader(data, "x")
-        rows.append(
-            (
-                f"its `decompress`, tokens to samples ({8 * len(data) / SECONDS:.0f} b/s)",
-                least(lambda r=reader: list(coder.spoken(model, coder.pieces(r, model), len(sound))))[1],
-            )
-        )
-    first = cold("-", "-d", "1", "--label", "digit=7")
-    text = [
-        "## Voices, speed",
+    parser = pages.parser(__doc__)
+    parser.add_argument("corpora", type=Path, metavar="CORPORA")
+    options = parser.parse_args()
+    model = synth.load(CHECKPOINT)
+    rows = measure(model, speech(options.corpora))
+    command = pages.generate_audio("-", "-d", 1, "--label", "digit=7")
+    first = pages.median_seconds(partial(subprocess.run, command, check=True, capture_output=True), STARTS)
+    lines = [
+        f"{SECONDS} s of kathleen-arctic-16k at 16 kHz by `{CHECKPOINT}`, one thread, CPU time,"
+        f" {model.engine.instruction_set}.",
         "",
-        f"Written by `.ci/voice-speed CORPORA`: {SECONDS} s of kathleen-arctic-16k at 16 kHz by `speech`, one thread,",
-        f"CPU time, {model.engine.instruction_set}. Latency: the two token frames that the conditioner",
-        "looks ahead, 40 ms, and 28.5 ms for each of the postfilter's passes (speech-2: three); in encoding the frames",
-        "and half a window that the encoder looks ahead, 50 ms more.",
-        "",
-        "| what | times real time |",
-        "|---|---|",
-        *(f"| {name} | {SECONDS / seconds:.0f} |" for name, seconds in rows),
+        *pages.table(("what", "times real time"), [(name, f"{SECONDS / seconds:.0f}") for name, seconds in rows]),
         "",
         f"`generate-audio -d 1 --label digit=7`, which plans and speaks, the whole process: {first:.2f} s (no torch).",
     ]
-    page = HERE / "BENCHMARKS.md"
-    before, _, rest = page.read_text().partition(START)
-    after = rest.partition(END)[2]
-    page.write_text(f"{before.rstrip()}\n\n{START}\n" + "\n".join(text) + f"\n{END}{after or chr(10)}")
+    pages.write_section("voice-speed", "voice speed", lines)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes what `general` is trained on into a folder: .ci/general-corpus CORPORA FOLDER, then
+"""Writes what `general` and the correctors are trained on into a folder.
 
+    python recipes/general_corpus.py CORPORA FOLDER
     synth train FOLDER -o run --preset general --split FOLDER/split.csv
 
 Sample for sample as they are, all at one nominal rate, since the codec gives the network a file's samples at whatever
@@ -9,48 +10,53 @@ rate the file has. Of picovoice-multispeaker-16k, which has the most speakers, t
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
+
+from corpus_split import split_corpus
 
 RATE = 16000
+CORPORA = ("fsdd-8k", "kathleen-arctic-16k", "picovoice-multispeaker-16k", "piano-headroom-giantmidi-16k")
 GAINS = {"picovoice-multispeaker-16k": ((0.5, 1.6), (0.1, 0.5))}
+"""Of each further copy of a training file the least and the greatest gain."""
 
 
-def split_of(corpus: str, path: Path, place: int, prompts: list[str]) -> str:
-    if corpus == "fsdd-8k":
-        number = int(path.stem.split("_")[-1])
-        return "test" if number < 5 else "validation" if number < 7 else "train"
-    number = prompts.index(path.stem.rpartition("_")[0]) % 20 if corpus.startswith("kathleen") else place % 10
-    return {0: "test", 1: "validation"}.get(number, "train")
+def at_gain(wave: NDArray[np.int16], bounds: tuple[float, float], random: np.random.Generator) -> NDArray[np.int16]:
+    """A copy at another level; half a step of noise, so that no value is left out."""
+    gain = np.exp(random.uniform(*np.log(bounds)))
+    copy = np.rint(wave * gain + random.uniform(-0.5, 0.5, len(wave)))
+    clipped: NDArray[np.int16] = np.clip(copy, -32768, 32767).astype(np.int16)
+    return clipped
 
 
-def main(corpora: str, folder: str) -> None:
-    random, rows, out = np.random.default_rng(1), ["file,split"], Path(folder)
+def write(corpora: Path, out: Path) -> None:
+    """All recordings and copies as WAVs, and split.csv beside them."""
+    random, rows = np.random.default_rng(1), ["file,split"]
     out.mkdir(parents=True, exist_ok=True)
-
-    def emit(name: str, wave: np.ndarray, split: str) -> None:
-        soundfile.write(out / f"{name}.wav", wave, RATE)
-        rows.append(f"{name}.wav,{split}")
-
-    for corpus in ("fsdd-8k", "kathleen-arctic-16k", "picovoice-multispeaker-16k", "piano-headroom-giantmidi-16k"):
-        paths = sorted(Path(corpora, corpus).glob("*.flac"))
-        prompts = sorted({path.stem.rpartition("_")[0] for path in paths})
-        for place, path in enumerate(paths):
+    for corpus in CORPORA:
+        for path, split in split_corpus(corpora / corpus):
             wave, _ = soundfile.read(path, dtype="int16")
-            split = split_of(corpus, path, place, prompts)
             name = f"{corpus.split('-')[0]}--{path.stem}"
-            emit(name, wave, split)
+            copies = {name: wave}
             for i, bounds in enumerate(GAINS.get(corpus, ()) if split == "train" else ()):
-                gain = np.exp(random.uniform(*np.log(bounds)))
-                moved = np.rint(
-                    wave * gain + random.uniform(-0.5, 0.5, len(wave))
-                )  # no level is left out
-                emit(f"{name}--gain{i}", np.clip(moved, -32768, 32767).astype(np.int16), split)
+                copies[f"{name}--gain{i}"] = at_gain(wave, bounds, random)
+            for copy_name, copy in copies.items():
+                soundfile.write(out / f"{copy_name}.wav", copy, RATE)
+                rows.append(f"{copy_name}.wav,{split}")
     (out / "split.csv").write_text("\n".join(rows) + "\n")
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpora", type=Path, metavar="CORPORA", help=f"folder with {', '.join(CORPORA)}")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="to write to")
+    options = parser.parse_args()
+    write(options.corpora, options.folder)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,39 +1,49 @@
 #!/usr/bin/env python3
-"""Writes what `speech` is trained on into a folder: .ci/speech-corpus CORPORA FOLDER, then
+"""Writes what `speech` is trained on into a folder.
 
+    python recipes/speech_corpus.py CORPORA FOLDER
     synth train FOLDER -o run --task vocoder --preset speech --split FOLDER/split.csv
 
 Of kathleen's prompts by id every 20th is test, the one after it validation; of picovoice's files by name every 10th.
 What is trained on is there at other speeds too, and so at other pitches and formants: fifty voices become many.
+
+With `--split-only FILE.csv` only the split of the corpora as they are is written, for a run on them alone:
+
+    python recipes/speech_corpus.py CORPORA --split-only FILE.csv
+    synth train CORPORA/kathleen-arctic-16k CORPORA/picovoice-multispeaker-16k -o run --task vocoder --preset speech \\
+        --split FILE.csv
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from corpus_split import split_corpus
+
 RATE = 16000
-SPLITS = {0: "test", 1: "validation"}
 SPEEDS = {"kathleen-arctic-16k": ((), (0.88,), (1.14,)), "picovoice-multispeaker-16k": ((0.82, 0.9, 1.1, 1.22),)}
 """Speeds beside 1, of the first file, the second ... and over again."""
 
 
-def main(corpora: str, folder: str) -> None:
-    rows, out = ["file,split"], Path(folder)
+def write_split(corpora: Path, out: Path) -> None:
+    """The corpora's files, each with its split."""
+    rows = [f"{path.name},{split}" for corpus in SPEEDS for path, split in split_corpus(corpora / corpus)]
+    out.write_text("\n".join(["file,split", *rows]) + "\n")
+
+
+def write(corpora: Path, out: Path) -> None:
+    """All recordings and, of training files, copies at other speeds as WAVs, and split.csv beside them."""
+    rows = ["file,split"]
     out.mkdir(parents=True, exist_ok=True)
-    for corpus, every in (("kathleen-arctic-16k", 20), ("picovoice-multispeaker-16k", 10)):
-        paths = sorted(Path(corpora, corpus).glob("*.flac"))
-        keys = [path.stem.rpartition("_")[0] if every == 20 else path.stem for path in paths]
-        order = sorted(set(keys))
-        for place, (path, key) in enumerate(zip(paths, keys, strict=True)):
-            split = SPLITS.get(order.index(key) % every, "train")
-            speeds = SPEEDS[corpus][place % len(SPEEDS[corpus])] if split == "train" else ()
+    for corpus, turns in SPEEDS.items():
+        for place, (path, split) in enumerate(split_corpus(corpora / corpus)):
             wave, _ = soundfile.read(path)
-            for speed in (1.0, *speeds):
+            for speed in (1.0, *(turns[place % len(turns)] if split == "train" else ())):
                 played = wave if speed == 1 else soxr.resample(wave, RATE * speed, RATE)
                 name = f"{path.stem}{'' if speed == 1 else f'--{speed:g}'}.wav"
                 soundfile.write(out / name, np.clip(np.rint(played * 32768), -32768, 32767).astype(np.int16), RATE)
@@ -41,5 +51,19 @@ def main(corpora: str, folder: str) -> None:
     (out / "split.csv").write_text("\n".join(rows) + "\n")
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpora", type=Path, metavar="CORPORA", help=f"folder with {', '.join(SPEEDS)}")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", nargs="?", help="to write to")
+    parser.add_argument("--split-only", type=Path, metavar="FILE.csv", help="write only the split, to this file")
+    options = parser.parse_args()
+    if (options.folder is None) == (options.split_only is None):
+        parser.error("give FOLDER or --split-only FILE.csv")
+    if options.split_only is not None:
+        write_split(options.corpora, options.split_only)
+    else:
+        write(options.corpora, options.folder)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
