@@ -24,7 +24,7 @@ import pages
 import splits
 from synth.codec import decoder, encoder, network_choice, sources
 from synth.codec.decoder import Unpacker
-from synth.codec.lossless import LEVELS
+from synth.common.limits import LEVELS
 
 RESULTS = "codec-bits.json"
 ROWS = ("none", "auto", "mulaw none", "mulaw auto")

@@ -27,7 +27,7 @@ import synth
 from synth import engine
 from synth.benchmarking.engine import processor
 from synth.codec import network_choice
-from synth.codec.lossless import LEVELS
+from synth.common.limits import LEVELS
 
 Wave = NDArray[np.int16]
 RATE, SECONDS, SHORT, ROUNDS = 16000, 60, 8, 3

@@ -17,7 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from corpus_split import split_corpus
-from synth.codec import lossless
+from synth.common import limits
 from synth.training import corrector_traces
 
 PIECE = 30 * 16000
@@ -77,8 +77,8 @@ def trace(corpora: Path, work: Path, copies: int) -> None:
                 kinds += [("speed", salt)] * (random.random() < share)
                 kinds += [("up", salt)] * (random.random() < RAISED.get(corpus, RAISED_ELSE))
                 kinds += [("gain", salt)] * corpus.startswith("pico")
-            tasks += [(path, *kind, level, work / level) for level in lossless.LEVELS[1:] for kind in kinds]
-    for level in lossless.LEVELS[1:]:
+            tasks += [(path, *kind, level, work / level) for level in limits.LEVELS[1:] for kind in kinds]
+    for level in limits.LEVELS[1:]:
         (work / level).mkdir(parents=True, exist_ok=True)
     random.shuffle(tasks)
     with ProcessPoolExecutor() as pool:

@@ -18,6 +18,7 @@ import numpy as np
 from synth.audio.exact_math import DIGITS, cosines, log
 from synth.audio.fft import power
 from synth.common.errors import require
+from synth.common.limits import MAX_NETWORK_RATE, MIN_NETWORK_RATE
 from synth.common.typing import Float32, Float64, Int64, MonoSamples
 
 LOG_OFFSET = 1e-6
@@ -46,7 +47,8 @@ class FeatureConfig:
     coefficients: int = 20
 
     def __post_init__(self) -> None:
-        require(1000 <= self.sample_rate <= 384000, f"sample rate {self.sample_rate}: must be 1000 to 384000")
+        bounds = f"must be {MIN_NETWORK_RATE} to {MAX_NETWORK_RATE}"
+        require(MIN_NETWORK_RATE <= self.sample_rate <= MAX_NETWORK_RATE, f"sample rate {self.sample_rate}: {bounds}")
         require(self.features in KINDS, f"features {self.features}: must be {' or '.join(KINDS)}")
         require(8 <= self.mels <= 128, f"mels {self.mels}: must be 8 to 128")
         require(8 <= self.coefficients <= self.mels, f"coefficients {self.coefficients}: must be 8 to {self.mels}")

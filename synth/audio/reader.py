@@ -1,4 +1,4 @@
-"""Read audio from files and arrays as 16-bit mono, write it to files and pipes; every block-wise, in bounded memory."""
+"""Read audio from files and arrays as 16-bit mono samples, block by block, in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,24 +12,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from synth.audio.writer import FORMATS, MAX_WAV_SAMPLES, AudioWriter, check_output, format_of, wav_header
 from synth.common.errors import AudioError
 from synth.common.files import STDOUT, check_input
 from synth.common.input_file import open_input
+from synth.common.limits import MAX_RATE
 from synth.common.typing import AnyArray, Float32, MonoSamples
-
-__all__ = [
-    "BLOCK",
-    "FORMATS",
-    "MAX_WAV_SAMPLES",
-    "AudioReader",
-    "AudioWriter",
-    "check_output",
-    "format_of",
-    "from_array",
-    "read",
-    "wav_header",
-]
 
 BLOCK = 1 << 16
 _UNKNOWN = 0x7FFFF000  # data sizes from here on are what programs write that do not know the length
@@ -167,7 +154,7 @@ def from_array(wave: AnyArray, rate: int, target_rate: int) -> MonoSamples:
 
 
 def _check_rate(rate: int) -> int:
-    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= 10_000_000:
+    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= MAX_RATE:
         raise AudioError(f"sample rate {rate!r}: must be a whole number of Hz, 1 or more")
     return int(rate)
 

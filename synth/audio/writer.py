@@ -18,11 +18,11 @@ import soundfile
 
 from synth.common.errors import OutputError, UsageError
 from synth.common.files import check_output, output_errors, write_all
+from synth.common.limits import MAX_WAV_SAMPLES
 from synth.common.new_file import NewFile
 from synth.common.typing import MonoSamples
 
 FORMATS = ("wav", "flac", "ogg", "raw")
-MAX_WAV_SAMPLES = ((1 << 32) - 1 - 36) // 2
 _ENCODED = {"flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS")}
 _CHUNK = 1 << 14  # samples that go to an encoder at a time
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from synth.audio.formats import pcm, riff
-from synth.codec import decoder, encoder, lossless, network_choice, sources
+from synth.codec import decoder, encoder, network_choice, sources
 from synth.codec.decoder import Unpacker
-from synth.common import files, input_file
+from synth.common import files, input_file, limits
 from synth.common.errors import AudioError, CodecError
 
 PROGRAMS = (
@@ -75,9 +75,9 @@ def run(paths: Sequence[str], tick: Callable[[int], Any]) -> dict[str, Any]:
 def coders() -> list[tuple[str, Coder]]:
     """Ours at every level, without and with a network, the others that are found here, and xz."""
     found: list[tuple[str, Coder]] = []
-    for level in lossless.LEVELS:
+    for level in limits.LEVELS:
         for network in (
-            (network_choice.NONE,) if level == lossless.LEVELS[0] else (network_choice.NONE, network_choice.AUTO)
+            (network_choice.NONE,) if level == limits.LEVELS[0] else (network_choice.NONE, network_choice.AUTO)
         ):
             found.append((f"synth {level} -c {network}", _ours(level, network)))
     for name, encode, decode in PROGRAMS:

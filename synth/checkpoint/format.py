@@ -17,7 +17,7 @@ from synth.common.errors import CheckpointError
 FORMAT, RECOGNISER = "synth-checkpoint", "synth-recogniser"
 VERSION, VOICE_VERSION, FILTERED_VERSION, CORRECTOR_VERSION = 1, 2, 3, 4
 """Of a plain network, of a voice, of a voice with a postfilter or with means of its labels, of a corrector."""
-LARGEST_FILE, LARGEST_HEADER = 64 << 20, 1 << 20
+MAX_FILE_BYTES, MAX_HEADER_BYTES = 64 << 20, 1 << 20
 
 
 def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any]], kind: str = FORMAT) -> str:
@@ -41,8 +41,8 @@ def pack(
     # the library writes the header's names in any order: sorted, the same content makes the same file
     header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
-    if len(header) > LARGEST_HEADER or 8 + len(header) + len(data) - length > LARGEST_FILE:
-        raise CheckpointError(f"config and card take {len(header)} bytes; a checkpoint has room for {LARGEST_HEADER}")
+    if len(header) > MAX_HEADER_BYTES or 8 + len(header) + len(data) - length > MAX_FILE_BYTES:
+        raise CheckpointError(f"config and card take {len(header)} bytes; a checkpoint has room for {MAX_HEADER_BYTES}")
     return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
@@ -87,7 +87,7 @@ def _short(text: object) -> str:
 def _metadata(data: bytes) -> dict[str, str]:
     """The header's metadata, its length checked against the file before anything is made of it."""
     length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > min(LARGEST_HEADER, len(data) - 8):
+    if len(data) < 8 or length > min(MAX_HEADER_BYTES, len(data) - 8):
         raise CheckpointError("not a checkpoint, or cut short")
     try:
         header = json.loads(data[8 : 8 + length])

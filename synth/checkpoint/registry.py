@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from synth.checkpoint.format import LARGEST_FILE, LARGEST_HEADER, RECOGNISER, _metadata
+from synth.checkpoint.format import MAX_FILE_BYTES, MAX_HEADER_BYTES, RECOGNISER, _metadata
 from synth.common.errors import CheckpointError
 
 SUFFIX = ".safetensors"
@@ -109,7 +109,7 @@ def _unchecked(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
     try:
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            head = file.read(min(size, LARGEST_HEADER))
+            head = file.read(min(size, MAX_HEADER_BYTES))
         meta = _metadata(size.to_bytes(8, "little") + head)
         config = json.loads(meta.get("config", "{}"))
     except (OSError, ValueError, CheckpointError, RecursionError):
@@ -123,8 +123,8 @@ def read(name_or_path: str | os.PathLike[str]) -> tuple[Path, bytes]:
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if size > LARGEST_FILE:
-                raise CheckpointError(f"{path}: {size} bytes; a checkpoint has at most {LARGEST_FILE}")
-            return path, file.read(LARGEST_FILE)
+            if size > MAX_FILE_BYTES:
+                raise CheckpointError(f"{path}: {size} bytes; a checkpoint has at most {MAX_FILE_BYTES}")
+            return path, file.read(MAX_FILE_BYTES)
     except OSError as error:
         raise CheckpointError(f"{path}: can't be read ({error.strerror})") from None

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from synth.common.errors import UsageError
-from synth.common.limits import LEAST_BITRATE, MOST_BITRATE
+from synth.common.limits import MAX_BITRATE, MIN_BITRATE
 
-MOST_SEED = 2**32 - 1
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 
@@ -57,7 +56,7 @@ def bitrate(text: str) -> float:
     thousands = text.lower().endswith("k")
     number = text[:-1] if thousands else text
     value = float(number) * (1000 if thousands else 1) if _NUMBER.fullmatch(number) else float("nan")
-    if not LEAST_BITRATE <= value <= MOST_BITRATE:
+    if not MIN_BITRATE <= value <= MAX_BITRATE:
         raise argparse.ArgumentTypeError(f"{text!r}: must be bits a second like 1600 or 1.6k, 100 to 100k")
     return value
 

@@ -9,6 +9,7 @@ from synth.cli import arguments as opt
 from synth.cli.console import Console
 from synth.cli.report import Report
 from synth.cli.shared_options import add_checkpoint, add_common
+from synth.common import limits
 from synth.common.errors import SynthError
 
 
@@ -24,7 +25,9 @@ def add_parser(commands: Any) -> None:
         help="compress these sound files instead, beside flac, wavpack and other lossless coders that are found here",
     )
     parser.add_argument("--baseline", choices=("torch",), help="measure the same network stepped in PyTorch too")
-    parser.add_argument("--threads", type=opt.integer(1, 4096), metavar="N", help="threads (default: all cores)")
+    parser.add_argument(
+        "--threads", type=opt.integer(1, limits.MAX_THREADS), metavar="N", help="threads (default: all cores)"
+    )
     add_common(parser)
     parser.set_defaults(run=run)
 

@@ -10,6 +10,7 @@ from synth.cli import arguments as opt
 from synth.cli.console import Console
 from synth.cli.report import Report
 from synth.cli.shared_options import add_common, add_out, add_threads
+from synth.common import limits
 from synth.common.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def add_parser(commands: Any) -> None:
     )
     add(
         "--level",
-        choices=("fast", "balanced", "max"),
+        choices=limits.LEVELS,
         default="balanced",
         help="smaller takes longer, for decompress too (default: balanced)",
     )

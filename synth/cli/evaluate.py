@@ -23,7 +23,7 @@ def add_parser(commands: Any) -> None:
     add(
         "-n",
         "--count",
-        type=opt.integer(1, limits.MOST_COUNT),
+        type=opt.integer(1, limits.MAX_COUNT),
         default=10,
         metavar="COUNT",
         help="files for each combination of label values, every file with the next seed; with more than 128 "

@@ -46,7 +46,7 @@ def generate_parser() -> opt.Parser:
     add(
         "-n",
         "--count",
-        type=opt.integer(1, limits.MOST_COUNT),
+        type=opt.integer(1, limits.MAX_COUNT),
         default=1,
         metavar="COUNT",
         help="files to write: OUT-1, OUT-2, ...; file i is what seed SEED+i-1 alone gives",

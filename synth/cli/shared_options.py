@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from synth.cli import arguments as opt
+from synth.common import limits
 
 
 def add_speaking(parser: Any) -> None:
     add = parser.add_argument
     add("-t", "--temperature", type=opt.real(0), default=1.0, metavar="T", help="as of generate-audio (default: 1)")
-    add("-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: drawn)")
+    add("-s", "--seed", type=opt.integer(0, limits.MAX_SEED), metavar="SEED", help="random seed (default: drawn)")
     add("--format", choices=("wav", "flac", "ogg", "raw"), help="of the file (default: by its suffix)")
     add("-f", "--force", action="store_true", help="replace a file that exists")
     add_engine(parser)
@@ -30,7 +31,7 @@ def add_out(parser: opt.Parser) -> None:
 
 def add_threads(parser: opt.Parser) -> None:
     text = "threads; they change no byte (default: all cores)"
-    parser.add_argument("--threads", type=opt.integer(1, 4096), metavar="N", help=text)
+    parser.add_argument("--threads", type=opt.integer(1, limits.MAX_THREADS), metavar="N", help=text)
 
 
 def add_checkpoint(parser: opt.Parser, default: str = "digits", more: str = "") -> None:
@@ -48,7 +49,13 @@ def add_drawing(parser: opt.Parser, seed: int | None = None) -> None:
         metavar="T",
         help="1 is the model's own distribution, less is calmer, 0 takes the likelier branch at every bit (default: 1)",
     )
-    add("--top-k", type=opt.integer(1, 256), default=256, metavar="K", help="draw among the K most probable codes")
+    add(
+        "--top-k",
+        type=opt.integer(1, limits.MAX_TOP_K),
+        default=limits.MAX_TOP_K,
+        metavar="K",
+        help="draw among the K most probable codes",
+    )
     add(
         "--top-p",
         type=opt.real(0, 1, open_least=True),
@@ -59,7 +66,7 @@ def add_drawing(parser: opt.Parser, seed: int | None = None) -> None:
     add(
         "-s",
         "--seed",
-        type=opt.integer(0, opt.MOST_SEED),
+        type=opt.integer(0, limits.MAX_SEED),
         default=seed,
         metavar="SEED",
         help=f"random seed (default: {default})",

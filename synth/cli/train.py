@@ -8,6 +8,7 @@ from typing import Any
 from synth.cli import arguments as opt
 from synth.cli.console import Console
 from synth.cli.shared_options import add_common
+from synth.common import limits
 from synth.common.errors import UsageError
 from synth.common.extras import training_extra
 
@@ -24,14 +25,19 @@ def add_parser(commands: Any) -> None:
         choices=("digits", "piano", "general", "tiny", "speech", "small", "large"),
         help="sizes and schedule (default: digits; small and large are of --task corrector)",
     )
-    add("--rate", type=opt.integer(1000, 384000), metavar="HZ", help="sample rate (default: the preset's)")
+    add(
+        "--rate",
+        type=opt.integer(limits.MIN_NETWORK_RATE, limits.MAX_NETWORK_RATE),
+        metavar="HZ",
+        help="sample rate (default: the preset's)",
+    )
     add(
         "--labels", metavar="PATTERN|CSV", help='labels from file names, like "{digit}_{speaker}_{take}", or from a CSV'
     )
     add("--split", metavar="RULE|CSV", help="which files are for training, validation and test")
     add("--trim", action="store_true", help="cut silence off the ends of every file")
     add("--steps", type=opt.integer(1, 10**9), metavar="N", help="steps to train in all (default: the preset's)")
-    add("-s", "--seed", type=opt.integer(0, opt.MOST_SEED), metavar="SEED", help="random seed (default: 0)")
+    add("-s", "--seed", type=opt.integer(0, limits.MAX_SEED), metavar="SEED", help="random seed (default: 0)")
     add(
         "--density",
         type=opt.real(0, 1, open_least=True),
@@ -61,7 +67,7 @@ def add_parser(commands: Any) -> None:
         help="of a vocoder: its vectors are Gaussian, held to a standard one with this weight, like 0.01 (default: 0)",
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: auto)")
-    add("--threads", type=opt.integer(1, 4096), metavar="N", help="CPU threads (default: all cores)")
+    add("--threads", type=opt.integer(1, limits.MAX_THREADS), metavar="N", help="CPU threads (default: all cores)")
     add_common(parser, as_json=False)
     parser.set_defaults(run=run)
 

@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 from synth.audio.formats import pcm
 from synth.codec import decoder, encoder, network_choice, sources
 from synth.codec.decoder import Unpacker
-from synth.codec.header import LEVELS, MODES, PARAMETRIC, Header, is_parametric
+from synth.codec.header import MODES, PARAMETRIC, Header, is_parametric
 from synth.codec.mulaw_source import quantise
 from synth.common import input_file, new_file, outputs
 from synth.common.errors import AudioError, CodecError, UsageError
-from synth.common.limits import LEAST_BITRATE, MOST_BITRATE, MOST_CHANNELS, MOST_RATE
+from synth.common.limits import LEVELS, MAX_BITRATE, MAX_CHANNELS, MAX_RATE, MAX_THREADS, MIN_BITRATE
 from synth.common.typing import ChannelSamples
 
 Place = str | os.PathLike[str] | IO[bytes]
 """A file: its path, or an open one, binary, that is read from or written to where it stands, and stays open."""
 _TYPES = {"uint8": "u8", "int8": "s8", "int16": "s16", "int32": "s24"}
-_MOST_THREADS = 4096
 
 
 @overload
@@ -101,10 +100,10 @@ def _described(array: NDArray[Any], rate: int, level: str, mode: str) -> tuple[C
             "(frames,) or (frames, channels)"
         )
     channels = 1 if array.ndim == 1 else array.shape[1]
-    if not 1 <= channels <= MOST_CHANNELS:
-        raise CodecError(f"{channels} channels: must be 1 to {MOST_CHANNELS}")
-    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= MOST_RATE:
-        raise CodecError(f"sample rate {rate!r}: must be a whole number of Hz, 1 to {MOST_RATE}")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise CodecError(f"{channels} channels: must be 1 to {MAX_CHANNELS}")
+    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= MAX_RATE:
+        raise CodecError(f"sample rate {rate!r}: must be a whole number of Hz, 1 to {MAX_RATE}")
     if kind == "s24" and array.size and not -(1 << 23) <= int(array.min()) <= int(array.max()) < 1 << 23:
         raise CodecError("array of int32: has values of more than 24 bits")
     samples = array.astype(np.int32).reshape(len(array), channels) - (128 if kind == "u8" else 0)
@@ -208,15 +207,15 @@ def _check(level: str, mode: str, checkpoint: str, threads: int, bitrate: float 
     if mode != PARAMETRIC:
         raise UsageError(f"bitrate {bitrate!r}: is for mode {PARAMETRIC}")
     real = isinstance(bitrate, int | float | np.integer | np.floating) and not isinstance(bitrate, bool)
-    if not (real and LEAST_BITRATE <= bitrate <= MOST_BITRATE):  # not NaN either
-        raise UsageError(f"bitrate {bitrate!r}: must be bits a second, {LEAST_BITRATE} to {MOST_BITRATE}")
+    if not (real and MIN_BITRATE <= bitrate <= MAX_BITRATE):  # not NaN either
+        raise UsageError(f"bitrate {bitrate!r}: must be bits a second, {MIN_BITRATE} to {MAX_BITRATE}")
 
 
 def _check_found(checkpoint: str | None, threads: int) -> None:
     if not (checkpoint is None or isinstance(checkpoint, str)):
         raise UsageError(f"checkpoint {checkpoint!r}: must be a name or a path, as a string")
-    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= _MOST_THREADS:
-        raise UsageError(f"threads {threads!r}: must be an integer from 1 to {_MOST_THREADS}")
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
+        raise UsageError(f"threads {threads!r}: must be an integer from 1 to {MAX_THREADS}")
 
 
 def _distinct(source: Place, out: Place, network: str | None) -> str | None:

@@ -16,16 +16,16 @@ from synth.codec.header import MAGIC, Header, pack_header, unpack_header
 from synth.common.errors import CodecError
 from synth.common.files import Readable
 
-MOST_SAMPLES = 1 << 22
+MAX_SAMPLES = 1 << 22
 """Frames times channels of a coded block."""
-MOST_CONSTANT = 1 << 26
+MAX_CONSTANT = 1 << 26
 """Frames of a constant block, or one that repeats some."""
-MOST_RAW = 1 << 20
+MAX_RAW = 1 << 20
 """Bytes of a raw block, before deflating."""
-MOST_BLOCKS = 1 << 20
+MAX_BLOCKS = 1 << 20
 """Blocks of an index."""
 END, CODED, CONSTANT, RAW = range(4)
-_LEAST_BLOCK = 6  # bytes: a tag, a size or a value, the checksum
+_MIN_BLOCK = 6  # bytes: a tag, a size or a value, the checksum
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Writer:
 
     def raw(self, data: bytes) -> None:
         """Bytes of the file that are no samples, of any number."""
-        for start in range(0, len(data), MOST_RAW):
-            part = data[start : start + MOST_RAW]
+        for start in range(0, len(data), MAX_RAW):
+            part = data[start : start + MAX_RAW]
             packed = _deflate(part)
             is_smaller = len(packed) < len(part)
             payload = varint.encode(len(packed)) + packed if is_smaller else varint.encode(0) + part
@@ -92,7 +92,7 @@ class Writer:
             self._put_block(kind, data)
             self._put(md5)
             return
-        count = len(self._index) if 1 < self.segments and len(self._index) <= MOST_BLOCKS else 0
+        count = len(self._index) if 1 < self.segments and len(self._index) <= MAX_BLOCKS else 0
         data = varint.encode(count << 2 | END) + md5
         if count:
             data += b"".join(varint.encode(tag) + varint.encode(size) for tag, size in self._index)
@@ -206,7 +206,7 @@ class Reader:
         blocks, at, frames = [], self.start, 0
         for tag, bytes_ in zip(end.values[::2], end.values[1::2], strict=True):
             kind, count = tag & 3, tag >> 2
-            if kind == END or not 1 <= count <= self._most_count(kind) or bytes_ < _LEAST_BLOCK:
+            if kind == END or not 1 <= count <= self._most_count(kind) or bytes_ < _MIN_BLOCK:
                 return None
             blocks.append(Block(kind, count, at=at, size=bytes_))
             at += bytes_
@@ -228,7 +228,7 @@ class Reader:
             raise CodecError(f"a block of {count}")
 
     def _most_count(self, kind: int) -> int:
-        return {CODED: MOST_SAMPLES // self.header.channels, CONSTANT: MOST_CONSTANT, RAW: MOST_RAW}[kind]
+        return {CODED: MAX_SAMPLES // self.header.channels, CONSTANT: MAX_CONSTANT, RAW: MAX_RAW}[kind]
 
     def _with_values(self, block: Block) -> Block:
         period = self._varint() if self.header.version > 1 else 0
@@ -270,7 +270,7 @@ class Reader:
         if not count:
             intact = at > self.start or _crc(bytes(self._seen), self._crc) == self._read(4)
             return Block(END, 0, md5, at=at, size=self._at - at, damage="" if intact else "its checksum is wrong")
-        if count > MOST_BLOCKS:
+        if count > MAX_BLOCKS:
             raise CodecError(f"an index of {count} blocks")
         values = tuple(self._varint() for _ in range(2 * count))
         intact = _crc(bytes(self._seen), self._crc) == self._read(4)

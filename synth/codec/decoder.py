@@ -72,7 +72,7 @@ class Unpacker:
         self._first, self._last = 0, 1 << 62
         self._trusted = self._index is not None
         self.damages: list[str] = []
-        self._silence = container.MOST_SAMPLES // self.header.channels * SILENT_BLOCKS
+        self._silence = container.MAX_SAMPLES // self.header.channels * SILENT_BLOCKS
 
     def _trust_header(self) -> None:
         """Every checksum is of the header too: with none that is right, nothing that the header says is believed."""
@@ -139,7 +139,7 @@ class Unpacker:
                 self._complain(part)
             else:
                 self._trusted = True
-                self._silence += container.MOST_SAMPLES // self.header.channels * SILENT_BLOCKS
+                self._silence += container.MAX_SAMPLES // self.header.channels * SILENT_BLOCKS
             if block.kind == RAW:
                 yield b"" if block.damage else block.data
                 continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from synth.codec import varint
 from synth.common.errors import CodecError
-from synth.common.limits import MOST_RATE
+from synth.common.limits import LEVELS, MAX_RATE
 
 MAGIC = b"\xb5SY"
 VERSION = 2
@@ -24,7 +24,6 @@ OF_KIND = {
     "array": {"u8", "s8", "s16", "s24"},
 }
 """The encodings that files of a kind can have."""
-LEVELS = ("fast", "balanced", "max")
 MODES = ("lossless", "mulaw")
 PARAMETRIC = "parametric"
 SPOKEN = MAGIC + bytes([NEWEST, 2])
@@ -107,7 +106,7 @@ def unpack_header(read: Callable[[int], bytes], number: Callable[[], int]) -> He
         or packed >= len(ENCODINGS)
         or ENCODINGS[packed] not in OF_KIND[KINDS[what & 3]]
         or (what & 64 and KINDS[what & 3] != "wav")
-        or not 1 <= rate <= MOST_RATE
+        or not 1 <= rate <= MAX_RATE
         or not storable_suffix(suffix or "")
     ):
         raise CodecError("its header is damaged: it has what this version does not know")

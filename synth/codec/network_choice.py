@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from synth import engine
 from synth.checkpoint import fingerprint
 from synth.codec import lossless
+from synth.common import limits
 from synth.common.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -58,12 +59,12 @@ def check(name: str, level: str) -> str:
     """
     if name == AUTO and not engine.has_native():
         return NONE
-    if level != lossless.LEVELS[0]:
+    if level != limits.LEVELS[0]:
         if name not in (AUTO, NONE):
             named(name)
         return name
     if name not in (AUTO, NONE):
-        raise CheckpointError(f"{name}: level {level} takes no checkpoint; {' and '.join(lossless.LEVELS[1:])} do")
+        raise CheckpointError(f"{name}: level {level} takes no checkpoint; {' and '.join(limits.LEVELS[1:])} do")
     return NONE
 
 
@@ -105,7 +106,7 @@ def digest_of(path: Path) -> bytes:
 
 def level_of(sample_units: int) -> str:
     """The level that a corrector of so many units learns from and is tried at: a large one would slow balanced down."""
-    return lossless.LEVELS[-1] if sample_units >= LARGE else lossless.LEVELS[1]
+    return limits.LEVELS[-1] if sample_units >= LARGE else limits.LEVELS[1]
 
 
 def candidates(level: str) -> list[Path]:
@@ -121,7 +122,7 @@ def candidates(level: str) -> list[Path]:
     for name in dict.fromkeys(name.rpartition("-")[0] for name in registry.names()):
         path = registry.find(name)
         config = registry.config_of(path)
-        if config.get("hints") and level in (lossless.LEVELS[-1], level_of(config.get("sample_units", 0))):
+        if config.get("hints") and level in (limits.LEVELS[-1], level_of(config.get("sample_units", 0))):
             found.append(path)
     return found
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CODES = 254
 """The first byte of a segment of codes: no coded one begins with it."""
-LEAST_SAVED = 1024
+MIN_SAVED = 1024
 """Frames that a segment must repeat: with fewer it is coded, as in version 1."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _PROBES = 16
@@ -95,7 +95,7 @@ def period(samples: ChannelSamples) -> int:
     At most half of the frames, so that a segment alone shows it.
     """
     frames, one = len(samples), samples[:, 0]
-    half = min(frames // 2, frames - LEAST_SAVED, container.MOST_SAMPLES // samples.shape[1])
+    half = min(frames // 2, frames - MIN_SAVED, container.MAX_SAMPLES // samples.shape[1])
     if half < 2:
         return 0
     found = 2 + np.flatnonzero(one[2 : half + 1] == one[0])
@@ -118,7 +118,7 @@ def write(segments: Iterable[Segment], writer: container.Writer) -> Iterator[int
     held: Segment | None = None
     frames = 0
     for segment in segments:
-        if held and (not _continues(held, frames, segment) or frames + segment.frames > container.MOST_CONSTANT):
+        if held and (not _continues(held, frames, segment) or frames + segment.frames > container.MAX_CONSTANT):
             _put(held, frames, writer)
             held, frames = None, 0
         if segment.pattern is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from synth.common.errors import CodecError
 
-MOST_BYTES = 9
+MAX_BYTES = 9
 """Bytes of a number in the header or the blocks of a file: it has up to 63 bits."""
 
 
@@ -24,7 +24,7 @@ def encode(value: int) -> bytes:
     return bytes(out)
 
 
-def read(next_byte: Callable[[], int], most_bytes: int = MOST_BYTES) -> int:
+def read(next_byte: Callable[[], int], most_bytes: int = MAX_BYTES) -> int:
     """The number whose bytes `next_byte` gives one after the other; TooLongError where `most_bytes` don't end it."""
     value = 0
     for place in range(most_bytes):

@@ -1,10 +1,22 @@
-"""Bounds that the parsers of commands and the library share."""
+"""Bounds and choices that commands' parsers and the library share, each defined here alone."""
 
 from __future__ import annotations
 
-MOST_RATE = 10_000_000
-MOST_CHANNELS = 8
-MOST_COUNT = 100000
-LEAST_BITRATE, MOST_BITRATE = 100, 100_000
-
-MOST_SEED = 2**32 - 1
+MAX_RATE = 10_000_000
+"""Sample rate of a sound file or array in Hz; the least is 1."""
+MIN_NETWORK_RATE, MAX_NETWORK_RATE = 1000, 384_000
+"""Sample rate of a network and of features in Hz."""
+MAX_CHANNELS = 8
+"""Channels of a sound that is compressed."""
+MAX_WAV_SAMPLES = ((1 << 32) - 1 - 36) // 2
+"""16-bit mono samples of a WAV file, whose sizes are of 32 bits."""
+MAX_COUNT = 100_000
+"""Files that one command makes."""
+MAX_SEED = 2**32 - 1
+MAX_TOP_K = 256
+"""The codes of a sample: of as many top-k can choose."""
+MAX_THREADS = 4096
+MIN_BITRATE, MAX_BITRATE = 100, 100_000
+"""Bits a second of mode parametric."""
+LEVELS = ("fast", "balanced", "max")
+"""Compression efforts, the fastest first; a file's header has the place."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from synth.common.errors import UsageError, require
 from synth.common.labels import LabelSet
+from synth.common.limits import MAX_NETWORK_RATE, MAX_TOP_K, MIN_NETWORK_RATE
 
 _OPTIONAL = {"stride", "period", "hints"}  # integers of a network's config that older files lack: 0 there
 
@@ -39,7 +40,8 @@ class ModelConfig:
     hints: int = 0
 
     def __post_init__(self) -> None:
-        require(1000 <= self.sample_rate <= 384000, f"sample rate {self.sample_rate}: must be 1000 to 384000")
+        bounds = f"must be {MIN_NETWORK_RATE} to {MAX_NETWORK_RATE}"
+        require(MIN_NETWORK_RATE <= self.sample_rate <= MAX_NETWORK_RATE, f"sample rate {self.sample_rate}: {bounds}")
         require(self.hop == 16, f"hop {self.hop}: must be 16")
         for name, most in (("window", 256), ("frame_units", 1024), ("sample_units", 1024), ("head_units", 256)):
             value = getattr(self, name)
@@ -94,7 +96,7 @@ class Draw:
         require(
             math.isfinite(temperature) and temperature >= 0, f"temperature {temperature}: must be 0 or more, finite"
         )
-        require(1 <= top_k <= 256, f"top-k {top_k}: must be 1 to 256")
+        require(1 <= top_k <= MAX_TOP_K, f"top-k {top_k}: must be 1 to {MAX_TOP_K}")
         require(0 < top_p <= 1, f"top-p {top_p}: must be above 0, at most 1")
         inverse = 0 if temperature == 0 else min(max(1, round(4096 / max(temperature, 1e-6))), 1 << 24)
         return cls(inverse, int(top_k), max(1, int(top_p * 4294967296.0)))

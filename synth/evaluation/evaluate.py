@@ -17,7 +17,7 @@ from synth.common import new_file, outputs
 from synth.common import threads as parallel
 from synth.common.errors import CorpusError, UsageError
 from synth.common.labels import LabelSet
-from synth.common.limits import MOST_COUNT, MOST_SEED
+from synth.common.limits import MAX_COUNT, MAX_SEED
 from synth.data import corpus
 from synth.engine.config import Draw
 from synth.evaluation import clips, figures, html_report, memorization
@@ -28,7 +28,7 @@ from synth.recognition import classifier as recogniser
 from synth.recognition import generative
 
 DEFAULT_CLASSIFIER = "digits-classifier"
-MOST_SHOWN = 64
+MAX_SHOWN = 64
 """Label values of a key that the page has sounds of."""
 _SHOWN = 2
 """Sounds, real and generated, of a label value."""
@@ -94,10 +94,10 @@ def plan(labels: LabelSet, count: int, seed: int) -> list[Job]:
     many files.
     """
     rows = generative.rows_of(labels)
-    if (total := len(rows) * count) > MOST_COUNT:
-        raise UsageError(f"-n {count}: {count} files for each of {len(rows)} are {total}; at most {MOST_COUNT}")
-    if seed + total - 1 > MOST_SEED:
-        raise UsageError(f"--seed {seed} with {total} files: the last seed would be above {MOST_SEED}")
+    if (total := len(rows) * count) > MAX_COUNT:
+        raise UsageError(f"-n {count}: {count} files for each of {len(rows)} are {total}; at most {MAX_COUNT}")
+    if seed + total - 1 > MAX_SEED:
+        raise UsageError(f"--seed {seed} with {total} files: the last seed would be above {MAX_SEED}")
     return [Job(each, seed + place * count + number) for place, each in enumerate(rows) for number in range(count)]
 
 
@@ -213,7 +213,7 @@ def _shown(labels: LabelSet, jobs: list[Job], count: int) -> set[int]:
         return set(range(min(2 * _SHOWN, len(jobs))))
     found: set[int] = set()
     for key, values in enumerate(labels.values()):
-        for row in range(1, min(len(values), MOST_SHOWN) + 1):
+        for row in range(1, min(len(values), MAX_SHOWN) + 1):
             places_of = [place for place in range(0, len(jobs), count) if jobs[place].rows[key] == row]
             for number in range(_SHOWN):
                 turn = (row + number * len(places_of) // _SHOWN) % len(places_of)
@@ -319,7 +319,7 @@ def _sections(labels: LabelSet, made: list[Clip], real: list[Clip]) -> list[html
     found = []
     for key, (name, values) in enumerate(labels.items()):
         lines = []
-        for row, value in list(enumerate(values, 1))[:MOST_SHOWN]:
+        for row, value in list(enumerate(values, 1))[:MAX_SHOWN]:
             own = _spread([take for take in kept if take.rows[key] == row])
             same = [take for one in own for take in truth if take.rows == one.rows]
             lines.append((value, same or _spread([take for take in truth if take.rows[key] == row]), own))

@@ -13,7 +13,7 @@ from synth.audio.writer import wav_header
 from synth.evaluation import figures
 from synth.evaluation.clips import Clip
 
-_PIXELS_A_SECOND, _MOST_PIXELS = 250, 460
+_PIXELS_A_SECOND, _MAX_PIXELS = 250, 460
 """Width of a spectrogram: all of a table have the scale at which the longest still fits."""
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1f; --paper: #fdfdfc; --faint: #6a6a72; --line: #d9d9de;
@@ -151,7 +151,7 @@ def _names(data: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 def _sounds(section: Section, rate: int, names: Sequence[tuple[str, list[str]]]) -> str:
     lines, beside = [], any(real for _, real, _ in section.lines)
     longest = max([len(t.sound) for _, *both in section.lines for t in sum(both, []) if t.sound is not None], default=1)
-    scale = min(_PIXELS_A_SECOND / rate, _MOST_PIXELS / longest)
+    scale = min(_PIXELS_A_SECOND / rate, _MAX_PIXELS / longest)
     for value, real, made in section.lines:
         cells = "".join(
             f"<td>{_figures(takes, rate, scale, names)}</td>" for takes in ((real, made) if beside else (made,))

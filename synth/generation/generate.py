@@ -127,10 +127,10 @@ def _jobs(request: Request) -> list[_Job]:
     count = request.count
     if count > 1 and request.out == outputs.STDOUT:
         raise UsageError(f"--count {count}: several files don't go into one pipe; name a file")
-    most = limits.MOST_SEED - (count - 1)
+    most = limits.MAX_SEED - (count - 1)
     seed = seeds.draw_seed() % (most + 1) if request.seed is None else request.seed
     if seed > most:
-        raise UsageError(f"--seed {seed} with --count {count}: the last seed would be above {limits.MOST_SEED}")
+        raise UsageError(f"--seed {seed} with --count {count}: the last seed would be above {limits.MAX_SEED}")
     names = outputs.numbered(request.out, count)
     plots = outputs.numbered(request.plot, count) if request.plot else [None] * count
     return [_Job(name, seed + number, png) for number, (name, png) in enumerate(zip(names, plots, strict=True))]

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from synth import engine
 from synth.audio import mulaw, reader
-from synth.audio.writer import MAX_WAV_SAMPLES
 from synth.checkpoint import registry
 from synth.common.errors import AudioError, CheckpointError, UsageError
+from synth.common.limits import MAX_WAV_SAMPLES
 from synth.engine.config import Draw
 from synth.generation import checkpoint
 from synth.generation.conditioning import Changes, Guides

@@ -21,7 +21,7 @@ from synth.vocoder.vocoder import Vocoder
 
 Changes = list[tuple[int, tuple[int, ...]]]
 """From which sample on which rows of the label tables are in force."""
-MOST_QUARTERS = 64
+MAX_QUARTERS = 64
 PLANNING = 1
 """Number of the planner's stream of random numbers; the network's own is 0."""
 
@@ -80,7 +80,7 @@ class Planned:
             return int(weights.argmax())
         quarter = np.sqrt(np.sqrt(weights / weights.max()))
         weights = quarter
-        for _ in range(min(MOST_QUARTERS, max(1, round(self.draw.inverse_temperature / 1024))) - 1):
+        for _ in range(min(MAX_QUARTERS, max(1, round(self.draw.inverse_temperature / 1024))) - 1):
             weights = weights * quarter
         running = np.cumsum(weights)  # one after the other
         at = int(self.state.position)

@@ -6,7 +6,7 @@ import operator
 import os
 
 from synth.common.errors import UsageError
-from synth.common.limits import MOST_SEED
+from synth.common.limits import MAX_SEED
 
 
 def draw_seed() -> int:
@@ -20,6 +20,6 @@ def check_seed(seed: int) -> int:
         value = operator.index(seed)
     except TypeError:
         raise UsageError(f"seed {seed!r}: must be an integer") from None
-    if not 0 <= value <= MOST_SEED:
-        raise UsageError(f"seed {value}: must be 0 to {MOST_SEED}")
+    if not 0 <= value <= MAX_SEED:
+        raise UsageError(f"seed {value}: must be 0 to {MAX_SEED}")
     return value

@@ -21,7 +21,7 @@ from synth.common.errors import AudioError, UsageError
 from synth.common.labels import LabelSet
 from synth.generation.model import Model
 
-MOST_TOGETHER = 128
+MAX_COMBINATIONS = 128
 """Label values are combined (each digit by each speaker) when there are no more combinations; else key by key."""
 _GROUP = 10
 """Streams that one thread goes along together."""
@@ -31,7 +31,7 @@ _BLOCK = 1 << 14
 def rows_of(labels: LabelSet) -> list[tuple[int, ...]]:
     """The label rows to try: all combinations, or, of many, each value with the other keys unset."""
     sizes = [len(values) for values in labels.values()]
-    if np.prod(sizes, dtype=np.float64) <= MOST_TOGETHER:
+    if np.prod(sizes, dtype=np.float64) <= MAX_COMBINATIONS:
         return list(itertools.product(*(range(1, size + 1) for size in sizes)))
     return [
         tuple(value if place == key else 0 for place in range(len(sizes)))

@@ -29,7 +29,7 @@ WINDOW, COSINE, WEIGHT, RECIPROCAL, POWER = 15, 14, 8, 15, 15  # binary places o
 ENTRIES = 256  # of the tables of logarithms and powers
 LIMIT = 10 * UNIT  # of a band's gain: 30 dB
 OFFSET = 1074  # of mel powers, 1e-6 of full scale 1
-MOST = 2.0**27  # of a filtered spectrum
+MAX_SPECTRUM = 2.0**27  # of a filtered spectrum
 NEUTRAL = -(1 << 30)
 """A level that asks for nothing."""
 
@@ -163,7 +163,7 @@ class Tables:
         one, step = UNIT << WEIGHT + 1, (UNIT << WEIGHT + 1) // ENTRIES
         whole, within = np.divmod(curve.astype(np.int64) + step // 2, one)
         gain = np.ldexp(self._power[within // step], whole - POWER)
-        moved = np.clip(np.rint(spectrum * gain), -MOST, MOST)
+        moved = np.clip(np.rint(spectrum * gain), -MAX_SPECTRUM, MAX_SPECTRUM)
         real, imaginary = moved[0] @ self._back[0], moved[1] @ self._back[1]
         return np.concatenate([(real - imaginary)[:, :0:-1], (real + imaginary)[:, :-1]], 1).astype(np.int64)
 

@@ -29,7 +29,7 @@ BOUND = 3.96875
 """Vectors are within this."""
 UNIT = 32
 """Of 1.0 in a vector's 8-bit integers."""
-LEAST, MOST = -16.0, 16.0
+MIN_LOG_MEL, MAX_LOG_MEL = -16.0, 16.0
 """What natural logarithms of mel powers plus 1e-6 can be, of waves of full scale 1."""
 PIECE, AROUND = 1000, 4
 """Token frames that are encoded at once, and those before and after them that are heard along."""
@@ -253,8 +253,10 @@ def check_shape(mel: NDArray[Any], bands: int, name: str) -> None:
 def checked(mel: NDArray[Any], bands: int, name: str = "features") -> NDArray[np.float32]:
     """Log-mel features as float32 (even count, bands); AudioError when shape, type or range are wrong."""
     check_shape(mel, bands, name)
-    if not np.isfinite(mel).all() or mel.min() < LEAST or mel.max() > MOST:
-        raise AudioError(f"{name}: must be finite natural logarithms of mel powers plus 1e-6, {LEAST:g} to {MOST:g}")
+    if not np.isfinite(mel).all() or mel.min() < MIN_LOG_MEL or mel.max() > MAX_LOG_MEL:
+        raise AudioError(
+            f"{name}: must be finite natural logarithms of mel powers plus 1e-6, {MIN_LOG_MEL:g} to {MAX_LOG_MEL:g}"
+        )
     return np.concatenate([mel, mel[-1:]])[: len(mel) + len(mel) % 2].astype(np.float32)
 
 

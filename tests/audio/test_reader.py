@@ -16,7 +16,8 @@ import soxr
 from helpers.sounds import tone
 from numpy.typing import NDArray
 
-from synth.audio.reader import AudioReader, from_array, read, wav_header
+from synth.audio.reader import AudioReader, from_array, read
+from synth.audio.writer import wav_header
 from synth.common.errors import AudioError
 
 # ---- reading

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from helpers.sounds import tone
 
-from synth.audio import reader, writer
-from synth.audio.reader import AudioWriter, read, wav_header
+from synth.audio import writer
+from synth.audio.reader import read
+from synth.audio.writer import AudioWriter, wav_header
+from synth.common import limits
 from synth.common.errors import OutputError, UsageError
 from synth.common.typing import MonoSamples
 
@@ -58,8 +60,8 @@ def test_no_samples_make_a_file(tmp_path: Path, suffix: str) -> None:
 
 
 def test_the_suffix_decides(tmp_path: Path) -> None:
-    assert reader.format_of("x.WAV") == "wav" and reader.format_of("x.flac", "flac") == "flac"
-    assert reader.format_of("-") == "wav" and reader.format_of("-", "raw") == "raw"
+    assert writer.format_of("x.WAV") == "wav" and writer.format_of("x.flac", "flac") == "flac"
+    assert writer.format_of("-") == "wav" and writer.format_of("-", "raw") == "raw"
     for path, form in [("x.mp3", None), ("x", None), ("x.wav", "flac"), ("x.wav", "mp3"), ("-", "flac"), ("-", "ogg")]:
         with pytest.raises(UsageError):
             AudioWriter(path, 8000, form)
@@ -138,7 +140,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, suffix: str) -> None:
     program = f"""
 import resource, signal
 import numpy as np
-from synth.audio.reader import AudioWriter
+from synth.audio.writer import AudioWriter
 from synth.common.errors import OutputError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
@@ -178,10 +180,10 @@ def test_interrupt_in_the_encoder_arrives_after_it(tmp_path: Path, monkeypatch: 
 
 
 def test_a_wav_holds_what_32_bits_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert reader.MAX_WAV_SAMPLES == 2147483629
-    assert len(wav_header(reader.MAX_WAV_SAMPLES, 8000)) == 44
+    assert limits.MAX_WAV_SAMPLES == 2147483629
+    assert len(wav_header(limits.MAX_WAV_SAMPLES, 8000)) == 44
     with pytest.raises(UsageError, match="more than a WAV can hold"):
-        AudioWriter(tmp_path / "a.wav", 8000, samples=reader.MAX_WAV_SAMPLES + 1)
+        AudioWriter(tmp_path / "a.wav", 8000, samples=limits.MAX_WAV_SAMPLES + 1)
     monkeypatch.setattr(writer, "MAX_WAV_SAMPLES", 5000)
     write(tmp_path / "b.wav", tone(5000))
     with pytest.raises(OutputError, match="can't hold more than 5000"):
@@ -196,7 +198,7 @@ def test_other_arrays_are_not_written(tmp_path: Path) -> None:
 
 
 def piped(program: str) -> subprocess.Popen[bytes]:
-    text = f"import sys, numpy as np\nfrom synth.audio.reader import AudioWriter\n{program}"
+    text = f"import sys, numpy as np\nfrom synth.audio.writer import AudioWriter\n{program}"
     return subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

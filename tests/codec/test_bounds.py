@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from synth import engine
 from synth.audio.formats import pcm
-from synth.codec import lossless
 from synth.codec.lossless.rangecoder import Encoder
+from synth.common import limits
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
 CODES = {"u8": 1, "s16": 1, "s24": 1}
 
 
-@pytest.mark.parametrize("level", lossless.LEVELS)
+@pytest.mark.parametrize("level", limits.LEVELS)
 @pytest.mark.parametrize("encoding", CODES)
 @pytest.mark.parametrize("channels", [1, 2])
 def test_random_bytes_cost_at_most_half_a_percent(level: str, encoding: str, channels: int) -> None:
@@ -33,7 +33,7 @@ def test_random_bytes_cost_at_most_half_a_percent(level: str, encoding: str, cha
     assert unpacked(data) == file
 
 
-@pytest.mark.parametrize("level", lossless.LEVELS)
+@pytest.mark.parametrize("level", limits.LEVELS)
 def test_quiet_noise_is_as_small_as_its_distribution(level: str) -> None:
     """Even values of 6 of 16 bits: 6 bits a sample, and what finding that out costs."""
     noise = np.random.default_rng(3).integers(-32, 32, 8000).astype("<i2")
@@ -46,7 +46,7 @@ def test_an_hour_of_one_value_is_a_few_bytes(value: int) -> None:
     assert len(packed(file)) <= 60
 
 
-@pytest.mark.parametrize("level", lossless.LEVELS)
+@pytest.mark.parametrize("level", limits.LEVELS)
 @pytest.mark.parametrize("half", [7, 100])
 def test_a_square_wave_is_small(level: str, half: int) -> None:
     """Ten seconds, a segment."""

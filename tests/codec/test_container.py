@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from synth.codec import container, varint
 from synth.codec.container import Block, Reader, Writer
-from synth.codec.header import KINDS, LEVELS, OF_KIND, RATES, Header, pack_header
+from synth.codec.header import KINDS, OF_KIND, RATES, Header, pack_header
 from synth.common.errors import CodecError
-from synth.common.limits import MOST_RATE
+from synth.common.limits import LEVELS, MAX_RATE
 
 
 def crc(header: bytes, data: bytes) -> bytes:
@@ -49,7 +49,7 @@ def test_a_file_is_what_format_md_says() -> None:
     st.builds(
         functools.partial(Header, "wav", "s16"),
         st.integers(1, 8),
-        st.one_of(st.sampled_from(RATES), st.integers(1, MOST_RATE)),
+        st.one_of(st.sampled_from(RATES), st.integers(1, MAX_RATE)),
         st.sampled_from(LEVELS),
         st.one_of(st.none(), st.integers(0, 1 << 50)),
         st.booleans(),
@@ -75,7 +75,7 @@ def test_varints_come_back(value: int) -> None:
 def test_the_index_finds_every_block_and_raw_bytes_are_deflated_in_blocks() -> None:
     out = io.BytesIO()
     writer = Writer(out.write, Header("wav", "s16", 1, 8000, "fast"))
-    raw = bytes(container.MOST_RAW + 5)
+    raw = bytes(container.MAX_RAW + 5)
     writer.raw(raw)
     writer.coded(10, b"a")
     writer.coded(20, b"bb")
@@ -83,7 +83,7 @@ def test_the_index_finds_every_block_and_raw_bytes_are_deflated_in_blocks() -> N
     assert len(out.getvalue()) < 1300
     reader = Reader(io.BytesIO(out.getvalue()), "x")
     blocks = reader.index()
-    assert blocks is not None and [block.count for block in blocks] == [container.MOST_RAW, 5, 10, 20, 4]
+    assert blocks is not None and [block.count for block in blocks] == [container.MAX_RAW, 5, 10, 20, 4]
     read: list[Block] = []
     for block in blocks:
         reader.seek(block.at, 0)

@@ -169,8 +169,8 @@ def test_a_header_that_tells_of_years_gives_no_years_of_silence(
     index: bool, silent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Right checksums everywhere, and one block whose bytes can't be decoded, or the rest that is not there."""
-    monkeypatch.setattr(container, "MOST_SAMPLES", 100)
-    monkeypatch.setattr(container, "MOST_CONSTANT", 20000)
+    monkeypatch.setattr(container, "MAX_SAMPLES", 100)
+    monkeypatch.setattr(container, "MAX_CONSTANT", 20000)
     out = io.BytesIO()
     writer = container.Writer(out.write, Header("wav", "s16", 1, RATE, "fast", 1 << 50, plain=True))
     for _ in range(silent):
@@ -222,7 +222,7 @@ def test_forged_blocks_are_refused_or_read(data: st.DataObject) -> None:
 
 
 def test_constant_blocks_are_merged_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(container, "MOST_CONSTANT", 120)
+    monkeypatch.setattr(container, "MAX_CONSTANT", 120)
     file = wav(bytes(2 * 300), form(1, 1, RATE, 2))
     data = packed(file, segment=SEGMENT)
     assert unpacked(data) == file

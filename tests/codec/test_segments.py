@@ -44,14 +44,14 @@ def blocks_of(data: bytes) -> tuple[int, list[tuple[int, int, int]]]:
 
 def slowly(samples: Int32) -> int:
     """What `period` finds, by trying all."""
-    half = min(len(samples) // 2, len(samples) - segments.LEAST_SAVED)
+    half = min(len(samples) // 2, len(samples) - segments.MIN_SAVED)
     return next((p for p in range(2, half + 1) if np.array_equal(samples[p:], samples[:-p])), 0)
 
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_the_least_period_is_found(monkeypatch: pytest.MonkeyPatch, data: st.DataObject) -> None:
-    monkeypatch.setattr(segments, "LEAST_SAVED", data.draw(st.sampled_from([0, 3, 20])))
+    monkeypatch.setattr(segments, "MIN_SAVED", data.draw(st.sampled_from([0, 3, 20])))
     draw = data.draw(st.randoms(use_true_random=False))
     channels, length = data.draw(st.integers(1, 3)), data.draw(st.integers(2, 40))
     pattern = np.array([draw.randrange(-2, 3) for _ in range(length * channels)], np.int32).reshape(-1, channels)
@@ -111,7 +111,7 @@ def test_a_square_wave_costs_nothing_however_long(level: str, channels: int, per
 
 
 def test_blocks_that_repeat_are_joined_where_the_same_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(container, "MOST_CONSTANT", 9000)
+    monkeypatch.setattr(container, "MAX_CONSTANT", 9000)
     one, other = repeating(14000, 37), repeating(6000, 37, seed=5)
     samples = np.concatenate([one, other, np.zeros((3000, 1), np.int32), tones(3000, 1, 16), other])
     data = packed(file_of(samples), segment=2000)
@@ -163,16 +163,16 @@ def test_reading_what_repeats_takes_no_more_memory_than_its_bounds() -> None:
     head = pack_header(header)
     out = io.BytesIO()
     writer = container.Writer(out.write, header)
-    writer.repeated(container.MOST_CONSTANT, 2, b"\x80" + bytes(8))
+    writer.repeated(container.MAX_CONSTANT, 2, b"\x80" + bytes(8))
     opened = Unpacker(io.BytesIO(out.getvalue() + b"\0"), "x.syn")
     tracemalloc.start()
     with pytest.raises(CodecError):
-        assert sum(len(piece) for piece in opened.pieces()) == container.MOST_CONSTANT
+        assert sum(len(piece) for piece in opened.pieces()) == container.MAX_CONSTANT
     assert tracemalloc.get_traced_memory()[1] < 8 << 20
     tracemalloc.stop()
-    most = varint.encode(container.MOST_CONSTANT << 2 | container.CONSTANT)
+    most = varint.encode(container.MAX_CONSTANT << 2 | container.CONSTANT)
     for body in (
-        varint.encode(container.MOST_SAMPLES + 1) + b"\5",
+        varint.encode(container.MAX_SAMPLES + 1) + b"\5",
         varint.encode(7) + varint.encode(1 << 40),
         varint.encode(5) + varint.encode(2 << 20),
     ):

@@ -9,12 +9,12 @@ import pytest
 from golden import checkpoints, coded, run, scenario, voiced
 
 from synth import engine
-from synth.codec import lossless
+from synth.common import limits
 
 EXPECTED = run.expected()
 MADE = [pytest.param(b, id=b.name, marks=[pytest.mark.slow] if i else []) for i, b in enumerate(run.BUILDS)]
 
-LEVELS = [pytest.param(level, marks=[pytest.mark.slow] if level != "fast" else []) for level in lossless.LEVELS]
+LEVELS = [pytest.param(level, marks=[pytest.mark.slow] if level != "fast" else []) for level in limits.LEVELS]
 
 
 def wanted(network: str) -> dict[str, str]:
@@ -50,7 +50,7 @@ def test_coded_segments(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "level", [lossless.LEVELS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in lossless.LEVELS[1:])]
+    "level", [limits.LEVELS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in limits.LEVELS[1:])]
 )
 def test_coded_segments_as_specified(level: str) -> None:
     short = {f"{kind}-{level}" for kind in coded.CASES if kind not in coded.SLOW}

@@ -43,7 +43,7 @@ from synth.generation import checkpoint
 
 MEMORY = 192 << 20
 """Bytes of address space that the process may take beyond what it has when it begins."""
-SECONDS, MOST_BACK = 2, 1 << 18
+SECONDS, MAX_BACK = 2, 1 << 18
 CODES = {"u8": 1, "s16": 1, "s24": 1, "s32": 1, "f32": 3, "alaw": 6, "mulaw": 7}
 
 
@@ -58,7 +58,7 @@ class Case:
 
 
 class Long(Exception):
-    """More than `MOST_BACK` frames come back: a few bytes can say that hours are silent, or lost."""
+    """More than `MAX_BACK` frames come back: a few bytes can say that hours are silent, or lost."""
 
 
 class Sink(io.BytesIO):
@@ -68,7 +68,7 @@ class Sink(io.BytesIO):
 
     def tick(self, frames: int) -> None:
         self.frames += frames
-        if self.frames > MOST_BACK:
+        if self.frames > MAX_BACK:
             raise Long
 
 
@@ -193,7 +193,7 @@ def _late(*_: object) -> None:
 
 def main(count: int, seed: int) -> int:
     """`fuzz` in bounds of memory and time."""
-    container.MOST_SAMPLES, container.MOST_CONSTANT, segments.LEAST_SAVED = 4096, 1 << 14, 8
+    container.MAX_SAMPLES, container.MAX_CONSTANT, segments.MIN_SAVED = 4096, 1 << 14, 8
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGPROF, _late)
     with tempfile.TemporaryDirectory() as folder:

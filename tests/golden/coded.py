@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from synth.audio import mulaw
 from synth.codec import lossless
 from synth.codec.lossless import segment
+from synth.common import limits
 
 NAME = "codec"
 """Stands where hashes of networks have the network's name."""
@@ -67,7 +68,7 @@ def samples(kind: str) -> NDArray[np.int32]:
 
 def names() -> list[str]:
     """What is coded: each kind at each level."""
-    return [f"{kind}-{level}" for kind in CASES for level in lossless.LEVELS]
+    return [f"{kind}-{level}" for kind in CASES for level in limits.LEVELS]
 
 
 def digest(name: str, engine: str) -> str:

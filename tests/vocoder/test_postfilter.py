@@ -133,7 +133,7 @@ def test_products_are_exact_whatever_their_order() -> None:
         spectrum.append(np.rint(exact.astype(np.float64) / 2.0**14))
     powers = np.floor(sum(part * part for part in spectrum) / 256)
     assert product(powers, tables._bands).max() < 2**53
-    most = np.full((1, len(tables._bands)), int(postfilter.MOST), dtype=object)
+    most = np.full((1, len(tables._bands)), int(postfilter.MAX_SPECTRUM), dtype=object)
     assert 2 * max((most @ np.abs(m).astype(np.int64).astype(object)).max() for m in tables._back) < 2**53
     assert found.dtype == np.int64 and np.abs(found).max() > 2**40
 

@@ -38,7 +38,7 @@ def test_features_are_those_of_the_sound_as_the_network_hears_it(count: int) -> 
     heard = features(wave, features_of(VOCODER, 8000))
     near_end = 2 if count > HOP else 1  # the last window is mirrored at the end
     np.testing.assert_allclose(mel[:-near_end], heard[: 2 * frames - near_end], atol=1e-4)
-    assert module.LEAST <= mel.min() and mel.max() <= module.MOST
+    assert module.MIN_LOG_MEL <= mel.min() and mel.max() <= module.MAX_LOG_MEL
 
 
 def test_features_of_the_loudest_sound_are_in_range() -> None:
@@ -81,7 +81,9 @@ def test_blocks_and_features_in_pieces_are_heard_as_the_whole(
 
 
 def test_vectors_are_within_their_bound() -> None:
-    extreme = np.where(np.random.default_rng(0).random((40, VOCODER.mels)) < 0.5, module.LEAST, module.MOST)
+    extreme = np.where(
+        np.random.default_rng(0).random((40, VOCODER.mels)) < 0.5, module.MIN_LOG_MEL, module.MAX_LOG_MEL
+    )
     vectors = voices.vocoder().encode(extreme.astype(np.float32))
     assert np.abs(vectors).max() <= module.BOUND and np.abs(voices.vocoder().exact(vectors)).max() <= 127
 

@@ -13,13 +13,13 @@ import soundfile
 from synth.audio.formats import pcm
 from synth.common.errors import AudioError, OutputError
 from synth.common.files import Readable
-from synth.common.limits import MOST_CHANNELS
+from synth.common.limits import MAX_CHANNELS
 from synth.common.typing import ChannelSamples
 
 MAGIC = b"fLaC"
 _STREAMINFO, _SEEKTABLE = 0, 3
 _SUBTYPES = {"PCM_S8": "s8", "PCM_16": "s16", "PCM_24": "s24"}
-_MOST_HEAD = 1 << 26
+_MAX_HEAD = 1 << 26
 _BLOCK = 1 << 16
 
 
@@ -33,7 +33,7 @@ def _metadata(file: Readable) -> Iterator[tuple[int, bytes]]:
             return
         last, length = bool(start[0] & 128), int.from_bytes(start[1:], "big")
         total += length
-        if total > _MOST_HEAD:
+        if total > _MAX_HEAD:
             return
         yield start[0] & 127, file.read(length)
 
@@ -58,7 +58,7 @@ class Flac:
         except (soundfile.SoundFileError, OSError, TypeError) as error:
             raise AudioError(f"{name}: is not FLAC that libsndfile reads ({_reason(error)})") from None
         subtype = self._sound.subtype
-        if self._sound.format != "FLAC" or subtype not in _SUBTYPES or self._sound.channels > MOST_CHANNELS:
+        if self._sound.format != "FLAC" or subtype not in _SUBTYPES or self._sound.channels > MAX_CHANNELS:
             raise AudioError(f"{name}: holds {subtype} of {self._sound.channels} channels, which can't be compressed")
         self.encoding, self.channels, self.rate = _SUBTYPES[subtype], self._sound.channels, self._sound.samplerate
         self.frames = int.from_bytes(info[13:18], "big") & (1 << 36) - 1 or None

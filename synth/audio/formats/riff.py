@@ -11,15 +11,15 @@ import numpy as np
 from synth.audio.formats import pcm
 from synth.common.errors import AudioError, CodecError
 from synth.common.files import Readable
-from synth.common.limits import MOST_CHANNELS, MOST_RATE
+from synth.common.limits import MAX_CHANNELS, MAX_RATE
 from synth.common.typing import ChannelSamples
 
 UNKNOWN = 0x7FFFF000
 """Data sizes from here on are what programs write that do not know the length."""
-_MOST_HEAD = 1 << 26
+_MAX_HEAD = 1 << 26
 _REPAIR = "convert it with another program (ffmpeg -i IN OUT.wav) to have what is there"
 _BLOCK = 1 << 18
-_MOST_AHEAD = 1 << 24
+_MAX_AHEAD = 1 << 24
 _WAV_CODES = {"u8": 1, "s16": 1, "s24": 1, "s32": 1, "f32": 3, "f32i": 3, "alaw": 6, "mulaw": 7}
 _AIFC = {b"NONE": "", b"twos": "", b"sowt": "little", b"raw ": "u8", b"in24": "", b"in32": "", b"fl32": "f32"}
 _AIFC |= {b"FL32": "f32", b"alaw": "alaw", b"ALAW": "alaw", b"ulaw": "mulaw", b"ULAW": "mulaw"}
@@ -55,9 +55,9 @@ class Sound:
         self.head = magic
         self._ahead = self._rest = b""
         self._read_head()
-        if not 1 <= self.channels <= MOST_CHANNELS:
-            raise AudioError(f"{name}: has {self.channels} channels: must be 1 to {MOST_CHANNELS}")
-        if not 1 <= self.rate <= MOST_RATE:
+        if not 1 <= self.channels <= MAX_CHANNELS:
+            raise AudioError(f"{name}: has {self.channels} channels: must be 1 to {MAX_CHANNELS}")
+        if not 1 <= self.rate <= MAX_RATE:
             raise AudioError(f"{name}: has a sample rate of {self.rate} Hz")
         self.frame_bytes = self.channels * pcm.WIDTH[self.encoding]
         left = None if size is None else size - len(self.head)
@@ -118,7 +118,7 @@ class Sound:
     def _find_unit(self) -> None:
         """Floats are of full scale 1, or integers as they are: the first one that isn't zero tells."""
         ahead = b""
-        while len(ahead) < _MOST_AHEAD and (data := self._take(_BLOCK)):
+        while len(ahead) < _MAX_AHEAD and (data := self._take(_BLOCK)):
             ahead += data
             values = np.frombuffer(ahead[: len(ahead) // 4 * 4], ">f4" if self.big else "<f4")
             found = values[values != 0]
@@ -129,8 +129,8 @@ class Sound:
 
     def _grow(self, count: int, what: str) -> bytes:
         """The next bytes of the head."""
-        if len(self.head) + count > _MOST_HEAD:
-            raise AudioError(f"{self.name}: has more than {_MOST_HEAD >> 20} MiB before its samples")
+        if len(self.head) + count > _MAX_HEAD:
+            raise AudioError(f"{self.name}: has more than {_MAX_HEAD >> 20} MiB before its samples")
         data = self._take(count)
         self.head += data
         if len(data) < count:

@@ -13,20 +13,19 @@ from numpy.typing import NDArray
 
 from synth import engine
 from synth.common.errors import CodecError, EngineError
+from synth.common.limits import LEVELS, MAX_CHANNELS
 
 if TYPE_CHECKING:
     from synth.engine import Engine
 
-LEVELS = ("fast", "balanced", "max")
-MOST_CHANNELS = 8
 BITS = range(4, 25)
 HINTS = 8
 """Codes that a corrector is told of each sample."""
 
 
 def _check(channels: int, bits: int, level: str, network: Any) -> int:
-    if not 1 <= channels <= MOST_CHANNELS:
-        raise CodecError(f"{channels} channels: must be 1 to {MOST_CHANNELS}")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise CodecError(f"{channels} channels: must be 1 to {MAX_CHANNELS}")
     if bits not in BITS:
         raise CodecError(f"{bits} bits: must be {BITS[0]} to {BITS[-1]}")
     if level not in LEVELS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LEAST_RANGE = 1 << 24
+MIN_RANGE = 1 << 24
 
 
 class Encoder:
@@ -18,7 +18,7 @@ class Encoder:
         else:
             self.low += bound
             self.range -= bound
-        while self.range < LEAST_RANGE:
+        while self.range < MIN_RANGE:
             self.range <<= 8
             self.low <<= 8
             self.shifts += 1
@@ -48,7 +48,7 @@ class Decoder:
         else:
             self.value -= bound
             self.range -= bound
-        while self.range < LEAST_RANGE:
+        while self.range < MIN_RANGE:
             self.range <<= 8
             byte = self.data[self.place] if self.place < len(self.data) else 0
             self.value, self.place = self.value << 8 | byte, self.place + 1

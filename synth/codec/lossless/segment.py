@@ -14,7 +14,7 @@ from synth.codec import varint
 from synth.codec.lossless import model
 from synth.codec.lossless.distributions import Grid
 from synth.codec.lossless.presets import PRESETS
-from synth.codec.lossless.value_lists import MOST_VALUES, decode_values, encode_values
+from synth.codec.lossless.value_lists import MAX_VALUES, decode_values, encode_values
 from synth.common.errors import CodecError
 from synth.common.typing import Int32
 from synth.engine.reference import ReferenceEngine
@@ -23,7 +23,7 @@ PLAIN, LIST, COPY, INVERSE = range(4)
 STORED, ALL_PLAIN = 255, 128
 FEW_CODES = 64
 """Fewer values than these are listed, mu-law codes or not."""
-LEAST_TRIED = 16384
+MIN_TRIED = 16384
 """Frames of a segment on which the variants are tried, if it has so many."""
 _LIST_SIZE_BYTES = 4
 CODES = [int(value) for value in mulaw.DECODE]
@@ -91,7 +91,7 @@ def _listed(samples: Int32, shift: int, bits: int) -> list[int]:
     """The channel's values where the gaps between them save clearly more than the list costs, else none."""
     values, places = np.unique(samples, return_inverse=True)
     count = len(values)
-    if count > MOST_VALUES or (count - 1) * 8 > len(samples) + 64:
+    if count > MAX_VALUES or (count - 1) * 8 > len(samples) + 64:
         return []
     saved = np.full(count, 8.0)
     for i in range(1, count - 1):
@@ -218,7 +218,7 @@ def encode_segment(samples: Int32, bits: int, level: str, network: ReferenceEngi
     grids = [layout.grid(bits) for layout in layouts if layout.is_coded]
     ranks, presets = _ranks(samples, layouts, bits), PRESETS[level]
     frames, variant, streams = len(samples), 0, []
-    tried = min(frames, max(frames // 16, LEAST_TRIED))
+    tried = min(frames, max(frames // 16, MIN_TRIED))
     if len(presets) > 1:
         first = (frames - tried) // 2
         streams = [model.encode(preset, grids, ranks[first : first + tried], network) for preset in presets]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from synth.codec.lossless.rangecoder import Decoder, Encoder
 
-MOST_VALUES = 65536
+MAX_VALUES = 65536
 _HIGH, _LOW = 1024, 1024 + 32 * 8
 
 
@@ -52,7 +52,7 @@ def decode_values(data: bytes, least: int, most: int) -> list[int] | None:
     """The values again; None where they run out of `least` to `most`."""
     bits = AdaptiveBits(Decoder(data))
     count, _ = bits.number(0, 31)
-    if count > min(MOST_VALUES, most - least + 1):
+    if count > min(MAX_VALUES, most - least + 1):
         return None
     values: list[int] = []
     last, context = least - 1, 0

@@ -93,18 +93,18 @@ def pieces(reader: Reader, model: Model, damages: list[str] | None = None) -> It
             yield np.repeat(quiet, frames, 0)
 
 
-MOST_TOLD = 20  # of a forged file, which may have millions
+MAX_REPORTED = 20  # of a forged file, which may have millions
 
 
 def problems(reader: Reader, model: Model) -> list[str]:
-    """What is wrong with every damaged segment, each decoded that is whole; beyond MOST_TOLD of them how many more."""
+    """What is wrong with every damaged segment, each decoded that is whole; after MAX_REPORTED how many more."""
     hop, guides, more = hop_of(reader, model), model.guides, 0
     found: list[str] = []
     assert guides is not None
     for at, frames, coded in reader.segments(hop):
         if isinstance(coded, bytes):
             token_coding.decode(guides.planner, coded, frames, reader.head.count)
-        elif len(found) < MOST_TOLD:
+        elif len(found) < MAX_REPORTED:
             text = damage(reader, hop, at, frames, coded)
             found.append(text.removeprefix(f"{reader.name}: ") if found else text)
         else:

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import reader as audio
-from synth.audio.writer import MAX_WAV_SAMPLES, wav_header
+from synth.audio.writer import wav_header
 from synth.checkpoint import registry
 from synth.codec import network_choice
 from synth.codec.parametric import coder, format
 from synth.codec.parametric.format import Head, Reader
 from synth.common import input_file, new_file
 from synth.common.errors import AudioError, CheckpointError, CodecError, OutputError
+from synth.common.limits import MAX_WAV_SAMPLES
 from synth.generation import model as sampler
 
 VOICE, BITRATE = "speech", 1600.0
@@ -55,9 +56,9 @@ def by_digest(digest: bytes, given: Iterable[str], name: str) -> sampler.Model:
 def open_reader(source: input_file.InputFile, name: str) -> Reader:
     """The file that `source` gives, in memory."""
     data = b""
-    while len(data) < format.MOST_BYTES and (more := source.read(format.MOST_BYTES - len(data))):
+    while len(data) < format.MAX_BYTES and (more := source.read(format.MAX_BYTES - len(data))):
         data += more
-    if len(data) == format.MOST_BYTES:
+    if len(data) == format.MAX_BYTES:
         raise CodecError(f"{name}: is larger than a file of mode parametric can be")
     return Reader(data, name)
 
@@ -166,7 +167,7 @@ def verify(source: input_file.InputFile, path: str, given: Iterable[str]) -> Hea
 
 def facts(file: IO[bytes] | input_file.InputFile, path: str, size: int) -> dict[str, Any]:
     """What `synth info` tells of a file."""
-    head = Reader(file.read(format.MOST_BYTES), path).head
+    head = Reader(file.read(format.MAX_BYTES), path).head
     return {
         "path": path,
         "format": "wav",

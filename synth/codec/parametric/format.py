@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from synth.codec import varint
 from synth.codec.header import RATES, SPOKEN, is_parametric
 from synth.common.errors import CodecError
+from synth.common.limits import MAX_RATE
 
 SEGMENT = 1500
 """Token frames of a segment, 30 seconds: what damage costs; the planner begins anew in each."""
-MOST_BYTES = 1 << 28
+MAX_BYTES = 1 << 28
 _RATES = 16  # as in the header of the other modes: below this a place in RATES
 
 
@@ -50,7 +51,7 @@ class Reader:
         count = self._take(1)[0]
         self.head = Head(rate, samples, count, self._take(8))
         self.start = self._at
-        if not 1 <= rate <= 10_000_000 or not 1 <= count <= 16 or not 1 <= samples <= 1 << 40:
+        if not 1 <= rate <= MAX_RATE or not 1 <= count <= 16 or not 1 <= samples <= 1 << 40:
             raise CodecError(f"{name}: its header is damaged: it has what this version does not know")
 
     def _take(self, count: int) -> bytes:

@@ -33,7 +33,7 @@ from synth.vocoder.voice import Voice
 
 FINE_RATE = 0.3  # of the run's learning rate
 ENVELOPE_STEPS = 2000  # of the postfilter's fit
-MOST_HEARD = 3000  # files that the means of labels are of
+MAX_FILES_OF_MEANS = 3000  # files that the means of labels are of
 Say = Callable[[str], None]
 
 
@@ -151,7 +151,7 @@ def _means(out: str | os.PathLike[str], corpus: Corpus) -> dict[str, NDArray[Any
     model = Model(checkpoint.load(out))
     assert model.guides is not None
     entries = [entry for entry in corpus.split("train") if entry.length]
-    every = -(-len(entries) // MOST_HEARD)
+    every = -(-len(entries) // MAX_FILES_OF_MEANS)
     hear = model.guides.vocoder.hear
     heard = [(entry.label_ids, hear(np.array(corpus.samples(entry)))) for entry in entries[::every]]
     return label_means.measured(model.checkpoint.config.labels, heard)

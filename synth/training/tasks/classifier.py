@@ -29,7 +29,7 @@ from synth.training.tasks.base import VERSION
 VOICES = ("speaker",)
 """Targets that are voices unless `--voice` says which are."""
 GROUP = 64
-LONGEST_SECONDS = 10.0  # of a validation file
+MAX_SECONDS = 10.0  # of a validation file
 
 
 def configs(options: dict[str, Any]) -> tuple[ClassifierConfig, ClassifierTrainConfig]:
@@ -94,7 +94,7 @@ def judge(
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[Any]], float]:
     """Logits (sounds, values) and answers of each target over whole sounds, and the loss, its unknown left out."""
     config, device = network.config, next(network.parameters()).device
-    most = round(LONGEST_SECONDS * config.sample_rate)
+    most = round(MAX_SECONDS * config.sample_rate)
     network.eval()
     logits: list[list[torch.Tensor]] = [[] for _ in config.targets]
     answers: list[list[NDArray[Any]]] = [[] for _ in config.targets]

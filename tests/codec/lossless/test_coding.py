@@ -22,6 +22,7 @@ from synth.codec.lossless import model
 from synth.codec.lossless.distributions import Grid
 from synth.codec.lossless.presets import PRESETS
 from synth.codec.lossless.rangecoder import Decoder, Encoder
+from synth.common import limits
 from synth.common.errors import CodecError
 from synth.common.typing import Int32
 
@@ -32,7 +33,7 @@ SETS = engine.instruction_sets()
 def kernel_encode(chosen: str, samples: Int32, bits: int, level: str, network: Any = None) -> bytes:
     from synth.engine import _kernel
 
-    number = lossless.LEVELS.index(level)
+    number = limits.LEVELS.index(level)
     data = _kernel.encode_segment(chosen, samples, bits, number, network)
     assert np.array_equal(_kernel.decode_segment(chosen, data, *samples.shape, bits, number, network), samples)
     return data
@@ -42,7 +43,7 @@ def ranks(samples: Int32, bits: int) -> Int32:
     return samples + (1 << (bits - 1))
 
 
-@pytest.mark.parametrize("level", lossless.LEVELS)
+@pytest.mark.parametrize("level", limits.LEVELS)
 @pytest.mark.parametrize(("bits", "channels", "frames"), [(16, 1, 150), (16, 2, 70), (24, 1, 40), (8, 3, 40)])
 def test_every_set_equals_the_specification(level: str, bits: int, channels: int, frames: int) -> None:
     samples = tune(frames, channels, bits)
@@ -104,7 +105,7 @@ def test_round_trips(data: st.DataObject) -> None:
     bits = data.draw(st.sampled_from([4, 8, 12, 16, 20, 24]))
     channels = data.draw(st.integers(1, 8))
     frames = data.draw(st.sampled_from([0, 1, 2, 15, 16, 17, 33, 200]))
-    level = data.draw(st.sampled_from(lossless.LEVELS))
+    level = data.draw(st.sampled_from(limits.LEVELS))
     samples = data.draw(st.composite(signals)(frames, channels, bits))
     coded = lossless.encode_segment(samples, bits, level)
     assert len(coded) <= 1 + samples.size * ((bits + 7) // 8)
@@ -130,7 +131,7 @@ def test_golden_bytes(level: str, bits: int, channels: int, chosen: str) -> None
     assert hashlib.sha256(data).hexdigest()[:16] == GOLDEN[level, bits, channels]
 
 
-@pytest.mark.parametrize("level", lossless.LEVELS)
+@pytest.mark.parametrize("level", limits.LEVELS)
 def test_long_signals_on_every_set(level: str) -> None:
     """Silence, full scale, and a change of loudness by 90 dB: the same bytes everywhere."""
     noise = tune(4000, 1, 16)[:, 0]
@@ -168,7 +169,7 @@ def test_the_kernel_reaches_the_ideal_length(monkeypatch: pytest.MonkeyPatch) ->
     assert size * 8 <= ideal[0] * 1.001 + 24
 
 
-@pytest.mark.parametrize("level", lossless.LEVELS)
+@pytest.mark.parametrize("level", limits.LEVELS)
 @pytest.mark.parametrize("bits", [8, 16, 24])
 def test_noise_is_hardly_longer_than_raw(level: str, bits: int) -> None:
     bound = 1 << (bits - 1)
@@ -195,7 +196,7 @@ def test_what_is_not_sound_costs_next_to_nothing() -> None:
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_give_samples_or_a_clear_error(data: st.DataObject) -> None:
     bits, channels = data.draw(st.sampled_from([8, 16, 24])), data.draw(st.integers(1, 3))
-    level = data.draw(st.sampled_from(lossless.LEVELS))
+    level = data.draw(st.sampled_from(limits.LEVELS))
     samples = data.draw(st.composite(signals)(64, channels, bits))
     coded = bytearray(lossless.encode_segment(samples, bits, level))
     for _ in range(data.draw(st.integers(1, 4))):

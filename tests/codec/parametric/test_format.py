@@ -91,7 +91,7 @@ def test_verify_names_every_damaged_segment(tmp_path: Path, monkeypatch: pytest.
     first, last = str(error.value).split("; ")
     assert first == "x.syn: segment 1 (0.00 s to 0.08 s) is damaged: its checksum is wrong"
     assert last == "segment 3 (0.16 s to 0.22 s) is damaged: its checksum is wrong"
-    monkeypatch.setattr(coder, "MOST_TOLD", 1)
+    monkeypatch.setattr(coder, "MAX_REPORTED", 1)
     with (
         input_file.open_input(str(tmp_path / "x.syn")) as source,
         pytest.raises(CodecError, match="wrong; and 1 more$"),
