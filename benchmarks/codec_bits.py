@@ -23,7 +23,7 @@ import soundfile
 import pages
 import splits
 from synth.codec import decoder, encoder, network_choice, sources
-from synth.codec.decoder import Unpacker
+from synth.codec.decoder import Decoder
 from synth.common.limits import LEVELS
 
 RESULTS = "codec-bits.json"
@@ -94,10 +94,10 @@ def round_trip(path: Path, level: str, coding: str) -> tuple[int, int, float, fl
     file.seek(0)
     begin = time.thread_time()
     sound = sources.open_sound(file, path.name, len(file.getvalue()))
-    done = encoder.compress_stream(sound, out.write, level=level, mode=mode, network=network, suffix=".wav")
+    done = encoder.compress_stream(sound, out.write, effort=level, mode=mode, network=network, suffix=".wav")
     middle = time.thread_time()
     out.seek(0)
-    decoder.decompress_stream(Unpacker(out, path.name), back.write)
+    decoder.decompress_stream(Decoder(out, path.name), back.write)
     end = time.thread_time()
     if mode == "lossless" and back.getvalue() != file.getvalue():
         raise SystemExit(f"{path}: other bytes came back")

@@ -53,7 +53,7 @@ def speeds(wave: Wave) -> list[str]:
         for network in ("none", *CORRECTORS.get(level, ())):
             for instructions in reversed([name for name in engine.instruction_sets() if name != "ssse3"]):
                 os.environ["SYNTH_ISA"] = instructions
-                network_choice.named.cache_clear()  # an engine keeps the instructions that it was made with
+                network_choice.load_predictor.cache_clear()  # an engine keeps the instructions that it was made with
                 data = compressed(wave, level, network)
                 there = pages.median_seconds(partial(compressed, wave, level, network), ROUNDS, time.process_time)
                 back = pages.median_seconds(partial(synth.decompress, data), ROUNDS, time.process_time)

@@ -52,7 +52,7 @@ def speech(corpora: Path) -> NDArray[np.int16]:
 
 def decoded(model: synth.Model, data: bytes, samples: int) -> int:
     """Decode a parametric file; the samples that came."""
-    pieces = coder.pieces(format.Reader(data, "speech.syn"), model)
+    pieces = coder.pieces(format.ParametricReader(data, "speech.syn"), model)
     return sum(map(len, coder.spoken(model, pieces, samples)))
 
 

@@ -131,7 +131,7 @@ def train(preset: str, work: Path, out: Path, seconds: float) -> None:
     network = OnesNetwork(sizes).to(device)
     network.load_state_dict(corrector.new(sizes, 0, device).network.state_dict())
     optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98), eps=1e-8, weight_decay=0.01)
-    store = Store(work / network_choice.level_of(sizes.sample_units), MAX_SAMPLES, device)
+    store = Store(work / network_choice.effort_of(sizes.sample_units), MAX_SAMPLES, device)
     if not store.weights:
         raise SystemExit(f"{store.folder}: holds no traces; `trace` makes them")
     random, step, losses = np.random.default_rng(7), 0, []
@@ -223,7 +223,7 @@ def main() -> None:
     else:
         sizes, config = PRESETS[options.preset]
         config = dataclasses.replace(config, steps=options.steps, rate=options.rate, seed=11)
-        traces = some_traces(options.work / network_choice.level_of(sizes.sample_units), options.most)
+        traces = some_traces(options.work / network_choice.effort_of(sizes.sample_units), options.most)
         settle(options.preset, traces, options.start, options.out, config, options.decay)
 
 

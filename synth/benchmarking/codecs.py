@@ -16,7 +16,7 @@ from typing import Any
 
 from synth.audio.formats import pcm, riff
 from synth.codec import decoder, encoder, network_choice, sources
-from synth.codec.decoder import Unpacker
+from synth.codec.decoder import Decoder
 from synth.common import files, input_file, limits
 from synth.common.errors import AudioError, CodecError
 
@@ -108,9 +108,9 @@ def _ours(level: str, network: str) -> Coder:
         out, back = io.BytesIO(), io.BytesIO()
         begin = time.perf_counter()
         sound = sources.open_sound(io.BytesIO(wav), "sound", len(wav))
-        encoder.compress_stream(sound, out.write, level=level, network=network)
+        encoder.compress_stream(sound, out.write, effort=level, network=network)
         middle = time.perf_counter()
-        decoder.decompress_stream(Unpacker(io.BytesIO(out.getvalue()), "sound"), back.write)
+        decoder.decompress_stream(Decoder(io.BytesIO(out.getvalue()), "sound"), back.write)
         end = time.perf_counter()
         if back.getvalue() != wav:
             raise CodecError("what was written does not give the sound back; please report this")

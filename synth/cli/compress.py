@@ -1,4 +1,4 @@
-"""Options of the commands that compress."""
+"""CodecOptions of the commands that compress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from synth.common import limits
 from synth.common.errors import UsageError
 
 if TYPE_CHECKING:
-    from synth.codec.batch import Done
+    from synth.codec.batch import FileResult
 
 
 def add_parser(commands: Any) -> None:
@@ -81,11 +81,13 @@ def run(options: Namespace, console: Console) -> Report:
         options.recursive,
         network_choice.file_of(options.checkpoint, network_choice.AUTO, network_choice.NONE),
     )
-    chosen = work.Options(
+    chosen = work.CodecOptions(
         options.threads or os.cpu_count() or 1,
         options.level,
         options.mode,
-        options.checkpoint if options.mode == "parametric" else network_choice.check(options.checkpoint, options.level),
+        options.checkpoint
+        if options.mode == "parametric"
+        else network_choice.resolve(options.checkpoint, options.level),
         options.bitrate,
         options.force,
         options.verify,
@@ -105,12 +107,12 @@ def run(options: Namespace, console: Console) -> Report:
     return Report(data if options.json else None, [], failures, any(one.out == "-" for one in done))
 
 
-def _size(done: Done) -> str:
+def _size(done: FileResult) -> str:
     text = f"{done.bytes_in} to {done.bytes_out} bytes, {done.bits_per_sample:.3f} bits per sample"
     return text if done.checkpoint == "none" else f"{text}, with {done.checkpoint}"
 
 
-def _compressed(done: Done) -> dict[str, Any]:
+def _compressed(done: FileResult) -> dict[str, Any]:
     return {
         "path": done.path,
         "out": done.out,

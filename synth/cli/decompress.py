@@ -13,7 +13,7 @@ from synth.cli.shared_options import add_common, add_found, add_out, add_recursi
 from synth.common.errors import CodecError, UsageError
 
 if TYPE_CHECKING:
-    from synth.codec.batch import Done
+    from synth.codec.batch import FileResult
 
 
 def add_parser(commands: Any) -> None:
@@ -47,7 +47,7 @@ def run(options: Namespace, console: Console) -> Report:
     for job in jobs:
         if isinstance(job, names.Job):
             work.check_kind(job)
-    chosen = work.Options(
+    chosen = work.CodecOptions(
         options.threads or os.cpu_count() or 1,
         force=options.force,
         salvage=options.salvage,
@@ -64,6 +64,6 @@ def run(options: Namespace, console: Console) -> Report:
     return Report(data if options.json and done else None, [], failures, any(one.out == "-" for one in done))
 
 
-def decoded(done: Done) -> dict[str, Any]:
+def decoded(done: FileResult) -> dict[str, Any]:
     """What JSON says of a file that was decoded."""
     return {"path": done.path, "samples": done.samples, "channels": done.channels, "sample_rate": done.rate}

@@ -91,7 +91,7 @@ def compressed(path: str) -> Told:
 
             spoken = parametric_files.facts(source, path, source.size or 0)
             return spoken, [f"{key}: {_plain(value)}" for key, value in spoken.items()], []
-        opened = decoder.Unpacker(source, path, seekable=True)
+        opened = decoder.Decoder(source, path, seekable=True)
         blocks, size = opened.blocks(), source.size or 0
     header = opened.header
     segments = [block for block in blocks if block.kind in (decoder.CODED, decoder.CONSTANT)]
@@ -105,7 +105,7 @@ def compressed(path: str) -> Told:
         "samples": frames,
         "seconds": frames / header.rate,
         "mode": header.mode,
-        "level": header.level,
+        "level": header.effort,
         "checkpoint": network_choice.describe(header.checkpoint),
         "bytes": size,
         "bits_per_sample": 8 * size / (frames * header.channels) if frames else 0.0,

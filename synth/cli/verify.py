@@ -32,7 +32,7 @@ def run(options: Namespace, console: Console) -> Report:
 
     inputs = names.found(options.inputs, options.recursive, packed=True)
     jobs = [one if isinstance(one, SynthError) else names.Job(one[0], "") for one in inputs]
-    chosen = work.Options(options.threads or os.cpu_count() or 1, checkpoint=options.checkpoint)
+    chosen = work.CodecOptions(options.threads or os.cpu_count() or 1, checkpoint=options.checkpoint)
     done, failures = work.work(jobs, work.verify_one, chosen, console.progress)
     for one in [] if options.json else done:
         console.say(f"{one.path}: whole, {one.samples / one.rate:g} s at {one.rate} Hz")

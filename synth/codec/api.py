@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from synth.audio.formats import pcm
 from synth.codec import decoder, encoder, network_choice, sources
-from synth.codec.decoder import Unpacker
+from synth.codec.decoder import Decoder
 from synth.codec.header import MODES, PARAMETRIC, Header, is_parametric
-from synth.codec.mulaw_source import quantise
+from synth.codec.mulaw_source import quantize
 from synth.common import input_file, new_file, outputs
 from synth.common.errors import AudioError, CodecError, UsageError
 from synth.common.limits import LEVELS, MAX_BITRATE, MAX_CHANNELS, MAX_RATE, MAX_THREADS, MIN_BITRATE
@@ -108,7 +108,7 @@ def _described(array: NDArray[Any], rate: int, level: str, mode: str) -> tuple[C
         raise CodecError("array of int32: has values of more than 24 bits")
     samples = array.astype(np.int32).reshape(len(array), channels) - (128 if kind == "u8" else 0)
     if mode != "lossless":
-        samples, kind = quantise(samples, pcm.BITS[kind]), "s16"
+        samples, kind = quantize(samples, pcm.BITS[kind]), "s16"
     return samples, Header("array", kind, channels, int(rate), level, len(samples), big=array.ndim == 1, mode=mode)
 
 
@@ -129,7 +129,7 @@ def decompress(data: bytes | IO[bytes], *, checkpoint: str | None = None, thread
         from synth.codec.parametric import files as parametric_files
 
         return parametric_files.speak(source, [checkpoint] if checkpoint else [])
-    opened = Unpacker(source, source.name, threads=threads, checkpoint=checkpoint)
+    opened = Decoder(source, source.name, threads=threads, checkpoint=checkpoint)
     header = opened.header
     empty = np.zeros((0, header.channels), np.int32)
     samples = np.concatenate([empty, *(piece for piece in opened.pieces() if not isinstance(piece, bytes))])
@@ -166,7 +166,7 @@ def compress_file(
         sound = sources.open_sound(opened, opened.name, opened.size)
         suffix = os.path.splitext(path)[1] if path is not None else None
         encoder.compress_stream(
-            sound, write, level=level, mode=mode, network=checkpoint, suffix=suffix, threads=threads
+            sound, write, effort=level, mode=mode, network=checkpoint, suffix=suffix, threads=threads
         )
 
 
@@ -186,7 +186,7 @@ def decompress_file(source: Place, out: Place, *, checkpoint: str | None = None,
             given, whole = [checkpoint] if checkpoint else [], (None, None)
             parametric_files.decompress(opened, opened.name, place, given, True, False, whole, lambda done: None)
             return
-        unpacker = Unpacker(opened, opened.name, threads=threads, checkpoint=checkpoint)
+        unpacker = Decoder(opened, opened.name, threads=threads, checkpoint=checkpoint)
         with new_file.open_output(place, True) as (write, _):
             decoder.decompress_stream(unpacker, write)
 

@@ -11,7 +11,7 @@ from threading import Event
 from typing import IO, TYPE_CHECKING, Any
 
 from synth.codec import decoder, encoder, network_choice, sources
-from synth.codec.decoder import Unpacker
+from synth.codec.decoder import Decoder
 from synth.codec.header import PARAMETRIC, Header, is_parametric
 from synth.codec.job_plan import SOUNDS, SUFFIX, Job, check_suffix
 from synth.common import input_file, new_file, outputs
@@ -19,14 +19,14 @@ from synth.common import threads as parallel
 from synth.common.errors import AudioError, CodecError, SynthError
 
 if TYPE_CHECKING:
-    from synth.codec.parametric.format import Head
+    from synth.codec.parametric.format import ParametricHeader
 
 Tick = Callable[[int], Any]
 Progress = Callable[[int | None], AbstractContextManager[Tick]]
 
 
 @dataclass(frozen=True)
-class Done:
+class FileResult:
     """What became of a file, or of several. `damages`: what `--salvage` passed over; `count`: samples of all channels.
 
     `channels` is None where several files do not have the same; `checkpoint`: the network's name, or its digest.
@@ -51,15 +51,15 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the commands share; `level`, `mode` and `verify` are of compressing, the three last of decompressing.
+class CodecOptions:
+    """What the commands share; `effort`, `mode` and `verify` are of compressing, the three last of decompressing.
 
     `bitrate`: of mode parametric. `checkpoint`: what compressing is to use, or where decompressing may find what a file
     names.
     """
 
     threads: int
-    level: str = "balanced"
+    effort: str = "balanced"
     mode: str = "lossless"
     checkpoint: str | None = None
     bitrate: float | None = None
@@ -70,25 +70,25 @@ class Options:
     end: float | None = None
 
 
-def together(done: Sequence[Done]) -> Done:
+def together(done: Sequence[FileResult]) -> FileResult:
     """The totals of several files."""
     channels = done[0].channels if len({one.channels for one in done}) == 1 else None
     sums = [sum(sizes) for sizes in zip(*((one.bytes_in, one.bytes_out, one.samples) for one in done), strict=True)]
     count = sum(one.samples * (one.channels or 0) for one in done)
-    return Done("", "", sums[0], sums[1], sums[2], channels, 0, count=count)
+    return FileResult("", "", sums[0], sums[1], sums[2], channels, 0, count=count)
 
 
 def work(
     jobs: Sequence[Job | SynthError],
-    one: Callable[[Job, Options, int, Tick], Done],
-    options: Options,
+    one: Callable[[Job, CodecOptions, int, Tick], FileResult],
+    options: CodecOptions,
     progress: Progress,
-) -> tuple[list[Done], list[SynthError]]:
+) -> tuple[list[FileResult], list[SynthError]]:
     """`one(job, options, threads, tick)` of every job: files side by side where there are several, else segments."""
     stop = Event()
     threads = 1 if len(jobs) > 1 else options.threads
 
-    def attempt(job: Job | SynthError) -> Done | SynthError:
+    def attempt(job: Job | SynthError) -> FileResult | SynthError:
         if isinstance(job, SynthError):
             return job
         try:
@@ -110,7 +110,7 @@ def work(
     return [result for result in results if not isinstance(result, SynthError)], failures
 
 
-def compress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
+def compress_one(job: Job, options: CodecOptions, threads: int, tick: Tick) -> FileResult:
     """Compresses a file."""
     if options.mode == PARAMETRIC:
         from synth.codec.parametric import files as parametric_files
@@ -129,7 +129,7 @@ def compress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
             done = encoder.compress_stream(
                 sound,
                 write,
-                level=options.level,
+                effort=options.effort,
                 mode=options.mode,
                 network=options.checkpoint or network_choice.AUTO,
                 suffix=suffix,
@@ -144,7 +144,7 @@ def compress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
     return _done(job, source, done.header, done.frames, done.bytes_out)
 
 
-def decompress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
+def decompress_one(job: Job, options: CodecOptions, threads: int, tick: Tick) -> FileResult:
     """Decompresses a file."""
     part = options.start is not None or options.end is not None
     with input_file.open_input(job.path, whole=part or options.salvage) as source:
@@ -157,7 +157,7 @@ def decompress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done
             )
             return replace(_spoken(job, head, source.size or source.count), damages=damages)
         seekable = part or options.salvage
-        opened = Unpacker(
+        opened = Decoder(
             source,
             job.path,
             seekable=seekable,
@@ -173,18 +173,20 @@ def decompress_one(job: Job, options: Options, threads: int, tick: Tick) -> Done
 
 def _done(
     job: Job, source: input_file.InputFile, header: Header, frames: int, bytes_out: int = 0, damages: Sequence[str] = ()
-) -> Done:
+) -> FileResult:
     size = source.count if source.size is None else source.size
     network = network_choice.describe(header.checkpoint)
-    return Done(job.path, job.out, size, bytes_out, frames, header.channels, header.rate, damages, checkpoint=network)
+    return FileResult(
+        job.path, job.out, size, bytes_out, frames, header.channels, header.rate, damages, checkpoint=network
+    )
 
 
-def _spoken(job: Job, head: Head, bytes_in: int, bytes_out: int = 0) -> Done:
+def _spoken(job: Job, head: ParametricHeader, bytes_in: int, bytes_out: int = 0) -> FileResult:
     voice = network_choice.describe(head.digest)
-    return Done(job.path, job.out, bytes_in, bytes_out, head.samples, 1, head.rate, checkpoint=voice)
+    return FileResult(job.path, job.out, bytes_in, bytes_out, head.samples, 1, head.rate, checkpoint=voice)
 
 
-def verify_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
+def verify_one(job: Job, options: CodecOptions, threads: int, tick: Tick) -> FileResult:
     """Decodes a file and checks all that can be checked."""
     with input_file.open_input(job.path) as source:
         if is_parametric(source.peek(5)):
@@ -192,7 +194,7 @@ def verify_one(job: Job, options: Options, threads: int, tick: Tick) -> Done:
 
             head = parametric_files.verify(source, job.path, [options.checkpoint] if options.checkpoint else [])
             return _spoken(job, head, source.size or source.count)
-        opened = Unpacker(source, job.path, threads=threads, checkpoint=options.checkpoint)
+        opened = Decoder(source, job.path, threads=threads, checkpoint=options.checkpoint)
         frames = sum(len(piece) for piece in opened.pieces(tick) if not isinstance(piece, bytes))
     return _done(job, source, opened.header, frames)
 
@@ -204,7 +206,7 @@ def _path(checkpoint: str | None) -> str | None:
 def original_name(path: str, name: str) -> str:
     """The name of the file that `path` was made of: the stem, and the suffix that its header tells."""
     with input_file.open_input(path) as source:
-        header = None if is_parametric(source.peek(5)) else Unpacker(source, path).header
+        header = None if is_parametric(source.peek(5)) else Decoder(source, path).header
     stem = name[: -len(SUFFIX)] if name.lower().endswith(SUFFIX) and len(name) > len(SUFFIX) else name
     return stem + (header.name_suffix if header else ".wav")
 
@@ -218,7 +220,7 @@ def check_kind(job: Job) -> None:
     try:
         with input_file.open_input(job.path) as source:
             spoken = is_parametric(source.peek(5))
-            header = None if spoken else Unpacker(source, job.path).header
+            header = None if spoken else Decoder(source, job.path).header
     except SynthError:
         return  # to be told when it is decompressed
     found = "wav" if header is None or header.kind == "array" else header.kind
@@ -226,10 +228,10 @@ def check_kind(job: Job) -> None:
         check_suffix(job.out, SOUNDS[found])
 
 
-def _verify_written(job: Job, file: IO[bytes], digest: bytes, options: Options, threads: int) -> None:
+def _verify_written(job: Job, file: IO[bytes], digest: bytes, options: CodecOptions, threads: int) -> None:
     """CodecError unless what is in `file` gives the samples, and the bytes where there is a digest of them."""
     file.seek(0)
-    opened = Unpacker(file, job.out, threads=threads, checkpoint=_path(options.checkpoint))
+    opened = Decoder(file, job.out, threads=threads, checkpoint=_path(options.checkpoint))
     md5 = hashlib.md5(usedforsecurity=False)
     if not digest:
         for _ in opened.pieces():

@@ -28,7 +28,7 @@ and once more: a header can tell of years."""
 
 
 @dataclass(frozen=True)
-class Part:
+class DecodedBlock:
     """A block, the frame that it begins with, the number of its segment (from 1), and its samples once decoded.
 
     Of a block that repeats some frames these alone.
@@ -40,7 +40,7 @@ class Part:
     samples: ChannelSamples | None = None
 
 
-class Unpacker:
+class Decoder:
     """Opens a .syn file; `pieces` gives what it holds. `salvage`: damage goes to `damages`, silence is in its place.
 
     `checkpoint`: where the one that the file names is, if it isn't bundled. A `seekable` source can be asked for a
@@ -92,7 +92,9 @@ class Unpacker:
         if not self.header.checkpoint:
             return None
         try:
-            return network_choice.by_digest(self.header.checkpoint, [self.checkpoint] if self.checkpoint else []).engine
+            return network_choice.find_by_digest(
+                self.header.checkpoint, [self.checkpoint] if self.checkpoint else []
+            ).engine
         except CheckpointError as error:
             raise CheckpointError(f"{self.name}: {error}") from None
 
@@ -151,7 +153,7 @@ class Unpacker:
         if self.whole:
             self._check_end(frames, md5.digest())
 
-    def _samples(self, part: Part) -> Iterator[ChannelSamples]:
+    def _samples(self, part: DecodedBlock) -> Iterator[ChannelSamples]:
         first, last = max(0, self._first - part.start), min(part.block.count, self._last - part.start)
         if part.samples is not None and not part.block.period:
             yield part.samples[first:last]
@@ -161,7 +163,7 @@ class Unpacker:
             np.array([values], np.int32) if part.samples is None else part.samples, first, last
         )
 
-    def _silent(self, part: Part) -> Part:
+    def _silent(self, part: DecodedBlock) -> DecodedBlock:
         """A damaged part with no more frames than may be silent."""
         if part.block.kind == RAW:
             return part
@@ -169,7 +171,7 @@ class Unpacker:
         self._silence -= frames
         return replace(part, block=replace(part.block, count=frames))
 
-    def _decode(self, part: Part) -> Part:
+    def _decode(self, part: DecodedBlock) -> DecodedBlock:
         block, header = part.block, self.header
         bits = pcm.BITS[header.encoding]
         if block.damage or block.kind == RAW:
@@ -184,7 +186,7 @@ class Unpacker:
             return replace(part, block=replace(block, damage=str(error)))
         return replace(part, samples=samples)
 
-    def _by_index(self) -> Iterator[Part]:
+    def _by_index(self) -> Iterator[DecodedBlock]:
         number = start = 0
         assert self._index is not None
         for entry in self._index:
@@ -201,10 +203,10 @@ class Unpacker:
                     block = replace(entry, damage=str(error))
                 if (block.kind, block.count, block.size) != (entry.kind, entry.count, entry.size):
                     block = replace(entry, damage=block.damage or "it is not what the index says")
-                yield Part(block, start, number)
+                yield DecodedBlock(block, start, number)
             start += count
 
-    def _sequential(self) -> Iterator[Part]:
+    def _sequential(self) -> Iterator[DecodedBlock]:
         number = 0
         while True:
             start = self._reader.frames
@@ -214,14 +216,14 @@ class Unpacker:
                 self._lose(start, number + 1, str(error))
                 lost = (self.header.frames or 0) - start
                 if lost > 0:
-                    yield Part(Block(CONSTANT, lost, damage=str(error)), start, number + 1)
+                    yield DecodedBlock(Block(CONSTANT, lost, damage=str(error)), start, number + 1)
                 return
             if block.kind == END:
                 self._end = block
                 return
             number += block.kind != RAW
             if self._wanted(block, start):
-                yield Part(block, start, number)
+                yield DecodedBlock(block, start, number)
 
     def _wanted(self, block: Block, start: int) -> bool:
         if self.whole or start == 0 and block.kind == RAW:
@@ -238,7 +240,7 @@ class Unpacker:
         if self.header.frames is None or start >= self.header.frames:
             self.damages.append(f"{self.name}: after {start / self.header.rate:.2f} s: {reason}; what follows is lost")
 
-    def _complain(self, part: Part) -> None:
+    def _complain(self, part: DecodedBlock) -> None:
         rate, block = self.header.rate, part.block
         if block.kind == RAW:
             place = f"what is {'before' if part.start == 0 else 'after'} its samples"
@@ -269,7 +271,7 @@ class Unpacker:
 
 
 def decompress_stream(
-    opened: Unpacker, write: Callable[[bytes], Any], part: int | None = None, tick: Tick = lambda done: None
+    opened: Decoder, write: Callable[[bytes], Any], part: int | None = None, tick: Tick = lambda done: None
 ) -> int:
     """The file that a .syn file was made of, through `write`; the frames of it.
 
@@ -301,7 +303,7 @@ def decompress_stream(
     return frames
 
 
-def _restore_flac(opened: Unpacker, write: Callable[[bytes], Any], tick: Tick) -> int:
+def _restore_flac(opened: Decoder, write: Callable[[bytes], Any], tick: Tick) -> int:
     from synth.audio.formats import flac
 
     frames = 0

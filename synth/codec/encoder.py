@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from synth.audio.formats import pcm, riff
 from synth.codec import container, network_choice, segments
 from synth.codec.header import Header, storable_suffix
-from synth.codec.mulaw_source import Quantised
-from synth.codec.network_choice import Network
+from synth.codec.mulaw_source import MulawSource
+from synth.codec.network_choice import CodecPredictor
 from synth.common import threads as parallel
 from synth.common.typing import ChannelSamples
 
@@ -56,7 +56,7 @@ def compress_stream(
     source: Sound,
     write: Callable[[bytes], Any],
     *,
-    level: str = "balanced",
+    effort: str = "balanced",
     mode: str = "lossless",
     network: str = network_choice.AUTO,
     suffix: str | None = None,
@@ -70,11 +70,11 @@ def compress_stream(
     `network`: a checkpoint, "none", or "auto": what makes the beginning shortest. `suffix`: the end of the file's name,
     to be kept; `segment`: frames of a segment. Raises AudioError, CheckpointError and CodecError.
     """
-    sound = source if mode == "lossless" else Quantised(source)
+    sound = source if mode == "lossless" else MulawSource(source)
     suffix = suffix if mode == "lossless" else None
     if suffix is not None and (suffix == f".{sound.kind}" or not storable_suffix(suffix)):
         suffix = None
-    shape = sound.kind, sound.encoding, sound.channels, sound.rate, level
+    shape = sound.kind, sound.encoding, sound.channels, sound.rate, effort
     header = Header(*shape, sound.frames, sound.big, suffix=suffix, mode=mode)
     if sound.kind == "wav" and not sound.big and sound.frames is not None:
         header = replace(header, plain=sound.head == riff.plain_head(header, sound.frames))
@@ -99,12 +99,12 @@ def _pieces(first: ChannelSamples, read: Callable[[int], ChannelSamples], length
         yield first
 
 
-def _chosen(network: str, samples: ChannelSamples, header: Header) -> Network | None:
+def _chosen(network: str, samples: ChannelSamples, header: Header) -> CodecPredictor | None:
     """The network that listens to a file that begins with these samples."""
-    name = network_choice.check(network, header.level)
+    name = network_choice.resolve(network, header.effort)
     if name == network_choice.AUTO and not (samples == samples[:1]).all():
-        return network_choice.choose(samples, pcm.BITS[header.encoding], header.level)
-    return None if name in (network_choice.AUTO, network_choice.NONE) else network_choice.named(name)
+        return network_choice.choose(samples, pcm.BITS[header.encoding], header.effort)
+    return None if name in (network_choice.AUTO, network_choice.NONE) else network_choice.load_predictor(name)
 
 
 def _compress_samples(
@@ -112,7 +112,7 @@ def _compress_samples(
     write: Callable[[bytes], Any],
     header: Header,
     head: bytes,
-    network: Network | None,
+    network: CodecPredictor | None,
     threads: int,
     tick: Tick,
 ) -> tuple[container.Writer, bytes]:

@@ -45,7 +45,7 @@ class Header:
     encoding: str
     channels: int
     rate: int
-    level: str
+    effort: str
     frames: int | None = None
     big: bool = False
     plain: bool = False
@@ -75,7 +75,7 @@ def pack_header(header: Header) -> bytes:
     encoding = ENCODINGS.index(header.encoding)
     what = KINDS.index(header.kind) | (encoding & 7) << 2
     what |= header.big << 5 | header.plain << 6 | (header.suffix is not None) << 7
-    how = header.channels - 1 | LEVELS.index(header.level) << 3 | MODES.index(header.mode) << 5
+    how = header.channels - 1 | LEVELS.index(header.effort) << 3 | MODES.index(header.mode) << 5
     how |= bool(header.checkpoint) << 6 | encoding >> 3 << 7
     data = MAGIC + bytes([header.version, what, how])
     data += varint.encode(RATES.index(header.rate) if header.rate in RATES else header.rate + _COMMON_RATES)
@@ -98,11 +98,11 @@ def unpack_header(read: Callable[[int], bytes], number: Callable[[], int]) -> He
     rate, frames = number(), number()
     suffix = read(min(number(), 16)).decode("latin-1") if what & 128 else None
     checkpoint = read(8) if how & 64 else b""
-    level, rate = how >> 3 & 3, RATES[rate] if rate < len(RATES) else rate - _COMMON_RATES
+    effort, rate = how >> 3 & 3, RATES[rate] if rate < len(RATES) else rate - _COMMON_RATES
     packed = what >> 2 & 7 | how >> 7 << 3
     if (
         version < 1
-        or level >= len(LEVELS)
+        or effort >= len(LEVELS)
         or packed >= len(ENCODINGS)
         or ENCODINGS[packed] not in OF_KIND[KINDS[what & 3]]
         or (what & 64 and KINDS[what & 3] != "wav")
@@ -111,5 +111,5 @@ def unpack_header(read: Callable[[int], bytes], number: Callable[[], int]) -> He
     ):
         raise CodecError("its header is damaged: it has what this version does not know")
     kind, encoding, known = KINDS[what & 3], ENCODINGS[packed], frames - 1 if frames else None
-    shape = kind, encoding, (how & 7) + 1, rate, LEVELS[level]
+    shape = kind, encoding, (how & 7) + 1, rate, LEVELS[effort]
     return Header(*shape, known, bool(what & 32), bool(what & 64), suffix, MODES[how >> 5 & 1], checkpoint, version)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Sound = riff.Sound | Flac
 
 
-def quantise(samples: ChannelSamples, bits: int) -> ChannelSamples:
+def quantize(samples: ChannelSamples, bits: int) -> ChannelSamples:
     """The values, of 16 bits, of the codes of samples of `bits` bits."""
     if bits > 16:
         samples = np.minimum((samples + (1 << (bits - 17))) >> (bits - 16), 32767)
@@ -29,7 +29,7 @@ def quantise(samples: ChannelSamples, bits: int) -> ChannelSamples:
     return mulaw.decode(mulaw.encode(wide)).astype(np.int32)
 
 
-class Quantised:
+class MulawSource:
     """A WAV file of 16 bits in place of the sound that it reads; nothing but the samples is kept."""
 
     kind, encoding, big = "wav", "s16", False
@@ -43,7 +43,7 @@ class Quantised:
         """The next samples, as many as there still are."""
         samples = self._sound.read(frames)
         self._md5.update(pcm.hashed_bytes(samples, self._sound.encoding))
-        return quantise(samples, pcm.BITS[self._sound.encoding])
+        return quantize(samples, pcm.BITS[self._sound.encoding])
 
     def check(self, md5: bytes) -> None:
         """AudioError where the sound knows another MD5 than that of what was read."""

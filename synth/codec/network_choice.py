@@ -1,4 +1,4 @@
-"""Which network listens while a file is coded: by name, by the digest in a file, or the best of a short trial."""
+"""Which network helps to predict a file's samples: by name, by the digest in a file, or the best of a short trial."""
 
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ if TYPE_CHECKING:
 AUTO, NONE = "auto", "none"
 TRIAL = 16384
 """Samples of a file, of all channels, on which networks are tried."""
-TRIAL_LEVEL = "balanced"
+TRIAL_EFFORT = "balanced"
 LARGE = 192
 """Units of the sample tier from which a corrector is large."""
 
 
 @dataclass(frozen=True)
-class Network:
-    """A checkpoint that listens. `digest`: the first bytes of the SHA-256 of its file."""
+class CodecPredictor:
+    """A checkpoint whose network predicts samples for the codec, or corrects its predictions.
+
+    `digest`: the first bytes of the SHA-256 of its file.
+    """
 
     name: str
     digest: bytes
@@ -38,8 +41,8 @@ class Network:
 
 
 @functools.lru_cache(maxsize=8)
-def named(name_or_path: str) -> Network:
-    """The network of a bundled name or a path; CheckpointError."""
+def load_predictor(name_or_path: str) -> CodecPredictor:
+    """The network of a bundled name or a path, kept for the next call; CheckpointError for none, and for a voice."""
     from synth.checkpoint import registry
     from synth.generation import checkpoint
 
@@ -49,22 +52,22 @@ def named(name_or_path: str) -> Network:
         raise CheckpointError(
             f"{name_or_path}: is a voice, which can't listen; --mode parametric takes it, else give {other}"
         )
-    return Network(loaded.name, fingerprint.short(loaded.sha256), engine.create(loaded.config, loaded.tensors))
+    return CodecPredictor(loaded.name, fingerprint.short(loaded.sha256), engine.create(loaded.config, loaded.tensors))
 
 
-def check(name: str, level: str) -> str:
-    """What `-c` means at a level: "none" for "auto" where no network can listen; CheckpointError for what can't be.
+def resolve(name: str, effort: str) -> str:
+    """What `-c` means at an effort: "none" for "auto" where none takes a network; CheckpointError for what can't be.
 
     Without the compiled engine a trial would take minutes: "auto" is "none" then too.
     """
     if name == AUTO and not engine.has_native():
         return NONE
-    if level != limits.LEVELS[0]:
+    if effort != limits.LEVELS[0]:
         if name not in (AUTO, NONE):
-            named(name)
+            load_predictor(name)
         return name
     if name not in (AUTO, NONE):
-        raise CheckpointError(f"{name}: level {level} takes no checkpoint; {' and '.join(limits.LEVELS[1:])} do")
+        raise CheckpointError(f"{name}: level {effort} takes no checkpoint; {' and '.join(limits.LEVELS[1:])} do")
     return NONE
 
 
@@ -77,25 +80,25 @@ def file_of(name: str | None, *words: str) -> str | None:
     return registry.file_of(name)
 
 
-def by_digest(digest: bytes, given: Iterable[str] = ()) -> Network:
-    """The one that a file names, of the paths `given` and of those that are bundled; CheckpointError for none."""
+def find_by_digest(digest: bytes, paths: Iterable[str] = ()) -> CodecPredictor:
+    """The one that a file names, of those at `paths` and those that are bundled; CheckpointError for none."""
     from synth.checkpoint import registry
 
-    given = list(given)
-    for name in (*given, *registry.names()):
+    paths = list(paths)
+    for name in (*paths, *registry.names()):
         path = registry.find(name)
         if digest_of(path) == digest:
-            if named(str(path)).digest != digest:
-                named.cache_clear()  # the file has changed since it was read
-            return named(str(path))
-    raise CheckpointError(f"was made with the checkpoint {not_here(digest, given)}")
+            if load_predictor(str(path)).digest != digest:
+                load_predictor.cache_clear()  # the file has changed since it was read
+            return load_predictor(str(path))
+    raise CheckpointError(f"was made with the checkpoint {describe_missing(digest, paths)}")
 
 
-def not_here(digest: bytes, given: Iterable[str]) -> str:
-    """Which checkpoint a file needs, that is neither bundled nor `given`, for an error."""
+def describe_missing(digest: bytes, paths: Iterable[str]) -> str:
+    """Which checkpoint a file needs, that is neither bundled nor at one of `paths`, for an error."""
     from synth.checkpoint import registry
 
-    others = [f"{name} is another ({digest_of(registry.find(name)).hex()})" for name in given]
+    others = [f"{name} is another ({digest_of(registry.find(name)).hex()})" for name in paths]
     return f"whose SHA-256 begins with {digest.hex()}, which is not here; {'; '.join([*others, 'give it with -c'])}"
 
 
@@ -104,41 +107,41 @@ def digest_of(path: Path) -> bytes:
     return fingerprint.short(fingerprint.of_file(path))
 
 
-def level_of(sample_units: int) -> str:
-    """The level that a corrector of so many units learns from and is tried at: a large one would slow balanced down."""
+def effort_of(sample_units: int) -> str:
+    """The effort that a corrector of so many units is for, and is tried at: a large one would slow balanced down."""
     return limits.LEVELS[-1] if sample_units >= LARGE else limits.LEVELS[1]
 
 
-def candidates(level: str) -> list[Path]:
-    """The bundled checkpoints that `auto` tries at a level: of each name of a corrector the newest.
+def candidates(effort: str) -> list[Path]:
+    """The bundled checkpoints that `auto` tries at an effort: of each name of a corrector the newest.
 
-    Networks that generate can listen too, but correctors, which begin with all that the adaptive predictors know, were
-    better on all validation files. Large ones are for level max alone; there others are better where sound is of no
-    kind that they have heard.
+    Networks that generate can predict too, but correctors, which begin with all that the adaptive predictors know,
+    were better on all validation files. Large ones are for effort max alone; there others are better where sound is of
+    no kind that they were trained on.
     """
     from synth.checkpoint import registry
 
-    found = []
+    paths = []
     for name in dict.fromkeys(name.rpartition("-")[0] for name in registry.names()):
         path = registry.find(name)
         config = registry.config_of(path)
-        if config.get("hints") and level in (limits.LEVELS[-1], level_of(config.get("sample_units", 0))):
-            found.append(path)
-    return found
+        if config.get("hints") and effort in (limits.LEVELS[-1], effort_of(config.get("sample_units", 0))):
+            paths.append(path)
+    return paths
 
 
-def choose(samples: NDArray[np.int32], bits: int, level: str = TRIAL_LEVEL) -> Network | None:
+def choose(samples: NDArray[np.int32], bits: int, effort: str = TRIAL_EFFORT) -> CodecPredictor | None:
     """The bundled network that makes the middle of the samples [frames, channels] shortest, or None where none does.
 
-    Tried at level balanced, whatever the `level` is to be: level max takes twice as long and hardly chose better.
+    Tried at effort balanced, whatever the `effort` is to be: effort max takes twice as long and hardly chose better.
     """
     frames = min(len(samples), max(1, TRIAL // samples.shape[1]))
     first = (len(samples) - frames) // 2
     middle = np.ascontiguousarray(samples[first : first + frames])
-    best, least = None, len(lossless.encode_segment(middle, bits, TRIAL_LEVEL))
-    for path in candidates(level):
-        network = named(str(path))
-        size = len(lossless.encode_segment(middle, bits, TRIAL_LEVEL, network.engine))
+    best, least = None, len(lossless.encode_segment(middle, bits, TRIAL_EFFORT))
+    for path in candidates(effort):
+        network = load_predictor(str(path))
+        size = len(lossless.encode_segment(middle, bits, TRIAL_EFFORT, network.engine))
         size += fingerprint.SHORT * frames // len(samples)
         if size < least:
             best, least = network, size

@@ -52,7 +52,7 @@ def make(samples: ChannelSamples, header: Header, network: Engine | None, repeat
     length = period(samples) if repeating else 0
     pattern = samples[:length].copy() if length else None
     coded = samples if pattern is None else pattern
-    data = lossless.encode_segment(coded, pcm.BITS[header.encoding], header.level, network)
+    data = lossless.encode_segment(coded, pcm.BITS[header.encoding], header.effort, network)
     codes = _codes(coded, header) if _of_codes(header) and len(data) > coded.size + 1 else b""
     return Segment(len(samples), data, codes, pattern)
 
@@ -61,7 +61,7 @@ def decode(data: bytes, frames: int, header: Header, network: Engine | None) -> 
     """The samples of what codes so many frames; CodecError where it can't be."""
     bits = pcm.BITS[header.encoding]
     if header.version < 2 or data[:1] != bytes([CODES]) or not _of_codes(header):
-        return lossless.decode_segment(data, frames, header.channels, bits, header.level, network)
+        return lossless.decode_segment(data, frames, header.channels, bits, header.effort, network)
     if len(data) != 1 + frames * header.channels:
         raise CodecError("segment: damaged")
     if header.mode == "lossless":

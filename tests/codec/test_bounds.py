@@ -14,30 +14,30 @@ from hypothesis import strategies as st
 
 from synth import engine
 from synth.audio.formats import pcm
-from synth.codec.lossless.rangecoder import Encoder
+from synth.codec.lossless.rangecoder import RangeEncoder
 from synth.common import limits
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
 CODES = {"u8": 1, "s16": 1, "s24": 1}
 
 
-@pytest.mark.parametrize("level", limits.LEVELS)
+@pytest.mark.parametrize("effort", limits.LEVELS)
 @pytest.mark.parametrize("encoding", CODES)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_random_bytes_cost_at_most_half_a_percent(level: str, encoding: str, channels: int) -> None:
+def test_random_bytes_cost_at_most_half_a_percent(effort: str, encoding: str, channels: int) -> None:
     """White noise at full scale is the same thing."""
     width = pcm.WIDTH[encoding]
     file = wav(np.random.default_rng(3).bytes(8000 * width), form(1, channels, 8000, width))
-    data = packed(file, level=level, network="none")
+    data = packed(file, effort=effort, network="none")
     assert len(data) <= 1.005 * 8000 * width
     assert unpacked(data) == file
 
 
-@pytest.mark.parametrize("level", limits.LEVELS)
-def test_quiet_noise_is_as_small_as_its_distribution(level: str) -> None:
+@pytest.mark.parametrize("effort", limits.LEVELS)
+def test_quiet_noise_is_as_small_as_its_distribution(effort: str) -> None:
     """Even values of 6 of 16 bits: 6 bits a sample, and what finding that out costs."""
     noise = np.random.default_rng(3).integers(-32, 32, 8000).astype("<i2")
-    assert len(packed(wav(noise.tobytes(), form(1, 1, 8000, 2)), level=level, network="none")) <= 1.04 * 6000
+    assert len(packed(wav(noise.tobytes(), form(1, 1, 8000, 2)), effort=effort, network="none")) <= 1.04 * 6000
 
 
 @pytest.mark.parametrize("value", [0, -32768, 32767, 5])
@@ -46,13 +46,13 @@ def test_an_hour_of_one_value_is_a_few_bytes(value: int) -> None:
     assert len(packed(file)) <= 60
 
 
-@pytest.mark.parametrize("level", limits.LEVELS)
+@pytest.mark.parametrize("effort", limits.LEVELS)
 @pytest.mark.parametrize("half", [7, 100])
-def test_a_square_wave_is_small(level: str, half: int) -> None:
+def test_a_square_wave_is_small(effort: str, half: int) -> None:
     """Ten seconds, a segment."""
     square = np.where(np.arange(10 * 4000) // half % 2, 32767, -32768).astype("<i2")
     file = wav(square.tobytes(), form(1, 1, 4000, 2))
-    assert len(packed(file, level=level, network="none")) <= 500
+    assert len(packed(file, effort=effort, network="none")) <= 500
 
 
 @settings(deadline=None, max_examples=25)
@@ -65,12 +65,12 @@ def test_a_square_wave_is_small(level: str, half: int) -> None:
     st.sampled_from([1, 3]),
 )
 def test_other_levels_and_modes_come_back(
-    level: str, mode: str, encoding: str, channels: int, frames: int, threads: int
+    effort: str, mode: str, encoding: str, channels: int, frames: int, threads: int
 ) -> None:
     samples = tones(frames, channels, pcm.BITS[encoding])
     shape = form(1, channels, 8000, pcm.WIDTH[encoding])
     file = wav(pcm.pack(samples, encoding, False), shape)
-    options = {"level": level, "mode": mode, "network": "none", "segment": 24}
+    options = {"effort": effort, "mode": mode, "network": "none", "segment": 24}
     data = packed(file, threads=threads, **options)
     assert data == packed(file, **options)
     back = unpacked(data, threads=threads)
@@ -86,7 +86,7 @@ def test_the_range_coder_is_as_good_as_another_one() -> None:
     random = np.random.default_rng(5)
     odds = np.clip(random.beta(0.3, 0.3, 50000) * 65536, 1, 65535).astype(int)
     bits = random.random(50000) * 65536 < odds
-    ours = Encoder()
+    ours = RangeEncoder()
     for bit, p in zip(bits, odds, strict=True):
         ours.code(bool(bit), int(p))
     theirs = constriction.stream.queue.RangeEncoder()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from synth.codec import container, lossless, varint
-from synth.codec.decoder import SILENT_BLOCKS, Unpacker
+from synth.codec.decoder import SILENT_BLOCKS, Decoder
 from synth.codec.header import Header, pack_header
 from synth.common.errors import CodecError, SynthError
 
@@ -27,10 +27,10 @@ SEGMENT = 50
 def plain_coder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments are coded by zlib here: this is about what surrounds them."""
 
-    def encode(samples: NDArray[Any], bits: int, level: str, network: object) -> bytes:
+    def encode(samples: NDArray[Any], bits: int, effort: str, network: object) -> bytes:
         return zlib.compress(samples.astype("<i4").tobytes())
 
-    def decode(data: bytes, frames: int, channels: int, bits: int, level: str, network: object) -> NDArray[np.int32]:
+    def decode(data: bytes, frames: int, channels: int, bits: int, effort: str, network: object) -> NDArray[np.int32]:
         try:
             samples = np.frombuffer(zlib.decompress(data), "<i4").astype(np.int32).reshape(-1, channels)
         except (zlib.error, ValueError):
@@ -53,7 +53,7 @@ def small(segments: int = 4, head: bool = True) -> tuple[bytes, bytes]:
 
 def segment_spans(data: bytes) -> list[tuple[int, int, int]]:
     """Kind, begin and end of every block."""
-    blocks = Unpacker(io.BytesIO(data), "x.syn", seekable=True).blocks()
+    blocks = Decoder(io.BytesIO(data), "x.syn", seekable=True).blocks()
     return [(block.kind, block.at, block.at + block.size) for block in blocks]
 
 

@@ -24,7 +24,7 @@ from synth.checkpoint import registry
 from synth.cli import entry
 from synth.codec import container, decoder, encoder
 from synth.codec import sources as codec
-from synth.codec.decoder import Unpacker
+from synth.codec.decoder import Decoder
 from synth.codec.header import Header
 from synth.common import new_file
 from synth.common.errors import CheckpointError, CodecError, OutputError
@@ -82,7 +82,7 @@ def test_a_process_that_is_ended_leaves_no_output(name: str, number: signal.Sign
 
 @functools.cache
 def long(name: str) -> bytes:
-    """What keeps the kernel busy for many seconds with its first segment, at level max."""
+    """What keeps the kernel busy for many seconds with its first segment, at effort max."""
     channels, frames = 8, encoder.SAMPLES // 8
     if name == "compress":
         return wav(np.random.default_rng(SEED).bytes(2 * encoder.SAMPLES), form(1, channels, 44100, 2))
@@ -213,14 +213,14 @@ def listened(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, st
 def _unpacked(data: bytes, network: str, salvage: bool = False) -> bytes:
     out = io.BytesIO()
     decoder.decompress_stream(
-        Unpacker(io.BytesIO(data), "x.syn", checkpoint=network, seekable=salvage, salvage=salvage), out.write
+        Decoder(io.BytesIO(data), "x.syn", checkpoint=network, seekable=salvage, salvage=salvage), out.write
     )
     return out.getvalue()
 
 
 def test_every_flipped_bit_is_named_with_its_segment(listened: tuple[bytes, bytes, str]) -> None:
     _, data, network = listened
-    blocks = Unpacker(io.BytesIO(data), "x.syn", seekable=True).blocks()[:-1]
+    blocks = Decoder(io.BytesIO(data), "x.syn", seekable=True).blocks()[:-1]
     for at in range(len(data)):
         bad = bytearray(data)
         bad[at] ^= 1 << at % 8
@@ -235,7 +235,7 @@ def test_every_flipped_bit_is_named_with_its_segment(listened: tuple[bytes, byte
 
 def test_every_cut_is_refused_and_what_is_before_it_can_be_saved(listened: tuple[bytes, bytes, str]) -> None:
     file, data, network = listened
-    blocks = Unpacker(io.BytesIO(data), "x.syn", seekable=True).blocks()
+    blocks = Decoder(io.BytesIO(data), "x.syn", seekable=True).blocks()
     for length in range(len(data)):
         with pytest.raises(CodecError, match="^x.syn: "):
             _unpacked(data[:length], network)

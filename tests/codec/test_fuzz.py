@@ -33,14 +33,14 @@ def test_segments() -> None:
     """10,000 by the compiled codec; segments.cpp does the same under sanitizers."""
     draw = random.Random(1)
     for number in range(250):
-        name, level = draw.choice([name for name in SHAPES if name != "nothing"]), draw.choice(["fast"] * 6 + ["max"])
+        name, effort = draw.choice([name for name in SHAPES if name != "nothing"]), draw.choice(["fast"] * 6 + ["max"])
         samples, bits = SHAPES[name]
-        data = lossless.encode_segment(samples, bits, level)
+        data = lossless.encode_segment(samples, bits, effort)
         bound = 1 << (bits - 1)
         for _ in range(40):
             bad = forge.damage(draw, data)
             try:
-                back = lossless.decode_segment(bad, *samples.shape, bits, level)
+                back = lossless.decode_segment(bad, *samples.shape, bits, effort)
             except CodecError as error:
                 assert str(error) == "segment: damaged", number
             else:
@@ -59,7 +59,7 @@ def test_a_fault_in_the_reader_would_be_found(tmp_path: Path, monkeypatch: pytes
     """A reader that lets other samples pass."""
     from synth.codec import decoder
 
-    monkeypatch.setattr(decoder.Unpacker, "_check_end", lambda *_: None)
+    monkeypatch.setattr(decoder.Decoder, "_check_end", lambda *_: None)
     monkeypatch.setattr(
         lossless, "decode_segment", lambda data, frames, channels, *_: np.zeros((frames, channels), int)
     )

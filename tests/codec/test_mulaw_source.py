@@ -24,10 +24,10 @@ pytestmark = pytest.mark.skipif(not engine.has_native(), reason="needs the compi
 def test_quantising_gives_the_values_of_the_nearest_codes(seed: int, bits: int) -> None:
     bound = 1 << bits - 1
     samples = np.random.default_rng(seed).integers(-bound, bound, (50, 2)).astype(np.int32)
-    values = mulaw_source.quantise(samples, bits)
+    values = mulaw_source.quantize(samples, bits)
     exact = np.clip(np.floor(samples / 2.0 ** (bits - 16) + 0.5), -32768, 32767).astype(np.int16)
     assert np.array_equal(mulaw.encode(values.astype(np.int16)), mulaw.encode(exact))
-    assert np.array_equal(mulaw_source.quantise(values, 16), values)
+    assert np.array_equal(mulaw_source.quantize(values, 16), values)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -47,7 +47,7 @@ def test_the_codes_come_back(channels: int, network: str) -> None:
 
 def test_files_of_any_kind_become_wav(tmp_path: Path) -> None:
     from synth.codec import decoder, encoder, sources
-    from synth.codec.decoder import Unpacker
+    from synth.codec.decoder import Decoder
 
     wave = (np.cumsum(np.random.default_rng(2).integers(-900, 901, (700, 2)), 0) << 8).astype(np.int32)
     for suffix, subtype in (("flac", "PCM_24"), ("wav", "PCM_24"), ("aiff", "PCM_16"), ("wav", "PCM_U8")):
@@ -58,13 +58,13 @@ def test_files_of_any_kind_become_wav(tmp_path: Path) -> None:
             sound = sources.open_sound(file, "x", path.stat().st_size)
             done = encoder.compress_stream(sound, out.write, mode="mulaw", suffix=f".{suffix}")
         out.seek(0)
-        decoder.decompress_stream(Unpacker(out, "x"), back.write)
+        decoder.decompress_stream(Decoder(out, "x"), back.write)
         assert (done.header.mode, done.header.kind, done.header.name_suffix) == ("mulaw", "wav", ".wav")
         back.seek(0)
         found, rate = soundfile.read(back, dtype="int16", always_2d=True)
         exact, _ = soundfile.read(path, dtype="int32", always_2d=True)
         assert rate == 22050 and len(back.getvalue()) == 44 + 4 * 700
-        assert np.array_equal(found, mulaw_source.quantise(exact >> 8, 24))
+        assert np.array_equal(found, mulaw_source.quantize(exact >> 8, 24))
 
 
 def test_a_damaged_flac_is_refused_in_this_mode_too(tmp_path: Path) -> None:

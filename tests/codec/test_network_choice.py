@@ -80,18 +80,18 @@ def test_a_network_that_is_not_here_is_named(tmp_path: Path) -> None:
 
 
 def test_level_fast_takes_none() -> None:
-    assert network_choice.check("auto", "fast") == "none"
+    assert network_choice.resolve("auto", "fast") == "none"
     with pytest.raises(CheckpointError, match="digits: level fast takes no checkpoint"):
-        network_choice.check("digits", "fast")
+        network_choice.resolve("digits", "fast")
     with pytest.raises(CheckpointError, match="digits"):
         synth.compress(WAVE, 8000, level="fast", checkpoint="digits")
     with pytest.raises(CodecError, match="no network can listen"):
-        lossless.encode_segment(WAVE[:, None], 16, "fast", network_choice.named("digits-plain-1").engine)
+        lossless.encode_segment(WAVE[:, None], 16, "fast", network_choice.load_predictor("digits-plain-1").engine)
 
 
 def test_auto_tries_nothing_without_the_compiled_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "has_native", lambda: False)
-    assert network_choice.check("auto", "max") == "none" and network_choice.check("none", "max") == "none"
+    assert network_choice.resolve("auto", "max") == "none" and network_choice.resolve("none", "max") == "none"
 
 
 def test_auto_takes_none_where_none_is_best() -> None:

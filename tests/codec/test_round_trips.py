@@ -79,7 +79,7 @@ def test_a_flac_comes_back_with_samples_and_tags(subtype: str, bits: int, tmp_pa
     made = io.BytesIO()
     with open(tmp_path / "x.flac", "rb") as source:
         size = (tmp_path / "x.flac").stat().st_size
-        encoder.compress_stream(sources.open_sound(source, "x.flac", size), made.write, level="fast", segment=1000)
+        encoder.compress_stream(sources.open_sound(source, "x.flac", size), made.write, effort="fast", segment=1000)
     (tmp_path / "y.flac").write_bytes(unpacked(made.getvalue()))
     with soundfile.SoundFile(tmp_path / "y.flac") as back:
         assert (back.title, back.artist, back.subtype, back.samplerate) == ("a title", "Ä", subtype, 44100)
@@ -126,11 +126,11 @@ def test_an_array_of_int8_becomes_a_wav() -> None:
     st.sampled_from([0, 1, 2, 300]),
     st.sampled_from(["fast", "balanced", "max"]),
 )
-def test_arrays_come_back(kind: str, channels: int, frames: int, level: str) -> None:
+def test_arrays_come_back(kind: str, channels: int, frames: int, effort: str) -> None:
     bits = min(24, 8 * np.dtype(kind).itemsize)
     wave = (tones(frames, max(1, channels), bits) + (128 if kind == "uint8" else 0)).astype(kind)
     wave = wave if channels else wave[:, 0]
-    back, rate = synth.decompress(synth.compress(wave, 12345, level=level))
+    back, rate = synth.decompress(synth.compress(wave, 12345, level=effort))
     assert rate == 12345 and back.dtype == wave.dtype
     np.testing.assert_array_equal(back, wave)
 
@@ -233,7 +233,7 @@ def written(format: str, subtype: str, sound: Any, rate: int = 44100) -> bytes:
 def test_what_cannot_be_compressed_is_refused(file: bytes, words: str, tmp_path: Any) -> None:
     (tmp_path / "x.wav").write_bytes(file)
     with pytest.raises((AudioError, CodecError)) as caught, open(tmp_path / "x.wav", "rb") as source:
-        encoder.compress_stream(sources.open_sound(source, "x.wav", len(file)), lambda data: None, level="fast")
+        encoder.compress_stream(sources.open_sound(source, "x.wav", len(file)), lambda data: None, effort="fast")
     assert str(caught.value).startswith("x.wav: ") and words in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -16,9 +16,9 @@ import synth
 from synth import engine
 from synth.audio.formats import pcm
 from synth.codec import container, segments, varint
-from synth.codec.decoder import Unpacker
+from synth.codec.decoder import Decoder
 from synth.codec.header import Header, pack_header
-from synth.codec.mulaw_source import quantise
+from synth.codec.mulaw_source import quantize
 from synth.common.errors import CodecError
 from synth.common.typing import Int32
 
@@ -100,12 +100,12 @@ def test_sounds_that_repeat_something_come_back(
     assert unpacked(data, threads=threads) == file
 
 
-@pytest.mark.parametrize("level", ["fast", "balanced", "max"])
+@pytest.mark.parametrize("effort", ["fast", "balanced", "max"])
 @pytest.mark.parametrize("channels,period", [(1, 20), (2, 2205)])
-def test_a_square_wave_costs_nothing_however_long(level: str, channels: int, period: int) -> None:
+def test_a_square_wave_costs_nothing_however_long(effort: str, channels: int, period: int) -> None:
     square = np.where(np.arange(40 * 22050) % period < period // 2, 9000, -9000).astype(np.int32)
     samples = np.stack([square, square // -3], 1)[:, :channels]
-    data = packed(file_of(samples), level=level, segment=30011, network="none")
+    data = packed(file_of(samples), effort=effort, segment=30011, network="none")
     assert len(data) < 200 and unpacked(data) == file_of(samples)
     assert blocks_of(data) == (2, [(container.CONSTANT, len(samples), period)])
 
@@ -140,7 +140,7 @@ def test_damage_of_what_repeats_is_silence_when_saved() -> None:
     samples = np.concatenate([repeating(8000, 77), tones(2000, 1, 16), repeating(4000, 99, seed=4)])
     file = file_of(samples)
     data = bytearray(packed(file, segment=2000))
-    block = Unpacker(io.BytesIO(bytes(data)), "x.syn", seekable=True).blocks()[0]
+    block = Decoder(io.BytesIO(bytes(data)), "x.syn", seekable=True).blocks()[0]
     data[block.at + block.size - 9] ^= 1
     with pytest.raises(CodecError, match=r"segment 1 \(0.00 s to 1.00 s\) is damaged: its checksum is wrong"):
         unpacked(bytes(data))
@@ -164,7 +164,7 @@ def test_reading_what_repeats_takes_no_more_memory_than_its_bounds() -> None:
     out = io.BytesIO()
     writer = container.Writer(out.write, header)
     writer.repeated(container.MAX_CONSTANT, 2, b"\x80" + bytes(8))
-    opened = Unpacker(io.BytesIO(out.getvalue() + b"\0"), "x.syn")
+    opened = Decoder(io.BytesIO(out.getvalue() + b"\0"), "x.syn")
     tracemalloc.start()
     with pytest.raises(CodecError):
         assert sum(len(piece) for piece in opened.pieces()) == container.MAX_CONSTANT
@@ -184,15 +184,15 @@ def test_reading_what_repeats_takes_no_more_memory_than_its_bounds() -> None:
 
 @pytest.mark.parametrize("law,code", [("alaw", 6), ("mulaw", 7)])
 @pytest.mark.parametrize("channels", [1, 2, 8])
-@pytest.mark.parametrize("level", ["fast", "balanced", "max"])
-def test_random_codes_cost_hardly_more_than_they_are(law: str, code: int, channels: int, level: str) -> None:
+@pytest.mark.parametrize("effort", ["fast", "balanced", "max"])
+def test_random_codes_cost_hardly_more_than_they_are(law: str, code: int, channels: int, effort: str) -> None:
     codes = np.random.default_rng(5).bytes(16000)
     file = wav(codes, form(code, channels, 8000, 1))
-    data = packed(file, level=level, network="none", segment=5000)
+    data = packed(file, effort=effort, network="none", segment=5000)
     assert len(data) <= 1.005 * len(file) and data[3] == 2 and unpacked(data) == file
-    lossy = packed(file, level=level, network="none", segment=5000, mode="mulaw")
+    lossy = packed(file, effort=effort, network="none", segment=5000, mode="mulaw")
     assert len(lossy) <= 1.005 * len(file)
-    samples = quantise(pcm.unpack(codes, law, False, channels), 16)
+    samples = quantize(pcm.unpack(codes, law, False, channels), 16)
     assert unpacked(lossy)[44:] == samples.astype("<i2").tobytes()
 
 
@@ -200,15 +200,15 @@ def test_random_codes_cost_hardly_more_than_they_are(law: str, code: int, channe
 @pytest.mark.parametrize("channels", [1, 3, 8])
 def test_random_bytes_cost_hardly_more_than_they_are(width: int, channels: int) -> None:
     data = np.random.default_rng(6).bytes(width * channels * 6000)
-    for level in ("fast", "balanced"):
+    for effort in ("fast", "balanced"):
         file = wav(data, form(1, channels, 8000, width))
-        made = packed(file, level=level, network="none")
+        made = packed(file, effort=effort, network="none")
         assert len(made) <= 1.005 * len(file) and made[3] == 1
 
 
 def test_codes_are_refused_where_they_can_not_be() -> None:
     def attempt(version: int, data: bytes, **more: Any) -> Int32:
-        header = Header("wav", **{"encoding": "alaw", "channels": 2, "rate": 8000, "level": "fast", **more})
+        header = Header("wav", **{"encoding": "alaw", "channels": 2, "rate": 8000, "effort": "fast", **more})
         return segments.decode(data, 3, Header(**{**vars(header), "version": version}), None)
 
     good = bytes([segments.CODES]) + bytes(range(6))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from synth.audio.formats import pcm, riff
 from synth.codec import decoder, encoder, sources
-from synth.codec.decoder import Unpacker
+from synth.codec.decoder import Decoder
 from synth.codec.header import Header
 
 HERE = Path(__file__).resolve().parent
@@ -75,37 +75,37 @@ def files() -> dict[str, tuple[bytes, dict[str, object]]]:
     repeated = np.concatenate([np.resize(stereo[:77], (7000, 2)), np.zeros((4000, 2), np.int32), stereo, stereo[:77]])
     none = {"network": "none"}
     found: dict[str, tuple[bytes, dict[str, object]]] = {
-        "fast-16": (sound(mono, "s16"), {"level": "fast"}),
+        "fast-16": (sound(mono, "s16"), {"effort": "fast"}),
         "balanced-24-stereo": (sound(stereo, "s24"), none),
-        "max-16": (sound(mono, "s16"), {"level": "max", **none}),
-        "max-16-stereo": (sound(stereo, "s16"), {"level": "max", **none}),
+        "max-16": (sound(mono, "s16"), {"effort": "max", **none}),
+        "max-16-stereo": (sound(stereo, "s16"), {"effort": "max", **none}),
         "balanced-u8": (sound(mono, "u8"), none),
         "balanced-float": (sound(stereo, "f32"), none),
-        "fast-alaw": (sound(mono, "alaw", 8000), {"level": "fast"}),
+        "fast-alaw": (sound(mono, "alaw", 8000), {"effort": "fast"}),
         "balanced-ulaw": (sound(mono, "mulaw", 8000), none),
         "balanced-aiff": (aiff(stereo), none),
-        "fast-chunks": (chunked(sound(mono, "s16")), {"level": "fast"}),
+        "fast-chunks": (chunked(sound(mono, "s16")), {"effort": "fast"}),
         "balanced-list": (sound(steps, "s16"), none),
         "balanced-shift": (sound(mono // 4096 * 4096, "s24"), none),
         "balanced-stored": (sound(noise, "s24"), none),
-        "fast-copies": (sound(np.repeat(mono // 512 * 256, 3, 1) * [1, 1, -1], "s16"), {"level": "fast"}),
+        "fast-copies": (sound(np.repeat(mono // 512 * 256, 3, 1) * [1, 1, -1], "s16"), {"effort": "fast"}),
         "balanced-segments": (sound(both, "s16"), {"segment": 100, **none}),
-        "fast-empty": (sound(mono[:0], "s16"), {"level": "fast"}),
+        "fast-empty": (sound(mono[:0], "s16"), {"effort": "fast"}),
         "balanced-digits-plain-1": (sound(mono, "s16", 8000), {"network": "digits-plain-1"}),
-        "max-piano-1-stereo": (sound(stereo[:400], "s16"), {"level": "max", "network": "piano-1"}),
+        "max-piano-1-stereo": (sound(stereo[:400], "s16"), {"effort": "max", "network": "piano-1"}),
         "balanced-general-1": (sound(mono, "s24"), {"network": "general-1"}),
         "mulaw": (sound(mono, "s16"), {"mode": "mulaw", **none}),
-        "2-fast-alaw": (sound(mono, "alaw", 8000), {"level": "fast"}),
+        "2-fast-alaw": (sound(mono, "alaw", 8000), {"effort": "fast"}),
         "2-balanced-ulaw": (sound(mono, "mulaw", 8000), none),
         "2-mulaw": (sound(noise, "mulaw"), {"mode": "mulaw", "segment": 150, **none}),
-        "2-repeated": (sound(repeated, "s16"), {"level": "fast", "segment": 2000}),
+        "2-repeated": (sound(repeated, "s16"), {"effort": "fast", "segment": 2000}),
         "2-repeated-general-1": (chunked(sound(repeated[:5000], "s24")), {"network": "general-1"}),
-        "2-repeated-alaw": (sound(np.resize(noise, (4000, 1)), "alaw"), {"level": "fast"}),
+        "2-repeated-alaw": (sound(np.resize(noise, (4000, 1)), "alaw"), {"effort": "fast"}),
         "balanced-corrector-2-stereo": (sound(stereo, "s24"), {"network": "corrector-2"}),
-        "max-corrector-large-2": (sound(mono[:700], "s16"), {"level": "max", "network": "corrector-large-2"}),
+        "max-corrector-large-2": (sound(mono[:700], "s16"), {"effort": "max", "network": "corrector-large-2"}),
         "mulaw-corrector-2": (sound(mono, "s16"), {"mode": "mulaw", "network": "corrector-2"}),
         "balanced-corrector-2": (sound(mono, "s16", 8000), {"network": "corrector-2"}),
-        "max-corrector-large-2-stereo": (sound(stereo[:400], "s16"), {"level": "max", "network": "corrector-large-2"}),
+        "max-corrector-large-2-stereo": (sound(stereo[:400], "s16"), {"effort": "max", "network": "corrector-large-2"}),
         "mulaw-general-1-stereo": (sound(stereo, "s24"), {"mode": "mulaw", "network": "general-1"}),
     }
     return found
@@ -114,7 +114,7 @@ def files() -> dict[str, tuple[bytes, dict[str, object]]]:
 def decoded(data: bytes) -> bytes:
     """The file that a .syn file was made of."""
     out = io.BytesIO()
-    decoder.decompress_stream(Unpacker(io.BytesIO(data), "frozen"), out.write)
+    decoder.decompress_stream(Decoder(io.BytesIO(data), "frozen"), out.write)
     return out.getvalue()
 
 

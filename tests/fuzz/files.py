@@ -2,7 +2,7 @@
 
 python tests/fuzz/files.py COUNT SEED
 
-Files are of 64 to 256 samples, of every kind, layout and level. The most that a block may hold is made small here, so
+Files are of 64 to 256 samples, of every kind, layout and effort. The most that a block may hold is made small here, so
 that no file takes long. Ends with 1, and says which file did it, where something else happens.
 """
 
@@ -37,7 +37,7 @@ from synth.audio import mulaw
 from synth.audio.formats import pcm
 from synth.checkpoint import registry
 from synth.codec import api, container, decoder, encoder, segments, sources
-from synth.codec.decoder import Unpacker
+from synth.codec.decoder import Decoder
 from synth.common.errors import CheckpointError, CodecError, OutputError
 from synth.generation import checkpoint
 
@@ -110,7 +110,7 @@ def _flac(samples: Any) -> bytes:
 def make_case(draw: random.Random, network: str) -> Case:
     """A file of 64 to 256 samples."""
     encoding, channels = draw.choice(sorted(CODES)), draw.choice([1, 1, 1, 2, 2, 3, 8])
-    level = draw.choice(["fast", "fast", "fast", "balanced", "max"])
+    effort = draw.choice(["fast", "fast", "fast", "balanced", "max"])
     frames = draw.choice([64, 64, 80, 100, 256]) // channels
     bits = pcm.BITS[encoding]
     samples = _samples(draw, frames, channels, bits)
@@ -119,14 +119,14 @@ def make_case(draw: random.Random, network: str) -> Case:
     file = wav(pcm.pack(samples, encoding, False), shape, *around)
     if encoding == "s16" and draw.random() < 0.2:
         file = _flac(samples)
-    listening = network if level != "fast" and draw.random() < 0.4 else "none"
+    listening = network if effort != "fast" and draw.random() < 0.4 else "none"
     out = io.BytesIO()
     sound = sources.open_sound(io.BytesIO(file), "x.wav", None if draw.random() < 0.5 else len(file))
     segment = draw.choice([None, 20, 31, 64])
     mode = "lossless" if draw.random() < 0.9 else "mulaw"
-    encoder.compress_stream(sound, out.write, level=level, mode=mode, network=listening, segment=segment)
+    encoder.compress_stream(sound, out.write, effort=effort, mode=mode, network=listening, segment=segment)
     back = io.BytesIO()
-    decoder.decompress_stream(Unpacker(io.BytesIO(out.getvalue()), "x.syn", checkpoint=network), back.write)
+    decoder.decompress_stream(Decoder(io.BytesIO(out.getvalue()), "x.syn", checkpoint=network), back.write)
     assert file[:4] == b"fLaC" or mode == "mulaw" or back.getvalue() == file
     return Case(out.getvalue(), parse(out.getvalue()), back.getvalue(), network)
 
@@ -140,7 +140,7 @@ def attempt(draw: random.Random, case: Case, data: bytes, forged: bool) -> str:
             api.decompress(data, checkpoint=case.checkpoint)
             return "right"
         seekable = way in ("salvage", "part")
-        opened = Unpacker(
+        opened = Decoder(
             io.BytesIO(data), "x.syn", seekable=seekable, salvage=way == "salvage", checkpoint=case.checkpoint
         )
         if way == "samples":
@@ -159,7 +159,7 @@ def attempt(draw: random.Random, case: Case, data: bytes, forged: bool) -> str:
     return "saved" if way == "salvage" else "right"
 
 
-def _hashed(opened: Unpacker, data: bytes) -> str:
+def _hashed(opened: Decoder, data: bytes) -> str:
     md5 = hashlib.md5(usedforsecurity=False)
     for piece in opened.pieces():
         if not isinstance(piece, bytes):

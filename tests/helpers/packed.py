@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.codec import decoder, encoder, sources
-from synth.codec.decoder import Unpacker
+from synth.codec.decoder import Decoder
 
 
 def chunk(identity: bytes, body: bytes) -> bytes:
@@ -50,7 +50,7 @@ def packed(file: bytes, *, piped: bool = False, **options: Any) -> bytes:
     """A sound file as a .syn file."""
     out = io.BytesIO()
     sound = sources.open_sound(io.BytesIO(file), "x.wav", None if piped else len(file))
-    done = encoder.compress_stream(sound, out.write, **{"level": "fast", **options})
+    done = encoder.compress_stream(sound, out.write, **{"effort": "fast", **options})
     assert done.bytes_out == len(out.getvalue())
     return out.getvalue()
 
@@ -59,7 +59,7 @@ def unpacked(data: bytes, *, threads: int = 1, start: float | None = None, end: 
     """The sound file of a .syn file, or a part of it."""
     out = io.BytesIO()
     part = start is not None or end is not None
-    opened = Unpacker(io.BytesIO(data), "x.syn", seekable=part, threads=threads)
+    opened = Decoder(io.BytesIO(data), "x.syn", seekable=part, threads=threads)
     decoder.decompress_stream(opened, out.write, opened.limit(start, end) if part else None)
     return out.getvalue()
 
@@ -67,6 +67,6 @@ def unpacked(data: bytes, *, threads: int = 1, start: float | None = None, end: 
 def salvaged(data: bytes) -> tuple[bytes, list[str]]:
     """What can be saved of a .syn file, and what is said of the rest."""
     out = io.BytesIO()
-    opened = Unpacker(io.BytesIO(data), "x.syn", seekable=True, salvage=True)
+    opened = Decoder(io.BytesIO(data), "x.syn", seekable=True, salvage=True)
     decoder.decompress_stream(opened, out.write)
     return out.getvalue(), opened.damages

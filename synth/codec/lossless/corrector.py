@@ -1,7 +1,8 @@
-"""A network that corrects the mixture, as specified.
+"""A network that corrects the mixture, as specified in NumPy.
 
-It hears in which of 256 cells of the mixture's cdf each sample fell, and tells how likely the next one is to fall into
-each: were the mixture perfect, that would be the cell's width (probability integral transform; Dawid, JRSS A, 1984).
+Its input is the number of the bin, of 256 of the mixture's cdf, that each sample fell into; its output how likely the
+next sample is to fall into each. Were the mixture perfect, that would be the bin's width (probability integral
+transform; Dawid, JRSS A, 1984).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from synth.audio import mulaw
-from synth.codec.lossless.cells import STARTS, cell
+from synth.codec.lossless.cdf_bins import BIN_STARTS, bin_of
 from synth.codec.lossless.float_math import limited, squash
 from synth.codec.lossless.presets import FINAL, OLS_A, OLS_B, OLS_C, SLOW
 from synth.engine.reference import ReferenceEngine
@@ -34,7 +35,7 @@ def code_of(x: float) -> int:
 
 
 def hints_of(sizes: Sequence[float], guess: Sequence[float], newest: float) -> tuple[int, ...]:
-    """What it is told before a sample.
+    """The network's other inputs (hints) before a sample, eight numbers from 0 to 255.
 
     The last sample and its prediction as mu-law codes; how large errors are, in sixteenths of octaves; where other
     predictions lie, against that, as mu-law codes; how large errors are over short and long times. `sizes`: mean errors
@@ -53,19 +54,19 @@ class Corrector:
     def __init__(self, engine: ReferenceEngine) -> None:
         self.engine, self.state, self.newest = engine, engine.state(), 0.0
 
-    def listen(self, sizes: Sequence[float], guess: Sequence[float]) -> None:
-        """Gets ready for the next sample; see `hints_of`."""
+    def predict(self, sizes: Sequence[float], guess: Sequence[float]) -> None:
+        """Computes what `corrected` needs for the next sample; the arguments are those of `hints_of`."""
         self.state.hints = hints_of(sizes, guess, self.newest)[: self.engine.config.hints]
         _, self.hidden = self.engine.sample_step(self.state)
         self.tiles: dict[int, list[float]] = {}
 
     def _ends(self, tile: int) -> list[float]:
-        """The cdf at the 16 ends of a tile of the tree, and 1. Tile 0 has the upper levels, 1 + t those below end t."""
+        """The cdf at the 16 leaves of a tile of the tree, and 1. Tile 0 is the upper half, 1 + t is below leaf t."""
         if tile not in self.tiles:
             row = np.arange(1, 16)
-            level = np.frexp(row)[1] - 1
+            depth = np.frexp(row)[1] - 1
             top = 1 if tile == 0 else 15 + tile
-            logits = self.engine.logits(self.hidden, (top << level) + row - (1 << level))
+            logits = self.engine.logits(self.hidden, (top << depth) + row - (1 << depth))
             x = logits.astype(np.float32) * np.float32(1 / 512)
             right = squash(np.minimum(np.maximum(x, -_STRETCH), _STRETCH))
             ends, node = [0.0] * 16 + [1.0], 0
@@ -80,15 +81,15 @@ class Corrector:
         """The mixture's cdf value as corrected."""
         if not 0.0 < u < 1.0:
             return u
-        at = cell(u)
-        tile, within = at >> 4, at & 15
+        number = bin_of(u)
+        tile, within = number >> 4, number & 15
         tops, ends = self._ends(0), self._ends(1 + tile)
-        share = (u - STARTS[at]) / (STARTS[at + 1] - STARTS[at])
+        share = (u - BIN_STARTS[number]) / (BIN_STARTS[number + 1] - BIN_STARTS[number])
         place = ends[within] + (ends[within + 1] - ends[within]) * share
-        found = tops[tile] + (tops[tile + 1] - tops[tile]) * place
-        return found + (u - found) * DOUBT
+        by_network = tops[tile] + (tops[tile + 1] - tops[tile]) * place
+        return by_network + (u - by_network) * DOUBT
 
-    def hear(self, low: float, high: float, sample: float) -> None:
-        """Goes past a sample, whose interval is from `low` to `high` of the mixture's cdf."""
+    def update(self, low: float, high: float, sample: float) -> None:
+        """Moves the stream past a sample, whose interval is from `low` to `high` of the mixture's cdf."""
         self.newest = sample
-        self.engine.take(self.state, 0, cell((low + high) * 0.5))
+        self.engine.take(self.state, 0, bin_of((low + high) * 0.5))

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from synth.codec.lossless.corrector import Corrector
 from synth.codec.lossless.float_math import exponent, f32, limited, log, squash
-from synth.codec.lossless.network_listener import Listener
+from synth.codec.lossless.mulaw_predictor import MulawPredictor
 from synth.codec.lossless.presets import Preset
-from synth.codec.lossless.rangecoder import Decoder, Encoder
+from synth.codec.lossless.rangecoder import RangeDecoder, RangeEncoder
 
 UNIFORM, BEYOND, KNOTS = 1e-9, 40000.0, 64
 SETS, CONTEXTS, INPUTS, COUNTER, BIAS, NETWORK, STRETCH = 4, 512, 32, 24, 25, 26, np.float32(11)
 MIXTURE, CORRECTED = 16, 20
-STARTS = {None: (1.0, 0.0), "listener": (0.65, 0.4), "corrector": (0.0, 1.0)}
-"""First weights of mixture and network: without one, where one listens, where one corrects."""
+FIRST_WEIGHTS = {None: (1.0, 0.0), "predictor": (0.65, 0.4), "corrector": (0.0, 1.0)}
+"""Of mixture and network: without a network, with one that predicts, with one that corrects."""
 
 
 def fold8(v: NDArray) -> float:
@@ -84,12 +84,26 @@ class Point:
         return np.concatenate([self.cdf, [self.mixed, self.slow, self.mapped, self.value, self.corrected], np.zeros(3)])
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a decision stands: the ranks left from `start` to `end`, split at `split`; the mu-law codes left.
+
+    `code`: the lowest of them, `half`: half of how many they are, 0 within a code.
+    """
+
+    start: int
+    end: int
+    split: int
+    code: int
+    half: int
+
+
 class Mixer:
     """Sets of weights, each giving a decision's log-odds of its own, and a last set that mixes these."""
 
     def __init__(self, network: str | None) -> None:
         self.weights = np.zeros((SETS, CONTEXTS, INPUTS), f32)
-        self.weights[:, :, MIXTURE], self.weights[:, :, NETWORK] = STARTS[network]
+        self.weights[:, :, MIXTURE], self.weights[:, :, NETWORK] = FIRST_WEIGHTS[network]
         self.eager = 0.004 if network == "corrector" else 0.0108  # how much more the weights move at first
         self.finals = np.full((CONTEXTS, SETS), 1 / SETS, f32)
         self.inputs = np.zeros(INPUTS, f32)
@@ -124,9 +138,9 @@ class Channel:
     """The adaptive state of one channel, and the walk of a sample's decisions."""
 
     def __init__(
-        self, preset: Preset, grid: Grid, listener: Listener | None = None, corrector: Corrector | None = None
+        self, preset: Preset, grid: Grid, predictor: MulawPredictor | None = None, corrector: Corrector | None = None
     ) -> None:
-        self.preset, self.grid, self.listener, self.corrector = preset, grid, listener, corrector
+        self.preset, self.grid, self.predictor, self.corrector = preset, grid, predictor, corrector
         n = len(preset.experts)
         freedom = np.array([e[2] for e in preset.experts])
         self.spread = np.select([freedom == 2, freedom == 4], [1.0, 2.0], 3.2)
@@ -136,7 +150,7 @@ class Channel:
         self.weight, self.slow = np.full(n, 1.0 / n), np.full(n, 1.0 / n)
         self.least, self.seen = 0.05 * grid.unit, 0
         self.map = np.arange(KNOTS + 1) / KNOTS
-        self.mixer = Mixer("listener" if listener else "corrector" if corrector else None)
+        self.mixer = Mixer("predictor" if predictor else "corrector" if corrector else None)
         self.shift = max(0, (grid.count - 1).bit_length() - 16)
         self.counts: dict[int, list[int]] = {}
         self.logs = log(np.arange(256).astype(f32) + f32(0.4))
@@ -169,7 +183,7 @@ class Channel:
         i = int(place)
         return float(self.map[i] + (self.map[i + 1] - self.map[i]) * (place - i))
 
-    def code(self, guess: list[float], coder: Encoder | Decoder, rank: int) -> int:
+    def code(self, guess: list[float], coder: RangeEncoder | RangeDecoder, rank: int) -> int:
         """Codes the sample of this rank, or finds its rank; takes it in."""
         grid, preset = self.grid, self.preset
         self.centre = np.array([guess[source] for source, _, _ in preset.experts])
@@ -178,7 +192,7 @@ class Channel:
         self.bursts = limited(exponent(ratio) + 2, 3)
         self.mixer.aim(self.seen)
         if self.corrector:
-            self.corrector.listen([float(self.mean[i]) + self.least for i in (0, 1, 3)], guess)
+            self.corrector.predict([float(self.mean[i]) + self.least for i in (0, 1, 3)], guess)
         low, high = self._end(-1.0), self._end(1.0)
         start, end, code, codes = 0, grid.count, 0, 256
         while end - start > 1:
@@ -191,7 +205,7 @@ class Channel:
                     continue
             middle, bit = self._point(grid.bound(split)), rank >= split
             if preset.mixing:
-                bit = self._decide(coder, low, middle, high, (start, end, split), (code, half), bit)
+                bit = self._decide(coder, (low, middle, high), Place(start, end, split, code, half), bit)
             else:
                 bit = coder.code(bit, probability16((high.value - middle.value) / (high.value - low.value)))
             if bit:
@@ -199,22 +213,16 @@ class Channel:
             else:
                 high, end = middle, split
         if self.corrector:
-            self.corrector.hear(low.mixed, high.mixed, grid.value(start))
+            self.corrector.update(low.mixed, high.mixed, grid.value(start))
         self._learn(low, high, grid.value(start))
         return start
 
     def _decide(
-        self,
-        coder: Encoder | Decoder,
-        low: Point,
-        middle: Point,
-        high: Point,
-        ranks: tuple[int, int, int],
-        place: tuple[int, int],
-        bit: bool,
+        self, coder: RangeEncoder | RangeDecoder, points: tuple[Point, Point, Point], place: Place, bit: bool
     ) -> bool:
-        start, end, split = ranks
-        code, half = place
+        """A decision by the mixer; the points are those of the lowest rank left, of the split, of the highest."""
+        low, middle, high = points
+        start, end, split, code, half = place.start, place.end, place.split, place.code, place.half
         above, below = high.all() - middle.all(), middle.all() - low.all()
         x = log((np.maximum(above, 1e-12) / np.maximum(below, 1e-12)).astype(f32))
         inputs = self.mixer.inputs
@@ -224,14 +232,14 @@ class Channel:
             counts = []
         inputs[COUNTER] = self.logs[counts[1]] - self.logs[counts[0]] if counts else f32(0)
         other = inputs[CORRECTED if self.corrector else MIXTURE]
-        inputs[NETWORK] = self.listener.log_odds(code, half) if self.listener and half else other
+        inputs[NETWORK] = self.predictor.log_odds(code, half) if self.predictor and half else other
         inputs[CORRECTED] = 0
         odds = exponent((high.mixed - middle.mixed) / (middle.mixed - low.mixed))
         width = exponent((end - start) * self.grid.unit * float(self.inverse[2]))
-        level = exponent(half) if half else 8 + exponent(end - start)
+        depth = exponent(half) if half else 8 + exponent(end - start)
         contexts = (
             limited(odds + 8, 15) * 4 + limited(-exponent(high.mixed - low.mixed), 3),
-            limited(level, 31) * 16 + (code >> 4),
+            limited(depth, 31) * 16 + (code >> 4),
             limited((width >> 1) + 8, 15) * 4 + self.bursts,
             limited(int(inputs[NETWORK] * f32(1.5) + f32(8)), 15) * 16 + limited(odds + 8, 15),
         )

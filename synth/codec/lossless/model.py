@@ -15,9 +15,9 @@ from synth.audio import mulaw
 from synth.codec.lossless.corrector import Corrector
 from synth.codec.lossless.distributions import Channel as Distributions
 from synth.codec.lossless.distributions import Grid
-from synth.codec.lossless.network_listener import Listener
+from synth.codec.lossless.mulaw_predictor import MulawPredictor
 from synth.codec.lossless.presets import FINAL, FIRST, OLS_A, REGRESSORS, SECOND, SLOW, Preset, Regressor
-from synth.codec.lossless.rangecoder import Decoder, Encoder
+from synth.codec.lossless.rangecoder import RangeDecoder, RangeEncoder
 from synth.common.typing import Float64
 from synth.engine.reference import ReferenceEngine
 
@@ -57,8 +57,8 @@ class Regression:
 
     def push(self, target: float, error: float) -> None:
         self.scale = self.scale + (abs(error) - self.scale) * 0.0625
-        level = self.scale + 1.0
-        divisor = level * math.sqrt(level) * 0.25 if self.sharp else level
+        size = self.scale + 1.0
+        divisor = size * math.sqrt(size) * 0.25 if self.sharp else size
         self.gains.append(self.powers[len(self.gains)] / divisor)
         self.targets.append(target)
         if len(self.gains) < self.every:
@@ -178,27 +178,27 @@ class Cascade:
 def _code(
     preset: Preset,
     grids: list[Grid],
-    coder: Encoder | Decoder,
+    coder: RangeEncoder | RangeDecoder,
     ranks: NDArray[np.int32],
     network: ReferenceEngine | None,
 ) -> None:
     cascades = [Cascade(preset, len(grids) > 1) for _ in grids]
     corrects = network is not None and network.config.hints > 0
-    listeners = [Listener(network) if network and not corrects else None for _ in grids]
+    predictors = [MulawPredictor(network) if network and not corrects else None for _ in grids]
     correctors = [Corrector(network) if network and corrects else None for _ in grids]
-    channels = [Distributions(preset, *parts) for parts in zip(grids, listeners, correctors, strict=True)]
+    channels = [Distributions(preset, *parts) for parts in zip(grids, predictors, correctors, strict=True)]
     newest = [0.0] * len(grids)
     for row in ranks:
         for c, grid in enumerate(grids):
             cascades[c].predict(newest[c - 1])
-            listener = listeners[c]
-            if listener:
-                listener.listen()
+            predictor = predictors[c]
+            if predictor:
+                predictor.predict()
             row[c] = channels[c].code(cascades[c].guess, coder, int(row[c]))
             newest[c] = grid.value(int(row[c]))
             cascades[c].update(newest[c])
-            if listener:
-                listener.hear(newest[c])
+            if predictor:
+                predictor.update(newest[c])
 
 
 def plain_grid(bits: int, shift: int = 0) -> Grid:
@@ -210,8 +210,8 @@ def plain_grid(bits: int, shift: int = 0) -> Grid:
 def encode(
     preset: Preset, grids: list[Grid], ranks: NDArray[np.int32], network: ReferenceEngine | None = None
 ) -> bytes:
-    """The range coder's stream of ranks [frames, channels] in the channels' grids; `network` listens along."""
-    coder = Encoder()
+    """The range coder's stream of ranks [frames, channels] in the channels' grids, by the preset and a network."""
+    coder = RangeEncoder()
     _code(preset, grids, coder, ranks.copy(), network)
     return coder.finish()
 
@@ -221,5 +221,5 @@ def decode(
 ) -> NDArray[np.int32]:
     """The ranks again."""
     ranks = np.zeros((frames, len(grids)), np.int32)
-    _code(preset, grids, Decoder(data), ranks, network)
+    _code(preset, grids, RangeDecoder(data), ranks, network)
     return ranks

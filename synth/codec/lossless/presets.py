@@ -1,4 +1,7 @@
-"""What a level is made of: the numbers of presets.hpp once more, for the specification. They are part of the format."""
+"""What each compression effort is made of: the numbers of presets.hpp once more, for the specification.
+
+They are part of the format.
+"""
 
 from __future__ import annotations
 
@@ -120,4 +123,4 @@ MAX_SHORT = replace(
     first=_LONG,
 )
 PRESETS = {"fast": (FAST,), "balanced": (BALANCED,), "max": (MAX, MAX_SHORT)}
-"""The variants of each level."""
+"""The variants of each effort."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 MIN_RANGE = 1 << 24
 
 
-class Encoder:
+class RangeEncoder:
     """Follows the decisions that it is told."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Encoder:
         return ((self.low + keep) & ~keep).to_bytes(size, "big").rstrip(b"\0")
 
 
-class Decoder:
+class RangeDecoder:
     """Finds the decisions again; past the end it reads zeros."""
 
     def __init__(self, data: bytes) -> None:

@@ -210,13 +210,13 @@ def _samples(ranks: Int32, layouts: Sequence[Layout], bits: int) -> Int32:
     return samples
 
 
-def encode_segment(samples: Int32, bits: int, level: str, network: ReferenceEngine | None = None) -> bytes:
+def encode_segment(samples: Int32, bits: int, effort: str, network: ReferenceEngine | None = None) -> bytes:
     """The bytes of samples [frames, channels], each of `bits` bits."""
     if not samples.size:
         return b""
     layouts = analyse(samples, bits)
     grids = [layout.grid(bits) for layout in layouts if layout.is_coded]
-    ranks, presets = _ranks(samples, layouts, bits), PRESETS[level]
+    ranks, presets = _ranks(samples, layouts, bits), PRESETS[effort]
     frames, variant, streams = len(samples), 0, []
     tried = min(frames, max(frames // 16, MIN_TRIED))
     if len(presets) > 1:
@@ -234,7 +234,7 @@ def encode_segment(samples: Int32, bits: int, level: str, network: ReferenceEngi
 
 
 def decode_segment(
-    data: bytes, frames: int, channels: int, bits: int, level: str, network: ReferenceEngine | None = None
+    data: bytes, frames: int, channels: int, bits: int, effort: str, network: ReferenceEngine | None = None
 ) -> Int32:
     """The samples (int32 [frames, channels]) again; CodecError where the bytes can't be a segment of them."""
     if bool(data) != bool(frames * channels):
@@ -243,9 +243,9 @@ def decode_segment(
         return np.zeros((frames, channels), np.int32)
     if data[0] == STORED:
         return _read_stored(data[1:], frames, channels, bits)
-    variant, layouts, stream = read_layouts(data, channels, bits, len(PRESETS[level]))
+    variant, layouts, stream = read_layouts(data, channels, bits, len(PRESETS[effort]))
     grids = [layout.grid(bits) for layout in layouts if layout.is_coded]
-    return _samples(model.decode(PRESETS[level][variant], grids, stream, frames, network), layouts, bits)
+    return _samples(model.decode(PRESETS[effort][variant], grids, stream, frames, network), layouts, bits)
 
 
 def _read_stored(data: bytes, frames: int, channels: int, bits: int) -> Int32:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synth.codec.lossless.rangecoder import Decoder, Encoder
+from synth.codec.lossless.rangecoder import RangeDecoder, RangeEncoder
 
 MAX_VALUES = 65536
 _HIGH, _LOW = 1024, 1024 + 32 * 8
@@ -13,7 +13,7 @@ _HIGH, _LOW = 1024, 1024 + 32 * 8
 class AdaptiveBits:
     """Bits whose probability follows what was coded."""
 
-    def __init__(self, coder: Encoder | Decoder) -> None:
+    def __init__(self, coder: RangeEncoder | RangeDecoder) -> None:
         self.coder, self.probability = coder, [32768] * (_LOW + 32)
 
     def number(self, value: int, context: int) -> tuple[int, int]:
@@ -38,7 +38,7 @@ class AdaptiveBits:
 
 def encode_values(values: Sequence[int], least: int) -> bytes:
     """Values that rise, from `least` on."""
-    coder = Encoder()
+    coder = RangeEncoder()
     bits = AdaptiveBits(coder)
     bits.number(len(values), 31)
     last, context = least - 1, 0
@@ -50,7 +50,7 @@ def encode_values(values: Sequence[int], least: int) -> bytes:
 
 def decode_values(data: bytes, least: int, most: int) -> list[int] | None:
     """The values again; None where they run out of `least` to `most`."""
-    bits = AdaptiveBits(Decoder(data))
+    bits = AdaptiveBits(RangeDecoder(data))
     count, _ = bits.number(0, 31)
     if count > min(MAX_VALUES, most - least + 1):
         return None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from synth.checkpoint import fingerprint
 from synth.codec import varint
 from synth.codec.parametric import format, token_coding
-from synth.codec.parametric.format import Head, Reader, damage, salvaged
+from synth.codec.parametric.format import ParametricHeader, ParametricReader, damage, salvaged
 from synth.common.errors import CodecError, UsageError
 from synth.engine.config import Draw
 from synth.generation.model import Model
@@ -51,7 +51,7 @@ def _cost(model: Model, tokens: NDArray[np.uint8]) -> float:
 def _pack(model: Model, samples: NDArray[np.int16], tokens: NDArray[np.uint8]) -> bytes:
     assert model.guides is not None
     voice = fingerprint.short(model.checkpoint.sha256)
-    head = Head(model.sample_rate, len(samples), tokens.shape[1], voice).pack()
+    head = ParametricHeader(model.sample_rate, len(samples), tokens.shape[1], voice).pack()
     out = [head]
     for at in range(0, len(tokens), format.SEGMENT):
         coded = token_coding.encode(model.guides.planner, tokens[at : at + format.SEGMENT])
@@ -60,9 +60,9 @@ def _pack(model: Model, samples: NDArray[np.int16], tokens: NDArray[np.uint8]) -
     return b"".join(out)
 
 
-def hop_of(reader: Reader, model: Model) -> int:
+def hop_of(reader: ParametricReader, model: Model) -> int:
     """Samples of a token frame; CodecError for a voice that can't decode the file."""
-    guides, head = model.guides, reader.head
+    guides, head = model.guides, reader.header
     if guides is None or guides.planner is None or model.sample_rate != head.rate:
         raise CodecError(f"{reader.name}: the voice that it names is none that can decode it")
     if head.count > min(guides.vocoder.config.quantisers, guides.period):
@@ -70,7 +70,7 @@ def hop_of(reader: Reader, model: Model) -> int:
     return guides.vocoder.hop
 
 
-def pieces(reader: Reader, model: Model, damages: list[str] | None = None) -> Iterator[NDArray[np.int64]]:
+def pieces(reader: ParametricReader, model: Model, damages: list[str] | None = None) -> Iterator[NDArray[np.int64]]:
     """8-bit vectors (frames, latent) of one segment after the other; CodecError for one that is damaged.
 
     With `damages` silence is in its place as far as `salvaged` allows, and what was wrong is added to them.
@@ -84,7 +84,7 @@ def pieces(reader: Reader, model: Model, damages: list[str] | None = None) -> It
         segments = salvaged(reader, hop)
     for at, frames, _, coded in segments:
         if isinstance(coded, bytes):
-            yield guides.vocoder.vectors(token_coding.decode(guides.planner, coded, frames, reader.head.count))
+            yield guides.vocoder.vectors(token_coding.decode(guides.planner, coded, frames, reader.header.count))
         elif damages is None:
             raise CodecError(damage(reader, hop, at, frames, coded))
         else:
@@ -96,14 +96,14 @@ def pieces(reader: Reader, model: Model, damages: list[str] | None = None) -> It
 MAX_REPORTED = 20  # of a forged file, which may have millions
 
 
-def problems(reader: Reader, model: Model) -> list[str]:
+def problems(reader: ParametricReader, model: Model) -> list[str]:
     """What is wrong with every damaged segment, each decoded that is whole; after MAX_REPORTED how many more."""
     hop, guides, more = hop_of(reader, model), model.guides, 0
     found: list[str] = []
     assert guides is not None
     for at, frames, coded in reader.segments(hop):
         if isinstance(coded, bytes):
-            token_coding.decode(guides.planner, coded, frames, reader.head.count)
+            token_coding.decode(guides.planner, coded, frames, reader.header.count)
         elif len(found) < MAX_REPORTED:
             text = damage(reader, hop, at, frames, coded)
             found.append(text.removeprefix(f"{reader.name}: ") if found else text)

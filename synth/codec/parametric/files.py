@@ -16,7 +16,7 @@ from synth.audio.writer import wav_header
 from synth.checkpoint import registry
 from synth.codec import network_choice
 from synth.codec.parametric import coder, format
-from synth.codec.parametric.format import Head, Reader
+from synth.codec.parametric.format import ParametricHeader, ParametricReader
 from synth.common import input_file, new_file
 from synth.common.errors import AudioError, CheckpointError, CodecError, OutputError
 from synth.common.limits import MAX_WAV_SAMPLES
@@ -50,17 +50,17 @@ def by_digest(digest: bytes, given: Iterable[str], name: str) -> sampler.Model:
         path = registry.find(one)
         if network_choice.digest_of(path) == digest:
             return voice(str(path))
-    raise CheckpointError(f"{name}: was made with the voice {network_choice.not_here(digest, given)}")
+    raise CheckpointError(f"{name}: was made with the voice {network_choice.describe_missing(digest, given)}")
 
 
-def open_reader(source: input_file.InputFile, name: str) -> Reader:
+def open_reader(source: input_file.InputFile, name: str) -> ParametricReader:
     """The file that `source` gives, in memory."""
     data = b""
     while len(data) < format.MAX_BYTES and (more := source.read(format.MAX_BYTES - len(data))):
         data += more
     if len(data) == format.MAX_BYTES:
         raise CodecError(f"{name}: is larger than a file of mode parametric can be")
-    return Reader(data, name)
+    return ParametricReader(data, name)
 
 
 def encoded(model: sampler.Model, samples: NDArray[np.int16], bitrate: float | None, name: str) -> bytes:
@@ -83,7 +83,7 @@ def compress(
     bitrate: float | None,
     force: bool,
     verify: bool,
-) -> tuple[Head, int, int]:
+) -> tuple[ParametricHeader, int, int]:
     """Compresses a sound file; its head, and the bytes read and written."""
     model = named(name)
     before = source.state()
@@ -94,16 +94,16 @@ def compress(
     if not len(samples):
         raise AudioError(f"{path}: has no samples")
     data = encoded(model, samples, bitrate, path)
-    reader = Reader(data, path)
+    reader = ParametricReader(data, path)
     if verify:
         found = np.concatenate(list(coder.pieces(reader, model)))
         assert model.guides is not None
         vocoder = model.guides.vocoder
-        if not np.array_equal(found, vocoder.vectors(vocoder.searched(vocoder.hear(samples), reader.head.count))):
+        if not np.array_equal(found, vocoder.vectors(vocoder.searched(vocoder.hear(samples), reader.header.count))):
             raise CodecError(f"{path}: what was written does not give it back; please report this")
     with new_file.open_output(out, force) as (write, _):
         write(data)
-    return reader.head, size, len(data)
+    return reader.header, size, len(data)
 
 
 def decompress(
@@ -115,10 +115,10 @@ def decompress(
     salvage: bool,
     part: tuple[float | None, float | None],
     tick: Tick,
-) -> tuple[Head, list[str]]:
+) -> tuple[ParametricHeader, list[str]]:
     """Speaks a file, or a part of it (seconds), into a WAV file; its head and what was damaged."""
     reader = open_reader(source, path)
-    head = reader.head
+    head = reader.header
     model = by_digest(head.digest, given, path)
     heard = head.samples
     if salvage:  # the header may claim any length
@@ -141,12 +141,12 @@ def decompress(
 def speak(source: input_file.InputFile, given: Iterable[str]) -> tuple[NDArray[np.int16], int]:
     """The sound of a file: int16 (samples,), and its rate."""
     reader = open_reader(source, source.name)
-    model = by_digest(reader.head.digest, given, reader.name)
+    model = by_digest(reader.header.digest, given, reader.name)
     vectors = coder.pieces(reader, model)
-    return np.concatenate(list(coder.spoken(model, vectors, reader.head.samples))), reader.head.rate
+    return np.concatenate(list(coder.spoken(model, vectors, reader.header.samples))), reader.header.rate
 
 
-def bounds(head: Head, part: tuple[float | None, float | None], name: str) -> tuple[int, int]:
+def bounds(head: ParametricHeader, part: tuple[float | None, float | None], name: str) -> tuple[int, int]:
     """First and last sample of a part; CodecError when nothing is there."""
     start, end = part
     first = round((start or 0) * head.rate)
@@ -156,18 +156,18 @@ def bounds(head: Head, part: tuple[float | None, float | None], name: str) -> tu
     return first, last
 
 
-def verify(source: input_file.InputFile, path: str, given: Iterable[str]) -> Head:
+def verify(source: input_file.InputFile, path: str, given: Iterable[str]) -> ParametricHeader:
     """Decodes a file's tokens and checks every checksum."""
     reader = open_reader(source, path)
-    problems = coder.problems(reader, by_digest(reader.head.digest, given, path))
+    problems = coder.problems(reader, by_digest(reader.header.digest, given, path))
     if problems:
         raise CodecError("; ".join(problems))
-    return reader.head
+    return reader.header
 
 
 def facts(file: IO[bytes] | input_file.InputFile, path: str, size: int) -> dict[str, Any]:
     """What `synth info` tells of a file."""
-    head = Reader(file.read(format.MAX_BYTES), path).head
+    head = ParametricReader(file.read(format.MAX_BYTES), path).header
     return {
         "path": path,
         "format": "wav",

@@ -18,7 +18,7 @@ _RATES = 16  # as in the header of the other modes: below this a place in RATES
 
 
 @dataclass(frozen=True)
-class Head:
+class ParametricHeader:
     """What a parametric file tells: rate and number of samples, tokens a frame, the digest of the voice's file."""
 
     rate: int
@@ -38,7 +38,7 @@ class Head:
         return SPOKEN + numbers + self.digest
 
 
-class Reader:
+class ParametricReader:
     """A parametric file in memory, its header checked. Raises CodecError with the name."""
 
     def __init__(self, data: bytes, name: str) -> None:
@@ -49,7 +49,7 @@ class Reader:
         rate, samples = self._number(), self._number()
         rate = RATES[rate] if rate < len(RATES) else rate - _RATES
         count = self._take(1)[0]
-        self.head = Head(rate, samples, count, self._take(8))
+        self.header = ParametricHeader(rate, samples, count, self._take(8))
         self.start = self._at
         if not 1 <= rate <= MAX_RATE or not 1 <= count <= 16 or not 1 <= samples <= 1 << 40:
             raise CodecError(f"{name}: its header is damaged: it has what this version does not know")
@@ -69,7 +69,7 @@ class Reader:
     def segments(self, hop: int) -> Iterator[tuple[int, int, bytes | str]]:
         """First frame, frames and coded bytes of each segment, or what is wrong with it; `hop`: samples a frame."""
         head = self._data[: self.start]
-        frames, self._at = -(-self.head.samples // hop), self.start
+        frames, self._at = -(-self.header.samples // hop), self.start
         for at in range(0, frames, SEGMENT):
             last = at + SEGMENT >= frames
             try:
@@ -84,7 +84,7 @@ class Reader:
             yield at, min(SEGMENT, frames - at), coded if good else "its checksum is wrong"
 
 
-def salvaged(reader: Reader, hop: int) -> Iterator[tuple[int, int, int, bytes | str]]:
+def salvaged(reader: ParametricReader, hop: int) -> Iterator[tuple[int, int, int, bytes | str]]:
     """What there is of a file, its silence bounded whatever the header says; CodecError where no segment is whole.
 
     First frame, frames, and frames that are missing after them, of each segment, with its coded bytes or what is said
@@ -106,22 +106,22 @@ def salvaged(reader: Reader, hop: int) -> Iterator[tuple[int, int, int, bytes | 
         room -= left
         lost += not left
         if left:
-            instead = "silence is" if left == frames else f"{left * hop / reader.head.rate:.2f} s of silence are"
+            instead = "silence is" if left == frames else f"{left * hop / reader.header.rate:.2f} s of silence are"
             text = f"{damage(reader, hop, at, frames, coded)}; {instead} in its place"
             yield at, min(left, SEGMENT), max(0, left - SEGMENT), text
     if lost:  # in one line, since a forged file may have any number of them
         yield 0, 0, 0, f"{reader.name}: {lost} more damaged segments are left out"
 
 
-def salvaged_samples(reader: Reader, hop: int) -> tuple[int, int]:
+def salvaged_samples(reader: ParametricReader, hop: int) -> tuple[int, int]:
     """Samples of what `salvaged` gives: those that are spoken, and all, with the digital silence after them."""
     heard = missing = 0
     for at, frames, more, _ in salvaged(reader, hop):
-        heard += min(reader.head.samples - at * hop, frames * hop)
-        missing += min(reader.head.samples - (at + frames) * hop, more * hop) if more else 0
+        heard += min(reader.header.samples - at * hop, frames * hop)
+        missing += min(reader.header.samples - (at + frames) * hop, more * hop) if more else 0
     return heard, heard + missing
 
 
-def damage(reader: Reader, hop: int, at: int, frames: int, what: bytes | str) -> str:
-    first, last = at * hop / reader.head.rate, min(reader.head.samples, (at + frames) * hop) / reader.head.rate
+def damage(reader: ParametricReader, hop: int, at: int, frames: int, what: bytes | str) -> str:
+    first, last = at * hop / reader.header.rate, min(reader.header.samples, (at + frames) * hop) / reader.header.rate
     return f"{reader.name}: segment {at // SEGMENT + 1} ({first:.2f} s to {last:.2f} s) is damaged: {what!s}"

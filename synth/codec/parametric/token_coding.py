@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio.mulaw import SILENCE
-from synth.codec.lossless.rangecoder import Decoder, Encoder
+from synth.codec.lossless.rangecoder import RangeDecoder, RangeEncoder
 from synth.common.errors import UsageError
 
 PRECISION = 16
@@ -34,7 +34,7 @@ def decode(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint
 
 def encode_specified(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
     """`encode` with any engine, slowly."""
-    coder = Encoder()
+    coder = RangeEncoder()
     for state, row in _frames(engine, tokens):
         for token in row:
             _walk(coder, engine, state, int(token))
@@ -43,7 +43,7 @@ def encode_specified(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
 
 def decode_specified(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
     """`decode` with any engine, slowly."""
-    coder, tokens = Decoder(data), np.zeros((frames, count), np.uint8)
+    coder, tokens = RangeDecoder(data), np.zeros((frames, count), np.uint8)
     for state, row in _frames(engine, tokens):
         for place in range(count):
             row[place] = _walk(coder, engine, state, 0)
@@ -74,7 +74,7 @@ def _frames(engine: Any, tokens: NDArray[np.uint8]) -> Any:
             engine.force(state, rest)
 
 
-def _walk(coder: Encoder | Decoder, engine: Any, state: Any, token: int) -> int:
+def _walk(coder: RangeEncoder | RangeDecoder, engine: Any, state: Any, token: int) -> int:
     """One token, by the eight decisions of the tree; moves the state past it."""
     running = engine.distribution(state).astype(np.uint64).cumsum()
     low, high, below, up_to = 0, 256, 0, int(running[255])  # of weights: below the codes that are left, and with them

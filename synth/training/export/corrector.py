@@ -56,7 +56,7 @@ def export(
     learner = new(model, config.seed, torch.device("cpu"))
     learner.load({name: value for name, value in arrays.items() if name.startswith("weight.")}, 0)
     fine = config.fine_steps if steps is None else steps
-    level = network_choice.level_of(model.sample_units)
+    level = network_choice.effort_of(model.sample_units)
     rows = validation(corrector_traces.of(corpus, "validation", level, quiet), config.most_validation)
     # seed + 1: other batches than the run saw
     gentle = dataclasses.replace(config, steps=max(1, fine), rate=config.rate * FINE_RATE, seed=config.seed + 1)

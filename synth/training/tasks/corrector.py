@@ -17,7 +17,7 @@ from torch import Tensor
 
 from synth.audio.mulaw import SILENCE
 from synth.codec import lossless, network_choice
-from synth.codec.lossless.cells import STARTS
+from synth.codec.lossless.cdf_bins import BIN_STARTS
 from synth.common.errors import RunError, UsageError
 from synth.data import corpus as corpora_module
 from synth.data.corpus import Corpus
@@ -66,7 +66,7 @@ class CorrectorTask:
         self.model, self.config = configs(options)
         corpus, level = (
             corpora_module.open_cache(folder.path / "cache"),
-            network_choice.level_of(self.model.sample_units),
+            network_choice.effort_of(self.model.sample_units),
         )
         self.traces = corrector_traces.of(corpus, "train", level, quiet=False)
         self.rows = validation(
@@ -129,7 +129,7 @@ def new(config: ModelConfig, seed: int, device: torch.device) -> TrainState[TwoT
         for node in range(1, 256):
             width = 256 >> (node.bit_length() - 1)
             first = (node - (256 // width)) * width
-            low, middle, high = (STARTS[first + place] for place in (0, width // 2, width))
+            low, middle, high = (BIN_STARTS[first + place] for place in (0, width // 2, width))
             network.tree_bias[node] = float(np.log((high - middle) / (middle - low)))
     return TrainState.around(network.to(device))
 
@@ -177,7 +177,7 @@ def batch(found: Traces, config: GeneratorTrainConfig, hop: int, step: int, rank
 
 def widths(device: torch.device) -> Tensor:
     """Binary logarithms of the cells' widths: what each costs without a network."""
-    return torch.from_numpy(np.log2(np.diff(STARTS))).float().to(device)
+    return torch.from_numpy(np.log2(np.diff(BIN_STARTS))).float().to(device)
 
 
 def batch_loss(network: TwoTierNetwork, b: Batch, warmup: int, window: int) -> Tensor:

@@ -21,7 +21,7 @@ from synth.codec import lossless
 from synth.codec.lossless import model
 from synth.codec.lossless.distributions import Grid
 from synth.codec.lossless.presets import PRESETS
-from synth.codec.lossless.rangecoder import Decoder, Encoder
+from synth.codec.lossless.rangecoder import RangeDecoder, RangeEncoder
 from synth.common import limits
 from synth.common.errors import CodecError
 from synth.common.typing import Int32
@@ -30,10 +30,10 @@ pytestmark = pytest.mark.skipif(not engine.has_native(), reason="needs the compi
 SETS = engine.instruction_sets()
 
 
-def kernel_encode(chosen: str, samples: Int32, bits: int, level: str, network: Any = None) -> bytes:
+def kernel_encode(chosen: str, samples: Int32, bits: int, effort: str, network: Any = None) -> bytes:
     from synth.engine import _kernel
 
-    number = limits.LEVELS.index(level)
+    number = limits.LEVELS.index(effort)
     data = _kernel.encode_segment(chosen, samples, bits, number, network)
     assert np.array_equal(_kernel.decode_segment(chosen, data, *samples.shape, bits, number, network), samples)
     return data
@@ -43,15 +43,15 @@ def ranks(samples: Int32, bits: int) -> Int32:
     return samples + (1 << (bits - 1))
 
 
-@pytest.mark.parametrize("level", limits.LEVELS)
+@pytest.mark.parametrize("effort", limits.LEVELS)
 @pytest.mark.parametrize(("bits", "channels", "frames"), [(16, 1, 150), (16, 2, 70), (24, 1, 40), (8, 3, 40)])
-def test_every_set_equals_the_specification(level: str, bits: int, channels: int, frames: int) -> None:
+def test_every_set_equals_the_specification(effort: str, bits: int, channels: int, frames: int) -> None:
     samples = tune(frames, channels, bits)
     grids = [model.plain_grid(bits) for _ in range(channels)]
-    streams = [model.encode(preset, grids, ranks(samples, bits)) for preset in PRESETS[level]]
+    streams = [model.encode(preset, grids, ranks(samples, bits)) for preset in PRESETS[effort]]
     variant = min(range(len(streams)), key=lambda i: len(streams[i]))
     for chosen in SETS:
-        data = kernel_encode(chosen, samples, bits, level)
+        data = kernel_encode(chosen, samples, bits, effort)
         assert data == bytes([0x80 | variant]) + streams[variant], chosen
 
 
@@ -105,11 +105,11 @@ def test_round_trips(data: st.DataObject) -> None:
     bits = data.draw(st.sampled_from([4, 8, 12, 16, 20, 24]))
     channels = data.draw(st.integers(1, 8))
     frames = data.draw(st.sampled_from([0, 1, 2, 15, 16, 17, 33, 200]))
-    level = data.draw(st.sampled_from(limits.LEVELS))
+    effort = data.draw(st.sampled_from(limits.LEVELS))
     samples = data.draw(st.composite(signals)(frames, channels, bits))
-    coded = lossless.encode_segment(samples, bits, level)
+    coded = lossless.encode_segment(samples, bits, effort)
     assert len(coded) <= 1 + samples.size * ((bits + 7) // 8)
-    back = lossless.decode_segment(coded, frames, channels, bits, level)
+    back = lossless.decode_segment(coded, frames, channels, bits, effort)
     assert back.dtype == np.int32 and np.array_equal(back, samples)
 
 
@@ -123,26 +123,26 @@ GOLDEN = {
 }
 
 
-@pytest.mark.parametrize(("level", "bits", "channels"), GOLDEN)
+@pytest.mark.parametrize(("effort", "bits", "channels"), GOLDEN)
 @pytest.mark.parametrize("chosen", SETS)
-def test_golden_bytes(level: str, bits: int, channels: int, chosen: str) -> None:
+def test_golden_bytes(effort: str, bits: int, channels: int, chosen: str) -> None:
     """What this version writes it must write and read for ever."""
-    data = kernel_encode(chosen, tune(3000 // channels, channels, bits), bits, level)
-    assert hashlib.sha256(data).hexdigest()[:16] == GOLDEN[level, bits, channels]
+    data = kernel_encode(chosen, tune(3000 // channels, channels, bits), bits, effort)
+    assert hashlib.sha256(data).hexdigest()[:16] == GOLDEN[effort, bits, channels]
 
 
-@pytest.mark.parametrize("level", limits.LEVELS)
-def test_long_signals_on_every_set(level: str) -> None:
+@pytest.mark.parametrize("effort", limits.LEVELS)
+def test_long_signals_on_every_set(effort: str) -> None:
     """Silence, full scale, and a change of loudness by 90 dB: the same bytes everywhere."""
     noise = tune(4000, 1, 16)[:, 0]
     parts = [noise, noise * 0, np.where(np.arange(3000) // 40 % 2, 32767, -32768), noise // 8192, noise]
     samples = np.concatenate(parts).astype(np.int32)[:, None]
-    assert len({kernel_encode(chosen, samples, 16, level) for chosen in SETS}) == 1
+    assert len({kernel_encode(chosen, samples, 16, effort) for chosen in SETS}) == 1
 
 
 def test_the_coder_reaches_the_ideal_length() -> None:
     random = np.random.default_rng(5)
-    coder, ideal = Encoder(), 0.0
+    coder, ideal = RangeEncoder(), 0.0
     odds = np.clip(random.beta(0.3, 0.3, 60000) * 65536, 1, 65535).astype(int)
     bits = random.random(60000) * 65536 < odds
     for bit, p in zip(bits, odds, strict=True):
@@ -150,7 +150,7 @@ def test_the_coder_reaches_the_ideal_length() -> None:
         ideal -= math.log2(p / 65536 if bit else 1 - p / 65536)
     data = coder.finish()
     assert len(data) * 8 <= ideal * 1.001 + 16
-    decoder = Decoder(data)
+    decoder = RangeDecoder(data)
     assert [decoder.code(False, int(p)) for p in odds] == bits.tolist()
 
 
@@ -158,23 +158,23 @@ def test_the_kernel_reaches_the_ideal_length(monkeypatch: pytest.MonkeyPatch) ->
     """The kernel's bytes against the sum of the specification's code lengths."""
     samples, ideal = tune(250, 1, 16), [0.0]
 
-    class Listening(Encoder):
+    class Listening(RangeEncoder):
         def code(self, bit: bool, probability: int) -> bool:
             ideal[0] -= math.log2((probability if bit else 65536 - probability) / 65536)
             return super().code(bit, probability)
 
-    monkeypatch.setattr(model, "Encoder", Listening)
+    monkeypatch.setattr(model, "RangeEncoder", Listening)
     model.encode(PRESETS["balanced"][0], [model.plain_grid(16)], ranks(samples, 16))
     size = len(lossless.encode_segment(samples, 16, "balanced"))
     assert size * 8 <= ideal[0] * 1.001 + 24
 
 
-@pytest.mark.parametrize("level", limits.LEVELS)
+@pytest.mark.parametrize("effort", limits.LEVELS)
 @pytest.mark.parametrize("bits", [8, 16, 24])
-def test_noise_is_hardly_longer_than_raw(level: str, bits: int) -> None:
+def test_noise_is_hardly_longer_than_raw(effort: str, bits: int) -> None:
     bound = 1 << (bits - 1)
     noise = np.random.default_rng(1).integers(-bound, bound, (3000, 1))
-    assert len(lossless.encode_segment(noise, bits, level)) <= 3000 * bits // 8 * 1.005
+    assert len(lossless.encode_segment(noise, bits, effort)) <= 3000 * bits // 8 * 1.005
 
 
 def test_what_is_not_sound_costs_next_to_nothing() -> None:
@@ -196,9 +196,9 @@ def test_what_is_not_sound_costs_next_to_nothing() -> None:
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_give_samples_or_a_clear_error(data: st.DataObject) -> None:
     bits, channels = data.draw(st.sampled_from([8, 16, 24])), data.draw(st.integers(1, 3))
-    level = data.draw(st.sampled_from(limits.LEVELS))
+    effort = data.draw(st.sampled_from(limits.LEVELS))
     samples = data.draw(st.composite(signals)(64, channels, bits))
-    coded = bytearray(lossless.encode_segment(samples, bits, level))
+    coded = bytearray(lossless.encode_segment(samples, bits, effort))
     for _ in range(data.draw(st.integers(1, 4))):
         kind, place = data.draw(st.sampled_from(["flip", "cut", "put"])), data.draw(st.integers(0, 300))
         if kind == "flip" and coded:
@@ -209,7 +209,7 @@ def test_any_bytes_give_samples_or_a_clear_error(data: st.DataObject) -> None:
             coded[place:place] = data.draw(st.binary(max_size=8))
     bound = 1 << (bits - 1)
     try:
-        back = lossless.decode_segment(bytes(coded), 64, channels, bits, level)
+        back = lossless.decode_segment(bytes(coded), 64, channels, bits, effort)
         assert back.shape == (64, channels) and -bound <= back.min() and back.max() < bound
     except CodecError as error:
         assert "damaged" in str(error)
@@ -231,17 +231,17 @@ def test_the_caller_s_rounding_mode_does_not_matter_and_stays() -> None:
 
 def test_wrong_input_is_named() -> None:
     good = np.zeros((5, 1), np.int32)
-    for samples, bits, level, word in [
+    for samples, bits, effort, word in [
         (good + 40000, 16, "fast", "bits"),
         (good, 25, "fast", "bits"),
-        (good, 16, "best", "level"),
+        (good, 16, "best", "effort"),
         (good[:, :0], 16, "fast", "channels"),
         (np.zeros((5, 9), np.int32), 16, "fast", "channels"),
         (good.astype(np.float32), 16, "fast", "integers"),
         (good[:, 0], 16, "fast", "integers"),
     ]:
         with pytest.raises(CodecError, match=word):
-            lossless.encode_segment(samples, bits, level)
+            lossless.encode_segment(samples, bits, effort)
     for data in (b"", b"\x10", b"\xff\x00", b"\x00", b"\x00\x02", b"\x00\x01\x80\x80\x80\x80\x01"):
         with pytest.raises(CodecError, match="damaged"):
             lossless.decode_segment(data, 5, 1, 16, "fast")

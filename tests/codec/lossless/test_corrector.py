@@ -1,4 +1,4 @@
-"""Correctors: the cells of the mixture's cdf, what a network is told and hears, what it makes of a mixture."""
+"""Correctors: the bins of the mixture's cdf, a network's inputs, what it makes of a mixture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import synth
 from synth import engine
 from synth.checkpoint import format
 from synth.codec import lossless, network_choice
-from synth.codec.lossless import cells, corrector, model
+from synth.codec.lossless import cdf_bins, corrector, model
 from synth.codec.lossless.presets import PRESETS
 from synth.common.errors import CheckpointError, CodecError, EngineError
 from synth.generation import checkpoint
@@ -31,19 +31,19 @@ def made(kind: str = "native", **changes: Any) -> Any:
 
 
 @given(st.floats(-0.1, 1.1))
-def test_a_cell_holds_the_values_from_its_start_to_the_next_ones(u: float) -> None:
-    cell = cells.cell(u)
-    assert 0 <= cell < cells.CELLS
+def test_a_bin_holds_the_values_from_its_start_to_the_next_ones(u: float) -> None:
+    number = cdf_bins.bin_of(u)
+    assert 0 <= number < cdf_bins.BINS
     if 0 < u < 1:
         slack = 1e-12  # the root is rounded
-        assert cells.STARTS[cell] - slack <= u <= cells.STARTS[cell + 1] + slack
+        assert cdf_bins.BIN_STARTS[number] - slack <= u <= cdf_bins.BIN_STARTS[number + 1] + slack
     else:
-        assert cell == (0 if u <= 0 else 255)
+        assert number == (0 if u <= 0 else 255)
 
 
-def test_cells_mirror_each_other_and_are_finer_towards_the_ends() -> None:
-    widths = np.diff(cells.STARTS)
-    assert cells.STARTS[0] == 0 and cells.STARTS[128] == 0.5 and cells.STARTS[256] == 1
+def test_bins_mirror_each_other_and_are_finer_towards_the_ends() -> None:
+    widths = np.diff(cdf_bins.BIN_STARTS)
+    assert cdf_bins.BIN_STARTS[0] == 0 and cdf_bins.BIN_STARTS[128] == 0.5 and cdf_bins.BIN_STARTS[256] == 1
     assert np.array_equal(widths, widths[::-1]) and (np.diff(widths[:128]) > 0).all()
 
 
@@ -53,7 +53,7 @@ class Sure(corrector.Corrector):
     def __init__(self, bias: np.ndarray[Any, Any]) -> None:
         wide = {"head.tree.weight": np.zeros((256, 48), np.int8), "head.tree.bias": bias.astype(np.int16)}
         super().__init__(made("reference", **wide))
-        self.listen([5.0, 5.0, 5.0], [0.0] * 9)
+        self.predict([5.0, 5.0, 5.0], [0.0] * 9)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -66,7 +66,7 @@ def test_a_corrected_cdf_rises_from_0_to_1(seed: int) -> None:
 
 
 def test_a_network_that_knows_nothing_changes_nothing() -> None:
-    starts, bias = np.array(cells.STARTS), np.zeros(256)
+    starts, bias = np.array(cdf_bins.BIN_STARTS), np.zeros(256)
     for node in range(1, 256):
         width = 256 >> (node.bit_length() - 1)
         first = (node - 256 // width) * width
@@ -88,22 +88,22 @@ def test_hints_at_their_limits() -> None:
 
 @compiled
 @pytest.mark.parametrize("name", ["plain", "list"])
-def test_traces_are_what_the_specification_is_told_and_hears(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[int, ...]] = []
-    heard: list[tuple[int, int, int]] = []
+def test_traces_are_the_inputs_of_the_specification(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hints_seen: list[tuple[int, ...]] = []
+    bins_seen: list[tuple[int, int, int]] = []
 
-    def listen(self: Any, sizes: list[float], guess: list[float]) -> None:
-        told.append(corrector.hints_of(sizes, guess, self.newest))
+    def predict(self: Any, sizes: list[float], guess: list[float]) -> None:
+        hints_seen.append(corrector.hints_of(sizes, guess, self.newest))
         usual(self, sizes, guess)
 
-    def hear(self: Any, low: float, high: float, sample: float) -> None:
-        ends = (min(int(cells.place(u) * 256), 65535) for u in (low, high))
-        heard.append((cells.cell((low + high) * 0.5), *ends))
+    def update(self: Any, low: float, high: float, sample: float) -> None:
+        ends = (min(int(cdf_bins.position_of(u) * 256), 65535) for u in (low, high))
+        bins_seen.append((cdf_bins.bin_of((low + high) * 0.5), *ends))
         before(self, low, high, sample)
 
-    usual, before = corrector.Corrector.listen, corrector.Corrector.hear
-    monkeypatch.setattr(corrector.Corrector, "listen", listen)
-    monkeypatch.setattr(corrector.Corrector, "hear", hear)
+    usual, before = corrector.Corrector.predict, corrector.Corrector.update
+    monkeypatch.setattr(corrector.Corrector, "predict", predict)
+    monkeypatch.setattr(corrector.Corrector, "update", update)
     sound = tune(60, 1, 16) if name == "plain" else (tune(150, 1, 16) // 4000 * 997).astype(np.int32)
     from synth.codec.lossless import segment
 
@@ -112,8 +112,8 @@ def test_traces_are_what_the_specification_is_told_and_hears(name: str, monkeypa
     preset = PRESETS["balanced"][0]
     model.encode(preset, [layouts[0].grid(16)], ranks, made("reference"))
     hints, places, bounds = lossless.trace(sound[:, 0], 16)
-    assert [tuple(row) for row in hints.tolist()] == told
-    assert [(cell, *ends) for cell, ends in zip(places.tolist(), bounds.tolist(), strict=True)] == heard
+    assert [tuple(row) for row in hints.tolist()] == hints_seen
+    assert [(number, *ends) for number, ends in zip(places.tolist(), bounds.tolist(), strict=True)] == bins_seen
 
 
 @compiled
@@ -130,13 +130,13 @@ def test_traces_need_the_compiled_engine(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @compiled
-@pytest.mark.parametrize("level", ["balanced", "max"])
-def test_all_sets_write_the_same(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("effort", ["balanced", "max"])
+def test_all_sets_write_the_same(effort: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sound, found = tune(900, 2, 16), set()
     for chosen in engine.instruction_sets():
         monkeypatch.setenv("SYNTH_ISA", chosen)
-        data = lossless.encode_segment(sound, 16, level, made())
-        assert np.array_equal(lossless.decode_segment(data, 900, 2, 16, level, made()), sound)
+        data = lossless.encode_segment(sound, 16, effort, made())
+        assert np.array_equal(lossless.decode_segment(data, 900, 2, 16, effort, made()), sound)
         found.add(data)
     assert len(found) == 1
 
@@ -163,10 +163,10 @@ def test_auto_tries_large_correctors_at_level_max_alone(monkeypatch: pytest.Monk
     tried: list[int] = []
     usual = lossless.encode_segment
 
-    def encode(samples: Any, bits: int, level: str = "balanced", network: Any = None) -> bytes:
+    def encode(samples: Any, bits: int, effort: str = "balanced", network: Any = None) -> bytes:
         if network is not None and network.config.hints:
             tried.append(network.config.sample_units)
-        return usual(samples, bits, level, network)
+        return usual(samples, bits, effort, network)
 
     monkeypatch.setattr(lossless, "encode_segment", encode)
     sound = tune(300, 1, 16)

@@ -30,14 +30,14 @@ def network(kind: str, name: str = "labelled") -> Any:
     return engine.create(checkpoints.NETWORKS[name][0], checkpoints.tensors(name), kind)
 
 
-def same(samples: Int32, bits: int, level: str, listening: str = "") -> bytes:
+def same(samples: Int32, bits: int, effort: str, listening: str = "") -> bytes:
     """What both write, which both read."""
     native, slow = (network("native", listening), network("reference", listening)) if listening else (None, None)
-    data = lossless.encode_segment(samples, bits, level, native)
-    assert data == segment.encode_segment(samples, bits, level, slow)
+    data = lossless.encode_segment(samples, bits, effort, native)
+    assert data == segment.encode_segment(samples, bits, effort, slow)
     for back in (
-        lossless.decode_segment(data, *samples.shape, bits, level, native),
-        segment.decode_segment(data, *samples.shape, bits, level, slow),
+        lossless.decode_segment(data, *samples.shape, bits, effort, native),
+        segment.decode_segment(data, *samples.shape, bits, effort, slow),
     ):
         assert back.dtype == np.int32 and np.array_equal(back, samples)
     return data
@@ -54,21 +54,21 @@ def test_the_compiled_codec_writes_what_is_specified(name: str) -> None:
 
 
 @compiled
-@pytest.mark.parametrize("level", ["balanced", "max"])
-def test_the_same_where_decisions_are_mixed(level: str) -> None:
-    same(tune(10, 2, 16), 16, level)
-    same(SHAPES["list"][0][:40], 16, level)
+@pytest.mark.parametrize("effort", ["balanced", "max"])
+def test_the_same_where_decisions_are_mixed(effort: str) -> None:
+    same(tune(10, 2, 16), 16, effort)
+    same(SHAPES["list"][0][:40], 16, effort)
 
 
 @compiled
 @pytest.mark.parametrize("name", ["labelled", "corrector", "hinted"])
-@pytest.mark.parametrize("level", ["balanced", "max"])
-def test_the_same_with_a_network_that_listens(level: str, name: str) -> None:
+@pytest.mark.parametrize("effort", ["balanced", "max"])
+def test_the_same_with_a_network_that_listens(effort: str, name: str) -> None:
     samples = tune(20, 1, 16)  # past the end of a frame
-    assert same(samples, 16, level, name) != lossless.encode_segment(samples, 16, level)
-    same(mulaw.DECODE[draws(10, 256)][:, None].astype(np.int32), 16, level, name)
-    same(tune(6, 2, 24), 24, level, name)
-    same(SHAPES["full scale"][0] + np.arange(9, dtype=np.int32)[:, None] % 2, 16, level, name)
+    assert same(samples, 16, effort, name) != lossless.encode_segment(samples, 16, effort)
+    same(mulaw.DECODE[draws(10, 256)][:, None].astype(np.int32), 16, effort, name)
+    same(tune(6, 2, 24), 24, effort, name)
+    same(SHAPES["full scale"][0] + np.arange(9, dtype=np.int32)[:, None] % 2, 16, effort, name)
 
 
 @compiled
@@ -145,6 +145,6 @@ def test_without_a_compiler_the_specification_does_the_work(monkeypatch: pytest.
     np.testing.assert_array_equal(back, wave)
     with pytest.raises(EngineError, match="engine native: the codec in NumPy needs the reference engine"):
         lossless.encode_segment(wave[:, None], 16, "max", type("Other", (), {"name": "native"})())  # type: ignore[arg-type]
-    for samples, bits, level, word in [(wave[:, None], 8, "fast", "bits"), (wave, 16, "fast", "integers")]:
+    for samples, bits, effort, word in [(wave[:, None], 8, "fast", "bits"), (wave, 16, "fast", "integers")]:
         with pytest.raises(CodecError, match=word):
-            lossless.encode_segment(samples, bits, level)
+            lossless.encode_segment(samples, bits, effort)

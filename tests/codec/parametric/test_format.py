@@ -19,13 +19,13 @@ from synth.codec.header import is_parametric
 from synth.codec.parametric import coder, format
 from synth.codec.parametric import files as parametric_files
 from synth.codec.parametric.coder import encode, pieces, spoken
-from synth.codec.parametric.format import Reader
+from synth.codec.parametric.format import ParametricReader
 from synth.common import input_file
 from synth.common.errors import CheckpointError, CodecError, UsageError
 from synth.generation.model import Model
 
 
-def vectors_of(reader: Reader, model: Model, salvage: bool = False) -> tuple[NDArray[np.int64], list[str]]:
+def vectors_of(reader: ParametricReader, model: Model, salvage: bool = False) -> tuple[NDArray[np.int64], list[str]]:
     damages: list[str] = []
     return np.concatenate(list(pieces(reader, model, damages if salvage else None))), damages
 
@@ -39,9 +39,9 @@ def coded(count: int, bitrate: float = 1e5, seed: int = 0) -> bytes:
 def test_what_is_decoded_is_what_the_tokens_stand_for(count: int, seed: int, bitrate: float) -> None:
     sound = voices.sound(count, seed)
     data, tokens = encode(voices.load(), sound, bitrate)
-    reader = Reader(data, "x.syn")
+    reader = ParametricReader(data, "x.syn")
     vocoder = voices.vocoder()
-    assert reader.head.samples == count and reader.head.count == tokens and is_parametric(data)
+    assert reader.header.samples == count and reader.header.count == tokens and is_parametric(data)
     found, damages = vectors_of(reader, voices.load())
     np.testing.assert_array_equal(found, vocoder.vectors(vocoder.searched(vocoder.hear(sound), tokens)))
     assert damages == []
@@ -50,12 +50,12 @@ def test_what_is_decoded_is_what_the_tokens_stand_for(count: int, seed: int, bit
 def test_the_rate_is_kept_and_used() -> None:
     sizes = [8 * len(coded(80000, rate)) / 10 for rate in (1500, 100_000)]
     assert sizes[0] <= 1500 < sizes[1]
-    assert Reader(coded(80000, 100_000), "x").head.count == 2  # all that the planner has
-    assert Reader(coded(80000, 100), "x").head.count == 1  # the least there is
+    assert ParametricReader(coded(80000, 100_000), "x").header.count == 2  # all that the planner has
+    assert ParametricReader(coded(80000, 100), "x").header.count == 1  # the least there is
 
 
 def test_the_sound_does_not_depend_on_where_it_is_cut() -> None:
-    reader = Reader(coded(2000), "x")
+    reader = ParametricReader(coded(2000), "x")
     vectors, _ = vectors_of(reader, voices.load())
     whole = np.concatenate(list(spoken(voices.load(), vectors, 2000)))
     part = np.concatenate(list(spoken(voices.load(), vectors, 1777, 333)))
@@ -69,12 +69,12 @@ def test_segments_stand_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(format, "SEGMENT", 4)
     sound = voices.sound(11 * voices.HOP - 5)
     data = bytearray(encode(voices.load(), sound, 1e5)[0])
-    whole, _ = vectors_of(Reader(bytes(data), "x"), voices.load())
-    start = Reader(bytes(data), "x").start
+    whole, _ = vectors_of(ParametricReader(bytes(data), "x"), voices.load())
+    start = ParametricReader(bytes(data), "x").start
     data[start + 2] ^= 16  # in the first of three
     with pytest.raises(CodecError, match=r"segment 1 \(0.00 s to 0.08 s\) is damaged: its checksum is wrong"):
-        vectors_of(Reader(bytes(data), "x"), voices.load())
-    saved, damages = vectors_of(Reader(bytes(data), "x"), voices.load(), salvage=True)
+        vectors_of(ParametricReader(bytes(data), "x"), voices.load())
+    saved, damages = vectors_of(ParametricReader(bytes(data), "x"), voices.load(), salvage=True)
     assert len(damages) == 1 and "silence is in its place" in damages[0]
     np.testing.assert_array_equal(saved[4:], whole[4:])
     assert (saved[:4] == saved[0]).all()
@@ -83,7 +83,7 @@ def test_segments_stand_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_verify_names_every_damaged_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(format, "SEGMENT", 4)
     data = bytearray(encode(voices.load(), voices.sound(11 * voices.HOP - 5), 1e5)[0])
-    data[Reader(bytes(data), "x").start + 2] ^= 16
+    data[ParametricReader(bytes(data), "x").start + 2] ^= 16
     data[-6] ^= 16
     (tmp_path / "x.syn").write_bytes(data)
     with input_file.open_input(str(tmp_path / "x.syn")) as source, pytest.raises(CodecError) as error:
@@ -106,8 +106,8 @@ def test_every_flipped_bit_is_found() -> None:
             bad = bytearray(data)
             bad[place] ^= 1 << bit
             with pytest.raises((CodecError, CheckpointError)):
-                reader = Reader(bytes(bad), "x.syn")
-                parametric_files.by_digest(reader.head.digest, [voices.path()], "x.syn")
+                reader = ParametricReader(bytes(bad), "x.syn")
+                parametric_files.by_digest(reader.header.digest, [voices.path()], "x.syn")
                 vectors_of(reader, voices.load())
 
 
@@ -115,15 +115,15 @@ def test_every_cut_is_found() -> None:
     data = coded(400)
     for size in range(len(data)):
         with pytest.raises(CodecError):
-            vectors_of(Reader(data[:size], "x.syn"), voices.load())
+            vectors_of(ParametricReader(data[:size], "x.syn"), voices.load())
     with pytest.raises(CodecError):
-        vectors_of(Reader(data + b"\0", "x.syn"), voices.load())
+        vectors_of(ParametricReader(data + b"\0", "x.syn"), voices.load())
 
 
 def forged(data: bytes, samples: int, more: bytes = b"") -> bytes:
     """A file whose only segment is whole, of a header that tells of more samples, and what follows."""
-    head = Reader(data, "x").head
-    header = format.Head(head.rate, samples, head.count, head.digest).pack()
+    head = ParametricReader(data, "x").header
+    header = format.ParametricHeader(head.rate, samples, head.count, head.digest).pack()
     coded = data[len(head.pack()) : -4]
     return (
         header + varint.encode(len(coded)) + coded + zlib.crc32(header + bytes(8) + coded).to_bytes(4, "little") + more
@@ -133,7 +133,7 @@ def forged(data: bytes, samples: int, more: bytes = b"") -> bytes:
 @pytest.mark.parametrize("samples", [60000 * voices.RATE, 1 << 40])
 @pytest.mark.parametrize("more", [b"", bytes(16000), b"\xff" * 16000])
 def test_a_header_can_t_ask_for_silence(samples: int, more: bytes) -> None:
-    reader = Reader(forged(coded(400), samples, more), "x")
+    reader = ParametricReader(forged(coded(400), samples, more), "x")
     segment = format.SEGMENT * voices.HOP
     heard, total = format.salvaged_samples(reader, voices.HOP)
     assert segment < heard <= total == 3 * segment  # what is whole, as much again, and once more
@@ -144,23 +144,23 @@ def test_a_header_can_t_ask_for_silence(samples: int, more: bytes) -> None:
 
 def test_nothing_is_salvaged_where_no_segment_is_whole() -> None:
     data = coded(400)
-    head = Reader(data, "x").head
-    header = format.Head(head.rate, 1 << 40, head.count, head.digest).pack()
+    head = ParametricReader(data, "x").header
+    header = format.ParametricHeader(head.rate, 1 << 40, head.count, head.digest).pack()
     for rest in (data[len(head.pack()) :], bytes(16000), b""):
         with pytest.raises(CodecError, match="no segment is whole, nothing can be salvaged"):
-            vectors_of(Reader(header + rest, "x"), voices.load(), salvage=True)
+            vectors_of(ParametricReader(header + rest, "x"), voices.load(), salvage=True)
 
 
 def test_whole_segments_are_kept_behind_silence_that_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(format, "SEGMENT", 4)
     data = bytearray(encode(voices.load(), voices.sound(23 * voices.HOP - 5), 1e5)[0])
-    whole, _ = vectors_of(Reader(bytes(data), "x"), voices.load())
-    at = Reader(bytes(data), "x").start
+    whole, _ = vectors_of(ParametricReader(bytes(data), "x"), voices.load())
+    at = ParametricReader(bytes(data), "x").start
     for _ in range(5):  # all but the last of six
         size = data[at]
         data[at + 2] ^= 16
         at += 1 + size + 4
-    reader = Reader(bytes(data), "x")
+    reader = ParametricReader(bytes(data), "x")
     saved, damages = vectors_of(reader, voices.load(), salvage=True)
     assert len(saved) == 4 + 4 + 3 and format.salvaged_samples(reader, voices.HOP) == (11 * voices.HOP - 5,) * 2
     np.testing.assert_array_equal(saved[-3:], whole[-3:])
@@ -170,7 +170,7 @@ def test_whole_segments_are_kept_behind_silence_that_is_left_out(monkeypatch: py
 def test_what_a_cut_file_has_lost_is_digital_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(format, "SEGMENT", 4)
     data = encode(voices.load(), voices.sound(23 * voices.HOP - 5), 1e5)[0]
-    at = Reader(data, "x").start
+    at = ParametricReader(data, "x").start
     for _ in range(3):
         at += 1 + data[at] + 4
     (tmp_path / "x.syn").write_bytes(data[: at + 3])
