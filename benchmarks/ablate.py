@@ -24,7 +24,7 @@ import pages
 from ablation import training, variants
 from ablation.rows import ROWS, Row
 from synth.benchmarking.engine import processor
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 from synth.training.optimization import steady_memory
 
 ROWS_FILE = pages.RESULTS / "ablation.jsonl"
@@ -75,7 +75,7 @@ def speeds(rows: list[Row]) -> dict[str, float]:
     for _ in range(ROUNDS):
         for name, player in players.items():
             began = time.process_time()
-            player.generate(states[name], SAMPLES, Draw())
+            player.generate(states[name], SAMPLES, SamplingConfig())
             least[name] = min(least[name], time.process_time() - began)
     return {name: SAMPLES / seconds for name, seconds in least.items()}
 

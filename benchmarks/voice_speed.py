@@ -27,6 +27,7 @@ import pages  # noqa: E402
 import splits  # noqa: E402
 import synth  # noqa: E402
 from synth.codec.parametric import coder, format  # noqa: E402
+from synth.generation.model import load_voice  # noqa: E402
 
 CHECKPOINT, RATE, SECONDS, REPEATS, STARTS = "speech-2", 16000, 60, 3, 9
 BITRATES = (1600, 3200, 6400)
@@ -50,20 +51,19 @@ def speech(corpora: Path) -> NDArray[np.int16]:
     return whole
 
 
-def decoded(model: synth.Model, data: bytes, samples: int) -> int:
+def decoded(model: synth.Voice, data: bytes, samples: int) -> int:
     """Decode a parametric file; the samples that came."""
     pieces = coder.pieces(format.ParametricReader(data, "speech.syn"), model)
     return sum(map(len, coder.spoken(model, pieces, samples)))
 
 
-def measure(model: synth.Model, sound: NDArray[np.int16]) -> list[tuple[str, float]]:
+def measure(model: synth.Voice, sound: NDArray[np.int16]) -> list[tuple[str, float]]:
     """What was done, and its CPU seconds."""
-    assert model.guides is not None
-    vocoder = model.guides.vocoder
-    latents, encoding = least(partial(vocoder.hear, sound))
+    vocoder = model.runtime.vocoder
+    latents, encoding = least(partial(vocoder.encode_sound, sound))
     rows = [("encoder: features and vectors", encoding)]
     rows.append(("tokens, 16 a frame", least(partial(vocoder.tokens, latents))[1]))
-    speaking = least(lambda: model.follow(vocoder.exact(latents)).pcm(len(sound)))[1]
+    speaking = least(lambda: model.follow(vocoder.quantize_latents(latents)).pcm(len(sound)))[1]
     rows.append(("`synth vocode`: conditioner and network", speaking))
     for bitrate in BITRATES:
         (data, count), seconds = least(partial(coder.encode, model, sound, bitrate))
@@ -77,7 +77,7 @@ def main() -> None:
     parser = pages.parser(__doc__)
     parser.add_argument("corpora", type=Path, metavar="CORPORA")
     options = parser.parse_args()
-    model = synth.load(CHECKPOINT)
+    model = load_voice(CHECKPOINT, taker="this program")
     rows = measure(model, speech(options.corpora))
     command = pages.generate_audio("-", "-d", 1, "--label", "digit=7")
     first = pages.median_seconds(partial(subprocess.run, command, check=True, capture_output=True), STARTS)

@@ -14,7 +14,7 @@ from synth.benchmarking import timing
 from synth.benchmarking.rows import Row, against, file, forced, native, row, start
 from synth.common import threads as parallel
 from synth.common.extras import training_extra
-from synth.engine.config import Draw, ModelConfig
+from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.layout import layout
 from synth.generation import checkpoint, stream
 from synth.generation import model as sampler
@@ -48,7 +48,7 @@ def _streams(model: sampler.Model, cores: int) -> Iterator[Row]:
         crowd = _threads(f"{2 * cores} streams, {cores} threads", model, cores)
         yield against({**pair, "name": "2 streams, one thread, measured just before"}, crowd)
         state, codes = model.engine.state(), np.full(1 << 12, 128, np.uint8)
-        forced = timing.measure(lambda: model.engine.force(state, codes), len(codes))
+        forced = timing.measure(lambda: model.engine.teacher_force(state, codes), len(codes))
         yield against(one, native("given samples (score, compress)", forced, 1, 1, model.engine))
         yield against(one, _product("the recurrent product alone", model.engine))
     yield against(one, file(model))
@@ -102,7 +102,7 @@ def random_tensors(config: ModelConfig, density: float, loaded: checkpoint.Check
 def _one(title: str, player: Any) -> Row:
     state = player.state(1)
     count = 1 << 12 if player.name == "native" else 1 << 6
-    speeds = timing.measure(lambda: player.generate(state, count, Draw()), count)
+    speeds = timing.measure(lambda: player.generate(state, count, SamplingConfig()), count)
     return native(title, speeds, 1, 1, player)
 
 
@@ -114,13 +114,13 @@ def _product(title: str, player: Any) -> Row:
 
 def _together(title: str, player: Any, count: int) -> Row:
     states = [player.state(seed) for seed in range(count)]
-    speeds = timing.measure(lambda: player.generate_together(states, 1 << 12, Draw()), count << 12)
+    speeds = timing.measure(lambda: player.generate_together(states, 1 << 12, SamplingConfig()), count << 12)
     return native(title, speeds, count, 1, player)
 
 
 def _threads(title: str, model: sampler.Model, threads: int) -> Row:
     """Pairs of streams, a pair a thread."""
-    pairs = [[model.start(Draw(), seed=2 * k + seed) for seed in range(2)] for k in range(threads)]
+    pairs = [[model.start(SamplingConfig(), seed=2 * k + seed) for seed in range(2)] for k in range(threads)]
 
     def draw() -> None:
         parallel.each(lambda pair: stream.codes_together(pair, 1 << 17), pairs, threads, Event())

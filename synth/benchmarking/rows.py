@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 
 from synth.benchmarking import timing
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 from synth.generation import generate
-from synth.generation import model as sampler
+from synth.generation.base import AudioModel
 
 _FILE_SECONDS = 10
 Row = dict[str, Any]
 
 
-def file(model: sampler.Model) -> Row:
+def file(model: AudioModel) -> Row:
     """What `generate-audio` reports of a file: kernel, Python, WAV, until it is in its place."""
     compiled = model.engine.name == "native"
     with tempfile.TemporaryDirectory() as folder:
-        request = generate.Request(
-            os.path.join(folder, "out.wav"),
-            str(model.checkpoint.path),
+        request = generate.GenerateRequest(
+            out=os.path.join(folder, "out.wav"),
+            checkpoint=str(model.checkpoint.path),
             duration=_FILE_SECONDS if compiled else 0.02,
             seed=1,
             force=True,
@@ -41,16 +41,16 @@ def silent(_: int | None) -> AbstractContextManager[Callable[[int], None]]:
     return nullcontext(lambda samples: None)
 
 
-def start(model: sampler.Model) -> Row:
+def start(model: AudioModel) -> Row:
     """A stream made, primed with 100 ms, its first 10 ms given."""
-    prime, first = np.full(model.sample_rate // 10, 130, np.uint8), model.sample_rate // 100
+    prompt, first = np.full(model.sample_rate // 10, 130, np.uint8), model.sample_rate // 100
 
     def begin() -> None:
-        model.start(Draw(), seed=1, prime=prime).codes(first)
+        model.start(SamplingConfig(), seed=1, prompt=prompt).codes(first)
 
-    speeds = timing.measure(begin, len(prime) + first)
+    speeds = timing.measure(begin, len(prompt) + first)
     row = native("a stream made, primed with 100 ms, its first 10 ms", speeds, 1, 1, model.engine)
-    return {**row, "milliseconds": 1000 * (len(prime) + first) / row["samples_per_second"]}
+    return {**row, "milliseconds": 1000 * (len(prompt) + first) / row["samples_per_second"]}
 
 
 def native(title: str, speeds: list[float], streams: int, threads: int, player: Any) -> Row:

@@ -11,10 +11,10 @@ from synth import engine
 from synth.benchmarking import timing
 from synth.benchmarking.rows import Row, against, file, forced, native, start
 from synth.common import threads as parallel
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 from synth.generation import checkpoint
-from synth.generation import model as sampler
-from synth.generation.stream import pcm_together
+from synth.generation.stream import Stream, pcm_together
+from synth.generation.voice import Voice
 
 _FRAMES = 25
 """Token frames that are drawn in a call: half a second."""
@@ -24,7 +24,7 @@ def measure(loaded: checkpoint.Checkpoint, cores: int) -> Iterator[Row]:
     """All rows of a voice, from whole streams to its parts; the sound comes from its planner, or of one without from
     latents that are all alike.
     """
-    model = sampler.Model(loaded)
+    model = Voice(loaded)
     whole = _streams("one stream, one thread", model, 1)
     yield whole
     if model.engine.name == "native":
@@ -36,31 +36,30 @@ def measure(loaded: checkpoint.Checkpoint, cores: int) -> Iterator[Row]:
     if model.engine.name == "native":
         for name in engine.instruction_sets():
             with forced(name):
-                yield _streams(f"one stream, {name}", sampler.Model(loaded), 1)
+                yield _streams(f"one stream, {name}", Voice(loaded), 1)
     if _plans(model):
         yield against(whole, file(model))
         yield start(model)
 
 
-def _plans(model: sampler.Model) -> bool:
-    return model.guides is not None and model.guides.planner is not None
+def _plans(model: Voice) -> bool:
+    return model.runtime.planner is not None
 
 
-def _stream(model: sampler.Model, seed: int) -> sampler.Stream:
+def _stream(model: Voice, seed: int) -> Stream:
     """A stream as `generate-audio` draws it, or along latents that are all alike where nothing plans."""
     if _plans(model):
-        return model.start(Draw(), seed=seed)
-    assert model.guides is not None
-    latents = np.zeros((1, model.guides.vocoder.config.latent), np.int64)
+        return model.start(SamplingConfig(), seed=seed)
+    latents = np.zeros((1, model.runtime.vocoder.config.latent), np.int64)
     return model.follow((latents for _ in iter(int, 1)), seed=seed)
 
 
-def _count(model: sampler.Model) -> int:
+def _count(model: Voice) -> int:
     """Samples of a call: the reference engine makes about a thousand a second."""
     return (_FRAMES if model.engine.name == "native" else 1) * model.sample_rate // 50
 
 
-def _streams(title: str, model: sampler.Model, streams: int) -> Row:
+def _streams(title: str, model: Voice, streams: int) -> Row:
     """Whole streams, several together on one thread."""
     count = _count(model)
     drawn = [_stream(model, seed) for seed in range(streams)]
@@ -68,7 +67,7 @@ def _streams(title: str, model: sampler.Model, streams: int) -> Row:
     return native(title, speeds, streams, 1, model.engine)
 
 
-def _threads(model: sampler.Model, threads: int) -> Row:
+def _threads(model: Voice, threads: int) -> Row:
     """Pairs of whole streams, a pair a thread."""
     pairs = [[_stream(model, 2 * k + seed) for seed in range(2)] for k in range(threads)]
     count = 2 * _count(model)
@@ -80,29 +79,31 @@ def _threads(model: sampler.Model, threads: int) -> Row:
     return native(title, timing.measure(draw, 2 * threads * count), 2 * threads, threads, model.engine)
 
 
-def _parts(model: sampler.Model) -> Iterator[Row]:
+def _parts(model: Voice) -> Iterator[Row]:
     """Each part of a voice by itself, in samples of sound a second."""
-    guides = model.guides
-    assert guides is not None
-    hop, count = guides.vocoder.hop, _count(model)
-    if guides.planner is not None:
-        source = guides.planned(Draw(), 1, [(0, (0,) * len(model.labels))], None).source
+    runtime = model.runtime
+    hop, count = runtime.vocoder.hop, _count(model)
+    if runtime.planner is not None:
+        source = runtime.plan(SamplingConfig(), 1, [(0, (0,) * len(model.labels))], None).source
         frames = iter(range(1 << 40))
         planned = timing.measure(lambda: [source.next(next(frames)) for _ in range(count // hop)], count // hop * hop)
         yield native("its planner alone", planned, 1, 1, model.engine)
-    latents = np.zeros((count // hop + 4, guides.vocoder.config.latent), np.int64)
-    conditioned = timing.measure(lambda: guides.vocoder.condition(latents, 2, 2 + count // hop), count // hop * hop)
+    latents = np.zeros((count // hop + 4, runtime.vocoder.config.latent), np.int64)
+    conditioned = timing.measure(lambda: runtime.vocoder.condition(latents, 2, 2 + count // hop), count // hop * hop)
     yield native("its conditioner alone", conditioned, 1, 1, model.engine)
     state = model.engine.state(1)
-    state.given = guides.known(latents).given(0)
-    drawn = timing.measure(lambda: model.engine.generate(state, count, Draw()), count)
+    state.conditioning = runtime.along(latents).vector_at(0)
+    drawn = timing.measure(lambda: model.engine.generate(state, count, SamplingConfig()), count)
     yield native("its network alone", drawn, 1, 1, model.engine)
-    if guides.envelope is not None and (postfilter := guides.postfilter()) is not None:
-        levels, samples = guides.envelope.levels(latents, 2, 2 + count // hop), np.zeros(count // hop * hop, np.int16)
+    if runtime.envelope is not None and (postfilter := runtime.postfilter()) is not None:
+        target, samples = (
+            runtime.envelope.target_mel(latents, 2, 2 + count // hop),
+            np.zeros(count // hop * hop, np.int16),
+        )
         at = iter(range(0, 1 << 40, 2 * (count // hop)))
 
         def filtered() -> None:
-            postfilter.tell(levels, next(at))
+            postfilter.add_target(target, next(at))
             postfilter.push(samples)
 
         yield native("its postfilter alone", timing.measure(filtered, len(samples)), 1, 1, model.engine)

@@ -182,7 +182,7 @@ def _network_work(loaded: checkpoint.Checkpoint) -> float:
 def _predictor_work(loaded: checkpoint.Checkpoint) -> float:
     """Products of doubles a sample: predicting, and a share of a frame's gathering and solving (half a matrix each)."""
     order, hop = loaded.config.order, loaded.config.hop
-    if loaded.config.hints:  # it has none of its own
+    if loaded.config.kind == "corrector":  # it has none of its own
         return 0
     if loaded.voice is not None:  # its weights are given, as reflection coefficients
         return order + order * (order - 1) / 2 / hop

@@ -16,9 +16,9 @@ def run(name: str, argv: list[str]) -> int:
     del arguments["debug"]
     as_json = arguments.pop("json")
     labels = opt.parse_labels(arguments.pop("label"))
-    from synth.generation.generate import Request, generate
+    from synth.generation.generate import GenerateRequest, generate
 
-    request = Request(**arguments, labels=labels)
+    request = GenerateRequest(**arguments, labels=labels)
     report = generate(request, lambda samples: progress(samples, request.quiet))
     if as_json:
         print_json(report, sys.stderr if request.out == "-" else sys.stdout)

@@ -7,7 +7,7 @@ from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
-from synth.cli.report import Report, single_labels, spoken
+from synth.cli.report import Report, speech_options, spoken
 from synth.cli.shared_options import add_checkpoint, add_speaking
 
 
@@ -43,18 +43,11 @@ def run(options: Namespace, console: Console) -> Report:
     """`synth morph`: between two sounds."""
     from synth.generation import morph as morphing
 
-    request = morphing.Request(
-        options.first,
-        options.second,
-        options.out,
-        options.checkpoint,
-        options.mix,
-        options.time_stretch,
-        options.temperature,
-        options.seed,
-        single_labels(options, "--keep-label"),
-        options.format,
-        options.engine,
-        options.force,
+    request = morphing.MorphRequest(
+        first=options.first,
+        second=options.second,
+        mix=options.mix,
+        stretch=options.time_stretch,
+        **speech_options(options, "--keep-label"),
     )
     return spoken(morphing.morph(request, console.progress), options, console)

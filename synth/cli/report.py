@@ -33,6 +33,12 @@ def single_labels(options: Namespace, option: str = "--label") -> dict[str, str]
     return single
 
 
+def speech_options(options: Namespace, label_option: str = "--label") -> dict[str, Any]:
+    """What `SpeechOutput` takes, of the options of `add_speaking`, `add_checkpoint` and an option for labels."""
+    names = ("out", "checkpoint", "temperature", "seed", "format", "engine", "force")
+    return {**{name: getattr(options, name) for name in names}, "labels": single_labels(options, label_option)}
+
+
 def spoken(data: dict[str, Any], options: Namespace, console: Console) -> Report:
     """The report of a command that wrote one file with a voice."""
     file = data["files"][0]

@@ -32,33 +32,33 @@ def add_parser(commands: Any) -> None:
 def run(options: Namespace, console: Console) -> Report:
     """`synth score`: bits per sample of each file, goes on after a file that can't be read."""
     from synth.common import outputs
-    from synth.generation import model as sampler
     from synth.generation import score as scoring
+    from synth.generation.model import load, need_plain
 
     single = single_labels(options)
     outputs.check_no_duplicates(options.audio)
-    model = sampler.load(options.checkpoint, options.engine)
-    model.check_scores()
-    model.plan(single, None)
+    model = need_plain(load(options.checkpoint, options.engine))
+    model.label_schedule(single, None)
     if options.labels and single:
         raise UsageError("--label and --labels: give one of them")
     by_name = scoring.labels_by_name(options.labels, model) if options.labels else lambda path: single
+    threads = options.threads or os.cpu_count() or 1
     with console.progress(None) as tick:
-        found = scoring.score_files(model, options.audio, by_name, options.threads or os.cpu_count() or 1, tick)
-    failures = [entry for entry in found if isinstance(entry, SynthError)]
-    files = [entry for entry in found if not isinstance(entry, SynthError)]
+        results = scoring.score_files(model, options.audio, by_name, threads=threads, tick=tick)
+    failures = [result for result in results if isinstance(result, SynthError)]
+    files = [result for result in results if not isinstance(result, SynthError)]
     if not files:
         return Report(None, [], failures)
     lines = [f"{file.path}: {file.bits_per_sample:.4f} bits per sample, {file.samples} samples" for file in files]
-    whole = scoring.FileScore("", sum(file.samples for file in files), sum(file.cost for file in files))
+    total = scoring.FileScore("", sum(file.samples for file in files), sum(file.cost for file in files))
     if len(files) > 1:
-        lines.append(f"all {len(files)} files: {whole.bits_per_sample:.4f} bits per sample, {whole.samples} samples")
+        lines.append(f"all {len(files)} files: {total.bits_per_sample:.4f} bits per sample, {total.samples} samples")
     data = {
         "files": [
             {"path": file.path, "samples": file.samples, "bits_per_sample": file.bits_per_sample} for file in files
         ],
-        "samples": whole.samples,
-        "bits_per_sample": whole.bits_per_sample,
+        "samples": total.samples,
+        "bits_per_sample": total.bits_per_sample,
         "checkpoint": model.checkpoint.name,
         "labels": {"by name": options.labels} if options.labels else single,
         "engine": model.engine.name,

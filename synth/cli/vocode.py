@@ -1,4 +1,4 @@
-"""Options of the commands that speak with a voice."""
+"""`synth vocode`: a recording or features, spoken by a voice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
-from synth.cli.report import Report, single_labels, spoken
+from synth.cli.report import Report, speech_options, spoken
 from synth.cli.shared_options import add_checkpoint, add_label, add_speaking
 
 
@@ -38,17 +38,5 @@ def run(options: Namespace, console: Console) -> Report:
     """`synth vocode`: a recording or features, spoken by a voice."""
     from synth.generation import vocode as vocoding
 
-    single = single_labels(options)
-    request = vocoding.Request(
-        options.source,
-        options.out,
-        options.checkpoint,
-        options.tokens,
-        options.temperature,
-        options.seed,
-        single,
-        options.format,
-        options.engine,
-        options.force,
-    )
+    request = vocoding.VocodeRequest(source=options.source, tokens=options.tokens, **speech_options(options))
     return spoken(vocoding.vocode(request, console.progress), options, console)

@@ -1,17 +1,24 @@
-"""Frozen, validated options: what a network is, how it is trained, how samples are drawn from it."""
+"""Frozen, validated options: what a network is, and how samples are drawn from it."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from synth.common.errors import UsageError, require
 from synth.common.labels import LabelSet
 from synth.common.limits import MAX_NETWORK_RATE, MAX_TOP_K, MIN_NETWORK_RATE
 
-_OPTIONAL = {"stride", "period", "hints"}  # integers of a network's config that older files lack: 0 there
+_OPTIONAL = {"stride", "period", "hints"}  # integers of a network's config that files lack where they are 0
+
+NetworkKind = Literal["generator", "steered", "tokens", "corrector"]
+"""What a network's codes are, and what they depend on beside each other.
+
+generator: mu-law codes of samples, which depend on labels alone. steered: mu-law codes with conditioning, a voice's
+network. tokens: codes are tokens, as a planner's. corrector: mu-law codes with hints from outside (`codec.lossless`).
+"""
 
 
 @dataclass(frozen=True)
@@ -21,9 +28,9 @@ class ModelConfig:
     `hop`: samples a frame. `window`: past samples that the frame tier reads. `frame_units`, `sample_units`,
     `head_units`: widths of the frame GRU, the sample GRU and the hidden layer before the tree. `order`, `decay`: length
     of the least-squares predictor and its forgetting factor a sample. `labels`: keys with their known values.
-    `stride`: frames from one conditioning vector of the frame tier to the next, 0 where there is none. `period`: codes
-    of a token frame, in a network whose codes are tokens and that has no linear predictor; 0 where they are samples.
-    `hints`: codes of each sample that come from outside, in a corrector (see `coding.correcting`); 0 in all others.
+    `stride`: network frames that a conditioning vector of the frame tier lasts, 0 without conditioning. `period`:
+    tokens of a token frame, 0 where codes are samples. `hints`: codes of each sample that come from outside, 0 but in a
+    corrector. `kind` says which of them there are.
     """
 
     sample_rate: int
@@ -52,8 +59,27 @@ class ModelConfig:
         require(0 <= self.stride <= 64, f"stride {self.stride}: must be 0 to 64")
         require(self.period in (0, 1, 2, 4, 8, 16), f"period {self.period}: must be 0, 1, 2, 4, 8 or 16")
         require(self.hints in (0, *range(2, 9)), f"hints {self.hints}: must be 0, or 2 to 8")
-        plain = not (self.stride or self.period or self.labels)
-        require(not self.hints or plain, "a network with hints has no labels, is not steered and not over tokens")
+        alone = not (self.stride or self.period or self.labels)
+        require(not self.hints or alone, "a network with hints has no labels, is not steered and not over tokens")
+
+    @property
+    def kind(self) -> NetworkKind:
+        """What the network's codes are. One over tokens may be conditioned too (`is_conditioned`)."""
+        if self.hints:
+            return "corrector"
+        if self.period:
+            return "tokens"
+        return "steered" if self.stride else "generator"
+
+    @property
+    def is_conditioned(self) -> bool:
+        """Whether the frame tier takes a conditioning vector every `stride` frames."""
+        return self.stride > 0
+
+    @property
+    def codes_are_samples(self) -> bool:
+        """Whether the network predicts its codes linearly: those of a generator or of a voice's network."""
+        return self.kind in ("generator", "steered")
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `json` can write and `from_json` reads back; what is optional is left out where it is 0."""
@@ -64,8 +90,8 @@ class ModelConfig:
     def from_json(cls, data: Any) -> ModelConfig:
         """The config in `data`; raises UsageError when a name, type or range is wrong."""
         fields = {field.name: field.type for field in dataclasses.fields(cls)}
-        known = isinstance(data, dict) and set(data) | _OPTIONAL == set(fields)
-        require(known, "network config: its names are not the known ones")
+        named = isinstance(data, dict) and set(data) | _OPTIONAL == set(fields)
+        require(named, "network config: its names are not the known ones")
         data = {**dict.fromkeys(_OPTIONAL, 0), **data}
         for name, kind in fields.items():
             if kind == "int":
@@ -79,15 +105,18 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class Draw:
-    """How a sample is drawn, in integers. `inverse_temperature`: 4096 / temperature, 0 is greedy; `top_p` in 2^-32."""
+class SamplingConfig:
+    """How a sample is drawn, in integers, as the engines take it.
+
+    `inverse_temperature`: 4096 / temperature, 0 is greedy. `top_k`: 1 to 256. `top_p`: in 2^-32.
+    """
 
     inverse_temperature: int = 4096
     top_k: int = 256
     top_p: int = 1 << 32
 
     @classmethod
-    def of(cls, temperature: float = 1.0, top_k: int = 256, top_p: float = 1.0) -> Draw:
+    def of(cls, temperature: float = 1.0, top_k: int = 256, top_p: float = 1.0) -> SamplingConfig:
         """The same from what a person gives; UsageError when one is out of range.
 
         The temperature divides the logit of each of the tree's binary decisions (0 takes the likelier branch at each);

@@ -1,6 +1,6 @@
 """Layers of 8-bit integers over token frames, as the conditioner and the envelope have them: whole tracts at once.
 
-engine/voice.cpp, or where the engine is not compiled what is specified here, does the work.
+csrc/vocoder, or where the engine is not compiled what is specified here, does the work.
 """
 
 from __future__ import annotations
@@ -11,25 +11,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import engine
 from synth.common.typing import Int64
+from synth.engine import select
 from synth.engine.reference import Linear, eighth, multiply, piecewise, saturate
 
 
-def around(x: NDArray[Any], taps: int, step: int = 1) -> NDArray[Any]:
-    """(time / step, taps x columns): every `step`-th place with its neighbours in the order of time, zeros outside."""
+def unfold_time(x: NDArray[Any], taps: int, step: int = 1) -> NDArray[Any]:
+    """What a convolution over time multiplies: of x (time, columns) an array (time / step, taps x columns).
+
+    Each row is every `step`-th frame with its neighbours in the order of time; zeros stand outside.
+    """
     before = (taps - 1) // 2
     padded = np.zeros((len(x) + taps - 1, x.shape[1]), x.dtype)
     padded[before : before + len(x)] = x
     return np.concatenate([padded[k : k + len(x) : step] for k in range(taps)], 1)
 
 
-def cut(x: Int64, first: int, last: int) -> Int64:
+def slice_padded(x: Int64, first: int, last: int) -> Int64:
     """Rows `first` to `last`, zeros where there are none."""
     inside, before = x[max(0, first) : max(0, last)], max(0, -first)
-    found = np.zeros((last - first, x.shape[1]), x.dtype)
-    found[before : before + len(inside)] = inside
-    return found
+    rows = np.zeros((last - first, x.shape[1]), x.dtype)
+    rows[before : before + len(inside)] = inside
+    return rows
 
 
 class Layer:
@@ -43,7 +46,7 @@ class Layer:
         bias = tensors.get(f"{name}.bias")
         self._bias = None if bias is None else bias.astype(np.int64)
         self._tanh = tensors["table.tanh"].astype(np.int64)
-        parts = engine.parts(prefer)
+        parts = select.parts(prefer)
         self._native = None if parts is None else parts.Layer(name, tensors)
 
     @functools.cached_property
@@ -55,22 +58,22 @@ class Layer:
         """16-bit outputs (n, rows) of 8-bit inputs (n, columns)."""
         if self._native is None:
             return self.values_specified(x)
-        found: Int64 = self._native.values(x)
-        return found
+        values: Int64 = self._native.values(x)
+        return values
 
     def hidden(self, x: Int64) -> Int64:
         """8-bit hidden values (n, rows): the tangent of the outputs."""
         if self._native is None:
             return self.hidden_specified(x)
-        found: Int64 = self._native.hidden(x)
-        return found
+        hidden: Int64 = self._native.hidden(x)
+        return hidden
 
     def values_specified(self, x: Int64) -> Int64:
         """`values`, slowly."""
         shift = self._linear.shift
         total = (x.astype(np.float64) @ self._weight).astype(np.int64)
-        found = saturate(multiply(saturate((total + ((1 << shift) >> 1)) >> shift), self._linear.scale))
-        return found if self._bias is None else saturate(found + self._bias)
+        scaled = saturate(multiply(saturate((total + ((1 << shift) >> 1)) >> shift), self._linear.scale))
+        return scaled if self._bias is None else saturate(scaled + self._bias)
 
     def curve(self, x: Int64) -> Int64:
         """The hyperbolic tangent of 16-bit numbers of unit 1024, of unit 32768."""

@@ -15,12 +15,12 @@ from synth.engine.config import ModelConfig
 def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     """dtype and shape of every tensor."""
     frame, sample, head = config.frame_units, config.sample_units, config.head_units
-    found: dict[str, tuple[str, tuple[int, ...]]] = {}
+    tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     def linear(name: str, rows: int, columns: int) -> None:
-        found[f"{name}.weight"] = ("int8", (rows, columns))
-        found[f"{name}.scale"] = ("int16", (rows,))
-        found[f"{name}.shift"] = ("int32", (1,))
+        tensors[f"{name}.weight"] = ("int8", (rows, columns))
+        tensors[f"{name}.scale"] = ("int16", (rows,))
+        tensors[f"{name}.shift"] = ("int32", (1,))
 
     linear("frame.input", 3 * frame, config.window)
     linear("frame.recurrent", 3 * frame, frame)
@@ -28,29 +28,29 @@ def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     linear("sample.recurrent", 3 * sample, sample)
     linear("head.dense", head, sample)
     linear("head.tree", 256, head)
-    found["frame.input.bias"] = ("int16", (3 * frame,))
-    found["frame.recurrent.bias"] = ("int16", (frame,))
-    found["frame.output.bias"] = ("int16", (3 * sample,))
-    found["sample.recurrent.bias"] = ("int16", (sample,))
-    found["head.tree.bias"] = ("int16", (256,))
+    tensors["frame.input.bias"] = ("int16", (3 * frame,))
+    tensors["frame.recurrent.bias"] = ("int16", (frame,))
+    tensors["frame.output.bias"] = ("int16", (3 * sample,))
+    tensors["sample.recurrent.bias"] = ("int16", (sample,))
+    tensors["head.tree.bias"] = ("int16", (256,))
     for k, values in enumerate(config.labels.values()):
-        found[f"frame.label.{k}"] = ("int16", (len(values) + 1, 3 * frame))
+        tensors[f"frame.label.{k}"] = ("int16", (len(values) + 1, 3 * frame))
     for name in sample_tables(config):
-        found[name] = ("int16", (256, 3 * sample))
-    found[head_table(config)] = ("int16", (256, head))
-    found["table.sigmoid"] = found["table.tanh"] = ("int16", (3, 8))
-    found["table.probability"] = found["table.cost"] = ("uint32", (2048,))
+        tensors[name] = ("int16", (256, 3 * sample))
+    tensors[head_table(config)] = ("int16", (256, head))
+    tensors["table.sigmoid"] = tensors["table.tanh"] = ("int16", (3, 8))
+    tensors["table.probability"] = tensors["table.cost"] = ("uint32", (2048,))
     if has_predictor(config):
-        found["predictor.start"] = ("float64", (config.order,))
-        found["predictor.powers"] = ("float64", (config.hop,))
-        found["predictor.decay"] = ("float64", (1,))
-        found["predictor.ridge"] = ("float64", (2,))
-    return found
+        tensors["predictor.start"] = ("float64", (config.order,))
+        tensors["predictor.powers"] = ("float64", (config.hop,))
+        tensors["predictor.decay"] = ("float64", (1,))
+        tensors["predictor.ridge"] = ("float64", (2,))
+    return tensors
 
 
 def has_predictor(config: ModelConfig) -> bool:
     """Whether it has the constants of a least-squares predictor of its own."""
-    return not (config.period or config.stride or config.hints)
+    return config.kind == "generator"
 
 
 def sample_tables(config: ModelConfig) -> list[str]:
@@ -61,25 +61,27 @@ def sample_tables(config: ModelConfig) -> list[str]:
 
 def head_table(config: ModelConfig) -> str:
     """The head's table, of the predicted code or the first hint."""
-    return "head.hint" if config.hints else "head.predicted"
+    return "head.hint" if config.kind == "corrector" else "head.predicted"
 
 
-def given_units(config: ModelConfig) -> int:
+def conditioning_units(config: ModelConfig) -> int:
     """Length of a stream's conditioning vector, or 0 for none.
 
     Reset, update and candidate gates of the frame GRU, then, where codes are samples, the linear predictor's reflection
     coefficients.
     """
-    return 3 * config.frame_units + (0 if config.period else config.order) if config.stride else 0
+    if not config.is_conditioned:
+        return 0
+    return 3 * config.frame_units + (config.order if config.codes_are_samples else 0)
 
 
-def check_given(config: ModelConfig, given: Any) -> NDArray[np.int16]:
-    """`given` as int16 [given_units] of its own memory; EngineError when it is of another type or shape."""
-    shape = (given_units(config),)
-    if not isinstance(given, np.ndarray) or given.dtype != np.int16 or given.shape != shape:
-        found = f"{given.dtype}{list(given.shape)}" if isinstance(given, np.ndarray) else type(given).__name__
-        raise EngineError(f"given is {found}, must be int16{list(shape)}")
-    return given.astype(np.int16)  # also in this machine's byte order
+def check_conditioning(config: ModelConfig, vector: Any) -> NDArray[np.int16]:
+    """`vector` as int16 [conditioning_units] of its own memory; EngineError when it is of another type or shape."""
+    shape = (conditioning_units(config),)
+    if not isinstance(vector, np.ndarray) or vector.dtype != np.int16 or vector.shape != shape:
+        actual = f"{vector.dtype}{list(vector.shape)}" if isinstance(vector, np.ndarray) else type(vector).__name__
+        raise EngineError(f"given is {actual}, must be int16{list(shape)}")  # as saved states call it
+    return vector.astype(np.int16)  # also in this machine's byte order
 
 
 def block_density(weight: NDArray[Any]) -> float:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from synth.common.errors import CheckpointError, EngineError
 from synth.common.typing import Tensors
 from synth.engine import _kernel
-from synth.engine.config import Draw, ModelConfig
-from synth.engine.layout import check, check_given
+from synth.engine.config import ModelConfig, SamplingConfig
+from synth.engine.layout import check, check_conditioning
 from synth.engine.token_inputs import token_inputs
 
 
@@ -51,7 +51,7 @@ def predict_codes(
 
 
 class NativeState:
-    """Everything that goes on from one sample to the next. `labels` and `given` take effect at the next frame."""
+    """What goes on from one sample to the next. `labels` and `conditioning` take effect at the next frame."""
 
     def __init__(self, config: ModelConfig, kernel: _kernel.Stream) -> None:
         self.config, self.kernel = config, kernel
@@ -84,16 +84,16 @@ class NativeState:
             raise EngineError(str(error)) from None
 
     @property
-    def given(self) -> NDArray[np.int16]:
-        """The conditioning vector, int16 [given_units].
+    def conditioning(self) -> NDArray[np.int16]:
+        """The conditioning vector, int16 [conditioning_units].
 
         With 10 fractional bits what is added to the frame tier's gates, with 15 the predictor's reflections.
         """
         return self.kernel.given
 
-    @given.setter
-    def given(self, given: NDArray[np.int16]) -> None:
-        self.kernel.given = check_given(self.config, given)
+    @conditioning.setter
+    def conditioning(self, vector: NDArray[np.int16]) -> None:
+        self.kernel.given = check_conditioning(self.config, vector)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The state as arrays; `restore` of either engine goes on from them."""
@@ -139,21 +139,21 @@ class NativeEngine:
                 raise EngineError(f"saved state: {name} contradicts the rest")
         return state
 
-    def generate(self, state: NativeState, count: int, draw: Draw) -> NDArray[np.uint8]:
+    def generate(self, state: NativeState, count: int, draw: SamplingConfig) -> NDArray[np.uint8]:
         """Draw `count` codes (uint8 [count]) and advance the state past them."""
         return self.generate_together([state], count, draw)[0]
 
-    def generate_together(self, states: Sequence[NativeState], count: int, draw: Draw) -> NDArray[np.uint8]:
+    def generate_together(self, states: Sequence[NativeState], count: int, draw: SamplingConfig) -> NDArray[np.uint8]:
         """`generate` of several states (uint8 [states, count]) that share what they can, on one thread."""
         kernels = [state.kernel for state in states]
         codes = _kernel.generate(kernels, count, draw.inverse_temperature, draw.top_k, draw.top_p)
         return codes.reshape(len(kernels), count)
 
-    def force(self, state: NativeState, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
-        """Advance the state past given codes (n,); returns the length of each in 1/65536 bit."""
-        return self.force_together([state], codes[None])[0]
+    def teacher_force(self, state: NativeState, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+        """Advance the state past known codes (n,); returns the length of each in 1/65536 bit."""
+        return self.teacher_force_together([state], codes[None])[0]
 
-    def force_together(self, states: Sequence[NativeState], codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    def teacher_force_together(self, states: Sequence[NativeState], codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
         """`force` of several states by codes (states, n) that share what they can, on one thread."""
         rows = np.ascontiguousarray(codes, np.uint8)
         return _kernel.force([state.kernel for state in states], rows).reshape(rows.shape)
@@ -177,5 +177,7 @@ class NativeEngine:
         return tokens
 
     def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Predicted and residual codes, each (streams, time), along given codes (streams, time)."""
-        return token_inputs(codes, self.config.period) if self.config.period else predict_codes(codes, self._constants)
+        """Predicted and residual codes, each (streams, time), along codes (streams, time)."""
+        if self.config.kind == "tokens":
+            return token_inputs(codes, self.config.period)
+        return predict_codes(codes, self._constants)

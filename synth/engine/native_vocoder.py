@@ -13,58 +13,58 @@ from synth.engine import _kernel
 from synth.engine.native import chosen_set
 
 
-def _made(make: Any, arguments: tuple[Any, ...], tensors: Tensors, wanted: set[str]) -> Any:
+def _create(factory: Any, arguments: tuple[Any, ...], tensors: Tensors, wanted: set[str]) -> Any:
     own = {name: np.ascontiguousarray(tensors[name]) for name in wanted & tensors.keys()}
     try:
-        return make(chosen_set(), *arguments, own)
+        return factory(chosen_set(), *arguments, own)
     except ValueError as error:
         raise CheckpointError(f"tensor {error}") from None
 
 
 class Postfilter:
-    """The frames of synth/postfilter.py."""
+    """The filter of synth/vocoder/frame_filter.py."""
 
     def __init__(self, hop: int, mels: int, tensors: Tensors) -> None:
         self.hop = hop
         tables = {f"postfilter.{name}" for name in ("window", "cosine", "bands", "shares", "logarithm", "power")}
-        self._kernel: _kernel.Postfilter = _made(_kernel.postfilter, (hop, mels), tensors, tables)
+        self._kernel: _kernel.Postfilter = _create(_kernel.postfilter, (hop, mels), tensors, tables)
 
-    def add(self, samples: NDArray[np.int16], levels: Int64, total: Int64, place: int) -> NDArray[np.int16]:
-        """Adds filtered frames to `total` and returns what is whole, of which the first is at `place` of a hop."""
-        found = np.empty(len(levels) * self.hop, np.int16)
-        self._kernel.filter(np.ascontiguousarray(samples), np.ascontiguousarray(levels, np.int32), total, place, found)
-        return found
+    def add(self, samples: NDArray[np.int16], target: Int64, total: Int64, place: int) -> NDArray[np.int16]:
+        """Adds filtered frames to `total` and returns complete samples, of which the first is at `place` of a hop."""
+        out = np.empty(len(target) * self.hop, np.int16)
+        self._kernel.filter(np.ascontiguousarray(samples), np.ascontiguousarray(target, np.int32), total, place, out)
+        return out
 
 
 class Layer:
-    """A layer of synth/layers.py."""
+    """A layer of synth/engine/layers.py."""
 
     def __init__(self, name: str, tensors: Tensors) -> None:
         wanted = {f"{name}.{part}" for part in ("weight", "scale", "shift", "bias")} | {"table.tanh"}
-        self._kernel: _kernel.Layer = _made(_kernel.layer, (name,), tensors, wanted)
+        self._kernel: _kernel.Layer = _create(_kernel.layer, (name,), tensors, wanted)
         self._rows = len(tensors[f"{name}.weight"])
 
     def values(self, x: Int64) -> Int64:
         """16-bit outputs (n, rows) of 8-bit inputs (n, columns)."""
-        found = np.empty((len(x), self._rows), np.int16)
-        self._kernel.values(np.ascontiguousarray(x, np.int8), found)
-        return found.astype(np.int64)
+        out = np.empty((len(x), self._rows), np.int16)
+        self._kernel.values(np.ascontiguousarray(x, np.int8), out)
+        return out.astype(np.int64)
 
     def hidden(self, x: Int64) -> Int64:
         """8-bit hidden values (n, rows)."""
-        found = np.empty((len(x), self._rows), np.int8)
-        self._kernel.hidden(np.ascontiguousarray(x, np.int8), found)
-        return found.astype(np.int64)
+        out = np.empty((len(x), self._rows), np.int8)
+        self._kernel.hidden(np.ascontiguousarray(x, np.int8), out)
+        return out.astype(np.int64)
 
 
-class Books:
-    """The codebooks of synth/vocoder.py, to be searched."""
+class Codebooks:
+    """The codebooks of synth/vocoder/vocoder.py, to be searched."""
 
     def __init__(self, tensors: Tensors) -> None:
-        self._kernel: _kernel.Books = _made(_kernel.books, (), tensors, {"vocoder.books"})
+        self._kernel: _kernel.Books = _create(_kernel.books, (), tensors, {"vocoder.books"})
 
-    def search(self, vectors: NDArray[Any], count: int) -> NDArray[np.uint8]:
-        """`count` tokens of each 8-bit vector (n, latent)."""
-        found = np.empty((len(vectors), count), np.uint8)
-        self._kernel.search(np.ascontiguousarray(vectors, np.int8), found)
-        return found
+    def search(self, latents: NDArray[Any], count: int) -> NDArray[np.uint8]:
+        """`count` tokens of 8-bit latents (n, latent): uint8 (n, count)."""
+        out = np.empty((len(latents), count), np.uint8)
+        self._kernel.search(np.ascontiguousarray(latents, np.int8), out)
+        return out

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from synth.audio import mulaw
 from synth.common.typing import Int64, Tensors
-from synth.engine.config import Draw, ModelConfig
+from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.lattice import SteeredPredictor
-from synth.engine.layout import check_given, given_units, has_predictor, head_table, sample_tables
+from synth.engine.layout import check_conditioning, conditioning_units, has_predictor, head_table, sample_tables
 from synth.engine.predictor import Predictor, PredictorTables
 from synth.engine.predictor import predict_codes as predict_all
 from synth.engine.token_inputs import token_inputs
@@ -101,7 +101,7 @@ def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> list[int
     return [a, b, c, d]
 
 
-def pick(weights: Int64, draw: Draw, word: int) -> int:
+def pick(weights: Int64, draw: SamplingConfig, word: int) -> int:
     """A code drawn from 256 weights among the likeliest `top_k`, of those the fewest that hold `top_p` of the rest."""
     order = np.lexsort((np.arange(256), -weights))[: draw.top_k]
     running = [int(value) for value in np.cumsum(weights[order])]
@@ -111,13 +111,13 @@ def pick(weights: Int64, draw: Draw, word: int) -> int:
 
 
 class ReferenceState:
-    """Everything that goes on from one sample to the next. `labels` and `given` take effect at the next frame."""
+    """What goes on from one sample to the next. `labels` and `conditioning` take effect at the next frame."""
 
     def __init__(self, engine: ReferenceEngine, seed: int, stream: int) -> None:
         self.config = config = engine.config
         self.position, self.seed, self.stream = 0, seed, stream
         self.labels: tuple[int, ...] = (0,) * len(config.labels)
-        self._given = np.zeros(given_units(config), np.int16)
+        self._conditioning = np.zeros(conditioning_units(config), np.int16)
         self.codes = np.full(config.window, mulaw.SILENCE, np.int64)  # newest first
         self.residual = mulaw.SILENCE
         self.frame = np.zeros(config.frame_units, np.int64)
@@ -125,29 +125,29 @@ class ReferenceState:
         self.sample = np.zeros(config.sample_units, np.int64)
         self.predictor: Predictor | SteeredPredictor | None = None
         self.hints = (mulaw.SILENCE,) * config.hints  # of the next sample
-        if not config.period and not config.hints:
+        if config.codes_are_samples:
             self.predictor = Predictor(engine.predictor, 1) if engine.predictor else SteeredPredictor(config.order)
 
     @property
-    def given(self) -> NDArray[np.int16]:
-        """The conditioning vector, int16 [given_units].
+    def conditioning(self) -> NDArray[np.int16]:
+        """The conditioning vector, int16 [conditioning_units].
 
         With 10 fractional bits what is added to the frame tier's gates, with 15 the predictor's reflections.
         """
-        return self._given.copy()
+        return self._conditioning.copy()
 
-    @given.setter
-    def given(self, given: NDArray[np.int16]) -> None:
-        self._given = check_given(self.config, given)
+    @conditioning.setter
+    def conditioning(self, vector: NDArray[np.int16]) -> None:
+        self._conditioning = check_conditioning(self.config, vector)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The state as arrays; `restore` of either engine goes on from them."""
-        audio, given = self.predictor is not None, self.config.stride > 0
+        audio, conditioned = self.predictor is not None, self.config.is_conditioned
         return {
             "position": np.array([self.position], np.uint64),
             "seed": np.array([self.seed, self.stream], np.uint32),
             "labels": np.array(self.labels, np.int32),
-            **({"given": self.given} if given else {}),
+            **({"given": self.conditioning} if conditioned else {}),
             "codes": self.codes.astype(np.uint8),
             **({"residual": np.array([self.residual], np.uint8)} if audio else {}),
             "frame": self.frame.astype(np.int16),
@@ -178,8 +178,8 @@ class ReferenceState:
         p = self.predictor
         self.position, self.seed, self.stream = int(saved["position"][0]), *(int(v) for v in saved["seed"])
         self.labels = tuple(int(row) for row in saved["labels"])
-        if self.config.stride:
-            self.given = saved["given"]
+        if self.config.is_conditioned:
+            self.conditioning = saved["given"]
         for name in ("codes", "frame", "condition", "sample"):
             setattr(self, name, saved[name].astype(np.int64))
         if p is None:
@@ -223,17 +223,19 @@ class ReferenceEngine:
         return state
 
     def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Predicted and residual codes, each (streams, time), along given codes (streams, time)."""
-        return token_inputs(codes, self.config.period) if self.config.period else predict_all(codes, self.tensors)
+        """Predicted and residual codes, each (streams, time), along codes (streams, time)."""
+        if self.config.kind == "tokens":
+            return token_inputs(codes, self.config.period)
+        return predict_all(codes, self.tensors)
 
     def _frame_step(self, s: ReferenceState) -> None:
         if isinstance(s.predictor, SteeredPredictor):
-            s.predictor.steer(s.given[-self.config.order :])
+            s.predictor.steer(s.conditioning[-self.config.order :])
         elif s.position and s.predictor:
             s.predictor.update()
         gates = saturate(self._input(s.codes - mulaw.SILENCE) + self._wide["frame.input.bias"])
-        if self.config.stride:
-            gates = saturate(gates + s.given[: len(gates)].astype(np.int64))
+        if self.config.is_conditioned:
+            gates = saturate(gates + s.conditioning[: len(gates)].astype(np.int64))
         for k, row in enumerate(s.labels):
             gates = saturate(gates + self._wide[f"frame.label.{k}"][row])
         s.frame = self._frame_gru(gates, s.frame)
@@ -241,7 +243,7 @@ class ReferenceEngine:
 
     def inputs(self, s: ReferenceState) -> tuple[int, int, int]:
         """Of the next sample: its predicted value (0 for a token), the predicted code and the residual code."""
-        if self.config.hints:
+        if self.config.kind == "corrector":
             return 0, s.hints[0], s.hints[1]
         if s.predictor is None:
             return 0, int(s.codes[self.config.period - 1]), s.position % self.config.period
@@ -292,7 +294,7 @@ class ReferenceEngine:
     def _temper(logits: Int64, inverse_temperature: int) -> Int64:
         return logits if inverse_temperature == 4096 else saturate((logits * inverse_temperature) >> 12)
 
-    def _draw(self, s: ReferenceState, hidden: Int64, draw: Draw) -> int:
+    def _draw(self, s: ReferenceState, hidden: Int64, draw: SamplingConfig) -> int:
         low, high = s.position & 0xFFFFFFFF, s.position >> 32
         words = philox((low, high, 0, 0), (s.seed, s.stream))
         if draw.inverse_temperature and (draw.top_k < 256 or draw.top_p < 1 << 32):
@@ -309,7 +311,7 @@ class ReferenceEngine:
             node = 2 * node + bit
         return node - 256
 
-    def generate(self, state: ReferenceState, count: int, draw: Draw) -> NDArray[np.uint8]:
+    def generate(self, state: ReferenceState, count: int, draw: SamplingConfig) -> NDArray[np.uint8]:
         """Draw `count` codes and advance the state past them."""
         out = np.empty(count, np.uint8)
         for place in range(count):
@@ -318,8 +320,8 @@ class ReferenceEngine:
             self.take(state, guess, int(out[place]))
         return out
 
-    def force(self, state: ReferenceState, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
-        """Advance the state past given codes (n,); returns the length of each in 1/65536 bit."""
+    def teacher_force(self, state: ReferenceState, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+        """Advance the state past known codes (n,); returns the length of each in 1/65536 bit."""
         out = np.empty(len(codes), np.uint32)
         shifts = np.arange(8, 0, -1)
         for place, code in enumerate(int(code) for code in codes):
@@ -330,13 +332,15 @@ class ReferenceEngine:
             self.take(state, guess, code)
         return out
 
-    def generate_together(self, states: Sequence[ReferenceState], count: int, draw: Draw) -> NDArray[np.uint8]:
+    def generate_together(
+        self, states: Sequence[ReferenceState], count: int, draw: SamplingConfig
+    ) -> NDArray[np.uint8]:
         """`generate` of several states, one after the other (states, count)."""
         return np.stack([self.generate(state, count, draw) for state in states])
 
-    def force_together(self, states: Sequence[ReferenceState], codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    def teacher_force_together(self, states: Sequence[ReferenceState], codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
         """`force` of several states by codes (states, n), one after the other."""
-        return np.stack([self.force(state, row) for state, row in zip(states, codes, strict=True)])
+        return np.stack([self.teacher_force(state, row) for state, row in zip(states, codes, strict=True)])
 
     def distribution(self, state: ReferenceState) -> NDArray[np.uint32]:
         """Weights (256,) over 2^32 of the next code; the state stays as it is."""

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from synth.audio import loudness
 from synth.common import threads as parallel
 from synth.common.errors import AudioError
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 from synth.evaluation import memorization
 from synth.generation import stream
-from synth.generation.model import Model
+from synth.generation.base import AudioModel
 from synth.recognition.classifier import Classifier
 
 _TOGETHER = 2
@@ -80,9 +80,9 @@ def embeddings(clips: Sequence[Clip]) -> NDArray[np.float32]:
 
 
 def generate(
-    model: Model,
+    model: AudioModel,
     jobs: Sequence[Job],
-    draw: Draw,
+    draw: SamplingConfig,
     samples: int,
     threads: int,
     use: Callable[[int, NDArray[np.int16]], Clip],

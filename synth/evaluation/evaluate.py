@@ -19,11 +19,13 @@ from synth.common.errors import CorpusError, UsageError
 from synth.common.labels import LabelSet
 from synth.common.limits import MAX_COUNT, MAX_SEED
 from synth.data import corpus
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 from synth.evaluation import clips, figures, html_report, memorization
 from synth.evaluation.clips import Clip, ClipAnalyzer, Job, Rows
-from synth.generation import model as sampler
-from synth.generation.generate import Progress, Tick
+from synth.generation.base import sample_count
+from synth.generation.model import Model, load
+from synth.generation.speech_output import Progress, Tick
+from synth.generation.voice import Voice
 from synth.recognition import classifier as recogniser
 from synth.recognition import generative
 
@@ -59,7 +61,7 @@ class EvaluateRequest:
 class _Work:
     """What the parts of an evaluation have in common. `tick` counts samples that are heard or compared."""
 
-    model: sampler.Model
+    model: Model | Voice
     analyzer: ClipAnalyzer
     threads: int
     tick: Tick
@@ -72,8 +74,8 @@ def evaluate(request: EvaluateRequest, progress: Progress) -> dict[str, Any]:
     checkpoint, CheckpointError for a checkpoint of the wrong kind, CorpusError for a reference that can't be used.
     """
     _check_report(request)
-    model = sampler.load(request.checkpoint, request.engine)
-    draw = Draw.of(request.temperature, request.top_k, request.top_p)
+    model = load(request.checkpoint, request.engine)
+    draw = SamplingConfig.of(request.temperature, request.top_k, request.top_p)
     jobs = plan(model.checkpoint.config.labels, request.count, request.seed)
     ear = _ear(request, model)
     if request.reference is None:
@@ -110,7 +112,7 @@ def _check_report(request: EvaluateRequest) -> None:
     outputs.check_outputs([request.report], inputs, request.force)
 
 
-def _ear(request: EvaluateRequest, model: sampler.Model) -> recogniser.Classifier | None:
+def _ear(request: EvaluateRequest, model: Model | Voice) -> recogniser.Classifier | None:
     """The recogniser, if it can tell something of this checkpoint's labels; None when none is needed or given."""
     if request.classifier is None and not model.labels:
         return None
@@ -132,7 +134,7 @@ def _ear(request: EvaluateRequest, model: sampler.Model) -> recogniser.Classifie
     return ear
 
 
-def _reference(request: EvaluateRequest, model: sampler.Model, folder: str) -> corpus.Corpus:
+def _reference(request: EvaluateRequest, model: Model | Voice, folder: str) -> corpus.Corpus:
     """The reference, split and labelled as its options or the checkpoint's card say; CorpusError without test files."""
     given = model.checkpoint.info.get("given")
     card: Mapping[str, Any] = given if isinstance(given, dict) else {}
@@ -153,10 +155,10 @@ def _reference(request: EvaluateRequest, model: sampler.Model, folder: str) -> c
 
 def _judge(
     request: EvaluateRequest,
-    model: sampler.Model,
+    model: Model | Voice,
     ear: recogniser.Classifier | None,
     jobs: list[Job],
-    draw: Draw,
+    draw: SamplingConfig,
     reference: corpus.Corpus | None,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -165,10 +167,10 @@ def _judge(
     seconds = request.duration
     if seconds is None and reference is not None:
         seconds = float(np.median([entry.length for entry in reference.split("test")])) / rate
-    samples = sampler.sample_count(seconds, None, rate)
+    samples = sample_count(seconds, None, rate)
     total = samples * len(jobs)
     if reference:  # test files are heard and scored twice, training files heard and compared
-        total += (1 if model.guides else 3) * reference.size("test") + 2 * reference.size("train")
+        total += (1 if isinstance(model, Voice) else 3) * reference.size("test") + 2 * reference.size("train")
     shown = _shown(model.checkpoint.config.labels, jobs, request.count)
     with progress(total) as tick:
         work = _Work(model, ClipAnalyzer(ear, rate), threads, tick)
@@ -182,7 +184,7 @@ def _judge(
         counts = {name: len(reference.split(name)) for name in ("train", "test")}
         data["reference"] = {**counts, "skipped": len(reference.skipped)}
     data["left_out"] = figures.left_out(data, model.labels, reference is not None)
-    if model.guides is not None and reference is not None:
+    if isinstance(model, Voice) and reference is not None:
         data["left_out"].append("a voice: bits per sample are along each file's own vectors, without labels")
     if request.report is not None:
         sections = _sections(model.checkpoint.config.labels, made, real)
@@ -191,7 +193,7 @@ def _judge(
 
 
 def _facts(
-    request: EvaluateRequest, model: sampler.Model, ear: recogniser.Classifier | None, files: int, samples: int
+    request: EvaluateRequest, model: Model | Voice, ear: recogniser.Classifier | None, files: int, samples: int
 ) -> dict[str, Any]:
     return {
         "checkpoint": model.checkpoint.name,
@@ -221,7 +223,7 @@ def _shown(labels: LabelSet, jobs: list[Job], count: int) -> set[int]:
     return found
 
 
-def _made(work: _Work, jobs: list[Job], draw: Draw, samples: int, shown: set[int]) -> list[Clip]:
+def _made(work: _Work, jobs: list[Job], draw: SamplingConfig, samples: int, shown: set[int]) -> list[Clip]:
     def use(place: int, sound: NDArray[np.int16]) -> Clip:
         job = jobs[place]
         found = work.analyzer.analyze(sound, job.rows, f"seed {job.seed}", place in shown)
@@ -231,7 +233,7 @@ def _made(work: _Work, jobs: list[Job], draw: Draw, samples: int, shown: set[int
     return clips.generate(work.model, jobs, draw, samples, work.threads, use)
 
 
-def rows_in(model: sampler.Model, labels: LabelSet, rows: Rows) -> Rows:
+def rows_in(model: Model | Voice, labels: LabelSet, rows: Rows) -> Rows:
     """A corpus file's label rows as the model's: keys and values that the model doesn't know are unset."""
     known = {key: value for key, value in labels.names(rows).items() if value in model.labels.get(key, ())}
     return model.checkpoint.config.labels.ids(known)
@@ -267,10 +269,10 @@ def _bits(work: _Work, reference: corpus.Corpus | None) -> dict[str, float | Non
         sound = np.array(reference.samples(entry))
         rows = rows_in(model, reference.labels, entry.label_ids)
         named = model.checkpoint.config.labels.names(rows)
-        if model.guides is not None:  # led by what it hears
-            vectors = model.guides.vocoder.exact(model.guides.vocoder.hear(sound))
+        if isinstance(model, Voice):  # led by what it hears
+            vectors = model.runtime.vocoder.quantize_latents(model.runtime.vocoder.encode_sound(sound))
             work.tick(2 * entry.length)
-            return model.follow(vectors).force(mulaw.encode(sound)) / 65536, None
+            return model.follow(vectors).teacher_force(mulaw.encode(sound)) / 65536, None
         plain = model.score_samples(sound).bits_per_sample * entry.length
         work.tick(2 * entry.length)
         return plain, model.score_samples(sound, named).bits_per_sample * entry.length if named else None

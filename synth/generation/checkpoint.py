@@ -27,7 +27,7 @@ from synth.common.new_file import write_whole
 from synth.engine.config import ModelConfig
 from synth.engine.layout import check
 from synth.vocoder import voice as voices
-from synth.vocoder.voice import Voice
+from synth.vocoder.voice import VoiceParts
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,20 @@ class Checkpoint:
     tensors: dict[str, NDArray[Any]]
     info: dict[str, Any]
     sha256: str
-    voice: Voice | None = None
+    voice: VoiceParts | None = None
 
 
 def encode(
-    config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any], voice: Voice | None = None
+    config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any], voice: VoiceParts | None = None
 ) -> bytes:
     """The bytes of a checkpoint file."""
     check(config, tensors)
     if voice is None:
-        if config.stride or config.period:
+        if config.kind in ("steered", "tokens"):
             raise CheckpointError("a network that is steered, or over tokens, is saved with its voice")
-        return pack(FORMAT, config.to_json(), tensors, info, CORRECTOR_VERSION if config.hints else VERSION)
+        return pack(
+            FORMAT, config.to_json(), tensors, info, CORRECTOR_VERSION if config.kind == "corrector" else VERSION
+        )
     voices.check(config, voice)
     both = {"network": config.to_json(), **voice.to_json()}
     return pack(
@@ -71,7 +73,7 @@ def save(
     config: ModelConfig,
     tensors: dict[str, NDArray[Any]],
     info: dict[str, Any],
-    voice: Voice | None = None,
+    voice: VoiceParts | None = None,
 ) -> None:
     """Write a checkpoint beside `path` and rename it into place; OutputError when that can't be done."""
     write_whole(path, encode(config, tensors, info, voice))
@@ -87,7 +89,7 @@ def load(name_or_path: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(path.stem, path, config, tensors, info, fingerprint.of_bytes(data), voice)
 
 
-def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str, Any], Voice | None]:
+def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str, Any], VoiceParts | None]:
     """Config, tensors, card and voice of a checkpoint's bytes, all checked; CheckpointError says what is wrong."""
     if is_recogniser(data):
         raise CheckpointError("is a recogniser, for synth classify; this takes a checkpoint that generates, as digits")
@@ -96,7 +98,7 @@ def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str,
     tensors, parts = voices.split(tensors) if steered else (tensors, {})
     try:
         config = ModelConfig.from_json(found.pop("network") if steered else found)
-        if bool(config.stride) != steered or config.period:
+        if config.kind == "tokens" or config.is_conditioned != steered:
             raise UsageError("a network that is steered comes with its vocoder")
     except UsageError as error:
         raise CheckpointError(f"its config can't be used ({_short(error)})") from None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +18,14 @@ from synth.checkpoint import registry
 from synth.common import limits, new_file, outputs
 from synth.common import threads as parallel
 from synth.common.errors import UsageError
-from synth.engine.config import Draw
-from synth.generation import model as sampler
+from synth.engine.config import SamplingConfig
+from synth.generation import model as models
 from synth.generation import seeds, stream
+from synth.generation.base import AudioModel, sample_count
+from synth.generation.speech_output import Progress, SpeechOutput, Tick, source_facts, speed_facts
 
 if TYPE_CHECKING:
     from synth.audio.player import Player
-
-Tick = Callable[[int], Any]
-Progress = Callable[[int | None], AbstractContextManager[Tick]]
 
 _BLOCK = 1 << 14
 _TOGETHER = 2
@@ -36,27 +34,24 @@ _SMALL_BLOCK = 1 << 9
 """Samples between two looks at whether to stop: for the slow engine, and where somebody listens."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """The options of the command, each in its own range; what they must agree on is checked by `generate`."""
+@dataclass(frozen=True, kw_only=True)
+class GenerateRequest(SpeechOutput):
+    """The options of the command, each in its own range; what they must agree on is checked by `generate`.
 
-    out: str
+    `duration` in seconds or `samples`: length of each of `count` files; `prime`: a sound file to go on from; `plot`: a
+    .png file; `threads`: None for one a processor.
+    """
+
     checkpoint: str = "digits"
     duration: float | None = None
     samples: int | None = None
     count: int = 1
-    temperature: float = 1.0
     top_k: int = 256
     top_p: float = 1.0
-    seed: int | None = None
     prime: str | None = None
-    labels: Mapping[str, str | list[str]] | None = None
-    format: str | None = None
     play: bool = False
     plot: str | None = None
     threads: int | None = None
-    engine: str = "auto"
-    force: bool = False
     quiet: bool = False
 
 
@@ -73,7 +68,7 @@ class _Job:
 class _Work:
     """What all files of a run have in common. `source`: a stream at the first sample to make, to be forked."""
 
-    model: sampler.Model
+    model: AudioModel
     source: stream.Stream
     samples: int
     format: str
@@ -82,24 +77,21 @@ class _Work:
     stop: threading.Event
 
 
-def generate(request: Request, progress: Progress) -> dict[str, Any]:
-    """Writes the files and returns what `--json` reports.
-
-    `progress(samples)` gives a context whose value is called with each number of samples that is done.
-    """
+def generate(request: GenerateRequest, progress: Progress) -> dict[str, Any]:
+    """Writes the files and returns what `--json` reports."""
     form = format_of(request.out, request.format)
     jobs = _jobs(request)
-    draw = Draw.of(request.temperature, request.top_k, request.top_p)
+    sampling = SamplingConfig.of(request.temperature, request.top_k, request.top_p)
     _check_places(request, jobs)
     if request.plot:
         from synth.audio import plot
 
         plot.require()
-    model = sampler.load(request.checkpoint, request.engine)
-    samples = sampler.sample_count(request.duration, request.samples, model.sample_rate)
+    model = models.load(request.checkpoint, request.engine)
+    samples = sample_count(request.duration, request.samples, model.sample_rate)
     labels = request.labels or {}
-    prime = mulaw.encode(reader.read(request.prime, model.sample_rate)[0]) if request.prime else None
-    source = model.start(draw, seed=jobs[0].seed, labels=labels, prime=prime, samples=samples)
+    prompt = mulaw.encode(reader.read(request.prime, model.sample_rate)[0]) if request.prime else None
+    source = model.start(sampling, seed=jobs[0].seed, labels=labels, prompt=prompt, samples=samples)
     threads = 1 if request.play else min(request.threads or os.cpu_count() or 1, len(jobs))
     with progress(samples * len(jobs)) as tick:
         work = _Work(model, source, samples, form, request.force, tick, threading.Event())
@@ -107,22 +99,15 @@ def generate(request: Request, progress: Progress) -> dict[str, Any]:
         waited = _run(work, jobs, threads, request.play)
         elapsed = time.perf_counter() - began - waited
     speed = samples * len(jobs) / max(elapsed, 1e-9)
+    files = [{"path": job.path, "samples": samples, "seed": job.seed} for job in jobs]
     return {
-        "files": [{"path": job.path, "samples": samples, "seed": job.seed} for job in jobs],
-        "sample_rate": model.sample_rate,
-        "seconds": samples / model.sample_rate,
-        "checkpoint": model.checkpoint.name,
-        "checkpoint_sha256": model.checkpoint.sha256,
+        **source_facts(model, files, samples),
         "labels": dict(labels),
-        "engine": model.engine.name,
-        "instruction_set": model.engine.instruction_set,
-        "threads": threads,
-        "samples_per_second": speed,
-        "real_time_factor": speed / model.sample_rate,
+        **speed_facts(model, speed, threads=threads),
     }
 
 
-def _jobs(request: Request) -> list[_Job]:
+def _jobs(request: GenerateRequest) -> list[_Job]:
     """The files with their seeds; UsageError when there are too many for the place or for the seeds."""
     count = request.count
     if count > 1 and request.out == outputs.STDOUT:
@@ -136,7 +121,7 @@ def _jobs(request: Request) -> list[_Job]:
     return [_Job(name, seed + number, png) for number, (name, png) in enumerate(zip(names, plots, strict=True))]
 
 
-def _check_places(request: Request, jobs: list[_Job]) -> None:
+def _check_places(request: GenerateRequest, jobs: list[_Job]) -> None:
     if request.plot is not None and not request.plot.lower().endswith(".png"):
         raise UsageError(f"--plot {request.plot}: must be the name of a .png file")
     inputs = [request.prime, registry.file_of(request.checkpoint)]

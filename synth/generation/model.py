@@ -1,110 +1,123 @@
-"""Sampling: a loaded checkpoint as a model that generates, streams and scores.
+"""A loaded checkpoint as a model that generates, streams and scores.
 
 A stream (`stream`) is the primitive; `Model.generate` and `Model.score` are a few lines on top of it.
 """
 
 from __future__ import annotations
 
-import math
-import operator
 import os
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synth import engine
 from synth.audio import mulaw, reader
 from synth.checkpoint import registry
 from synth.common.errors import AudioError, CheckpointError, UsageError
-from synth.common.limits import MAX_WAV_SAMPLES
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 from synth.generation import checkpoint
-from synth.generation.conditioning import Changes, Guides
-from synth.generation.seeds import check_seed, draw_seed
+from synth.generation.base import AudioModel, Prime, block_size, sample_count
+from synth.generation.label_schedule import LabelRequest
 from synth.generation.stream import Stream
-from synth.vocoder.vocoder import checked, mel_of
-
-Labels = Mapping[str, str | Sequence[str]]
-Prime = tuple[NDArray[Any], int]
-
-SECONDS = 2.0
-"""Length of what is generated when none is asked for."""
-_BLOCK = 1 << 16
+from synth.generation.voice import Voice
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a model makes of a recording: its length in samples at the model's rate, and the mean code length of one."""
+    """What a recording costs under a model.
+
+    Attributes
+    ----------
+    samples : int
+        Length at the model's rate.
+    bits_per_sample : float
+        Mean code length of a sample, the first included.
+
+    Examples
+    --------
+    >>> import synth
+    >>> score = synth.Score(samples=8000, bits_per_sample=4.5)
+    >>> round(score.samples * score.bits_per_sample / 8)  # bytes
+    4500
+    """
 
     samples: int
     bits_per_sample: float
 
 
-def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto") -> Model:
-    """The model of a checkpoint: a name that `synth info` lists, or the path of a `.safetensors` file.
+def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto") -> Model | Voice:
+    """The model of a checkpoint: a `Voice` where the checkpoint is one, else a `Model`.
 
-    `engine` is "auto" (the native one where it was built), "native" or "reference"; all give the same samples. Raises
-    CheckpointError for a file that is missing, damaged or not ours, EngineError for an engine that isn't here.
+    Parameters
+    ----------
+    name_or_path
+        A name that `synth info` lists, or the path of a `.safetensors` file.
+    engine
+        "auto" (the native one where it was built), "native" or "reference"; all give the same samples.
+
+    Returns
+    -------
+    Model or Voice
+        Ready to generate.
+
+    Raises
+    ------
+    CheckpointError
+        For a file that is missing, damaged or not of this program.
+    EngineError
+        For an engine that isn't here.
+
+    Examples
+    --------
+    >>> import synth
+    >>> voice = synth.load("digits")
+    >>> voice.sample_rate, voice.generate(seconds=0.1, seed=1, labels={"digit": "7"}).shape
+    (8000, (800,))
     """
-    return Model(checkpoint.load(os.fspath(name_or_path)), engine)
+    return model_of(checkpoint.load(os.fspath(name_or_path)), engine)
 
 
-def load_voice(name_or_path: str, engine: str = "auto", *, taker: str) -> Model:
+def model_of(loaded: checkpoint.Checkpoint, engine: str = "auto") -> Model | Voice:
+    """The model of a checkpoint that is loaded already."""
+    return Model(loaded, engine) if loaded.voice is None else Voice(loaded, engine)
+
+
+def load_voice(name_or_path: str, engine: str = "auto", *, taker: str) -> Voice:
     """The model of a voice; CheckpointError for what is none. `taker`: what takes one, for the error."""
     loaded = checkpoint.load(name_or_path)
     if loaded.voice is None:  # told by what was typed, before anything is told of what else it may be
         raise CheckpointError(
             f"{name_or_path}: is no voice; {taker} takes one, as {registry.instead(name_or_path, 'voice')}"
         )
-    return Model(loaded, engine)
+    return Voice(loaded, engine)
 
 
-def sample_count(seconds: float | None, samples: int | None, rate: int) -> int:
-    """Samples at `rate` of the one that is given (2 seconds when none is); UsageError when that is out of range."""
-    if seconds is not None and samples is not None:
-        raise UsageError("give seconds or samples, not both")
-    if samples is None:
-        seconds = SECONDS if seconds is None else float(seconds)
-        if not (math.isfinite(seconds) and seconds > 0):
-            raise UsageError(f"duration {seconds:g}: must be above 0 and finite")
-        if seconds * rate > MAX_WAV_SAMPLES:
-            raise UsageError(
-                f"duration {seconds:g}: at most {MAX_WAV_SAMPLES // rate} seconds at {rate} Hz fit into a WAV file"
-            )
-        count = round(seconds * rate)
-        if not count:
-            raise UsageError(f"duration {seconds:g}: is less than one sample at {rate} Hz")
-        return count
-    count = operator.index(samples)
-    if not 1 <= count <= MAX_WAV_SAMPLES:
-        raise UsageError(f"samples {count}: must be 1 to {MAX_WAV_SAMPLES}, what a WAV file can hold")
-    return count
+def need_plain(model: Model | Voice) -> Model:
+    """`model`; UsageError for a voice, whose code lengths are of what conditions it, not of a recording."""
+    if isinstance(model, Voice):
+        other = registry.instead(model.checkpoint.name, "generator")
+        raise UsageError(
+            f"{model.checkpoint.name}: is a voice, which is told what to say; a plain network scores: {other}"
+        )
+    return model
 
 
-class Model:
-    """A loaded checkpoint with the engine that runs it; `load` makes one. Threads may share it, but not a `Stream`."""
+class Model(AudioModel):
+    """A plain network, which goes by the samples and labels alone; `load` makes one of a checkpoint that is no voice.
 
-    def __init__(self, loaded: checkpoint.Checkpoint, engine_name: str = "auto") -> None:
-        if loaded.config.hints:
-            raise CheckpointError(f"{loaded.name}: is a corrector, for synth compress alone; digits generates")
-        self.checkpoint = loaded
-        self.engine = engine.create(loaded.config, loaded.tensors, engine_name)
-        voice = loaded.voice
-        self.guides = Guides(loaded.config, loaded.tensors, voice, engine_name) if voice else None
+    Threads may share it, but not a `Stream`.
 
-    @property
-    def sample_rate(self) -> int:
-        """Samples a second of all that this model makes and hears."""
-        return self.checkpoint.config.sample_rate
-
-    @property
-    def labels(self) -> dict[str, tuple[str, ...]]:
-        """The label keys that this model knows, each with its values."""
-        return dict(self.checkpoint.config.labels)
+    Examples
+    --------
+    >>> import numpy as np, synth
+    >>> model = synth.load("piano")
+    >>> model.sample_rate, model.generate(samples=800, seed=1).dtype
+    (16000, dtype('float32'))
+    >>> model.score(np.zeros(800), rate=16000).samples
+    800
+    """
 
     def generate(
         self,
@@ -115,32 +128,49 @@ class Model:
         top_k: int = 256,
         top_p: float = 1.0,
         seed: int | None = None,
-        labels: Labels | None = None,
+        labels: LabelRequest | None = None,
         prime: Prime | None = None,
-        features: NDArray[np.floating[Any]] | None = None,
     ) -> NDArray[np.float32]:
-        """Sound: float32 (samples,) at `sample_rate`, 16-bit values / 32768. 2 seconds when no length is given.
+        """Sound of a given length.
 
-        `temperature` divides the logit of each of the tree's eight binary decisions: 1 is the model's own distribution,
-        0 takes the likelier branch each time. `top_k` and `top_p` then cut the 256 probabilities that this tempered
-        tree multiplies out to: the `top_k` greatest stay, and of these the fewest that have `top_p` of their sum.
-        `seed` is drawn when it is None. `labels` gives each key a value, or a list of values that take equal parts of
-        the output. `prime` is (wave, rate): sound of any rate, shape (frames,) or (frames, channels), that the output
-        goes on from; it isn't part of the output. `features`, for a voice: log-mel features (frames, mels), 10 ms
-        each, as `Model.features` gives them, that are spoken; the length is theirs. Raises UsageError for what is out
-        of range, AudioError for a prime that isn't sound.
+        Parameters
+        ----------
+        seconds, samples
+            Length, by one of the two; 2 seconds when neither is set.
+        temperature
+            Divides the logit of each of the eight binary decisions of a sample: 1 is the network's own distribution, 0
+            takes the likelier branch each time.
+        top_k, top_p
+            Cut the 256 probabilities of a sample: the `top_k` greatest stay, and of these the fewest that have `top_p`
+            of their sum.
+        seed
+            0 to 4294967295; drawn when it is None.
+        labels
+            For each key a value, or a list of values that take equal parts of the output.
+        prime
+            (wave, rate): sound of any rate, shape (frames,) or (frames, channels), that the output goes on from; it
+            isn't part of the output.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (samples,) at `sample_rate`, 16-bit values / 32768.
+
+        Raises
+        ------
+        UsageError
+            For what is out of range.
+        AudioError
+            For a prime that isn't sound.
+
+        Examples
+        --------
+        >>> import synth
+        >>> synth.load("piano").generate(seconds=0.05, seed=7, temperature=0.9).shape
+        (800,)
         """
-        draw = Draw.of(temperature, top_k, top_p)
-        if features is not None:
-            if seconds is not None or samples is not None or prime is not None:
-                raise UsageError("features: their length is the sound's, and no prime goes before them")
-            return self._along(features, draw, seed, labels).read(len(features) * self._guides().vocoder.hop // 2)
-        count = sample_count(seconds, samples, self.sample_rate)
-        stream = self.start(draw, seed=seed, labels=labels, prime=self._codes(prime), samples=count)
-        wave = np.empty(count, np.float32)
-        for start in range(0, count, _BLOCK):
-            wave[start : start + _BLOCK] = stream.read(min(_BLOCK, count - start))
-        return wave
+        sampling = SamplingConfig.of(temperature, top_k, top_p)
+        return self._generate(sample_count(seconds, samples, self.sample_rate), sampling, seed, labels, prime)
 
     def stream(
         self,
@@ -152,157 +182,138 @@ class Model:
         seed: int | None = None,
         labels: Mapping[str, str] | None = None,
         prime: Prime | None = None,
-        features: NDArray[np.floating[Any]] | None = None,
     ) -> Stream:
-        """Endless sound in blocks of `block` samples; the options are those of `generate`.
+        """Endless sound, a block at a time.
 
-        With `features` it speaks them, the same samples as `generate` does, and then goes on quietly. The samples don't
-        depend on `block`. A key takes one label here, since a stream has no end to divide by: set `stream.labels` when
-        the next one is to begin.
+        Parameters
+        ----------
+        block
+            Samples that an iteration gives, 1 or more; the sound does not depend on it.
+        temperature
+            As in `generate`.
+        top_k, top_p
+            As in `generate`.
+        seed
+            0 to 4294967295; drawn when it is None.
+        labels
+            For each key one value: a stream has no end to divide by. Set `Stream.labels` when the next is to begin.
+        prime
+            (wave, rate): sound that the stream goes on from, as in `generate`.
+
+        Returns
+        -------
+        Stream
+            Its first `n` samples are those of `generate(samples=n)`.
+
+        Raises
+        ------
+        UsageError
+            For what is out of range.
+        AudioError
+            For a prime that isn't sound.
+
+        Examples
+        --------
+        >>> import synth
+        >>> stream = synth.load("piano").stream(block=256, seed=3)
+        >>> next(stream).shape, next(stream).shape
+        ((256,), (256,))
         """
-        if operator.index(block) < 1:
-            raise UsageError(f"block {block}: must be 1 or more")
-        draw = Draw.of(temperature, top_k, top_p)
-        if features is None:
-            stream = self.start(draw, seed=seed, labels=labels, prime=self._codes(prime))
-        elif prime is not None:
-            raise UsageError("features: no prime goes before them")
-        else:
-            stream = self._along(features, draw, seed, labels)
-        stream.block = operator.index(block)
+        sampling, block = SamplingConfig.of(temperature, top_k, top_p), block_size(block)
+        stream = self.start(sampling, seed=seed, labels=labels, prompt=self._codes(prime))
+        stream.block = block
         return stream
 
     def restore(self, saved: bytes) -> Stream:
-        """The stream that `Stream.save` saved, to go on where it was; CheckpointError when it isn't this model's."""
-        return Stream.restored(self.checkpoint, self.engine, saved, self.guides)
+        """A saved stream, to go on where it was.
 
-    def score(self, wave: NDArray[Any], rate: int, labels: Labels | None = None) -> Score:
+        Parameters
+        ----------
+        saved
+            What `Stream.save` gave, with either engine.
+
+        Returns
+        -------
+        Stream
+            It gives the samples that the saved one would have given next.
+
+        Raises
+        ------
+        CheckpointError
+            For damaged bytes, or a stream of another checkpoint.
+
+        Examples
+        --------
+        >>> import synth
+        >>> model = synth.load("piano")
+        >>> stream = model.stream(seed=1)
+        >>> saved = stream.save()
+        >>> bool((stream.read(100) == model.restore(saved).read(100)).all())
+        True
+        """
+        return Stream.restored(self.checkpoint, self.engine, saved)
+
+    def score(self, wave: NDArray[Any], rate: int, labels: LabelRequest | None = None) -> Score:
         """Bits per sample of a recording under the model, its first sample included, state fresh at its start.
 
-        `wave`: (frames,) or (frames, channels) at `rate` samples a second, mixed down and resampled to the model's rate
-        where it has to be. `labels` as in `generate`. Code lengths are added up in integers: the same on every machine.
-        Raises AudioError when there is no sample or one isn't finite.
+        Code lengths are added up in integers: the same on every machine.
+
+        Parameters
+        ----------
+        wave
+            (frames,) or (frames, channels), floats of full scale 1 or integers; mixed down and resampled where it has
+            to be.
+        rate
+            Samples a second of `wave`.
+        labels
+            As in `generate`.
+
+        Returns
+        -------
+        Score
+            The length at the model's rate, and bits per sample.
+
+        Raises
+        ------
+        AudioError
+            When there is no sample or one isn't finite.
+        UsageError
+            For labels that the model does not know.
+
+        Examples
+        --------
+        >>> import numpy as np, synth
+        >>> synth.load("piano").score(np.zeros((441, 2)), rate=44100)  # doctest: +ELLIPSIS
+        Score(samples=160, bits_per_sample=...)
         """
         return self.score_samples(reader.from_array(wave, rate, self.sample_rate), labels)
 
-    def score_samples(self, samples: NDArray[np.int16], labels: Labels | None = None) -> Score:
+    def score_samples(self, samples: NDArray[np.int16], labels: LabelRequest | None = None) -> Score:
         """`score` of int16 samples (n,) that are at the model's rate already."""
-        self.check_scores()
         if not len(samples):
             raise AudioError("has no samples to score")
-        cost = self.start(Draw(), seed=0, labels=labels, samples=len(samples)).force(mulaw.encode(samples))
-        return Score(len(samples), cost / 65536 / len(samples))
-
-    def distribution(self, stream: Stream) -> NDArray[np.float64]:
-        """Probabilities of the 256 mu-law codes of a stream's next sample at temperature 1: float64 (256,)."""
-        return stream.distribution()
+        stream = self.start(SamplingConfig(), seed=0, labels=labels, samples=len(samples))
+        return Score(len(samples), stream.teacher_force(mulaw.encode(samples)) / 65536 / len(samples))
 
     def start(
         self,
-        draw: Draw,
+        sampling: SamplingConfig,
         *,
         seed: int | None = None,
-        labels: Labels | None = None,
-        prime: NDArray[np.uint8] | None = None,
+        labels: LabelRequest | None = None,
+        prompt: NDArray[np.uint8] | None = None,
         samples: int | None = None,
     ) -> Stream:
-        """A stream of which `samples` will be asked (None: no end), after the codes `prime` under its first labels."""
-        plan = self.plan(labels or {}, samples)
-        state = self.engine.state(seed=draw_seed() if seed is None else check_seed(seed), stream=0)
-        if self.guides is None:
-            stream = Stream(self.checkpoint, self.engine, state, draw)
-            stream.begin(plan, prime)
-            return stream
-        sound = None if prime is None or not len(prime) else mulaw.decode(prime)
-        planned = self.guides.planned(draw, state.seed, plan, sound)
-        stream = Stream(
-            self.checkpoint, self.engine, state, self.guides.network_draw(draw), guide=planned, guides=self.guides
-        )
-        if sound is not None:
-            stream.guide = self.guides.heard(sound)  # the prime itself is heard, not planned
-        stream.begin(plan, prime)
-        stream.guide = planned
+        """A stream of which `samples` will be asked (None: no end), after the codes `prompt` under its first labels."""
+        schedule = self.label_schedule(labels or {}, samples)
+        stream = Stream(self.checkpoint, self.engine, self._new_state(seed), sampling)
+        stream.begin(schedule, prompt)
         return stream
 
-    def follow(
-        self,
-        vectors: NDArray[np.int64] | Iterator[NDArray[np.int64]],
-        draw: Draw | None = None,
-        *,
-        seed: int = 0,
-        labels: Labels | None = None,
-    ) -> Stream:
-        """A stream of a voice along 8-bit vectors (frames, latent), or pieces of them: what was heard or decoded."""
-        guides = self._guides()
-        state = self.engine.state(seed=check_seed(seed), stream=0)
-        guide = guides.known(vectors) if isinstance(vectors, np.ndarray) else guides.told(vectors)
-        draw = guides.network_draw(draw or Draw())
-        stream = Stream(self.checkpoint, self.engine, state, draw, guide=guide, guides=guides)
-        samples = len(vectors) * guides.vocoder.hop if isinstance(vectors, np.ndarray) else None
-        stream.begin(self.plan(labels or {}, samples), None)
-        return stream
+    if not TYPE_CHECKING:  # the type promises none of these: whoever asks all the same is told why
 
-    def features(self, wave: NDArray[Any], rate: int) -> NDArray[np.float32]:
-        """Log-mel features of a recording as a voice's encoder hears them: float32 (frames, mels), 10 ms each.
-
-        Natural logarithms of torchaudio's `MelSpectrogram(power=2)` plus 1e-6: windows of 25 ms, HTK scale, no norm.
-        """
-        samples = reader.from_array(wave, rate, self.sample_rate)
-        vocoder = self._guides().vocoder
-        return mel_of(samples, vocoder.config, self.sample_rate)
-
-    def _guides(self) -> Guides:
-        if self.guides is None:
-            raise UsageError(f"{self.checkpoint.name}: is no voice, it can't follow features or tokens; speech can")
-        return self.guides
-
-    def _along(self, features: NDArray[Any], draw: Draw, seed: int | None, labels: Labels | None) -> Stream:
-        """A stream that speaks log-mel features."""
-        vocoder = self._guides().vocoder
-        vectors = vocoder.exact(vocoder.encode(checked(np.asarray(features), vocoder.config.mels)))
-        return self.follow(vectors, draw, seed=draw_seed() if seed is None else seed, labels=labels)
-
-    def check_scores(self) -> None:
-        """UsageError for a voice, whose code lengths are of what it was told to say, not of a recording."""
-        if self.guides is not None:
-            other = registry.instead(self.checkpoint.name, "generator")
-            raise UsageError(
-                f"{self.checkpoint.name}: is a voice, which is told what to say; a plain network scores: {other}"
-            )
-
-    def plan(self, labels: Labels, samples: int | None) -> Changes:
-        """Which table rows are in force from which sample on, the first from 0; UsageError for labels it can't follow.
-
-        Of K values for a key, value k begins at sample round(k * samples / K), and takes effect with the next frame.
-        """
-        lists: dict[str, list[str]] = {}
-        for key, value in labels.items():
-            values = [value] if isinstance(value, str) else list(value) if isinstance(value, Sequence) else []
-            if not values or not all(isinstance(each, str) for each in values):
-                raise UsageError(f"label {key}: must be a text or a list of texts, not {value!r}")
-            lists[key] = values
-        for key, values in lists.items():
-            if len(values) > 1 and samples is None:
-                raise UsageError(f"label {key}: a stream takes one value; set the stream's labels when the next begins")
-            if samples is not None and len(values) > 1 and len(values) * self.checkpoint.config.hop > samples:
-                raise UsageError(f"label {key}: {len(values)} values don't fit into {samples} samples")
-            for value in values:
-                self.checkpoint.config.labels.ids({key: value})
-        length = samples or 0
-        begins = {key: [_part(k, len(values), length) for k in range(len(values))] for key, values in lists.items()}
-        plan = []
-        for at in sorted({0, *(begin for key in begins for begin in begins[key])}):
-            now = {key: lists[key][bisect_right(begins[key], at) - 1] for key in lists}
-            plan.append((at, self.checkpoint.config.labels.ids(now)))
-        return plan
-
-    def _codes(self, prime: Prime | None) -> NDArray[np.uint8] | None:
-        if prime is None:
-            return None
-        wave, rate = prime
-        return mulaw.encode(reader.from_array(wave, rate, self.sample_rate))
-
-
-def _part(index: int, parts: int, length: int) -> int:
-    """Where part `index` of `parts` equal parts of `length` begins, rounded to the nearest, halves up."""
-    return (2 * index * length + parts) // (2 * parts)
+        def __getattr__(self, name: str) -> Any:
+            if name in ("features", "follow", "tokens"):
+                text = "is no voice, it can't follow features or tokens; speech can"
+                raise AttributeError(f"{self.checkpoint.name}: {text}")
+            raise AttributeError(f"'Model' object has no attribute {name!r}")

@@ -13,7 +13,7 @@ from synth.audio import reader as audio
 from synth.common import threads as parallel
 from synth.common.errors import AudioError, SynthError, UsageError
 from synth.data.label_rules import Labeller
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 from synth.generation.model import Model
 
 _BLOCK = 1 << 12
@@ -52,7 +52,7 @@ def labels_by_name(rule: str, model: Model) -> LabelsOf:
 
 
 def score_files(
-    model: Model, paths: Sequence[str], labels: LabelsOf, threads: int, tick: Callable[[int], Any]
+    model: Model, paths: Sequence[str], labels: LabelsOf, *, threads: int, tick: Callable[[int], Any]
 ) -> list[FileScore | SynthError]:
     """The score of every file from a fresh state, or why it has none; `tick` is called with samples that are done."""
     stop = threading.Event()
@@ -61,11 +61,11 @@ def score_files(
         cost = samples = 0
         try:
             with audio.AudioReader(path, model.sample_rate) as reader:
-                stream = model.start(Draw(), seed=0, labels=labels(path))
+                stream = model.start(SamplingConfig(), seed=0, labels=labels(path))
                 for block in reader.blocks(_BLOCK):
                     if stop.is_set():
                         raise parallel.Stopped
-                    cost += stream.force(mulaw.encode(block))
+                    cost += stream.teacher_force(mulaw.encode(block))
                     samples += len(block)
                     tick(len(block))
         except SynthError as error:

@@ -10,7 +10,8 @@ from synth.engine.config import ModelConfig
 from synth.nn.gru import to_eighth
 from synth.nn.two_tier import TwoTierNetwork, rounded
 from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of
-from synth.vocoder.vocoder import BOUND, UNIT, normalised
+from synth.vocoder.mel import normalize_mel
+from synth.vocoder.vocoder import BOUND, UNIT
 
 DECAY = 0.99  # of the codebooks' moving averages
 REVIVE = 0.1  # a code with less than this share of an even one's use begins anew
@@ -144,7 +145,7 @@ class VocoderNetwork(nn.Module):
         return BOUND * torch.tanh(F.linear(x, self.encoder_out, self.encoder_out_bias) / BOUND)
 
     def _heard(self, mel: Tensor) -> Tensor:
-        x = F.gelu(convolve(normalised(mel), self.encoder_0, self.encoder_0_bias), approximate="tanh")
+        x = F.gelu(convolve(normalize_mel(mel), self.encoder_0, self.encoder_0_bias), approximate="tanh")
         x = F.gelu(F.linear(stack_pairs(x), self.encoder_1, self.encoder_1_bias), approximate="tanh")
         return x + F.gelu(convolve(x, self.encoder_2, self.encoder_2_bias), approximate="tanh")
 

@@ -56,8 +56,7 @@ def open_classifier(name_or_path: str, engine: str = "auto") -> FileClassifier:
     from synth.generation import model as sampler
     from synth.recognition import generative
 
-    model = sampler.load(name_or_path, engine)
-    generative.check_labels(model)
+    model = generative.need_labels(sampler.load(name_or_path, engine))
     labels = model.labels
     return FileClassifier(
         model.checkpoint.name, model.sample_rate, lambda blocks, n: ranked(generative.listen(model, blocks, n), labels)

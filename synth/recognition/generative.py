@@ -19,7 +19,8 @@ from synth.audio import mulaw
 from synth.common import threads as parallel
 from synth.common.errors import AudioError, UsageError
 from synth.common.labels import LabelSet
-from synth.generation.model import Model
+from synth.generation.model import Model, need_plain
+from synth.generation.voice import Voice
 
 MAX_COMBINATIONS = 128
 """Label values are combined (each digit by each speaker) when there are no more combinations; else key by key."""
@@ -57,7 +58,7 @@ def costs(
 
             def force(group: list[Any], codes: NDArray[np.uint8] = codes) -> NDArray[np.int64]:
                 given = np.broadcast_to(codes, (len(group), len(codes)))
-                return model.engine.force_together(group, given).sum(axis=1, dtype=np.int64)
+                return model.engine.teacher_force_together(group, given).sum(axis=1, dtype=np.int64)
 
             total += np.concatenate(parallel.each(force, states, threads, threading.Event()))
             samples += len(codes)
@@ -78,17 +79,18 @@ def log_probabilities(
     return found
 
 
-def check_labels(model: Model) -> None:
-    """UsageError for a model that was trained without labels, or is a voice."""
-    model.check_scores()
-    if not model.checkpoint.config.labels:
-        name = model.checkpoint.name
+def need_labels(model: Model | Voice) -> Model:
+    """`model`; UsageError for one that was trained without labels, or is a voice."""
+    plain = need_plain(model)
+    if not plain.checkpoint.config.labels:
+        name = plain.checkpoint.name
         raise UsageError(f"-c {name}: was trained without labels and can't tell any; give another checkpoint")
+    return plain
 
 
 def listen(model: Model, blocks: Iterable[NDArray[np.int16]], threads: int = 1) -> dict[str, NDArray[np.float64]]:
     """Log-probabilities (values,) of each label key's values for one sound; UsageError for a model without labels."""
-    check_labels(model)
+    need_labels(model)
     labels = model.checkpoint.config.labels
     rows = rows_of(labels)
     return log_probabilities(labels, rows, costs(model, blocks, rows, threads))

@@ -19,8 +19,9 @@ from synth.training.batches import StreamBatches
 from synth.training.config import VocoderTrainConfig
 from synth.training.tasks import vocoder as vocoder_task
 from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
-from synth.vocoder.postfilter import tables
-from synth.vocoder.vocoder import UNIT, normalised
+from synth.vocoder.mel import normalize_mel
+from synth.vocoder.postfilter_tables import new_tables
+from synth.vocoder.vocoder import UNIT
 
 RATE, EXACT = 2e-3, 0.5  # the learning rate at first; the share of the steps after which weights are rounded
 
@@ -82,8 +83,8 @@ def fit(
             z = vocoder.encode(mel)
             draw = np.random.default_rng([batches.seed, step])
             heard = vocoder_task.dropped(z, vocoder.quantisers(z)[1], train, draw)
-        loss = (model(heard) - normalised(mel)).abs().mean()
+        loss = (model(heard) - normalize_mel(mel)).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return model.tensors() | tables(vocoder.config, vocoder.network.config.sample_rate)
+    return model.tensors() | new_tables(vocoder.config, vocoder.network.config.sample_rate)

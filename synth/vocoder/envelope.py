@@ -1,4 +1,4 @@
-"""The spectral envelope that a voice's vectors stand for, in integers: what the postfilter holds its sound to."""
+"""The spectral envelope that a voice's latents stand for, in integers: what the postfilter holds its sound to."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.common.typing import Int64
-from synth.engine.layers import Layer, around, cut
+from synth.engine.layers import Layer, slice_padded, unfold_time
 from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
 
 UNIT = 1024
 """Of 1.0 in binary logarithms of mel powers (of sound of full scale 1)."""
 _SLOPE, _SHIFT, _OFFSET = 23637, 12, 8864
-"""Normalised natural logarithms of unit 1024 to binary ones: times 4 / ln 2, less 6 / ln 2 (`vocoder.normalised`)."""
+"""Normalised natural logarithms of unit 1024 to binary ones: times 4 / ln 2, less 6 / ln 2 (`vocoder.normalized`)."""
 
 
 def layout(config: VocoderConfig, postfilter: PostfilterConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     """dtype and shape of an envelope's tensors."""
     units, mels = postfilter.units, config.mels
-    found: dict[str, tuple[str, tuple[int, ...]]] = {}
+    tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
     for name, rows, columns in (
         ("0", units, TAPS * config.latent),
         ("1", units, TAPS * units),
         ("out", 2 * mels, units),
     ):
-        found[f"postfilter.envelope.{name}.weight"] = ("int8", (rows, columns))
-        found[f"postfilter.envelope.{name}.scale"] = ("int16", (rows,))
-        found[f"postfilter.envelope.{name}.shift"] = ("int32", (1,))
-        found[f"postfilter.envelope.{name}.bias"] = ("int16", (rows,))
-    return found
+        tensors[f"postfilter.envelope.{name}.weight"] = ("int8", (rows, columns))
+        tensors[f"postfilter.envelope.{name}.scale"] = ("int16", (rows,))
+        tensors[f"postfilter.envelope.{name}.shift"] = ("int32", (1,))
+        tensors[f"postfilter.envelope.{name}.bias"] = ("int16", (rows,))
+    return tensors
 
 
 class Envelope:
@@ -40,13 +40,13 @@ class Envelope:
         self._layers = [Layer(tensors, f"postfilter.envelope.{name}", prefer) for name in ("0", "1", "out")]
         self._mels = config.mels
 
-    def levels(self, vectors: Int64, first: int, last: int) -> Int64:
-        """Binary logarithms of mel powers, in 1/1024, of frames `first` to `last`: (2 x (last - first), mels).
+    def target_mel(self, latents: Int64, first: int, last: int) -> Int64:
+        """Binary logarithms of mel powers, in 1/1024, of token frames `first` to `last`: (2 x (last - first), mels).
 
-        `vectors`: 8-bit (frames, latent); two frames before `first` and after `last` are looked at, where there are.
+        `latents`: 8-bit (frames, latent); two frames before `first` and after `last` are looked at, where there are.
         """
-        low, high = max(0, first - 1), min(len(vectors), last + 1)
-        hidden = self._layers[0].hidden(around(cut(vectors, low - 1, high + 1), TAPS))[1 : 1 + high - low]
-        hidden = self._layers[1].hidden(around(cut(hidden, first - 1 - low, last + 1 - low), TAPS))[1:-1]
-        found = self._layers[2].values(hidden).reshape(2 * (last - first), self._mels)
-        return np.asarray(((found * _SLOPE + (1 << _SHIFT - 1)) >> _SHIFT) - _OFFSET, np.int64)
+        low, high = max(0, first - 1), min(len(latents), last + 1)
+        hidden = self._layers[0].hidden(unfold_time(slice_padded(latents, low - 1, high + 1), TAPS))[1 : 1 + high - low]
+        hidden = self._layers[1].hidden(unfold_time(slice_padded(hidden, first - 1 - low, last + 1 - low), TAPS))[1:-1]
+        natural = self._layers[2].values(hidden).reshape(2 * (last - first), self._mels)
+        return np.asarray(((natural * _SLOPE + (1 << _SHIFT - 1)) >> _SHIFT) - _OFFSET, np.int64)

@@ -9,20 +9,21 @@ from synth.common.errors import CheckpointError, UsageError
 from synth.common.typing import Tensors
 from synth.engine import layout
 from synth.engine.config import ModelConfig
-from synth.vocoder import envelope, label_means, postfilter, vocoder
+from synth.vocoder import envelope, label_means, postfilter_tables
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of
+from synth.vocoder.tensors import check_tensors, check_vocoder
 
 PARTS = ("vocoder.", "planner.", "postfilter.", "means.")
 """How the names of its tensors begin."""
 
 
 @dataclass(frozen=True)
-class Voice:
-    """Encoder, quantisers and conditioner (`config`, `tensors`); `planner`: a network over tokens, or None.
+class VoiceParts:
+    """Encoder, quantizer and conditioner (`config`, `tensors`); `planner`: a network over tokens, or None.
 
     `temperatures`: of planner and network, what a temperature of 1 stands for; chosen on validation files. `guidance`:
-    how much more than it would by itself the planner does what labels ask for (see `planning`), 1 to 4 in halves.
-    `postfilter`: what its sound goes through at the end, or None. `means`: of its labels (see `attributes`), or none.
+    how much more than by itself the planner does what labels ask for (see `generation.planner`), 1 to 4 in halves.
+    `postfilter`: what its sound goes through at the end, or None. `means`: of its labels (see `label_means`), or none.
     """
 
     config: VocoderConfig
@@ -51,7 +52,7 @@ class Voice:
         return both | {f"planner.{name}": tensor for name, tensor in self.planner_tensors.items()}
 
 
-def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> Voice:
+def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> VoiceParts:
     """The voice around `model` that a file's config and tensors describe; CheckpointError says what is wrong."""
     try:
         if set(config) - {"guidance", "postfilter"} != {"vocoder", "planner", "temperatures"}:
@@ -73,12 +74,12 @@ def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> Voice:
         for part in ("vocoder.", "postfilter.", "means.")
     )
     planned = {name.removeprefix("planner."): t for name, t in tensors.items() if name.startswith("planner.")}
-    found = Voice(sizes, own, planner, planned, warm, float(guidance), after, filtering, means)
-    check(model, found)
-    return found
+    voice = VoiceParts(sizes, own, planner, planned, warm, float(guidance), after, filtering, means)
+    check(model, voice)
+    return voice
 
 
-def check(model: ModelConfig, voice: Voice) -> None:
+def check(model: ModelConfig, voice: VoiceParts) -> None:
     """CheckpointError when the parts do not fit each other, or a tensor its place."""
     try:
         fits = model.stride == stride_of(voice.config, model)
@@ -90,10 +91,10 @@ def check(model: ModelConfig, voice: Voice) -> None:
         raise CheckpointError("its config can't be used (voice: temperatures must be two numbers from 0.05 to 4)")
     if not 1 <= voice.guidance <= 4 or voice.guidance * 2 % 1:
         raise CheckpointError("its config can't be used (voice: guidance must be 1 to 4, in halves)")
-    vocoder.check(voice.config, model, voice.tensors)
+    check_vocoder(voice.config, model, voice.tensors)
     _check_postfilter(model, voice)
     if voice.means:
-        vocoder.check_tensors("voice", label_means.layout(model.labels, voice.config.latent), voice.means)
+        check_tensors("voice", label_means.layout(model.labels, voice.config.latent), voice.means)
         if voice.means["means.spread"].min() <= 0:
             raise CheckpointError("tensor means.spread: values must be above 0")
     planner = voice.planner
@@ -101,7 +102,7 @@ def check(model: ModelConfig, voice: Voice) -> None:
         if voice.planner_tensors:
             raise CheckpointError("has tensors of a planner, but its config has none")
         return
-    if not planner.period or planner.stride or planner.labels != model.labels:
+    if planner.kind != "tokens" or planner.is_conditioned or planner.labels != model.labels:
         raise CheckpointError("its planner must be a network over tokens with the labels of its network")
     if planner.period > voice.config.quantisers:
         raise CheckpointError(f"its planner has {planner.period} tokens a frame, its vocoder {voice.config.quantisers}")
@@ -111,14 +112,14 @@ def check(model: ModelConfig, voice: Voice) -> None:
         raise CheckpointError(f"planner: {error}") from None
 
 
-def _check_postfilter(model: ModelConfig, voice: Voice) -> None:
+def _check_postfilter(model: ModelConfig, voice: VoiceParts) -> None:
     if voice.postfilter is None:
         if voice.postfilter_tensors:
             raise CheckpointError("has tensors of a postfilter, but its config has none")
         return
-    wanted = envelope.layout(voice.config, voice.postfilter) | postfilter.layout(voice.config, model.sample_rate)
-    vocoder.check_tensors("postfilter", wanted, voice.postfilter_tensors)
-    postfilter.check(voice.config, model.sample_rate, voice.postfilter_tensors)
+    wanted = envelope.layout(voice.config, voice.postfilter) | postfilter_tables.layout(voice.config, model.sample_rate)
+    check_tensors("postfilter", wanted, voice.postfilter_tensors)
+    postfilter_tables.check_tables(voice.config, model.sample_rate, voice.postfilter_tensors)
 
 
 def split(tensors: Tensors) -> tuple[Tensors, Tensors]:
@@ -127,4 +128,4 @@ def split(tensors: Tensors) -> tuple[Tensors, Tensors]:
     return {name: tensor for name, tensor in tensors.items() if name not in parts}, parts
 
 
-__all__ = ["Voice", "check", "read", "split"]
+__all__ = ["VoiceParts", "check", "read", "split"]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from synth.audio import reader
 from synth.cli import entry
-from synth.engine.config import Draw
-from synth.vocoder.vocoder import checked
+from synth.engine.config import SamplingConfig
+from synth.vocoder.mel import checked_mel
 
 KEYS = [
     *["files", "sample_rate", "seconds", "checkpoint", "checkpoint_sha256", "labels", "tokens", "engine"],
@@ -48,8 +48,8 @@ def generate(*arguments: object, period: int = 2) -> int:
 def spoken(sound: NDArray[np.int16], seed: int, tokens: int | None = None, **labels: str) -> NDArray[np.int16]:
     """What the voice says along a sound."""
     vocoder = voices.vocoder()
-    heard = vocoder.hear(sound)
-    vectors = vocoder.exact(heard) if tokens is None else vocoder.vectors(vocoder.tokens(heard, tokens))
+    heard = vocoder.encode_sound(sound)
+    vectors = vocoder.quantize_latents(heard) if tokens is None else vocoder.latents(vocoder.tokens(heard, tokens))
     return voices.load(0).follow(vectors, seed=seed, labels=labels).pcm(len(sound))
 
 
@@ -75,9 +75,9 @@ def test_options_reach_the_voice() -> None:
     options = ("-s", 3, "--tokens", 2, "--label", "digit=7", "--label", "speaker=bert", "-t", 0, "-q")
     assert vocode("a.wav", "-o", "x.wav", *options) == 0
     vocoder = voices.vocoder()
-    vectors = vocoder.vectors(vocoder.tokens(vocoder.hear(SOUND), 2))
+    vectors = vocoder.latents(vocoder.tokens(vocoder.encode_sound(SOUND), 2))
     labels = {"digit": "7", "speaker": "bert"}
-    expected = voices.load(0).follow(vectors, Draw.of(0), seed=9, labels=labels)  # greedy: of any seed
+    expected = voices.load(0).follow(vectors, SamplingConfig.of(0), seed=9, labels=labels)  # greedy: of any seed
     np.testing.assert_array_equal(samples("x.wav"), expected.pcm(len(SOUND)))
 
 
@@ -106,7 +106,7 @@ def test_features_are_said(frames: int) -> None:
     expected = voices.load(0).generate(features=MEL[:frames], seed=3)
     np.testing.assert_array_equal(samples("x.wav"), (expected * 32768).astype(np.int16))
     assert len(samples("x.wav")) == 80 * frames
-    checked(MEL, 8)
+    checked_mel(MEL, 8)
 
 
 def test_json_has_the_keys_that_scripts_rely_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synth import engine
 from synth.common.labels import LabelSet
-from synth.engine.config import Draw, ModelConfig
+from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.layout import check, layout
 
 LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("a", "b"))))
@@ -101,19 +101,19 @@ def golden(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> A
 @pytest.mark.parametrize(
     ("name", "draw", "labels"),
     [
-        ("drawn", Draw(), (0, 0)),
-        ("labelled", Draw(), (3, 1)),
-        ("cool", Draw(5461), (0, 2)),
-        ("greedy", Draw(0), (1, 0)),
-        ("top", Draw(4096, 20, 3 << 30), (2, 2)),
+        ("drawn", SamplingConfig(), (0, 0)),
+        ("labelled", SamplingConfig(), (3, 1)),
+        ("cool", SamplingConfig(5461), (0, 2)),
+        ("greedy", SamplingConfig(0), (1, 0)),
+        ("top", SamplingConfig(4096, 20, 3 << 30), (2, 2)),
     ],
 )
-def test_golden_codes(name: str, draw: Draw, labels: tuple[int, int], golden: Any) -> None:
+def test_golden_codes(name: str, draw: SamplingConfig, labels: tuple[int, int], golden: Any) -> None:
     state = golden.state(2**32 - 2, 3)
     state.labels = labels
     assert golden.generate(state, 72, draw).tolist() == GOLDEN[name]
 
 
 def test_golden_costs(golden: Any) -> None:
-    costs = golden.force(golden.state(), np.arange(0, 256, 7, dtype=np.uint8))
+    costs = golden.teacher_force(golden.state(), np.arange(0, 256, 7, dtype=np.uint8))
     assert (costs // 65536).tolist() == GOLDEN["costs"] and not (costs % 65536).any()

@@ -79,7 +79,7 @@ def test_training_reads_what_the_engine_reads(order: int, count: int, seed: int)
         for t in range(count):
             if t % voices.PART == 0:
                 gates = np.zeros(3 * config.frame_units, np.int16)
-                state.given = np.concatenate([gates, steer[row][t // voices.PART]])
+                state.conditioning = np.concatenate([gates, steer[row][t // voices.PART]])
             guess, _ = engine.sample_step(state)
             assert engine.inputs(state)[1:] == (predicted[row, t], residual[row, t])
             engine.take(state, guess, int(codes[row, t]))

@@ -18,7 +18,7 @@ from synth import engine
 from synth.audio import mulaw
 from synth.common.errors import CheckpointError, EngineError
 from synth.common.labels import LabelSet
-from synth.engine.config import Draw, ModelConfig
+from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.predictor import predict_codes as specified
 from synth.engine.reference import ReferenceEngine
 
@@ -26,7 +26,14 @@ native = pytest.importorskip("synth.engine.native", reason="the native engine is
 SETS = engine.instruction_sets()
 LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("a", "b"))))
 SMALL = ModelConfig(8000, frame_units=32, sample_units=48, head_units=32, labels=LABELS)
-DRAWS = [Draw(), Draw.of(0.7), Draw.of(0), Draw.of(1.3, 20, 0.9), Draw.of(1, 256, 0.5), Draw.of(1, 3)]
+DRAWS = [
+    SamplingConfig(),
+    SamplingConfig.of(0.7),
+    SamplingConfig.of(0),
+    SamplingConfig.of(1.3, 20, 0.9),
+    SamplingConfig.of(1, 256, 0.5),
+    SamplingConfig.of(1, 3),
+]
 
 
 def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
@@ -49,7 +56,9 @@ def test_there_is_a_set_for_every_machine() -> None:
 
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("draw", DRAWS)
-def test_samples_and_states_equal_the_reference(monkeypatch: pytest.MonkeyPatch, name: str, draw: Draw) -> None:
+def test_samples_and_states_equal_the_reference(
+    monkeypatch: pytest.MonkeyPatch, name: str, draw: SamplingConfig
+) -> None:
     tensors = random_tensors(SMALL, 3)
     fast, slow = forced(monkeypatch, name, SMALL, tensors), ReferenceEngine(SMALL, tensors)
     a, b = fast.state(7, 2), slow.state(7, 2)
@@ -79,9 +88,9 @@ def test_sizes(monkeypatch: pytest.MonkeyPatch, name: str, sizes: tuple[int, ...
     tensors = random_tensors(config, 5)
     fast, slow = forced(monkeypatch, name, config, tensors), ReferenceEngine(config, tensors)
     a, b = fast.state(1), slow.state(1)
-    assert np.array_equal(fast.generate(a, 50, Draw()), slow.generate(b, 50, Draw()))
+    assert np.array_equal(fast.generate(a, 50, SamplingConfig()), slow.generate(b, 50, SamplingConfig()))
     codes = np.random.default_rng(0).integers(0, 256, 40).astype(np.uint8)
-    assert np.array_equal(fast.force(a, codes), slow.force(b, codes))
+    assert np.array_equal(fast.teacher_force(a, codes), slow.teacher_force(b, codes))
     assert same(a.save(), b.save())
 
 
@@ -94,8 +103,8 @@ def test_saturation(monkeypatch: pytest.MonkeyPatch, name: str, seed: int) -> No
     a, b = fast.state(seed), slow.state(seed)
     a.labels = b.labels = (3, 2)
     codes = np.random.default_rng(seed).integers(0, 256, 70).astype(np.uint8)
-    assert np.array_equal(fast.force(a, codes), slow.force(b, codes))
-    assert np.array_equal(fast.generate(a, 40, Draw.of(2.5)), slow.generate(b, 40, Draw.of(2.5)))
+    assert np.array_equal(fast.teacher_force(a, codes), slow.teacher_force(b, codes))
+    assert np.array_equal(fast.generate(a, 40, SamplingConfig.of(2.5)), slow.generate(b, 40, SamplingConfig.of(2.5)))
     assert same(a.save(), b.save())
 
 
@@ -106,15 +115,15 @@ def test_any_split_and_any_network(seed: int, parts: list[int], name: str) -> No
         config = dataclasses.replace(SMALL, sample_units=32)
         tensors = random_tensors(config, seed)
         fast = forced(patch, name, config, tensors)
-        whole = fast.generate(fast.state(seed), sum(parts), Draw())
+        whole = fast.generate(fast.state(seed), sum(parts), SamplingConfig())
         state, pieces = fast.state(seed), []
         for part in parts:
-            pieces.append(fast.generate(state, part, Draw()))
+            pieces.append(fast.generate(state, part, SamplingConfig()))
             state = fast.restore(state.save())
         assert np.array_equal(np.concatenate(pieces), whole)
         assert np.array_equal(
             ReferenceEngine(config, tensors).generate(
-                ReferenceEngine(config, tensors).state(seed), min(40, len(whole)), Draw()
+                ReferenceEngine(config, tensors).state(seed), min(40, len(whole)), SamplingConfig()
             ),
             whole[:40],
         )
@@ -124,8 +133,8 @@ def test_forcing_what_was_drawn_leads_to_the_same_state() -> None:
     tensors = random_tensors(SMALL, 1)
     fast = native.NativeEngine(SMALL, tensors)
     drawn, told = fast.state(5), fast.state(5)
-    codes = fast.generate(drawn, 333, Draw())
-    fast.force(told, codes)
+    codes = fast.generate(drawn, 333, SamplingConfig())
+    fast.teacher_force(told, codes)
     assert same(drawn.save(), told.save())
 
 
@@ -133,9 +142,9 @@ def test_a_state_moves_between_the_engines() -> None:
     tensors = random_tensors(SMALL, 2)
     fast, slow = native.NativeEngine(SMALL, tensors), ReferenceEngine(SMALL, tensors)
     a = fast.state(9)
-    fast.generate(a, 37, Draw())
+    fast.generate(a, 37, SamplingConfig())
     b = slow.restore(a.save())
-    assert np.array_equal(slow.generate(b, 40, Draw()), fast.generate(a, 40, Draw()))
+    assert np.array_equal(slow.generate(b, 40, SamplingConfig()), fast.generate(a, 40, SamplingConfig()))
     assert same(fast.restore(b.save()).save(), a.save())
 
 
@@ -184,10 +193,10 @@ def test_the_caller_s_rounding_mode_does_not_matter_and_stays() -> None:
     tensors = random_tensors(SMALL, 1)
     fast = native.NativeEngine(SMALL, tensors)
     codes = mulaw.encode(np.stack(_signals()))
-    usual = native.predict_codes(codes, tensors), fast.generate(fast.state(1), 500, Draw())
+    usual = native.predict_codes(codes, tensors), fast.generate(fast.state(1), 500, SamplingConfig())
     libm.fesetround(upward)
     try:
-        other = native.predict_codes(codes, tensors), fast.generate(fast.state(1), 500, Draw())
+        other = native.predict_codes(codes, tensors), fast.generate(fast.state(1), 500, SamplingConfig())
         assert libm.fegetround() == upward
     finally:
         libm.fesetround(0)
@@ -197,9 +206,9 @@ def test_the_caller_s_rounding_mode_does_not_matter_and_stays() -> None:
 
 def test_threads_share_an_engine() -> None:
     fast = native.NativeEngine(SMALL, random_tensors(SMALL, 4))
-    alone = [fast.generate(fast.state(seed), 4000, Draw()) for seed in range(6)]
+    alone = [fast.generate(fast.state(seed), 4000, SamplingConfig()) for seed in range(6)]
     with ThreadPoolExecutor(3) as pool:
-        together = list(pool.map(lambda seed: fast.generate(fast.state(seed), 4000, Draw()), range(6)))
+        together = list(pool.map(lambda seed: fast.generate(fast.state(seed), 4000, SamplingConfig()), range(6)))
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
@@ -225,7 +234,7 @@ def test_a_damaged_state_is_refused() -> None:
     fast = native.NativeEngine(SMALL, random_tensors(SMALL, 0))
     saved = fast.state(1).save()
     moved = fast.state(1)
-    fast.generate(moved, 21, Draw())
+    fast.generate(moved, 21, SamplingConfig())
     later = moved.save()
     with pytest.raises(EngineError, match="contradicts"):
         fast.restore({**later, "history": later["history"] + 1})
@@ -258,7 +267,7 @@ def test_zero_blocks_are_left_out_without_a_trace(
     tensors["sample.recurrent.weight"][16:48] = 0  # tiles of their own counts
     fast, slow = forced(monkeypatch, name, config, tensors), ReferenceEngine(config, tensors)
     a, b = fast.state(1), slow.state(1)
-    assert np.array_equal(fast.generate(a, 40, Draw()), slow.generate(b, 40, Draw()))
+    assert np.array_equal(fast.generate(a, 40, SamplingConfig()), slow.generate(b, 40, SamplingConfig()))
     assert same(a.save(), b.save())
 
 
@@ -275,13 +284,15 @@ def test_streams_together_equal_each_alone(monkeypatch: pytest.MonkeyPatch, name
     for states in (together, alone):
         for k, state in enumerate(states):
             state.labels = (k % 3, 0)
-            fast.generate(state, 5 * (k // 2), Draw())
+            fast.generate(state, 5 * (k // 2), SamplingConfig())
     for draw in DRAWS:
         codes = fast.generate_together(together, 37, draw)
         assert np.array_equal(codes, [fast.generate(state, 37, draw) for state in alone])
     given_codes = np.random.default_rng(2).integers(0, 256, (streams, 50)).astype(np.uint8)
-    costs = fast.force_together(together, given_codes)
-    assert np.array_equal(costs, [fast.force(state, row) for state, row in zip(alone, given_codes, strict=True)])
+    costs = fast.teacher_force_together(together, given_codes)
+    assert np.array_equal(
+        costs, [fast.teacher_force(state, row) for state, row in zip(alone, given_codes, strict=True)]
+    )
     assert all(same(a.save(), b.save()) for a, b in zip(together, alone, strict=True))
 
 
@@ -290,9 +301,9 @@ def test_streams_together_must_be_different_ones_of_one_network() -> None:
     fast, other = native.NativeEngine(SMALL, tensors), native.NativeEngine(SMALL, tensors)
     state = fast.state(1)
     with pytest.raises(ValueError, match="twice"):
-        fast.generate_together([state, state], 4, Draw())
+        fast.generate_together([state, state], 4, SamplingConfig())
     with pytest.raises(ValueError, match="several networks"):
-        fast.generate_together([state, other.state(1)], 4, Draw())
+        fast.generate_together([state, other.state(1)], 4, SamplingConfig())
 
 
 def test_the_bare_product_changes_nothing() -> None:

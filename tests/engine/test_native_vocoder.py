@@ -22,10 +22,11 @@ from synth.common.typing import Int64
 from synth.engine.config import ModelConfig
 from synth.engine.layers import Layer
 from synth.generation import checkpoint
-from synth.vocoder import postfilter
+from synth.vocoder import postfilter_tables
 from synth.vocoder.config import PostfilterConfig, VocoderConfig
 from synth.vocoder.envelope import UNIT
-from synth.vocoder.postfilter import NEUTRAL, Postfilter, Tables
+from synth.vocoder.frame_filter import NEUTRAL, FrameFilter
+from synth.vocoder.postfilter import Postfilter
 from synth.vocoder.vocoder import Vocoder
 
 pytest.importorskip("synth.engine._kernel", reason="the native engine is not built")
@@ -41,18 +42,18 @@ def bundled(name: str) -> Any:
     return checkpoint.load(str(FOLDER / f"{name}.safetensors"))
 
 
-def tables_of(what: Any, prefer: str = "auto") -> Tables:
+def tables_of(what: Any, prefer: str = "auto") -> FrameFilter:
     """A bundled voice's postfilter, or one of a rate."""
     if isinstance(what, str):
         loaded = bundled(what)
         voice = loaded.voice
-        return Tables(voice.config, voice.postfilter, loaded.config.sample_rate, voice.postfilter_tensors, prefer)
-    return Tables(VOCODER, PostfilterConfig(16, 2), what, postfilter.tables(VOCODER, what), prefer)
+        return FrameFilter(voice.config, voice.postfilter, loaded.config.sample_rate, voice.postfilter_tensors, prefer)
+    return FrameFilter(VOCODER, PostfilterConfig(16, 2), what, postfilter_tables.new_tables(VOCODER, what), prefer)
 
 
 def scrambled(rate: int, seed: int) -> dict[str, NDArray[Any]]:
     """Tables of any values that the kernel takes: a cosine that is none but for its symmetries, weights everywhere."""
-    random, found = np.random.default_rng(seed), dict(postfilter.tables(VOCODER, rate))
+    random, found = np.random.default_rng(seed), dict(postfilter_tables.new_tables(VOCODER, rate))
     fft = len(found["postfilter.cosine"])
     quarter = random.integers(-16384, 16385, fft // 4 + 1)
     quarter[-1] = 0
@@ -75,7 +76,7 @@ def sounds(random: np.random.Generator, count: int, kind: str) -> NDArray[np.int
     return kinds[kind].astype(np.int16)
 
 
-def assert_as_specified(tables: Tables, frames: int, kind: str, seed: int) -> None:
+def assert_as_specified(tables: FrameFilter, frames: int, kind: str, seed: int) -> None:
     random = np.random.default_rng(seed)
     samples = sounds(random, (frames - 1) * tables.hop + tables.window + int(random.integers(0, tables.hop)), kind)
     levels = random.integers(-12, 20, (frames, tables.mels)) * UNIT + random.integers(0, UNIT, (frames, tables.mels))
@@ -111,7 +112,7 @@ def test_the_postfilter_is_as_specified(name: str, what: Any, monkeypatch: pytes
 def test_the_postfilter_of_any_tables_is_as_specified(name: str, rate: int, frames: int, kind: str, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SYNTH_ISA", name)
-        tables = Tables(VOCODER, PostfilterConfig(16, 1), rate, scrambled(rate, seed))
+        tables = FrameFilter(VOCODER, PostfilterConfig(16, 1), rate, scrambled(rate, seed))
     assert_as_specified(tables, frames, kind, seed)
 
 
@@ -125,7 +126,7 @@ def test_streams_are_filtered_alike(block: int) -> None:
     levels = random.integers(-9 * UNIT, 9 * UNIT, (30, VOCODER.mels))
     sound = voices.sound(2400)
     for stage in made:
-        stage.tell(levels, 0)
+        stage.add_target(levels, 0)
     for at in range(0, len(sound), block):
         fast, slow = (stage.push(sound[at : at + block]) for stage in made)
         np.testing.assert_array_equal(fast, slow)
@@ -146,9 +147,9 @@ def test_threads_share_a_postfilter() -> None:
 
 def test_the_reference_is_used_where_it_is_asked_for() -> None:
     voice = voices.load(engine="reference", filtered=True)
-    assert voice.guides is not None and voice.guides._tables is not None
-    assert voice.guides._tables._native is None and voice.guides.vocoder._native is None
-    assert voice.guides.vocoder._gates._native is None
+    assert voice.runtime._filter is not None
+    assert voice.runtime._filter._native is None and voice.runtime.vocoder._native is None
+    assert voice.runtime.vocoder._gates._native is None
 
 
 # what the kernel refuses by itself
@@ -188,7 +189,7 @@ def test_the_kernel_checks_sizes_itself(samples: int, levels: Any, total: int, p
     ],
 )
 def test_the_kernel_checks_tables_itself(name: str, value: Any, words: str) -> None:
-    own = dict(postfilter.tables(VOCODER, 8000))
+    own = dict(postfilter_tables.new_tables(VOCODER, 8000))
     kind = own.pop(f"postfilter.{name}").dtype
     if value is not None:
         own[f"postfilter.{name}"] = value.astype(kind)
@@ -287,16 +288,18 @@ def test_tokens_are_searched_as_specified(name: str, kind: str, latent: int, mon
     for whole in (random.integers(-127, 128, (23, latent)), few, random.choice([-127, 127], (23, latent))):
         vectors = (whole / 32).astype(np.float32)
         for count in (1, 2, 8):
-            found = vocoder.searched(vectors, count)
+            found = vocoder.beam_search_tokens(vectors, count)
             assert found.dtype == np.uint8
-            np.testing.assert_array_equal(found, vocoder.searched_specified(vectors, count))
+            np.testing.assert_array_equal(found, vocoder.beam_search_tokens_specified(vectors, count))
 
 
 def test_what_the_encoder_does_not_give_is_searched_all_the_same() -> None:
     vocoder = searcher(8, "random", 5)
     vectors = np.full((3, 8), 5.0, np.float32)
-    np.testing.assert_array_equal(vocoder.searched(vectors, 3), vocoder.searched_specified(vectors, 3))
-    assert vocoder.searched(vectors[:0], 3).shape == (0, 3)
+    np.testing.assert_array_equal(
+        vocoder.beam_search_tokens(vectors, 3), vocoder.beam_search_tokens_specified(vectors, 3)
+    )
+    assert vocoder.beam_search_tokens(vectors[:0], 3).shape == (0, 3)
     with pytest.raises(ValueError, match="search: wrong shape"):
         vocoder._native._kernel.search(np.zeros((3, 7), np.int8), np.zeros((3, 2), np.uint8))
     with pytest.raises(ValueError, match="search: wrong shape"):
@@ -313,7 +316,7 @@ def kernel_calls() -> dict[str, tuple[Any, list[Any]]]:
     post: Any = tables_of(8000)._native
     layer: Any = Layer(layer_tensors(4, 6, 2, True, 1), "x")._native
     books: Any = searcher(8, "random", 5)._native
-    planner: Any = voices.load(engine="native").guides.planner.network  # type: ignore[union-attr]
+    planner: Any = voices.load(engine="native").runtime.planner.network  # type: ignore[union-attr]
     tensors = networks.random_tensors(ModelConfig(8000, frame_units=16, sample_units=16, head_units=16), 1)
     codes, tokens = np.arange(40, dtype=np.uint8).reshape(2, 20), np.arange(8, dtype=np.uint8).reshape(4, 2)
     sound = (np.arange(60) ** 2 % 1000).astype(np.int32)

@@ -19,8 +19,8 @@ from synth.codec import lossless
 from synth.codec.lossless import segment
 from synth.common.errors import CheckpointError, EngineError, UsageError
 from synth.common.labels import LabelSet
-from synth.engine.config import Draw, ModelConfig
-from synth.engine.layout import given_units
+from synth.engine.config import ModelConfig, SamplingConfig
+from synth.engine.layout import conditioning_units
 from synth.engine.reference import ReferenceEngine
 from synth.engine.token_inputs import token_inputs
 
@@ -34,7 +34,7 @@ TOKENS = dataclasses.replace(SMALL, period=8)
 BOTH = dataclasses.replace(SMALL, stride=4, period=4, window=16)
 KINDS = [GIVEN, STEERED, TOKENS, BOTH, *(dataclasses.replace(TOKENS, period=period) for period in (1, 2, 16))]
 LEAST_SQUARES = ("covariance", "correlation", "scale", "rows", "targets", "gains")
-DRAWS = [Draw(), Draw.of(0), Draw.of(1.3, 20, 0.9)]
+DRAWS = [SamplingConfig(), SamplingConfig.of(0), SamplingConfig.of(1.3, 20, 0.9)]
 
 
 def same(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> bool:
@@ -46,7 +46,7 @@ def same(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> bool:
 
 def vector(config: ModelConfig, seed: int, most: int = 32767) -> NDArray[np.int16]:
     """A conditioning vector; of length 0 for a network without one."""
-    return np.random.default_rng(seed).integers(-most - 1, most + 1, given_units(config)).astype(np.int16)
+    return np.random.default_rng(seed).integers(-most - 1, most + 1, conditioning_units(config)).astype(np.int16)
 
 
 def both(name: str, config: ModelConfig, seed: int, wild: bool = False) -> tuple[Any, ReferenceEngine]:
@@ -66,13 +66,13 @@ def test_samples_and_states_equal_the_reference(name: str, config: ModelConfig, 
     codes = np.random.default_rng(5).integers(0, 256, 21).astype(np.uint8)
     for turn, draw in enumerate(DRAWS * 2):
         a.labels = b.labels = (turn % 4, turn % 3)
-        a.given = b.given = vector(config, turn, (300, 32767)[turn % 2])  # in the middle of a frame too
+        a.conditioning = b.conditioning = vector(config, turn, (300, 32767)[turn % 2])  # in the middle of a frame too
         count = (1, 15, 17, 3, 30, 5)[turn]
         assert np.array_equal(fast.generate(a, count, draw), slow.generate(b, count, draw))
         assert same(a.save(), b.save())
         assert np.array_equal(fast.distribution(a), slow.distribution(b))
         assert same(a.save(), b.save())  # looking changes nothing
-    assert np.array_equal(fast.force(a, codes), slow.force(b, codes))
+    assert np.array_equal(fast.teacher_force(a, codes), slow.teacher_force(b, codes))
     assert same(a.save(), b.save()) and same(a.copy().save(), b.save())
 
 
@@ -85,16 +85,16 @@ def test_streams_together_equal_each_alone(name: str, config: ModelConfig, strea
     together, alone = [fast.state(k) for k in range(streams)], [slow.state(k) for k in range(streams)]
     for k, (a, b) in enumerate(zip(together, alone, strict=True)):
         a.labels = b.labels = (k % 3, 0)
-        a.given = b.given = vector(config, k, 2000)
-        assert np.array_equal(fast.generate(a, 5 * k, Draw()), slow.generate(b, 5 * k, Draw()))
+        a.conditioning = b.conditioning = vector(config, k, 2000)
+        assert np.array_equal(fast.generate(a, 5 * k, SamplingConfig()), slow.generate(b, 5 * k, SamplingConfig()))
     for turn, draw in enumerate(DRAWS):
         for k, (a, b) in enumerate(zip(together, alone, strict=True)):
-            a.given = b.given = vector(config, 10 * turn + k, 2000)
+            a.conditioning = b.conditioning = vector(config, 10 * turn + k, 2000)
         codes = fast.generate_together(together, 21, draw)
         assert np.array_equal(codes, [slow.generate(state, 21, draw) for state in alone])
     forced = np.random.default_rng(2).integers(0, 256, (streams, 35)).astype(np.uint8)
-    costs = fast.force_together(together, forced)
-    assert np.array_equal(costs, [slow.force(state, row) for state, row in zip(alone, forced, strict=True)])
+    costs = fast.teacher_force_together(together, forced)
+    assert np.array_equal(costs, [slow.teacher_force(state, row) for state, row in zip(alone, forced, strict=True)])
     assert all(same(a.save(), b.save()) for a, b in zip(together, alone, strict=True))
 
 
@@ -108,12 +108,12 @@ def test_streams_together_equal_each_alone(name: str, config: ModelConfig, strea
 def test_any_split_goes_on_from_what_was_saved(seed: int, parts: list[int], name: str, config: ModelConfig) -> None:
     fast, slow = both(name, config, seed)
     first, state = fast.state(seed), fast.state(seed)
-    first.given = state.given = vector(config, seed, 1000)
-    whole, pieces = fast.generate(first, sum(parts), Draw()), []
+    first.conditioning = state.conditioning = vector(config, seed, 1000)
+    whole, pieces = fast.generate(first, sum(parts), SamplingConfig()), []
     for part in parts:
-        pieces.append(fast.generate(state, part, Draw()))
+        pieces.append(fast.generate(state, part, SamplingConfig()))
         other = slow.restore(state.save())
-        assert same(other.save(), state.save()) and np.array_equal(other.given, state.given)
+        assert same(other.save(), state.save()) and np.array_equal(other.conditioning, state.conditioning)
         state = fast.restore(other.save())
     assert np.array_equal(np.concatenate(pieces), whole)
     assert same(first.save(), state.save())
@@ -131,7 +131,7 @@ def test_token_inputs_are_what_the_engine_reads(period: int) -> None:
         state = slow.state()
         for t in range(40):
             assert slow.inputs(state) == (0, predicted[row, t], residual[row, t])
-            slow.force(state, codes[row, t : t + 1])
+            slow.teacher_force(state, codes[row, t : t + 1])
     for made in both(SETS[-1], config, 1):
         np.testing.assert_array_equal(made.predict_codes(codes), (predicted, residual))
     assert [rows.shape for rows in token_inputs(codes[:, :0], period)] == [(2, 0), (2, 0)]
@@ -142,9 +142,9 @@ def test_a_vector_takes_effect_with_the_next_frame(which: int) -> None:
     made = both(SETS[-1], GIVEN, 4)[which]
     codes = np.random.default_rng(0).integers(100, 156, 48).astype(np.uint8)
     plain, state = made.state(), made.state()
-    made.force(plain, codes[:20]), made.force(state, codes[:20])
-    state.given = vector(GIVEN, 1)
-    before, after = (made.force(s, codes[20:]) for s in (plain, state))
+    made.teacher_force(plain, codes[:20]), made.teacher_force(state, codes[:20])
+    state.conditioning = vector(GIVEN, 1)
+    before, after = (made.teacher_force(s, codes[20:]) for s in (plain, state))
     np.testing.assert_array_equal(before[:12], after[:12])  # up to sample 32
     assert (before[12:] != after[12:]).any()
 
@@ -153,20 +153,20 @@ def test_a_vector_takes_effect_with_the_next_frame(which: int) -> None:
 def test_a_vector_that_does_not_fit_is_refused(which: int) -> None:
     state = both(SETS[-1], GIVEN, 1)[which].state()
     good = vector(GIVEN, 1)
-    state.given = good
+    state.conditioning = good
     for wrong in (good[:-1], good.astype(np.int32), good.astype(np.float32), good[None], list(good), None):
         with pytest.raises(EngineError, match="given is .* must be int16"):
-            state.given = wrong
-    assert np.array_equal(state.given, good) and state.given.dtype == np.int16
+            state.conditioning = wrong
+    assert np.array_equal(state.conditioning, good) and state.conditioning.dtype == np.int16
     good[:] = 0
-    state.given[:] = 0
-    assert np.any(state.given)  # what was set and what is got are copies
-    state.given = vector(GIVEN, 2)[::-1][: len(good)]
-    assert np.array_equal(state.given, vector(GIVEN, 2)[::-1])
+    state.conditioning[:] = 0
+    assert np.any(state.conditioning)  # what was set and what is got are copies
+    state.conditioning = vector(GIVEN, 2)[::-1][: len(good)]
+    assert np.array_equal(state.conditioning, vector(GIVEN, 2)[::-1])
     without = both(SETS[-1], TOKENS, 1)[which].state()
-    assert without.given.shape == (0,)
+    assert without.conditioning.shape == (0,)
     with pytest.raises(EngineError, match="given"):
-        without.given = good
+        without.conditioning = good
 
 
 def test_the_kernel_checks_a_vector_itself() -> None:

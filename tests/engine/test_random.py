@@ -9,7 +9,7 @@ from helpers.plain import Plain, choose, kept
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from synth.engine.config import Draw, ModelConfig
+from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.reference import ReferenceEngine, philox, pick
 
 CONFIG = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16)
@@ -45,7 +45,7 @@ def test_draws_depend_on_seed_stream_and_place_alone(position: int, reference: R
     found = {}
     for seed, stream in ((0, 0), (1, 0), (0, 1), (2**32 - 1, 2**32 - 1)):
         given = {**fresh, "seed": np.array([seed, stream], np.uint32)}
-        codes = reference.generate(reference.restore(given), 20, Draw()).tolist()
+        codes = reference.generate(reference.restore(given), 20, SamplingConfig()).tolist()
         plain = Plain(CONFIG, reference.tensors, seed, stream)
         if position:  # the update of the frame before, of which nothing was taken
             plain.position = position
@@ -71,7 +71,7 @@ weights_of_256 = st.lists(st.integers(0, 2**32 // 300), min_size=256, max_size=2
 @example([3, 1] * 128, 200, 2**31, 2**32 - 1)
 @settings(max_examples=80, deadline=None)
 def test_top_k_and_top_p_draw_as_specified(weights: list[int], top_k: int, top_p: int, word: int) -> None:
-    found = pick(np.array(weights, np.int64), Draw(4096, top_k, top_p), word)
+    found = pick(np.array(weights, np.int64), SamplingConfig(4096, top_k, top_p), word)
     assert found == choose(weights, top_k, top_p, word)
     assert weights[found] > 0 and found in kept(weights, top_k, top_p)
 
@@ -82,8 +82,8 @@ def test_every_code_kept_has_its_share_of_all_random_words(
 ) -> None:
     """All 2^32 words, by the places where the code that is drawn changes."""
     state = reference.state()
-    reference.force(state, np.arange(100, 137, dtype=np.uint8))
-    weights, draw = reference.distribution(state).astype(np.int64), Draw.of(1.0, top_k, top_p)
+    reference.teacher_force(state, np.arange(100, 137, dtype=np.uint8))
+    weights, draw = reference.distribution(state).astype(np.int64), SamplingConfig.of(1.0, top_k, top_p)
     order = np.argsort(-weights, kind="stable")[:top_k]
     share = weights[order] / weights[order].sum()
     count = min(len(order), int(np.searchsorted(np.cumsum(share), draw.top_p / 2**32)) + 1)
@@ -104,9 +104,9 @@ def test_every_code_kept_has_its_share_of_all_random_words(
 def test_temperature_divides_every_logit(temperature: float, reference: ReferenceEngine) -> None:
     """The distribution of draws: each node's share of all random words, against its tempered logit."""
     state = reference.state()
-    reference.force(state, np.arange(100, 117, dtype=np.uint8))
+    reference.teacher_force(state, np.arange(100, 117, dtype=np.uint8))
     weights = reference.distribution(state).astype(np.float64)
-    inverse = Draw.of(temperature).inverse_temperature
+    inverse = SamplingConfig.of(temperature).inverse_temperature
     assert inverse == round(4096 / temperature)
     _, hidden = reference.sample_step(reference.restore(state.save()))
     tempered = reference._leaves(hidden, inverse).astype(np.float64)
@@ -121,7 +121,7 @@ def test_temperature_divides_every_logit(temperature: float, reference: Referenc
 
 def test_greedy_takes_the_likelier_branch_whatever_else_is_asked(reference: ReferenceEngine) -> None:
     state = reference.state(7)
-    for draw in (Draw(0), Draw(0, 3, 1 << 30), Draw.of(0, 1, 0.01)):
+    for draw in (SamplingConfig(0), SamplingConfig(0, 3, 1 << 30), SamplingConfig.of(0, 1, 0.01)):
         expected, leaves = 0, reference.distribution(state).astype(np.int64)
         for level in range(8):
             halves = leaves.reshape(2 << level, -1).sum(1)
@@ -133,4 +133,4 @@ def test_top_k_of_one_takes_the_likeliest_code(reference: ReferenceEngine) -> No
     state = reference.state(3)
     for _ in range(20):
         likeliest = int(reference.distribution(state).argmax())
-        assert reference.generate(state, 1, Draw.of(1.0, top_k=1))[0] == likeliest
+        assert reference.generate(state, 1, SamplingConfig.of(1.0, top_k=1))[0] == likeliest

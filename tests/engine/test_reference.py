@@ -15,7 +15,7 @@ from synth import engine
 from synth.audio import mulaw
 from synth.common.labels import LabelSet
 from synth.common.typing import Tensors
-from synth.engine.config import Draw, ModelConfig
+from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.reference import ReferenceEngine
 
 LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("a", "b"))))
@@ -51,24 +51,24 @@ def equal_states(found: dict[str, NDArray[Any]], expected: dict[str, NDArray[Any
 @pytest.mark.parametrize(
     ("config", "seed", "wild", "draw"),
     [
-        (CONFIG, 1, False, Draw()),
-        (CONFIG, 2, True, Draw()),
-        (CONFIG, 3, False, Draw.of(0.7)),
-        (CONFIG, 4, False, Draw.of(0)),
-        (CONFIG, 5, False, Draw.of(1.3, top_k=12)),
-        (CONFIG, 6, True, Draw.of(0.9, top_p=0.8)),
-        (WIDE, 7, False, Draw.of(1, 40, 0.95)),
-        (WIDE, 8, True, Draw()),
-        (GIVEN, 9, False, Draw()),
-        (GIVEN, 10, True, Draw.of(0.8)),
-        (TOKENS, 11, False, Draw()),
-        (TOKENS, 12, True, Draw.of(1.2, 30)),
-        (BOTH, 13, False, Draw()),
-        (BOTH, 14, True, Draw()),
+        (CONFIG, 1, False, SamplingConfig()),
+        (CONFIG, 2, True, SamplingConfig()),
+        (CONFIG, 3, False, SamplingConfig.of(0.7)),
+        (CONFIG, 4, False, SamplingConfig.of(0)),
+        (CONFIG, 5, False, SamplingConfig.of(1.3, top_k=12)),
+        (CONFIG, 6, True, SamplingConfig.of(0.9, top_p=0.8)),
+        (WIDE, 7, False, SamplingConfig.of(1, 40, 0.95)),
+        (WIDE, 8, True, SamplingConfig()),
+        (GIVEN, 9, False, SamplingConfig()),
+        (GIVEN, 10, True, SamplingConfig.of(0.8)),
+        (TOKENS, 11, False, SamplingConfig()),
+        (TOKENS, 12, True, SamplingConfig.of(1.2, 30)),
+        (BOTH, 13, False, SamplingConfig()),
+        (BOTH, 14, True, SamplingConfig()),
     ],
 )
 def test_equals_the_specification_bit_for_bit_states_included(
-    config: ModelConfig, seed: int, wild: bool, draw: Draw
+    config: ModelConfig, seed: int, wild: bool, draw: SamplingConfig
 ) -> None:
     tensors = random_tensors(config, seed, wild)
     reference, plain = ReferenceEngine(config, tensors), Plain(config, tensors, seed, 5)
@@ -77,10 +77,10 @@ def test_equals_the_specification_bit_for_bit_states_included(
         state.labels, plain.labels = (2, 1), [2, 1]
     random = np.random.default_rng(seed)
     if config.stride:
-        state.given = random.integers(-32768, 32768, len(state.given)).astype(np.int16)
-        plain.given = state.given.tolist()
+        state.conditioning = random.integers(-32768, 32768, len(state.conditioning)).astype(np.int16)
+        plain.conditioning = state.conditioning.tolist()
     given = random.integers(0, 256, 21).astype(np.uint8)
-    assert reference.force(state, given).tolist() == [plain.cost(int(code)) for code in given]
+    assert reference.teacher_force(state, given).tolist() == [plain.cost(int(code)) for code in given]
     equal_states(state.save(), saved(plain))
     codes = reference.generate(state, 30, draw).tolist()
     assert codes == [plain.draw(draw.inverse_temperature, draw.top_k, draw.top_p) for _ in range(30)]
@@ -95,16 +95,16 @@ def test_distribution_is_the_tree_multiplied_out(reference: ReferenceEngine) -> 
         p, q7 = plain.begin()
         assert weights.tolist() == plain.leaves(q7)
         plain.take(p, code)
-        reference.force(state, np.array([code], np.uint8))
+        reference.teacher_force(state, np.array([code], np.uint8))
 
 
 def test_labels_take_effect_with_the_next_frame(reference: ReferenceEngine) -> None:
     codes = np.random.default_rng(0).integers(100, 156, 48).astype(np.uint8)
     plain, state = reference.state(), reference.state()
     state.labels = (0, 0)
-    reference.force(plain, codes[:20]), reference.force(state, codes[:20])
+    reference.teacher_force(plain, codes[:20]), reference.teacher_force(state, codes[:20])
     state.labels = (3, 2)
-    before, after = (reference.force(s, codes[20:]) for s in (plain, state))
+    before, after = (reference.teacher_force(s, codes[20:]) for s in (plain, state))
     np.testing.assert_array_equal(before[:12], after[:12])  # up to sample 32
     assert (before[12:] != after[12:]).any()
 
@@ -114,9 +114,11 @@ def test_labels_take_effect_with_the_next_frame(reference: ReferenceEngine) -> N
 
 def test_a_codes_cost_is_that_of_its_probability(reference: ReferenceEngine) -> None:
     state = reference.state()
-    reference.force(state, np.array([128, 128, 140, 90], np.uint8))
+    reference.teacher_force(state, np.array([128, 128, 140, 90], np.uint8))
     weights, before = reference.distribution(state).astype(np.float64), state.save()
-    costs = np.array([int(reference.force(reference.restore(before), np.array([c], np.uint8))[0]) for c in range(256)])
+    costs = np.array(
+        [int(reference.teacher_force(reference.restore(before), np.array([c], np.uint8))[0]) for c in range(256)]
+    )
     assert (2.0 ** (-costs / 65536)).sum() == pytest.approx(1, abs=1e-3)
     sure = weights > 2**16
     assert sure.sum() > 20
@@ -130,7 +132,7 @@ def test_what_is_generated_costs_its_entropy(reference: ReferenceEngine) -> None
         chances = reference.distribution(state) / 2**32
         chances = chances[chances > 0]
         entropy -= float((chances * np.log2(chances)).sum())
-        cost += int(reference.force(forced, reference.generate(state, 1, Draw()))[0])
+        cost += int(reference.teacher_force(forced, reference.generate(state, 1, SamplingConfig()))[0])
     assert cost / 65536 == pytest.approx(entropy, rel=0.05)
 
 
@@ -141,15 +143,15 @@ def test_what_is_generated_costs_its_entropy(reference: ReferenceEngine) -> None
 def test_a_saved_state_goes_on_exactly(at: int, reference: ReferenceEngine) -> None:
     whole = reference.state(9, 2)
     whole.labels = (1, 2)
-    expected = reference.generate(whole, 60, Draw())
+    expected = reference.generate(whole, 60, SamplingConfig())
     first = reference.state(9, 2)
     first.labels = (1, 2)
-    codes = reference.generate(first, at, Draw())
+    codes = reference.generate(first, at, SamplingConfig())
     kept_state = first.save()
     before = {name: value.copy() for name, value in kept_state.items()}
     second = reference.restore(kept_state)
     assert second.position == at and second.labels == (1, 2) and (second.seed, second.stream) == (9, 2)
-    rest = reference.generate(second, 60 - at, Draw())
+    rest = reference.generate(second, 60 - at, SamplingConfig())
     np.testing.assert_array_equal(np.concatenate([codes, rest]), expected)
     equal_states(second.save(), whole.save())
     equal_states(kept_state, before)  # going on changed nothing that was saved
@@ -157,16 +159,16 @@ def test_a_saved_state_goes_on_exactly(at: int, reference: ReferenceEngine) -> N
 
 
 def test_block_sizes_change_nothing(reference: ReferenceEngine) -> None:
-    expected = reference.generate(reference.state(4), 50, Draw())
+    expected = reference.generate(reference.state(4), 50, SamplingConfig())
     state = reference.state(4)
-    parts = [reference.generate(state, count, Draw()) for count in (0, 1, 16, 3, 17, 13)]
+    parts = [reference.generate(state, count, SamplingConfig()) for count in (0, 1, 16, 3, 17, 13)]
     np.testing.assert_array_equal(np.concatenate(parts), expected)
 
 
 def test_looking_at_the_distribution_changes_nothing(reference: ReferenceEngine) -> None:
     state = reference.state(4)
     for count in (0, 7, 9):  # in a frame and at its end
-        reference.generate(state, count, Draw())
+        reference.generate(state, count, SamplingConfig())
         before = state.save()
         reference.distribution(state)
         equal_states(state.save(), before)
@@ -174,14 +176,14 @@ def test_looking_at_the_distribution_changes_nothing(reference: ReferenceEngine)
 
 def test_forcing_what_was_generated_gives_the_same_state(reference: ReferenceEngine) -> None:
     one, other = reference.state(6), reference.state(6)
-    reference.force(other, reference.generate(one, 37, Draw()))
+    reference.teacher_force(other, reference.generate(one, 37, SamplingConfig()))
     equal_states(other.save(), one.save())
 
 
 def test_nothing_is_generated_or_forced(reference: ReferenceEngine) -> None:
     state = reference.state()
-    assert reference.generate(state, 0, Draw()).shape == (0,)
-    assert reference.force(state, np.zeros(0, np.uint8)).shape == (0,)
+    assert reference.generate(state, 0, SamplingConfig()).shape == (0,)
+    assert reference.teacher_force(state, np.zeros(0, np.uint8)).shape == (0,)
     assert state.position == 0
 
 
@@ -227,7 +229,7 @@ def test_a_predictor_that_explodes_starts_again() -> None:
     state = reference.state()
     for at in range(0, 64, 17):
         part = codes[at : at + 17]
-        assert reference.force(state, part).tolist() == [plain.cost(int(code)) for code in part]
+        assert reference.teacher_force(state, part).tolist() == [plain.cost(int(code)) for code in part]
         equal_states(state.save(), saved(plain))
         if at == 0:
             np.testing.assert_array_equal(state.save()["weights"], tensors["predictor.start"])

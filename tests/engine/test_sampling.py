@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import synth
 from synth.audio import mulaw
 from synth.common.typing import Float32
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 from synth.generation.model import Model
 from synth.generation.stream import Stream
 
@@ -29,12 +29,12 @@ def probability(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def prepared(model: Model, seed: int) -> Stream:
-    stream = model.start(Draw(), seed=seed)
-    stream.force(mulaw.encode((sine(100) * 20000).astype(np.int16)))
+    stream = model.start(SamplingConfig(), seed=seed)
+    stream.teacher_force(mulaw.encode((sine(100) * 20000).astype(np.int16)))
     return stream
 
 
-def first_codes(model: Model, draw: Draw, count: int) -> NDArray[np.int64]:
+def first_codes(model: Model, draw: SamplingConfig, count: int) -> NDArray[np.int64]:
     """How often each code is the 101st sample, over `count` seeds."""
     saved = prepared(model, 0)._state.save()
     found = np.zeros(256, np.int64)
@@ -75,7 +75,7 @@ def test_distribution_is_one_of_the_next_code(model: Model) -> None:
 @pytest.mark.parametrize("temperature", [0.6, 1.0, 1.7])
 def test_temperature_divides_the_logit_of_every_branch(model: Model, temperature: float) -> None:
     chances = tempered(model.distribution(prepared(model, 0)), temperature)
-    found = first_codes(model, Draw.of(temperature), 4000)
+    found = first_codes(model, SamplingConfig.of(temperature), 4000)
     assert distance(found, chances) < 1.6
     assert distance(found, tempered(chances, 1.3)) > 1.6
 
@@ -85,14 +85,14 @@ def test_temperature_zero_takes_the_likelier_branch(model: Model) -> None:
     for level in range(8):
         halves = chances.reshape(1 << (level + 1), -1).sum(1)
         code = 2 * code + int(halves[2 * code + 1] >= halves[2 * code])
-    assert first_codes(model, Draw.of(0), 5)[code] == 5
+    assert first_codes(model, SamplingConfig.of(0), 5)[code] == 5
 
 
 @pytest.mark.parametrize("top_k", [1, 5, 40])
 def test_top_k_keeps_the_most_probable_codes(model: Model, top_k: int) -> None:
     chances = model.distribution(prepared(model, 0))
     kept = np.argsort(-chances, kind="stable")[:top_k]
-    found = first_codes(model, Draw.of(top_k=top_k), 2000)
+    found = first_codes(model, SamplingConfig.of(top_k=top_k), 2000)
     assert found[kept].sum() == 2000
     if top_k > 1:
         assert distance(found[kept], chances[kept]) < 2
@@ -102,6 +102,6 @@ def test_top_p_keeps_the_fewest_that_reach_it(model: Model) -> None:
     chances = model.distribution(prepared(model, 0))
     order = np.argsort(-chances, kind="stable")
     kept = order[: int(np.searchsorted(np.cumsum(chances[order]), 0.5)) + 1]
-    found = first_codes(model, Draw.of(top_p=0.5), 2000)
+    found = first_codes(model, SamplingConfig.of(top_p=0.5), 2000)
     assert found[kept].sum() == 2000
     assert distance(found[kept], chances[kept]) < 2

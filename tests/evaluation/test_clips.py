@@ -8,7 +8,7 @@ from helpers.tools import made, tiny_checkpoint
 from numpy.typing import NDArray
 
 import synth
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 from synth.evaluation import clips
 from synth.evaluation.clips import ClipAnalyzer, Job
 from synth.recognition import classifier
@@ -24,7 +24,7 @@ def test_pairs_are_what_each_alone_is() -> None:
         return analyzer.analyze(sound, jobs[place].rows, str(place), True)
 
     for threads in (1, 2, 16):
-        found = clips.generate(model, jobs, Draw.of(0.9), 300, threads, use)
+        found = clips.generate(model, jobs, SamplingConfig.of(0.9), 300, threads, use)
         assert [take.name for take in found] == [str(n) for n in range(7)]
         for place, job in enumerate(jobs):
             labels = model.checkpoint.config.labels.names(job.rows)

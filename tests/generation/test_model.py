@@ -15,7 +15,7 @@ import synth
 from synth.audio import mulaw
 from synth.common.errors import AudioError, CheckpointError, SynthError, UsageError
 from synth.common.typing import Float32
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 from synth.generation.model import Model, sample_count
 
 
@@ -145,8 +145,8 @@ def test_label_changes_do_not_depend_on_blocks(counts: list[int], seed: int, pri
     total = 320 + sum(counts)
     options: dict[str, Any] = {"labels": {"digit": ["3", "1", "4"], "speaker": ["anna", "bert"]}, "samples": total}
     codes = np.arange(7 * prime).astype(np.uint8)
-    whole = model.start(Draw(), seed=seed, prime=codes, **options).codes(total)
-    stream = model.start(Draw(), seed=seed, prime=codes, **options)
+    whole = model.start(SamplingConfig(), seed=seed, prompt=codes, **options).codes(total)
+    stream = model.start(SamplingConfig(), seed=seed, prompt=codes, **options)
     parts = [stream.codes(count) for count in (*counts, 320)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
@@ -185,7 +185,7 @@ def test_a_stream_takes_one_label_a_key(model: Model) -> None:
 def test_saved_streams_go_on_exactly(before: int, prime: int) -> None:
     model = synth.load(tiny_checkpoint())
     options: dict[str, Any] = {"labels": {"digit": ["3", "1", "4"]}, "samples": 700, "seed": 4}
-    stream = model.start(Draw.of(0.7, 90, 0.9), prime=np.full(prime, 130, np.uint8), **options)
+    stream = model.start(SamplingConfig.of(0.7, 90, 0.9), prompt=np.full(prime, 130, np.uint8), **options)
     stream.codes(before)
     restored = synth.load(tiny_checkpoint()).restore(stream.save())
     assert (restored.position, restored.seed, restored.labels) == (stream.position, stream.seed, stream.labels)
@@ -203,11 +203,11 @@ def test_saving_changes_nothing(model: Model) -> None:
 
 def test_forks_are_what_their_seed_gives(model: Model) -> None:
     options: dict[str, Any] = {"labels": {"digit": ["3", "1"]}, "samples": 300, "prime": np.full(37, 140, np.uint8)}
-    source = model.start(Draw(), seed=1, **options)
+    source = model.start(SamplingConfig(), seed=1, **options)
     for seed in (5, 1, 4294967295):
         fork = source.fork(seed)
         assert fork.seed == seed
-        np.testing.assert_array_equal(fork.codes(300), model.start(Draw(), seed=seed, **options).codes(300))
+        np.testing.assert_array_equal(fork.codes(300), model.start(SamplingConfig(), seed=seed, **options).codes(300))
     assert source.position == 0
 
 
@@ -269,10 +269,10 @@ def test_primes_that_are_no_sound_are_refused(model: Model) -> None:
 
 def test_score_is_the_code_length_under_the_distribution(model: Model) -> None:
     samples = (model.generate(samples=300, seed=3) * 32768).astype(np.int16)
-    stream, bits = model.start(Draw(), seed=0), 0.0
+    stream, bits = model.start(SamplingConfig(), seed=0), 0.0
     for code in mulaw.encode(samples):
         bits -= np.log2(stream.distribution()[code])
-        stream.force(np.array([code], np.uint8))
+        stream.teacher_force(np.array([code], np.uint8))
     score = model.score(samples, 8000)
     assert score.samples == 300
     assert score.bits_per_sample == pytest.approx(bits / 300, rel=1e-3)

@@ -64,10 +64,12 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         assert entry.main(["morph", "a.wav", "-o", "g.wav", "-f", "--keep-label", f"speaker={speaker}", *knows]) == 0
         sounds.append(soundfile.read("g.wav")[0])
     model = voices.load(filtered=True)
-    assert model.guides is not None
-    vectors = model.guides.vocoder.hear(voices.sound(1600))
+    assert model.runtime is not None
+    vectors = model.runtime.vocoder.encode_sound(voices.sound(1600))
     for speaker, sound in enumerate(sounds):
-        exact = model.guides.vocoder.exact(label_means.moved(vectors, (0, 1 + speaker), model.guides.means))
+        exact = model.runtime.vocoder.quantize_latents(
+            label_means.moved(vectors, (0, 1 + speaker), model.runtime.means)
+        )
         stream = model.follow(exact, seed=1, labels={"speaker": ("anna", "bert")[speaker]})
         np.testing.assert_array_equal(sound, stream.pcm(1600) / 32768)
 

@@ -10,10 +10,10 @@ import pytest
 from helpers import voices
 from numpy.typing import NDArray
 
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 from synth.generation import checkpoint
 from synth.generation.model import Model
-from synth.generation.planner import Planned
+from synth.generation.planner import PlannedLatents
 
 LABELS = {"digit": "7", "speaker": "bert"}
 
@@ -63,19 +63,21 @@ def test_a_fork_is_what_its_seed_gives() -> None:
 
 def test_what_labels_ask_for_is_told_more_often() -> None:
     """The share of tokens that the planner thinks likelier with its labels than without grows with the guidance."""
-    guides = model().guides
-    assert guides is not None and guides.planner is not None
+    runtime = model().runtime
+    assert runtime is not None and runtime.planner is not None
     rows = voices.NETWORK.labels.ids(LABELS)
     shares = []
     for guidance in (1.0, 4.0):
-        source = Planned(guides.vocoder, guides.planner, guides.planner.state(seed=1, stream=1), Draw(), guidance)
+        source = PlannedLatents(
+            runtime.vocoder, runtime.planner, runtime.planner.state(seed=1, stream=1), SamplingConfig(), guidance
+        )
         source.begin([(0, rows)], np.zeros((0, 8), np.int64), np.zeros((0, 0), np.uint8))
-        told, free = guides.planner.state(), guides.planner.state()
+        told, free = runtime.planner.state(), runtime.planner.state()
         told.labels = rows
         better = 0.0
         for _ in range(60):
-            tokens = source._tokens()
-            better += float(guides.planner.force(free, tokens).astype(np.int64).sum())
-            better -= float(guides.planner.force(told, tokens).astype(np.int64).sum())
+            tokens = source._draw_tokens()
+            better += float(runtime.planner.teacher_force(free, tokens).astype(np.int64).sum())
+            better -= float(runtime.planner.teacher_force(told, tokens).astype(np.int64).sum())
         shares.append(better)
     assert shares[1] > shares[0]

@@ -8,11 +8,11 @@ from helpers.tools import tiny_checkpoint
 
 import synth
 from synth.common.errors import UsageError
-from synth.engine.config import Draw
-from synth.generation.stream import Stream, codes_together, force_together
+from synth.engine.config import SamplingConfig
+from synth.generation.stream import Stream, codes_together, teacher_force_together
 
 
-def streams(engine: str, draws: list[Draw], done: list[int]) -> list[Stream]:
+def streams(engine: str, draws: list[SamplingConfig], done: list[int]) -> list[Stream]:
     """One a draw, each under changing labels and some samples on its way."""
     model = synth.load(tiny_checkpoint(), engine)
     labels = {"digit": ["0", "2"]}
@@ -26,13 +26,13 @@ def streams(engine: str, draws: list[Draw], done: list[int]) -> list[Stream]:
 @pytest.mark.parametrize(
     ("draws", "done"),
     [
-        ([Draw()] * 3, [0, 0, 0]),
-        ([Draw.of(0.8)] * 2, [37, 37]),
-        ([Draw()] * 2, [0, 20]),  # not at the same sample
-        ([Draw(), Draw.of(0.5)], [0, 0]),
+        ([SamplingConfig()] * 3, [0, 0, 0]),
+        ([SamplingConfig.of(0.8)] * 2, [37, 37]),
+        ([SamplingConfig()] * 2, [0, 20]),  # not at the same sample
+        ([SamplingConfig(), SamplingConfig.of(0.5)], [0, 0]),
     ],
 )
-def test_together_is_alone(engine: str, draws: list[Draw], done: list[int]) -> None:
+def test_together_is_alone(engine: str, draws: list[SamplingConfig], done: list[int]) -> None:
     group, alone = streams(engine, draws, done), streams(engine, draws, done)
     for count in (1, 60, 130):
         assert np.array_equal(codes_together(group, count), [stream.codes(count) for stream in alone])
@@ -40,12 +40,12 @@ def test_together_is_alone(engine: str, draws: list[Draw], done: list[int]) -> N
 
 
 def test_given_samples_cost_each_stream_what_they_cost_it_alone() -> None:
-    group, alone = (streams("auto", [Draw()] * 3, [0, 16, 40]) for _ in range(2))
+    group, alone = (streams("auto", [SamplingConfig()] * 3, [0, 16, 40]) for _ in range(2))
     codes = np.random.default_rng(0).integers(0, 256, 120).astype(np.uint8)
-    assert force_together(group, codes) == [stream.force(codes) for stream in alone]
+    assert teacher_force_together(group, codes) == [stream.teacher_force(codes) for stream in alone]
     assert [stream.save() for stream in group] == [stream.save() for stream in alone]
 
 
 def test_a_length_below_zero_is_refused() -> None:
     with pytest.raises(UsageError, match="samples -1"):
-        codes_together(streams("auto", [Draw()] * 2, [0, 0]), -1)
+        codes_together(streams("auto", [SamplingConfig()] * 2, [0, 0]), -1)

@@ -20,8 +20,8 @@ from safetensors.numpy import save as to_bytes
 import synth
 from synth.audio import mulaw
 from synth.common.errors import AudioError, CheckpointError, EngineError, UsageError
-from synth.engine.config import Draw
-from synth.generation.stream import Stream, force_together, pcm_together
+from synth.engine.config import SamplingConfig
+from synth.generation.stream import Stream, pcm_together, teacher_force_together
 
 COUNT = 1500
 LABELS = {"digit": ["3", "1", "4"], "speaker": "bert"}
@@ -31,13 +31,15 @@ def start(
     seed: int = 1,
     prime: Any = None,
     engine: str = "auto",
-    draw: Draw | None = None,
+    draw: SamplingConfig | None = None,
     filtered: bool = False,
     **options: Any,
 ) -> Stream:
     options = {"labels": LABELS, "samples": COUNT, **options}
     codes = None if prime is None else mulaw.encode(prime)
-    return voices.load(engine=engine, filtered=filtered).start(draw or Draw(), seed=seed, prime=codes, **options)
+    return voices.load(engine=engine, filtered=filtered).start(
+        draw or SamplingConfig(), seed=seed, prompt=codes, **options
+    )
 
 
 def follow(seed: int = 1, engine: str = "auto", frames: int = 9, filtered: bool = False) -> Stream:
@@ -110,7 +112,7 @@ def test_streams_of_all_kinds_at_different_places_do_not_disturb_each_other() ->
 def test_given_samples_cost_streams_together_what_they_cost_each_alone() -> None:
     codes = mulaw.encode(voices.sound(500))
     group, alone = ([follow(seed) for seed in (1, 2)] for _ in range(2))
-    assert force_together(group, codes) == [stream.force(codes) for stream in alone]
+    assert teacher_force_together(group, codes) == [stream.teacher_force(codes) for stream in alone]
     assert [stream.save() for stream in group] == [stream.save() for stream in alone]
 
 
@@ -131,7 +133,7 @@ def test_labels_set_in_the_middle_hold_for_what_is_planned_from_there_on() -> No
     assert early.labels == {"digit": "5", "speaker": "anna"} and late.labels == {"digit": "3"}
     assert (early.codes(COUNT) != late.codes(COUNT)).mean() > 0.3
     # both the network, with its next frame, and the planner, with the next frame that it plans, know of them
-    assert early.guide is not None and tuple(early.guide.source.state.labels) == (6, 1)  # type: ignore[attr-defined]
+    assert early.conditioner is not None and tuple(early.conditioner.source.state.labels) == (6, 1)  # type: ignore[attr-defined]
 
 
 def test_looking_changes_nothing() -> None:
@@ -152,26 +154,26 @@ def test_the_distribution_is_that_of_the_next_sample() -> None:
         share = stream.distribution()
         assert share.sum() == pytest.approx(1, abs=1e-6)
         code = np.array([int(np.argmax(share))], np.uint8)
-        assert stream.force(code) / 65536 == pytest.approx(-np.log2(share.max()), abs=0.01)
+        assert stream.teacher_force(code) / 65536 == pytest.approx(-np.log2(share.max()), abs=0.01)
 
 
 def test_what_is_forced_is_not_filtered_and_what_follows_is_from_its_first_frame_on() -> None:
     sound, stream = voices.sound(2000), follow(frames=40, filtered=True)
-    assert stream.guide is not None
-    stream.force(mulaw.encode(sound))
-    assert not stream.guide._levels
+    assert stream.conditioner is not None
+    stream.teacher_force(mulaw.encode(sound))
+    assert not stream.conditioner._targets
     found, plain = stream.pcm(3000), follow(frames=40)
-    plain.force(mulaw.encode(sound))
+    plain.teacher_force(mulaw.encode(sound))
     drawn = np.concatenate([mulaw.decode(mulaw.encode(sound)), plain.pcm(4000)])
-    guides = voices.load(filtered=True).guides
-    assert guides is not None and guides.envelope is not None
-    expected = guides.postfilter(2000 - 1200)
+    runtime = voices.load(filtered=True).runtime
+    assert runtime is not None and runtime.envelope is not None
+    expected = runtime.postfilter(2000 - 1200)
     assert expected is not None
-    levels = guides.envelope.levels(voices.vectors(40), 0, 40)
-    expected.tell(levels[24:], 24)  # from the token frame on in which the forced samples end
+    levels = runtime.envelope.target_mel(voices.vectors(40), 0, 40)
+    expected.add_target(levels[24:], 24)  # from the token frame on in which the forced samples end
     np.testing.assert_array_equal(found, expected.push(drawn[800:])[1200:][:3000])
     with pytest.raises(EngineError, match="has begun"):
-        stream.force(mulaw.encode(sound))
+        stream.teacher_force(mulaw.encode(sound))
 
 
 # pauses
@@ -180,7 +182,7 @@ def test_what_is_forced_is_not_filtered_and_what_follows_is_from_its_first_frame
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("before", [0, 1, 16, PART - 1, PART, PART + 7, HOP, HOP + 5, 3 * HOP + 33, 1337])
 def test_saved_streams_go_on_exactly(kind: str, before: int) -> None:
-    stream = KINDS[kind](draw=Draw.of(0.8, 100, 0.97)) if "followed" not in kind else KINDS[kind]()
+    stream = KINDS[kind](draw=SamplingConfig.of(0.8, 100, 0.97)) if "followed" not in kind else KINDS[kind]()
     stream.codes(before)
     saved = stream.save()
     restored = synth.load(voices.path(filtered="filtered" in kind)).restore(saved)
@@ -273,8 +275,10 @@ def test_forks_at_the_start_are_what_their_seed_gives(prime: int | None, filtere
 @pytest.mark.parametrize("prime", [1, PART - 1, HOP, 777])
 def test_the_network_hears_a_prime_along_its_own_vectors(prime: int) -> None:
     sound, vocoder = voices.sound(prime), voices.vocoder()
-    followed = voices.load().follow(vocoder.exact(vocoder.hear(sound)), seed=1, labels={"digit": "3"})
-    followed.force(mulaw.encode(sound))
+    followed = voices.load().follow(
+        vocoder.quantize_latents(vocoder.encode_sound(sound)), seed=1, labels={"digit": "3"}
+    )
+    followed.teacher_force(mulaw.encode(sound))
     state, expected = (one._state.save() for one in (start(1, sound, labels={"digit": "3"}), followed))
     assert state.keys() == expected.keys()
     for name, value in expected.items():
@@ -328,7 +332,7 @@ def test_features_are_spoken(count: int) -> None:
     wave = model.generate(features=mel, seed=3, labels={"digit": "7"})
     assert wave.shape == (count * PART,) and wave.dtype == np.float32
     vocoder = voices.vocoder()
-    vectors = vocoder.exact(vocoder.encode(np.concatenate([mel, mel[-1:]])[: count + count % 2]))
+    vectors = vocoder.quantize_latents(vocoder.encode(np.concatenate([mel, mel[-1:]])[: count + count % 2]))
     expected = model.follow(vectors, seed=3, labels={"digit": "7"}).read(count * PART)
     np.testing.assert_array_equal(wave, expected)
     np.testing.assert_array_equal(model.generate(features=mel.tolist(), seed=3, labels={"digit": "7"}), wave)
@@ -339,7 +343,7 @@ def test_features_of_a_recording_say_what_the_recording_says() -> None:
     mel = model.features(sound, 8000)
     assert mel.shape == (20, 8)
     vocoder = voices.vocoder()
-    expected = model.follow(vocoder.exact(vocoder.hear(sound)), seed=2).read(10 * HOP)
+    expected = model.follow(vocoder.quantize_latents(vocoder.encode_sound(sound)), seed=2).read(10 * HOP)
     np.testing.assert_array_equal(model.generate(features=mel, seed=2), expected)
 
 
@@ -365,7 +369,7 @@ def test_what_a_voice_cannot_do_is_said() -> None:
     with pytest.raises(UsageError, match="no planner"):
         voices.load(0).stream()
     for period in (0, 2):
-        with pytest.raises(UsageError, match="is a voice, .*score by a plain network"):
+        with pytest.raises(AttributeError, match="is a voice, .*a plain network scores"):
             voices.load(period).score(voices.sound(100), 8000)
 
 
@@ -373,13 +377,16 @@ def test_what_only_a_voice_can_do_is_said() -> None:
     from helpers.tools import tiny_checkpoint
 
     plain = synth.load(tiny_checkpoint())
+    assert isinstance(plain, synth.Model) and not isinstance(voices.load(), synth.Model)
     for call in (
-        lambda: plain.generate(features=np.full((4, 8), -6.0)),
         lambda: plain.follow(voices.vectors(2)),
         lambda: plain.features(voices.sound(100), 8000),
+        lambda: plain.tokens(voices.sound(100), 8000),
     ):
-        with pytest.raises(UsageError, match="is no voice, it can't follow features or tokens"):
+        with pytest.raises(AttributeError, match="is no voice, it can't follow features or tokens"):
             call()
+    with pytest.raises(TypeError, match="features"):
+        plain.generate(features=np.full((4, 8), -6.0))
 
 
 @pytest.mark.parametrize("block", [1, 17, 4096])
@@ -392,5 +399,5 @@ def test_features_are_streamed_in_any_blocks(block: int) -> None:
     np.testing.assert_array_equal(np.concatenate(blocks)[: len(whole)], whole)
     with pytest.raises(UsageError, match="features: no prime goes before them"):
         model.stream(features=mel, prime=(whole, 8000))
-    with pytest.raises(UsageError, match="is no voice, it can't follow features"):
+    with pytest.raises(TypeError, match="features"):
         synth.load(tiny_checkpoint()).stream(features=mel)

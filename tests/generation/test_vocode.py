@@ -19,8 +19,8 @@ from helpers.voices import HOP, PART
 from synth.audio import features, reader
 from synth.cli import entry
 from synth.common.errors import AudioError, UsageError
+from synth.generation import feature_file, vocode
 from synth.generation import model as sampler
-from synth.generation import vocode
 from synth.vocoder import vocoder
 
 MEL = np.random.default_rng(0).normal(-6, 2, (11, 8)).astype(np.float32)
@@ -34,15 +34,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_recording_becomes_what_the_encoder_hears() -> None:
     sound = voices.sound(5 * HOP + 7)
     soundfile.write("a.wav", sound, 8000)
-    vectors, count = vocode.vectors_of(voices.load(), "a.wav")
+    vectors, count = vocode.latents_of(voices.load(), "a.wav")
     assert count == 5 * HOP + 7
-    np.testing.assert_array_equal(vectors, voices.vocoder().hear(sound))
+    np.testing.assert_array_equal(vectors, voices.vocoder().encode_sound(sound))
 
 
 @pytest.mark.parametrize("frames", [1, 2, 10, 11])
 def test_features_are_10_ms_a_frame(frames: int) -> None:
     np.save("x.npy", MEL[:frames])
-    vectors, count = vocode.vectors_of(voices.load(), "x.npy")
+    vectors, count = vocode.latents_of(voices.load(), "x.npy")
     assert count == frames * PART and len(vectors) == -(-frames // 2)
 
 
@@ -50,21 +50,21 @@ def test_features_may_be_of_any_float_and_any_order() -> None:
     expected = voices.vocoder().encode(MEL[:10].astype(np.float16).astype(np.float32))
     for kind in (np.float16, np.float32, np.float64, ">f4"):
         np.save("x.npy", np.asfortranarray(MEL[:10].astype(np.float16).astype(kind)))
-        np.testing.assert_array_equal(vocode.vectors_of(voices.load(), "x.npy")[0], expected)
+        np.testing.assert_array_equal(vocode.latents_of(voices.load(), "x.npy")[0], expected)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4])
 def test_tokens_leave_what_so_many_quantisers_say(count: int) -> None:
     vocoder = voices.vocoder()
-    heard = vocoder.hear(voices.sound(2000))
-    found = vocode.quantised(vocoder, heard, count)
-    np.testing.assert_array_equal(vocoder.exact(found), vocoder.vectors(vocoder.tokens(heard, count)))
+    heard = vocoder.encode_sound(voices.sound(2000))
+    found = vocode.reduced(vocoder, heard, count)
+    np.testing.assert_array_equal(vocoder.quantize_latents(found), vocoder.latents(vocoder.tokens(heard, count)))
 
 
 @pytest.mark.parametrize("count", [-1, 0, 5])
 def test_tokens_that_a_voice_lacks(count: int) -> None:
     with pytest.raises(UsageError, match=f"^tokens {count}: this voice has 1 to 4 a frame$"):
-        vocode.quantised(voices.vocoder(), np.zeros((2, 8), np.float32), count)
+        vocode.reduced(voices.vocoder(), np.zeros((2, 8), np.float32), count)
 
 
 def header(text: str, version: int = 1) -> bytes:
@@ -97,14 +97,14 @@ FILES: dict[str, bytes] = {
 def test_files_that_are_no_array(name: str) -> None:
     Path("x.npy").write_bytes(FILES[name])
     with pytest.raises(AudioError, match="^x.npy: (is no NumPy array|is empty)") as error:
-        vocode.read_features("x.npy")
+        feature_file.read_features("x.npy")
     assert "\n" not in str(error.value)
 
 
 def test_objects_are_never_unpickled() -> None:
     pickled("x.npy")
     with pytest.raises(AudioError, match="^x.npy: is no NumPy array .*without objects"):
-        vocode.read_features("x.npy")
+        feature_file.read_features("x.npy")
 
 
 def test_an_archive_of_arrays_is_no_array() -> None:
@@ -113,26 +113,26 @@ def test_an_archive_of_arrays_is_no_array() -> None:
     with zipfile.ZipFile("x.npy") as archive:
         assert archive.namelist() == ["a.npy"]
     with pytest.raises(AudioError, match="^x.npy: is"):
-        vocode.vectors_of(voices.load(), "x.npy")
+        vocode.latents_of(voices.load(), "x.npy")
 
 
 def test_places_that_hold_no_features() -> None:
     os.mkdir("folder.npy")
     for name, words in (("missing.npy", "no such file"), ("folder.npy", "is a folder")):
         with pytest.raises(AudioError, match=f"^{name}: {words}"):
-            vocode.read_features(name)
+            feature_file.read_features(name)
     if hasattr(os, "mkfifo"):
         os.mkfifo("pipe.npy")
         with pytest.raises(AudioError, match="^pipe.npy: is not a regular file"):
-            vocode.read_features("pipe.npy")
+            feature_file.read_features("pipe.npy")
 
 
 def test_sounds_shorter_than_a_token_frame() -> None:
     soundfile.write("a.wav", voices.sound(HOP - 1), 8000)
     with pytest.raises(AudioError, match=f"^a.wav: lasts {HOP - 1} samples, less than a token frame of {HOP}"):
-        vocode.vectors_of(voices.load(), "a.wav")
+        vocode.latents_of(voices.load(), "a.wav")
     soundfile.write("a.wav", voices.sound(HOP), 8000)
-    assert vocode.vectors_of(voices.load(), "a.wav")[1] == HOP
+    assert vocode.latents_of(voices.load(), "a.wav")[1] == HOP
 
 
 # in bounded memory
@@ -157,7 +157,7 @@ def test_memory_does_not_grow_with_length(name: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sampler, "load_voice", lambda *_, **__: model)  # loading takes more
     monkeypatch.setattr(vocoder, "PIECE", 50)
     monkeypatch.setattr(features, "FRAMES", 1024)
-    monkeypatch.setattr(vocode, "PIECE", 50)
+    monkeypatch.setattr(feature_file, "PIECE", 50)
     blocks = reader.AudioReader.blocks
     monkeypatch.setattr(reader.AudioReader, "blocks", lambda self: blocks(self, 4000))
     found = []
@@ -175,19 +175,19 @@ def test_a_file_that_changes_while_it_is_said(
     name: str, change: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is found only when a part is written already: nothing is left of it."""
-    speak = vocode.speak
+    write_stream = vocode.write_stream
 
-    def changed(*arguments: Any) -> None:
+    def changed(*arguments: Any, **options: Any) -> float:
         if change == "gone":
             os.remove(name)
         else:
             soundfile.write("a.wav", voices.sound(19 * HOP), 8000)
             np.save("a.npy", MEL[:10])
-        speak(*arguments)
+        return write_stream(*arguments, **options)
 
     soundfile.write("a.wav", voices.sound(20 * HOP), 8000)
     np.save("a.npy", MEL)
-    monkeypatch.setattr(vocode, "speak", changed)
+    monkeypatch.setattr(vocode, "write_stream", changed)
     assert entry.main(["vocode", name, "-c", voices.path(0), "-o", "x.wav"]) == 1
     words = "no such file" if change == "gone" else "has changed while it was read"
     assert capsys.readouterr().err == f"synth vocode: error: {name}: {words}\n"
@@ -195,7 +195,7 @@ def test_a_file_that_changes_while_it_is_said(
 
 
 def test_what_is_wrong_far_into_features_is_found_before_anything_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vocode, "speak", None)
+    monkeypatch.setattr(vocode, "write_stream", None)
     mel = np.tile(MEL, (500, 1))
     for value in (np.nan, 17.0):
         mel[-1, 3] = value

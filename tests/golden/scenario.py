@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from synth.codec import lossless
 from synth.codec.lossless import segment
-from synth.engine.config import Draw, ModelConfig
+from synth.engine.config import ModelConfig, SamplingConfig
 
-PLAIN, GREEDY, ALL = Draw(), Draw(0), 1 << 32
+PLAIN, GREEDY, ALL = SamplingConfig(), SamplingConfig(0), 1 << 32
 
 
 class Session:
@@ -38,23 +38,23 @@ class Session:
         """Set each label to a value that depends on `turn`, 0 (none) is among them, and the conditioning vector."""
         known = [len(values) for _, values in self.engine.config.labels]
         self.state.labels = tuple((turn + key) % (count + 1) for key, count in enumerate(known))
-        place = np.arange(len(self.state.given))
+        place = np.arange(len(self.state.conditioning))
         mixed = (turn * 7919 + place * 1543) % 65536 - 32768
-        self.state.given = (mixed >> place % 8).astype(np.int16)  # of all sizes
+        self.state.conditioning = (mixed >> place % 8).astype(np.int16)  # of all sizes
 
     def keep(self) -> None:
         """Hash the state."""
         for name, values in self.state.save().items():
             self.add(name, values)
 
-    def generate(self, count: int, draw: Draw) -> None:
+    def generate(self, count: int, draw: SamplingConfig) -> None:
         """Draw `count` samples."""
         self.add("generated", self.engine.generate(self.state, count, draw))
         self.keep()
 
-    def force(self, codes: NDArray[np.uint8]) -> None:
+    def teacher_force(self, codes: NDArray[np.uint8]) -> None:
         """Follow given codes."""
-        self.add("costs", self.engine.force(self.state, codes))
+        self.add("costs", self.engine.teacher_force(self.state, codes))
         self.keep()
 
     def look(self) -> None:
@@ -90,7 +90,7 @@ def _drawn(session: Session) -> None:
 
 def _tempered(session: Session) -> None:
     for inverse in (5461, 1638, 1, 1 << 24):
-        session.generate(20, Draw(inverse))
+        session.generate(20, SamplingConfig(inverse))
 
 
 def _greedy(session: Session) -> None:
@@ -100,7 +100,7 @@ def _greedy(session: Session) -> None:
 
 def _top(session: Session) -> None:
     for inverse, top_k, top_p in ((4096, 20, 3 << 30), (5461, 256, 1 << 31), (4096, 3, ALL), (1638, 200, ALL - 1)):
-        session.generate(15, Draw(inverse, top_k, top_p))
+        session.generate(15, SamplingConfig(inverse, top_k, top_p))
 
 
 def _labelled(session: Session) -> None:
@@ -111,7 +111,7 @@ def _labelled(session: Session) -> None:
 
 def _forced(session: Session) -> None:
     for kind, count in ((0, 61), (1, 50), (2, 39), (0, 20)):
-        session.force(signal(kind, count))
+        session.teacher_force(signal(kind, count))
     session.generate(20, PLAIN)
 
 
@@ -128,7 +128,7 @@ def _restored(session: Session) -> None:
         session.restore()
         session.generate(1, PLAIN)
     session.restore()
-    session.force(signal(0, 20))
+    session.teacher_force(signal(0, 20))
     session.restore()
     session.generate(20, PLAIN)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synth.engine.layers import Layer
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, features_of
-from synth.vocoder.postfilter import NEUTRAL, Tables
+from synth.vocoder.frame_filter import NEUTRAL, FrameFilter
 from synth.vocoder.vocoder import Vocoder
 
 NAME = "voice"
@@ -62,7 +62,7 @@ def filtered(rate: int, prefer: str) -> list[NDArray[Any]]:
         "postfilter.logarithm": (4 * np.arange(256)).astype(np.int16),
         "postfilter.power": (32768 + 128 * np.arange(256)).astype(np.int32),
     }
-    tables = Tables(config, PostfilterConfig(16, 1), rate, tensors, prefer)
+    tables = FrameFilter(config, PostfilterConfig(16, 1), rate, tensors, prefer)
     samples = noise.many((frames - 1) * heard.hop + heard.window, 65536, 32768)
     faint = samples[len(samples) // 2 :]
     faint[:] = np.sign(faint) * (np.abs(faint.astype(np.int64)) // 2048)  # towards zero
@@ -84,19 +84,23 @@ def layered(prefer: str) -> list[NDArray[Any]]:
     return [layer.values(x).astype(np.int16), layer.hidden(x).astype(np.int8)]
 
 
-def searched(prefer: str) -> list[NDArray[Any]]:
+def beam_search_tokens(prefer: str) -> list[NDArray[Any]]:
     """Tokens."""
     config = VocoderConfig(mels=8, latent=12, quantisers=5, encoder_units=16, units=16)
     noise, tensors = Noise(), voices.vocoder_tensors(1, config) | {"table.tanh": np.zeros((3, 8), np.int16)}
     tensors["vocoder.books"] = noise.many((5, 256, 12), 81, 40, np.int8)
     vectors = noise.many((9, 12), 255, 127, np.float32) / np.float32(32)
-    return [Vocoder(config, voices.NETWORK, tensors, prefer).searched(vectors, 5)]
+    return [Vocoder(config, voices.NETWORK, tensors, prefer).beam_search_tokens(vectors, 5)]
 
 
 def digest(what: str, prefer: str) -> str:
     """The hash of what comes out, by the kernel ("native") or by the specification ("reference")."""
     arrays = (
-        filtered(RATES[what], prefer) if what in RATES else layered(prefer) if what == "layer" else searched(prefer)
+        filtered(RATES[what], prefer)
+        if what in RATES
+        else layered(prefer)
+        if what == "layer"
+        else beam_search_tokens(prefer)
     )
     hashed = hashlib.sha256()
     for array in arrays:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import synth
 from synth.audio.features import features, floats, powers
 from synth.recognition.config import ClassifierConfig
-from synth.vocoder.vocoder import mel_of
+from synth.vocoder.mel import mel_of
 
 CHECKPOINTS = {"speech-2": 16000, "digits-4": 8000}
 SECONDS = 3
@@ -56,13 +56,13 @@ def hashes() -> dict[str, str]:
     """What is heard, by name."""
     found = {}
     for name, rate in CHECKPOINTS.items():
-        guides = synth.load(name).guides
-        assert guides is not None
+        runtime = synth.load(name).runtime
+        assert runtime is not None
         heard = sound(rate, SECONDS * rate)
-        vectors = guides.vocoder.hear(heard)
-        found[f"{name} features"] = _hash(mel_of(heard, guides.vocoder.config, rate))
+        vectors = runtime.vocoder.encode_sound(heard)
+        found[f"{name} features"] = _hash(mel_of(heard, runtime.vocoder.config, rate))
         found[f"{name} vectors"] = _hash(vectors)
-        found[f"{name} tokens"] = _hash(guides.vocoder.tokens(vectors))
+        found[f"{name} tokens"] = _hash(runtime.vocoder.tokens(vectors))
     for rate in (1000, 11025, 48000):  # transforms of 32, 512 and 2048
         wave, config = floats(sound(rate, rate // 2)), ClassifierConfig(rate, features="mfcc", mels=24)
         found[f"{rate} powers"] = _hash(powers(wave, config, 0.011 * rate))

@@ -52,8 +52,8 @@ class Plain:
         self.t: dict[str, Any] = {name: tensor.tolist() for name, tensor in tensors.items()}
         self.seed, self.stream, self.position = seed, stream, 0
         self.labels = [0] * len(config.labels)
-        self.given = [0] * (3 * config.frame_units)  # then the reflections, where the predictor is steered
-        self.given += [0] * (0 if config.period else config.order)
+        self.conditioning = [0] * (3 * config.frame_units)  # then the reflections, where the predictor is steered
+        self.conditioning += [0] * (0 if config.period else config.order)
         self.codes = [128] * config.window  # newest first
         self.residual = 128
         self.frame = [0] * config.frame_units
@@ -122,7 +122,7 @@ class Plain:
             x8 = [code - 128 for code in self.codes]
             gx = [adds(self.linear("frame.input", x8, k), bias) for k, bias in enumerate(t["frame.input.bias"])]
             if self.config.stride:
-                gx = [adds(value, add) for value, add in zip(gx, self.given[: len(gx)], strict=True)]
+                gx = [adds(value, add) for value, add in zip(gx, self.conditioning[: len(gx)], strict=True)]
             for key, row in enumerate(self.labels):
                 gx = [adds(value, add) for value, add in zip(gx, t[f"frame.label.{key}"][row], strict=True)]
             self.frame = self.gru("frame.recurrent", gx, self.frame)
@@ -213,7 +213,7 @@ class Plain:
     def _steer(self) -> None:
         """Levinson's step up from the reflections."""
         self.w = []
-        for reflection in self.given[3 * self.config.frame_units :]:
+        for reflection in self.conditioning[3 * self.config.frame_units :]:
             k = reflection / 32768
             self.w = [a - k * b for a, b in zip(self.w, reversed(self.w), strict=True)] + [k]
 
@@ -291,7 +291,7 @@ def saved(plain: Plain) -> dict[str, NDArray[Any]]:
         "sample": np.array(plain.sample, np.int16),
     }
     if plain.config.stride:
-        arrays["given"] = np.array(plain.given, np.int16)
+        arrays["given"] = np.array(plain.conditioning, np.int16)
     return arrays if plain.config.period else {**arrays, **saved_predictor(plain)}
 
 

@@ -17,10 +17,11 @@ from synth.common.labels import LabelSet
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.generation.model import Model
-from synth.vocoder import envelope, label_means, postfilter
+from synth.vocoder import envelope, label_means, postfilter_tables
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of
-from synth.vocoder.vocoder import Vocoder, layout
-from synth.vocoder.voice import Voice
+from synth.vocoder.tensors import layout
+from synth.vocoder.vocoder import Vocoder
+from synth.vocoder.voice import VoiceParts
 
 LABELS = LabelSet((("digit", tuple("0123456789")), ("speaker", ("anna", "bert"))))
 VOCODER = VocoderConfig(mels=8, latent=8, quantisers=4, encoder_units=16, units=16)
@@ -72,7 +73,7 @@ def vocoder_tensors(seed: int, config: VocoderConfig = VOCODER, model: ModelConf
 def postfilter_tensors(seed: int) -> networks.Tensors:
     """A postfilter's tables, and an envelope of random levels around those of sound."""
     random = np.random.default_rng(seed)
-    tensors: networks.Tensors = postfilter.tables(VOCODER, RATE)
+    tensors: networks.Tensors = postfilter_tables.new_tables(VOCODER, RATE)
     for name, (kind, shape) in envelope.layout(VOCODER, POSTFILTER).items():
         if name.endswith(".shift"):
             tensors[name] = np.array([4], np.int32)
@@ -88,9 +89,9 @@ def postfilter_tensors(seed: int) -> networks.Tensors:
 
 def voice(
     period: int = 2, seed: int = 1, temperatures: tuple[float, float] = (1.0, 1.0), filtered: bool = False
-) -> Voice:
+) -> VoiceParts:
     """What a voice has beside its network; no planner with `period` 0."""
-    found = Voice(VOCODER, vocoder_tensors(seed + 10), temperatures=temperatures)
+    found = VoiceParts(VOCODER, vocoder_tensors(seed + 10), temperatures=temperatures)
     if period:
         found = replace(found, planner=planner(period), planner_tensors=uneven(planner(period), seed + 20))
     if filtered:

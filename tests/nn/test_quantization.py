@@ -229,7 +229,7 @@ def test_the_networks_quantised_mode_is_nearer_to_the_engine_sample_by_sample(
     player = ReferenceEngine(network.config, quantization.quantize(network, constants))
     codes, _ = validation_rows(tones, "train")[0]
     codes = codes[:640]
-    engine_bits = player.force(player.state(), codes) / 65536
+    engine_bits = player.teacher_force(player.state(), codes) / 65536
     given = [
         torch.from_numpy(a.astype(np.int64)) for a in (codes[None], np.stack(predict_codes(codes[None], constants), 2))
     ]
@@ -278,7 +278,7 @@ def test_export_writes_a_checkpoint_with_its_card(run: Path, tmp_path: Path) -> 
     player = engine.create(loaded.config, loaded.tensors)
     corpus = config_corpus(run)
     assert bits["validation"] == round(integer_bits(player, validation_rows(corpus), False), 4)
-    assert player.generate(player.state(1), 50, config.Draw()).shape == (50,)
+    assert player.generate(player.state(1), 50, config.SamplingConfig()).shape == (50,)
 
 
 def config_corpus(run: Path) -> Corpus:

@@ -21,9 +21,10 @@ from synth.generation.model import Model
 from synth.nn.quantization import quantize, quantize_vocoder
 from synth.nn.vocoder import ResidualVectorQuantizer, VocoderNetwork, prediction_loss, predictor_weights
 from synth.training.tasks.vocoder import forced, inputs_of, measure
+from synth.vocoder.mel import mel_of, normalize_mel
+from synth.vocoder.tensors import layout
 from synth.vocoder.vocoder import Vocoder as Integer
-from synth.vocoder.vocoder import layout, mel_of, normalised
-from synth.vocoder.voice import Voice
+from synth.vocoder.voice import VoiceParts
 
 NEAR = 5e-5
 """What the encoder's vectors (within 4) differ by, of sums in another order and two tanh."""
@@ -78,19 +79,19 @@ def test_both_encoders_hear_the_same(model: VocoderNetwork) -> None:
 
 
 def test_both_quantisers_choose_the_same(model: VocoderNetwork) -> None:
-    vectors = integer(model).hear(SOUND)
+    vectors = integer(model).encode_sound(SOUND)
     with torch.no_grad():
         rounded = torch.from_numpy(np.rint(vectors * 32) / 32).float()
         tokens, sums = model.quantisers(rounded)
     np.testing.assert_array_equal(integer(model).tokens(vectors), tokens.numpy())
     for count in range(1 + VOCODER.quantisers):
         expected = np.clip(np.rint(sums[count].numpy() * 32), -127, 127)
-        np.testing.assert_array_equal(integer(model).vectors(tokens.numpy()[:, :count].astype(np.uint8)), expected)
+        np.testing.assert_array_equal(integer(model).latents(tokens.numpy()[:, :count].astype(np.uint8)), expected)
 
 
 def test_both_conditioners_tell_the_same(model: VocoderNetwork) -> None:
-    vectors = integer(model).hear(SOUND)
-    found = integer(model).condition(integer(model).exact(vectors))
+    vectors = integer(model).encode_sound(SOUND)
+    found = integer(model).condition(integer(model).quantize_latents(vectors))
     with torch.no_grad():
         gates, reflections = model.condition(torch.from_numpy(vectors)[None])
     assert gates.shape == (24 * NETWORK.stride, 1, 48) and reflections.shape == (1, 24, 16)
@@ -105,16 +106,16 @@ def test_both_conditioners_tell_the_same(model: VocoderNetwork) -> None:
 def test_the_integer_voice_costs_what_the_float_one_costs(model: VocoderNetwork) -> None:
     """Bits of a sound along its own vectors: network and conditioner with rounded weights, and the engine."""
     codes = mulaw.encode(SOUND)
-    vectors = integer(model).hear(SOUND)
+    vectors = integer(model).encode_sound(SOUND)
     with torch.no_grad():
         bits = forced(model, codes[None], *model.condition(torch.from_numpy(vectors)[None]))[0].numpy()
-    voice = Voice(VOCODER, quantize_vocoder(model))
+    voice = VoiceParts(VOCODER, quantize_vocoder(model))
     data = checkpoint.encode(NETWORK, quantize(model.network, {}), {}, voice)
     config, tensors, info, own = checkpoint.decode(data)
     player = Model(checkpoint.Checkpoint("x", Path("x"), config, tensors, info, "00" * 32, own))
-    stream, costs = player.follow(integer(model).exact(vectors)), []
+    stream, costs = player.follow(integer(model).quantize_latents(vectors)), []
     for code in codes:
-        costs.append(stream.force(code[None]) / 65536)
+        costs.append(stream.teacher_force(code[None]) / 65536)
     assert bits.mean() > 4 and bits.std() > 1
     assert np.mean(costs) == pytest.approx(bits.mean(), rel=0.01)
     assert np.corrcoef(costs, bits)[0, 1] > 0.99
@@ -145,7 +146,7 @@ def test_the_predictions_loss_is_that_of_the_errors() -> None:
 
 
 def test_training_reads_by_the_engines_reflections(model: VocoderNetwork) -> None:
-    vectors = integer(model).hear(SOUND)
+    vectors = integer(model).encode_sound(SOUND)
     with torch.no_grad():
         reflections = model.condition(torch.from_numpy(vectors)[None])[1]
     exact = (reflections[0].numpy() * 32768).round().clip(-32767, 32767).astype(np.int16)
@@ -228,5 +229,5 @@ def test_a_files_figures_are_those_of_its_samples_alone(model: VocoderNetwork) -
     mel = torch.from_numpy(mel_of(mulaw.decode(rows[1][0]), VOCODER, 8000))[None]
     with torch.no_grad():
         z = model.encode(mel)
-        distance = (model.spectrum(model.quantisers(z)[1][-1]) - normalised(mel)).abs().mean()
+        distance = (model.spectrum(model.quantisers(z)[1][-1]) - normalize_mel(mel)).abs().mean()
     assert alone[1]["spectral"] == pytest.approx(float(distance), rel=1e-4)

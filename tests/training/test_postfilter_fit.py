@@ -17,7 +17,7 @@ from synth.nn.vocoder import VocoderNetwork
 from synth.training.config import VocoderTrainConfig
 from synth.training.postfilter_fit import EnvelopeModel, fit
 from synth.training.tasks.vocoder import mels
-from synth.vocoder import envelope, postfilter
+from synth.vocoder import envelope, postfilter_tables
 from synth.vocoder.envelope import Envelope
 
 
@@ -33,7 +33,7 @@ def test_the_integers_compute_what_was_learned() -> None:
     assert {name: (t.dtype.name, t.shape) for name, t in tensors.items() if name != "table.tanh"} == envelope.layout(
         VOCODER, POSTFILTER
     )
-    found = Envelope(VOCODER, tensors).levels(vectors, 0, 40) / envelope.UNIT
+    found = Envelope(VOCODER, tensors).target_mel(vectors, 0, 40) / envelope.UNIT
     in_octaves = (expected * 4 - 6) / np.log(2)
     assert np.abs(found - in_octaves).mean() < 0.05  # 0.15 dB
     assert np.abs(found - in_octaves).max() < 0.5
@@ -54,7 +54,7 @@ def distance(tensors: dict[str, Any], vocoder: VocoderNetwork) -> float:
     with torch.no_grad():
         vectors = np.rint(vocoder.encode(mel).numpy() * 32).astype(np.int64)
     found = Envelope(VOCODER, tensors | {"table.tanh": voices.network()["table.tanh"]})
-    told = np.stack([found.levels(each, 0, len(each)) for each in vectors]) / envelope.UNIT
+    told = np.stack([found.target_mel(each, 0, len(each)) for each in vectors]) / envelope.UNIT
     return float(np.abs(told - mel.numpy() / np.log(2)).mean())
 
 
@@ -66,7 +66,7 @@ def test_a_fit_comes_near_the_features_and_is_the_same_each_time() -> None:
     for steps in (1, 80, 80):
         torch.manual_seed(0)
         found.append(fit(vocoder, VocoderTrainConfig(free=1.0), POSTFILTER, cast(Any, Sounds()), steps, True))
-    wanted = envelope.layout(VOCODER, POSTFILTER) | postfilter.layout(VOCODER, RATE)
+    wanted = envelope.layout(VOCODER, POSTFILTER) | postfilter_tables.layout(VOCODER, RATE)
     assert {name: (t.dtype.name, t.shape) for name, t in found[1].items()} == wanted
     assert all(np.array_equal(found[1][name], found[2][name]) for name in wanted)
     assert distance(found[1], vocoder) < 0.5 * distance(found[0], vocoder)

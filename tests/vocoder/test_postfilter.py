@@ -17,14 +17,15 @@ from synth.audio.features import features
 from synth.common.errors import CheckpointError, EngineError, UsageError
 from synth.common.typing import Int64
 from synth.generation import checkpoint
-from synth.vocoder import postfilter
+from synth.vocoder import frame_filter, postfilter_tables
 from synth.vocoder.config import PostfilterConfig, features_of
 from synth.vocoder.envelope import UNIT, Envelope
-from synth.vocoder.postfilter import NEUTRAL, Postfilter, Tables
+from synth.vocoder.frame_filter import NEUTRAL, FrameFilter
+from synth.vocoder.postfilter import Postfilter
 
 HEARD = features_of(VOCODER, RATE)
-OWN = postfilter.tables(VOCODER, RATE)
-TABLES = {passes: Tables(VOCODER, PostfilterConfig(16, passes), RATE, OWN) for passes in (1, 2)}
+OWN = postfilter_tables.new_tables(VOCODER, RATE)
+TABLES = {passes: FrameFilter(VOCODER, PostfilterConfig(16, passes), RATE, OWN) for passes in (1, 2)}
 FRAMES = 60
 SOUND = voices.sound(FRAMES * HEARD.hop)
 
@@ -42,7 +43,7 @@ def asked(seed: int = 0, frames: int = FRAMES) -> Int64:
 
 def run(passes: int, levels: Int64, samples: NDArray[np.int16] = SOUND, start: int = 0) -> NDArray[np.int16]:
     found = Postfilter(TABLES[passes], start)
-    found.tell(levels, start // HEARD.hop)
+    found.add_target(levels, start // HEARD.hop)
     return np.asarray(found.push(samples), np.int16)
 
 
@@ -133,7 +134,7 @@ def test_products_are_exact_whatever_their_order() -> None:
         spectrum.append(np.rint(exact.astype(np.float64) / 2.0**14))
     powers = np.floor(sum(part * part for part in spectrum) / 256)
     assert product(powers, tables._bands).max() < 2**53
-    most = np.full((1, len(tables._bands)), int(postfilter.MAX_SPECTRUM), dtype=object)
+    most = np.full((1, len(tables._bands)), int(frame_filter.MAX_SPECTRUM), dtype=object)
     assert 2 * max((most @ np.abs(m).astype(np.int64).astype(object)).max() for m in tables._back) < 2**53
     assert found.dtype == np.int64 and np.abs(found).max() > 2**40
 
@@ -153,7 +154,7 @@ GOLDEN = ["2d6a2de110a33958", "128e7050bdd2c3a8"]
 @settings(max_examples=30)
 def test_pieces_and_pauses_change_nothing(pieces: list[int], passes: int, pause: bool) -> None:
     whole, stage, at, found = run(passes, asked()), Postfilter(TABLES[passes], 0), 0, []
-    stage.tell(asked(), 0)
+    stage.add_target(asked(), 0)
     for count in [*pieces, len(SOUND)]:
         found.append(stage.push(SOUND[at : at + count]))
         at += count
@@ -173,7 +174,7 @@ def test_it_needs_what_it_says_it_needs(passes: int, position: int) -> None:
 def test_levels_that_come_twice_or_late_count_once() -> None:
     levels, stage = asked(), Postfilter(TABLES[2], 0)
     for first in range(0, FRAMES, 2):
-        stage.tell(levels[first : first + 6], first)
+        stage.add_target(levels[first : first + 6], first)
     np.testing.assert_array_equal(stage.push(SOUND), run(2, levels))
     assert (levels != NEUTRAL).all()
 
@@ -198,7 +199,7 @@ def test_what_another_voice_saved_is_refused() -> None:
 )
 def test_forged_arrays_are_refused(name: str, value: Any) -> None:
     stage = Postfilter(TABLES[1], 0)
-    stage.tell(asked(), 0)
+    stage.add_target(asked(), 0)
     stage.push(SOUND[:1000])
     saved = stage.save()
     with pytest.raises(EngineError, match="another voice"):
@@ -215,10 +216,10 @@ def envelope() -> Envelope:
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (0, 11), (2, 3), (3, 9), (10, 11)])
 def test_a_part_of_an_envelope_needs_two_frames_around_it(first: int, last: int) -> None:
     vectors, found = voices.vectors(11), envelope()
-    whole = found.levels(vectors, 0, 11)
+    whole = found.target_mel(vectors, 0, 11)
     assert whole.shape == (22, VOCODER.mels) and len(np.unique(whole)) > 50
     low = max(0, first - 2)
-    part = found.levels(vectors[low : last + 2], first - low, last - low)
+    part = found.target_mel(vectors[low : last + 2], first - low, last - low)
     np.testing.assert_array_equal(part, whole[2 * first : 2 * last])
 
 
@@ -258,7 +259,7 @@ def test_tables_that_would_break_the_arithmetic_are_refused(name: str, value: An
 
 def test_a_rate_whose_window_is_odd_is_refused() -> None:
     with pytest.raises(CheckpointError, match="sample rate 8030: a postfilter's window can't be an odd number"):
-        postfilter.check(VOCODER, 8030, postfilter.tables(VOCODER, 8030))
+        postfilter_tables.check_tables(VOCODER, 8030, postfilter_tables.new_tables(VOCODER, 8030))
 
 
 @pytest.mark.parametrize("data", [{"units": 16}, {"units": 16, "passes": 5}, {"units": "16", "passes": 1}, None, []])

@@ -19,7 +19,9 @@ from synth.common.errors import AudioError, CheckpointError, UsageError
 from synth.engine.reference import Gru, Linear, eighth, saturate
 from synth.vocoder import vocoder as module
 from synth.vocoder.config import LOOKAHEAD, features_of
-from synth.vocoder.vocoder import Vocoder, check, checked, layout, mel_of
+from synth.vocoder.mel import MAX_LOG_MEL, MIN_LOG_MEL, checked_mel, mel_of
+from synth.vocoder.tensors import check_vocoder, layout
+from synth.vocoder.vocoder import Vocoder
 
 TENSORS = voices.vocoder_tensors(11)
 
@@ -38,20 +40,20 @@ def test_features_are_those_of_the_sound_as_the_network_hears_it(count: int) -> 
     heard = features(wave, features_of(VOCODER, 8000))
     near_end = 2 if count > HOP else 1  # the last window is mirrored at the end
     np.testing.assert_allclose(mel[:-near_end], heard[: 2 * frames - near_end], atol=1e-4)
-    assert module.MIN_LOG_MEL <= mel.min() and mel.max() <= module.MAX_LOG_MEL
+    assert MIN_LOG_MEL <= mel.min() and mel.max() <= MAX_LOG_MEL
 
 
 def test_features_of_the_loudest_sound_are_in_range() -> None:
     for rate in (8000, 16000, 48000):
         for sound in (np.full(rate // 5, 32767, np.int16), np.tile(np.int16([-32768, 32767]), rate // 10)):
-            checked(mel_of(sound, VOCODER, rate), VOCODER.mels)
+            checked_mel(mel_of(sound, VOCODER, rate), VOCODER.mels)
 
 
 def test_one_frame_and_no_sound() -> None:
     vocoder = voices.vocoder()
-    assert vocoder.hear(voices.sound(1)).shape == (1, VOCODER.latent)
+    assert vocoder.encode_sound(voices.sound(1)).shape == (1, VOCODER.latent)
     with pytest.raises(AudioError, match="no samples"):
-        vocoder.hear(np.zeros(0, np.int16))
+        vocoder.encode_sound(np.zeros(0, np.int16))
 
 
 @pytest.mark.parametrize("piece", [1, 3, 7])
@@ -61,7 +63,7 @@ def test_hearing_in_pieces_is_hearing_at_once(piece: int, monkeypatch: pytest.Mo
     for count in (1, HOP - 1, piece * HOP, piece * HOP + 1, 2 * piece * HOP - 1, 20 * HOP + 37):
         sound = voices.sound(count, seed=count)
         whole = vocoder.encode(mel_of(sound, VOCODER, 8000))
-        np.testing.assert_array_equal(vocoder.hear(sound), whole)
+        np.testing.assert_array_equal(vocoder.encode_sound(sound), whole)
 
 
 @pytest.mark.parametrize("size", [1, 97, 5 * HOP, 10000])
@@ -70,31 +72,29 @@ def test_blocks_and_features_in_pieces_are_heard_as_the_whole(
     piece: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vocoder, sound = voices.vocoder(), voices.sound(30 * HOP + 37)
-    whole = vocoder.hear(sound)
+    whole = vocoder.encode_sound(sound)
     mel = mel_of(sound, VOCODER, 8000)
     monkeypatch.setattr(module, "PIECE", piece)
-    found = list(vocoder.heard(sound[at : at + size] for at in range(0, len(sound), size)))
+    found = list(vocoder.encode_blocks(sound[at : at + size] for at in range(0, len(sound), size)))
     assert {len(vectors) for vectors in found[:-1]} <= {piece}
     np.testing.assert_array_equal(np.concatenate(found), whole)
     np.testing.assert_array_equal(vocoder.encode(mel), whole)
-    assert vocoder.encode(mel[:0]).shape == (0, VOCODER.latent) and not list(vocoder.heard([sound[:0]]))
+    assert vocoder.encode(mel[:0]).shape == (0, VOCODER.latent) and not list(vocoder.encode_blocks([sound[:0]]))
 
 
 def test_vectors_are_within_their_bound() -> None:
-    extreme = np.where(
-        np.random.default_rng(0).random((40, VOCODER.mels)) < 0.5, module.MIN_LOG_MEL, module.MAX_LOG_MEL
-    )
+    extreme = np.where(np.random.default_rng(0).random((40, VOCODER.mels)) < 0.5, MIN_LOG_MEL, MAX_LOG_MEL)
     vectors = voices.vocoder().encode(extreme.astype(np.float32))
-    assert np.abs(vectors).max() <= module.BOUND and np.abs(voices.vocoder().exact(vectors)).max() <= 127
+    assert np.abs(vectors).max() <= module.BOUND and np.abs(voices.vocoder().quantize_latents(vectors)).max() <= 127
 
 
 def test_unquantised_vectors_go_to_8_bits_and_back() -> None:
     vocoder = voices.vocoder()
-    vectors = vocoder.hear(voices.sound(3000))
-    exact = vocoder.exact(vectors)
+    vectors = vocoder.encode_sound(voices.sound(3000))
+    exact = vocoder.quantize_latents(vectors)
     assert exact.dtype == np.int64
-    np.testing.assert_allclose(vocoder.inexact(exact), vectors, atol=0.5 / module.UNIT + 1e-6)
-    np.testing.assert_array_equal(vocoder.exact(vocoder.inexact(exact)), exact)
+    np.testing.assert_allclose(vocoder.dequantize_latents(exact), vectors, atol=0.5 / module.UNIT + 1e-6)
+    np.testing.assert_array_equal(vocoder.quantize_latents(vocoder.dequantize_latents(exact)), exact)
 
 
 # tokens
@@ -102,7 +102,7 @@ def test_unquantised_vectors_go_to_8_bits_and_back() -> None:
 
 def test_tokens_are_the_nearest_codes_one_after_the_other() -> None:
     vocoder = voices.vocoder()
-    vectors = vocoder.hear(voices.sound(2000))
+    vectors = vocoder.encode_sound(voices.sound(2000))
     tokens = vocoder.tokens(vectors)
     assert tokens.shape == (13, VOCODER.quantisers) and tokens.dtype == np.uint8
     left = np.rint(vectors * 32).astype(int)
@@ -129,12 +129,12 @@ def test_of_codes_that_are_as_near_the_first_is_taken() -> None:
     books = TENSORS["vocoder.books"][:, np.arange(256) % 100]
     table = {"table.tanh": voices.network()["table.tanh"]}
     vocoder = Vocoder(VOCODER, NETWORK, TENSORS | table | {"vocoder.books": books})
-    assert vocoder.tokens(vocoder.hear(voices.sound(4000))).max() < 100
+    assert vocoder.tokens(vocoder.encode_sound(voices.sound(4000))).max() < 100
 
 
 def test_fewer_tokens_are_the_first_ones() -> None:
     vocoder = voices.vocoder()
-    vectors = vocoder.hear(voices.sound(2000))
+    vectors = vocoder.encode_sound(voices.sound(2000))
     whole = vocoder.tokens(vectors)
     for count in range(1 + VOCODER.quantisers):
         np.testing.assert_array_equal(vocoder.tokens(vectors, count), whole[:, :count])
@@ -147,20 +147,20 @@ def test_fewer_tokens_are_the_first_ones() -> None:
 @settings(max_examples=30)
 def test_tokens_stand_for_the_sum_of_their_codes(seed: int, frames: int, count: int) -> None:
     tokens = np.random.default_rng(seed).integers(0, 256, (frames, count)).astype(np.uint8)
-    vectors = voices.vocoder().vectors(tokens)
+    vectors = voices.vocoder().latents(tokens)
     expected = np.zeros((frames, VOCODER.latent), np.int64)
     for frame in range(frames):
         for q in range(count):
             expected[frame] += TENSORS["vocoder.books"][q, tokens[frame, q]]
     np.testing.assert_array_equal(vectors, np.clip(expected, -127, 127))
-    np.testing.assert_array_equal(voices.vocoder().vectors(tokens), vectors)
+    np.testing.assert_array_equal(voices.vocoder().latents(tokens), vectors)
 
 
 def test_what_one_quantiser_made_is_quantised_to_itself() -> None:
     vocoder = voices.vocoder()
-    tokens = vocoder.tokens(vocoder.hear(voices.sound(5000)), 1)
-    again = vocoder.tokens(vocoder.inexact(vocoder.vectors(tokens)), 1)
-    np.testing.assert_array_equal(vocoder.vectors(again), vocoder.vectors(tokens))
+    tokens = vocoder.tokens(vocoder.encode_sound(voices.sound(5000)), 1)
+    again = vocoder.tokens(vocoder.dequantize_latents(vocoder.latents(tokens)), 1)
+    np.testing.assert_array_equal(vocoder.latents(again), vocoder.latents(tokens))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_what_one_quantiser_made_is_quantised_to_itself() -> None:
 )
 def test_tokens_of_another_shape_or_type_are_refused(tokens: NDArray[Any]) -> None:
     with pytest.raises(UsageError, match=r"^tokens are .*must be uint8\[frames, at most 4\]$"):
-        voices.vocoder().vectors(tokens)
+        voices.vocoder().latents(tokens)
 
 
 # what the network is told
@@ -237,10 +237,10 @@ def test_a_frame_is_told_of_its_neighbours_and_of_no_others() -> None:
 
 def test_features_come_back_even_and_as_float32() -> None:
     mel = np.random.default_rng(0).normal(-6, 3, (5, 8))
-    found = checked(mel, 8)
+    found = checked_mel(mel, 8)
     assert found.shape == (6, 8) and found.dtype == np.float32
     np.testing.assert_array_equal(found[5], found[4])
-    np.testing.assert_array_equal(checked(mel[:4].astype(np.float16), 8), mel[:4].astype(np.float16))
+    np.testing.assert_array_equal(checked_mel(mel[:4].astype(np.float16), 8), mel[:4].astype(np.float16))
 
 
 FAULTS: dict[str, tuple[Any, str]] = {
@@ -263,7 +263,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
 def test_features_that_are_none_are_refused(fault: str) -> None:
     mel, words = FAULTS[fault]
     with pytest.raises(AudioError, match=f"^x.npy: .*{words}") as error:
-        checked(mel, 8, "x.npy")
+        checked_mel(mel, 8, "x.npy")
     assert "\n" not in str(error.value)
 
 
@@ -294,41 +294,41 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_tensor_that_does_not_fit_is_named(name: str) -> None:
-    check(VOCODER, NETWORK, TENSORS)
+    check_vocoder(VOCODER, NETWORK, TENSORS)
     with pytest.raises(CheckpointError, match=f"^tensor '?{name.strip()}'? ?"):
-        check(VOCODER, NETWORK, WRONG[name])
+        check_vocoder(VOCODER, NETWORK, WRONG[name])
 
 
 def test_every_tensor_is_missed() -> None:
     for name in layout(VOCODER, NETWORK):
         with pytest.raises(CheckpointError, match=f"^tensor {name} is missing$"):
-            check(VOCODER, NETWORK, {other: tensor for other, tensor in TENSORS.items() if other != name})
+            check_vocoder(VOCODER, NETWORK, {other: tensor for other, tensor in TENSORS.items() if other != name})
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_searched_tokens_are_nearer_and_as_good_as_any_that_two_quantisers_have(count: int) -> None:
     vocoder = voices.vocoder()
-    vectors = vocoder.hear(voices.sound(9000))
+    vectors = vocoder.encode_sound(voices.sound(9000))
 
     def distance(tokens: Any) -> Any:
-        total = sum(vocoder.books[q][tokens[:, q]] for q in range(tokens.shape[1]))
+        total = sum(vocoder.codebooks[q][tokens[:, q]] for q in range(tokens.shape[1]))
         return np.square(np.rint(vectors * 32) - total).sum(1)
 
-    greedy, found = vocoder.tokens(vectors, count), vocoder.searched(vectors, count)
+    greedy, found = vocoder.tokens(vectors, count), vocoder.beam_search_tokens(vectors, count)
     assert found.shape == greedy.shape and found.dtype == np.uint8
     assert distance(found).sum() < distance(greedy).sum() or count == 1
-    np.testing.assert_array_equal(vocoder.searched(vectors[7:8], count)[0], found[7])
+    np.testing.assert_array_equal(vocoder.beam_search_tokens(vectors[7:8], count)[0], found[7])
     if count == 1:
         np.testing.assert_array_equal(found, greedy)
     if count == 2:  # the best of all pairs that begin with one of the four nearest codes
         left = np.rint(vectors[3] * 32)
-        first = np.square(left - vocoder.books[0]).sum(1).argsort(kind="stable")[:4]
-        rest = (left - vocoder.books[0][first])[:, None] - vocoder.books[1]
+        first = np.square(left - vocoder.codebooks[0]).sum(1).argsort(kind="stable")[:4]
+        rest = (left - vocoder.codebooks[0][first])[:, None] - vocoder.codebooks[1]
         assert distance(found)[3] == np.square(rest).sum(2).min()
 
 
 def test_more_tokens_than_are_searched_are_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     vocoder = voices.vocoder()
-    vectors = vocoder.hear(voices.sound(3000))
+    vectors = vocoder.encode_sound(voices.sound(3000))
     monkeypatch.setattr("synth.vocoder.vocoder.SEARCHED", 2)
-    np.testing.assert_array_equal(vocoder.searched(vectors, 3), vocoder.tokens(vectors, 3))
+    np.testing.assert_array_equal(vocoder.beam_search_tokens(vectors, 3), vocoder.tokens(vectors, 3))

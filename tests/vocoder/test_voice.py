@@ -19,8 +19,8 @@ from synth.common.errors import CheckpointError
 from synth.common.labels import LabelSet
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
-from synth.vocoder import vocoder
-from synth.vocoder.voice import Voice, split
+from synth.vocoder.tensors import check_vocoder
+from synth.vocoder.voice import VoiceParts, split
 
 INFO = {"licence": "CC0", "bits_per_token": 4.5}
 WARM = (0.9, 0.8)
@@ -200,7 +200,7 @@ def test_a_steered_network_alone_is_refused() -> None:
 
 def test_what_could_not_be_read_back_is_not_saved(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    wrong: list[tuple[ModelConfig, Any, Voice | None]] = [
+    wrong: list[tuple[ModelConfig, Any, VoiceParts | None]] = [
         (NETWORK, NET, None),
         (voices.planner(), VOICE.planner_tensors, None),
         (CONFIG, TENSORS, VOICE),
@@ -227,7 +227,7 @@ def test_later_formats_and_recognisers_of_version_2_are_refused() -> None:
 
 def test_a_vocoder_may_be_checked_by_itself() -> None:
     tensors = copy.copy(VOICE.tensors)
-    vocoder.check(VOCODER, NETWORK, tensors)
+    check_vocoder(VOCODER, NETWORK, tensors)
     del tensors["vocoder.reflect.shift"]
     with pytest.raises(CheckpointError, match="^tensor vocoder.reflect.shift is missing$"):
-        vocoder.check(VOCODER, NETWORK, tensors)
+        check_vocoder(VOCODER, NETWORK, tensors)

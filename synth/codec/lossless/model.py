@@ -183,7 +183,7 @@ def _code(
     network: ReferenceEngine | None,
 ) -> None:
     cascades = [Cascade(preset, len(grids) > 1) for _ in grids]
-    corrects = network is not None and network.config.hints > 0
+    corrects = network is not None and network.config.kind == "corrector"
     predictors = [MulawPredictor(network) if network and not corrects else None for _ in grids]
     correctors = [Corrector(network) if network and corrects else None for _ in grids]
     channels = [Distributions(preset, *parts) for parts in zip(grids, predictors, correctors, strict=True)]

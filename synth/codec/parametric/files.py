@@ -20,30 +20,31 @@ from synth.codec.parametric.format import ParametricHeader, ParametricReader
 from synth.common import input_file, new_file
 from synth.common.errors import AudioError, CheckpointError, CodecError, OutputError
 from synth.common.limits import MAX_WAV_SAMPLES
-from synth.generation import model as sampler
+from synth.generation.model import load_voice
+from synth.generation.voice import Voice
 
 VOICE, BITRATE = "speech", 1600.0
 Tick = Callable[[int], Any]
 
 
 @functools.lru_cache(maxsize=2)
-def voice(name_or_path: str) -> sampler.Model:
+def voice(name_or_path: str) -> Voice:
     """The voice of a bundled name or a path; CheckpointError for what is none."""
-    return sampler.load_voice(name_or_path, taker="mode parametric")
+    return load_voice(name_or_path, taker="mode parametric")
 
 
-def named(checkpoint_name: str | None) -> sampler.Model:
+def named(checkpoint_name: str | None) -> Voice:
     """The voice that `-c` means."""
     if checkpoint_name == network_choice.NONE:
         raise CheckpointError("none: mode parametric is nothing without a voice")
     name = VOICE if checkpoint_name in (None, network_choice.AUTO) else checkpoint_name
     model = voice(name)
-    if model.guides is None or model.guides.planner is None:
+    if model.runtime.planner is None:
         raise CheckpointError(f"{name}: has no planner; mode parametric takes a voice with one, as {VOICE}")
     return model
 
 
-def by_digest(digest: bytes, given: Iterable[str], name: str) -> sampler.Model:
+def by_digest(digest: bytes, given: Iterable[str], name: str) -> Voice:
     """The voice that a file names, of the paths `given` and of those that are bundled."""
     given = list(given)
     for one in (*given, *registry.names()):
@@ -63,7 +64,7 @@ def open_reader(source: input_file.InputFile, name: str) -> ParametricReader:
     return ParametricReader(data, name)
 
 
-def encoded(model: sampler.Model, samples: NDArray[np.int16], bitrate: float | None, name: str) -> bytes:
+def encoded(model: Voice, samples: NDArray[np.int16], bitrate: float | None, name: str) -> bytes:
     """A file of samples at the model's rate; CodecError where its least is more than the `bitrate` that is asked for.
 
     None: BITRATE, which a sound of a tenth of a second may exceed: there the file's head is the larger part.
@@ -97,9 +98,10 @@ def compress(
     reader = ParametricReader(data, path)
     if verify:
         found = np.concatenate(list(coder.pieces(reader, model)))
-        assert model.guides is not None
-        vocoder = model.guides.vocoder
-        if not np.array_equal(found, vocoder.vectors(vocoder.searched(vocoder.hear(samples), reader.header.count))):
+        vocoder = model.runtime.vocoder
+        if not np.array_equal(
+            found, vocoder.latents(vocoder.beam_search_tokens(vocoder.encode_sound(samples), reader.header.count))
+        ):
             raise CodecError(f"{path}: what was written does not give it back; please report this")
     with new_file.open_output(out, force) as (write, _):
         write(data)

@@ -55,7 +55,7 @@ def bits(engine: Any, tokens: NDArray[np.uint8]) -> float:
     period = engine.config.period
     padded = np.full((len(tokens), period), SILENCE, np.uint8)
     padded[:, : tokens.shape[1]] = tokens
-    costs = engine.force(engine.state(), padded.reshape(-1)).reshape(-1, period)[:, : tokens.shape[1]]
+    costs = engine.teacher_force(engine.state(), padded.reshape(-1)).reshape(-1, period)[:, : tokens.shape[1]]
     return float(costs.sum(dtype=np.uint64)) / 65536
 
 
@@ -71,7 +71,7 @@ def _frames(engine: Any, tokens: NDArray[np.uint8]) -> Any:
     for row in tokens:
         yield state, row
         if len(rest):
-            engine.force(state, rest)
+            engine.teacher_force(state, rest)
 
 
 def _walk(coder: RangeEncoder | RangeDecoder, engine: Any, state: Any, token: int) -> int:
@@ -86,5 +86,5 @@ def _walk(coder: RangeEncoder | RangeDecoder, engine: Any, state: Any, token: in
             low, below = middle, half
         else:
             high, up_to = middle, half
-    engine.force(state, np.array([low], np.uint8))
+    engine.teacher_force(state, np.array([low], np.uint8))
     return low

@@ -134,7 +134,7 @@ def integer_bits(player: Any, rows: list[Row], labelled: bool) -> float:
         state = player.state()
         if labelled:
             state.labels = label
-        total += int(player.force(state, codes).astype(np.uint64).sum())
+        total += int(player.teacher_force(state, codes).astype(np.uint64).sum())
         count += len(codes)
     if not count:
         raise RunError("no samples to measure")

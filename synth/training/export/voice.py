@@ -17,7 +17,7 @@ from synth.audio.mulaw import decode
 from synth.common.files import check_output
 from synth.data.corpus import Corpus, open_cache
 from synth.generation import checkpoint
-from synth.generation.model import Model
+from synth.generation.voice import Voice
 from synth.nn.quantization import quantize, quantize_vocoder
 from synth.training.batches import Row, validation_rows
 from synth.training.config import GeneratorTrainConfig
@@ -29,7 +29,7 @@ from synth.training.tasks import vocoder as vocoder_task
 from synth.training.tasks.planner import VOICE, tokens_of, vocoder_of
 from synth.vocoder import label_means
 from synth.vocoder.config import PostfilterConfig
-from synth.vocoder.voice import Voice
+from synth.vocoder.voice import VoiceParts
 
 FINE_RATE = 0.3  # of the run's learning rate
 ENVELOPE_STEPS = 2000  # of the postfilter's fit
@@ -73,7 +73,7 @@ def export_vocoder(
     filtering = fit(learner.network, train, after, batches, ENVELOPE_STEPS if fine else 20, quiet)
     tensors = quantize(learner.network.network, {})
     facts = _facts(options, corpus, int(info["step"]), fine, card)
-    voice = Voice(vocoder, quantize_vocoder(learner.network), postfilter=after, postfilter_tensors=filtering)
+    voice = VoiceParts(vocoder, quantize_vocoder(learner.network), postfilter=after, postfilter_tensors=filtering)
     checkpoint.save(out, model, tensors, facts, voice)
     if model.labels:
         voice = dataclasses.replace(voice, means=_means(out, corpus))
@@ -148,11 +148,10 @@ def _facts(
 
 def _means(out: str | os.PathLike[str], corpus: Corpus) -> dict[str, NDArray[Any]]:
     """Where the labels of the training files lie among the vectors of the voice `out`."""
-    model = Model(checkpoint.load(out))
-    assert model.guides is not None
+    model = Voice(checkpoint.load(out))
     entries = [entry for entry in corpus.split("train") if entry.length]
     every = -(-len(entries) // MAX_FILES_OF_MEANS)
-    hear = model.guides.vocoder.hear
+    hear = model.runtime.vocoder.encode_sound
     heard = [(entry.label_ids, hear(np.array(corpus.samples(entry)))) for entry in entries[::every]]
     return label_means.measured(model.checkpoint.config.labels, heard)
 
@@ -164,13 +163,12 @@ def _rows(corpus: Corpus) -> dict[str, list[Row]]:
 
 def _followed(path: str | os.PathLike[str], corpus: Corpus) -> dict[str, float]:
     """Bits a sample of the validation and test files along their own vectors, by the integer engine."""
-    model, found = Model(checkpoint.load(path)), {}
-    assert model.guides is not None
+    model, found = Voice(checkpoint.load(path)), {}
     for split, rows in _rows(corpus).items():
         total = count = 0
         for codes, _ in rows:
-            vectors = model.guides.vocoder.exact(model.guides.vocoder.hear(decode(codes)))
-            total += model.follow(vectors, seed=0).force(codes)
+            vectors = model.runtime.vocoder.quantize_latents(model.runtime.vocoder.encode_sound(decode(codes)))
+            total += model.follow(vectors, seed=0).teacher_force(codes)
             count += len(codes)
         found[split] = total / 65536 / count
     return found
@@ -178,16 +176,16 @@ def _followed(path: str | os.PathLike[str], corpus: Corpus) -> dict[str, float]:
 
 def _planned(path: str | os.PathLike[str], corpus: Corpus) -> dict[str, float]:
     """Bits a token of the validation and test files with their labels, by the integer engine."""
-    model, found = Model(checkpoint.load(path)), {}
-    assert model.guides is not None and model.guides.planner is not None
-    planner = model.guides.planner
+    model, found = Voice(checkpoint.load(path)), {}
+    planner = model.runtime.planner
+    assert planner is not None
     for split, rows in _rows(corpus).items():
         total = count = 0
         for codes, labels in rows:
             state = planner.state()
             state.labels = labels
-            tokens = tokens_of(model.guides.vocoder, codes, model.guides.period)
-            total += int(planner.force(state, tokens).astype(np.uint64).sum())
+            tokens = tokens_of(model.runtime.vocoder, codes, model.runtime.planner_tokens)
+            total += int(planner.teacher_force(state, tokens).astype(np.uint64).sum())
             count += len(tokens)
         found[split] = total / 65536 / count
     return found

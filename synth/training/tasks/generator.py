@@ -17,7 +17,7 @@ from synth.audio.writer import AudioWriter
 from synth.common.errors import RunError, UsageError
 from synth.data import corpus as corpora_module
 from synth.data.corpus import Corpus
-from synth.engine.config import Draw, ModelConfig
+from synth.engine.config import ModelConfig, SamplingConfig
 from synth.nn import sparsity
 from synth.nn.quantization import quantize
 from synth.nn.two_tier import TREE_LIMIT, TwoTierNetwork
@@ -244,7 +244,9 @@ class GeneratorTask:
     def _audition(self, step: int, folder: RunFolder) -> NDArray[np.int16]:
         player = engine.create(self.model, quantize(self.learner.network, self.tensors))
         seconds = AUDITION_SECONDS if player.name == "native" else 0.1
-        codes = player.generate(player.state(self.config.seed), round(seconds * self.model.sample_rate), Draw())
+        codes = player.generate(
+            player.state(self.config.seed), round(seconds * self.model.sample_rate), SamplingConfig()
+        )
         wave = decode(codes)
         with AudioWriter(folder.path / f"audition-{step}.wav", self.model.sample_rate, force=True) as out:
             out.write(wave)

@@ -192,7 +192,7 @@ def batches_of(corpus: Corpus, config: GeneratorTrainConfig, train: PlannerTrain
 
 def tokens_of(vocoder: Vocoder, codes: NDArray[np.uint8], period: int) -> NDArray[np.uint8]:
     """Tokens (frames x period,) of mu-law codes (samples,)."""
-    return vocoder.tokens(vocoder.hear(decode(codes)), period).reshape(-1)
+    return vocoder.tokens(vocoder.encode_sound(decode(codes)), period).reshape(-1)
 
 
 def learn(

@@ -25,7 +25,7 @@ from synth.training.run_folder import RunFolder
 from synth.training.tasks.base import VERSION, show_bits
 from synth.training.tasks.generator import batch_loss
 from synth.vocoder.config import VocoderConfig, stride_of, token_hop
-from synth.vocoder.vocoder import mel_of, normalised
+from synth.vocoder.mel import mel_of, normalize_mel
 
 VOICES: dict[str, tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, VocoderTrainConfig]] = {
     "digits": (
@@ -198,7 +198,7 @@ def learn(
     heard = dropped(z, sums, train, draw)
     if learner.step >= train.early:
         loss = loss + spoken(vocoder, config, train, batch, heard)
-    loss = loss + train.spectral * (vocoder.spectrum(heard) - normalised(mel)).abs().mean()
+    loss = loss + train.spectral * (vocoder.spectrum(heard) - normalize_mel(mel)).abs().mean()
     loss = loss + train.commit * (z - sums[-1]).square().mean()
     mean = optimizer_step(learner, config, loss, accelerator)
     with torch.no_grad():
@@ -256,7 +256,7 @@ def measure(vocoder: VocoderNetwork, rows: list[Row]) -> dict[str, float]:
             bits = forced(vocoder, codes, *vocoder.condition(heard))
             totals[name] += float((bits.double() * inside.to(bits.device)).sum())
         frames = inside[:, :: hop // 2].to(z.device)
-        distance = (vocoder.spectrum(sums[-1]) - normalised(mel)).abs().mean(2)
+        distance = (vocoder.spectrum(sums[-1]) - normalize_mel(mel)).abs().mean(2)
         totals["spectral"] += float((distance * frames).sum()) * hop / 2
         count += int(inside.sum())
     return {name: total / max(1, count) for name, total in totals.items()}

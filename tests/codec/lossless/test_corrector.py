@@ -149,7 +149,7 @@ def test_only_the_codec_takes_a_corrector(tmp_path: Any) -> None:
     with pytest.raises(CheckpointError, match="own: is a corrector, for synth compress alone; digits"):
         synth.load(path)
     own = made()
-    for call in (lambda: own.distribution(own.state()), lambda: own.force(own.state(), np.zeros(3, np.uint8))):
+    for call in (lambda: own.distribution(own.state()), lambda: own.teacher_force(own.state(), np.zeros(3, np.uint8))):
         with pytest.raises(ValueError, match="needs hints, which only a codec has"):
             call()
     wave = tune(700, 1, 16)[:, 0].astype(np.int16)

@@ -43,7 +43,9 @@ def test_what_is_decoded_is_what_the_tokens_stand_for(count: int, seed: int, bit
     vocoder = voices.vocoder()
     assert reader.header.samples == count and reader.header.count == tokens and is_parametric(data)
     found, damages = vectors_of(reader, voices.load())
-    np.testing.assert_array_equal(found, vocoder.vectors(vocoder.searched(vocoder.hear(sound), tokens)))
+    np.testing.assert_array_equal(
+        found, vocoder.latents(vocoder.beam_search_tokens(vocoder.encode_sound(sound), tokens))
+    )
     assert damages == []
 
 
@@ -190,12 +192,12 @@ def test_a_voice_without_planner_is_refused() -> None:
 def test_the_bytes_are_golden() -> None:
     """A file of this version decodes to these samples for ever, on every machine."""
     tokens = np.random.default_rng(3).integers(0, 256, (9, 2)).astype(np.uint8)
-    vectors = voices.vocoder().vectors(tokens)
+    vectors = voices.vocoder().latents(tokens)
     sound = np.concatenate(list(spoken(voices.load(), vectors, 1400)))
     assert hashlib.sha256(sound.astype("<i2").tobytes()).hexdigest()[:16] == GOLDEN_SOUND
     from synth.codec.parametric import token_coding
 
-    assert token_coding.encode(voices.load().guides.planner, tokens).hex() == GOLDEN_TOKENS  # type: ignore[union-attr]
+    assert token_coding.encode(voices.load().runtime.planner, tokens).hex() == GOLDEN_TOKENS  # type: ignore[union-attr]
 
 
 GOLDEN_SOUND = "f0b4ce91a57cabfe"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from synth import engine as engines
 from synth.codec.parametric import token_coding
 from synth.common.errors import UsageError
-from synth.engine.config import Draw
+from synth.engine.config import SamplingConfig
 
 
 @functools.cache
@@ -26,7 +26,7 @@ def engine(period: int = 2, prefer: str = "auto") -> Any:
 def drawn(period: int, frames: int, seed: int) -> Any:
     """Tokens (frames, period) as the planner itself would say them."""
     player = engine(period)
-    return player.generate(player.state(seed), frames * period, Draw()).reshape(frames, period)
+    return player.generate(player.state(seed), frames * period, SamplingConfig()).reshape(frames, period)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(1, 1), (2, 1), (2, 2), (4, 1), (4, 3), (4, 4)]), st.integers(0, 9))
@@ -62,7 +62,7 @@ def least_likely(player: Any, frames: int) -> Any:
     state, found = player.state(), np.zeros(frames * player.config.period, np.uint8)
     for place in range(len(found)):
         found[place] = 255 - player.distribution(state)[::-1].argmin()  # of several the last: its ones cost the most
-        player.force(state, found[place : place + 1])
+        player.teacher_force(state, found[place : place + 1])
     return found.reshape(frames, -1)
 
 

@@ -33,7 +33,7 @@ from synth.training.run_folder import RunFolder
 from synth.training.tasks import planner
 from synth.training.tasks.planner import bits_of, tokens_of
 from synth.training.train import train
-from synth.vocoder.voice import Voice
+from synth.vocoder.voice import VoiceParts
 
 LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("ann", "bob"))))
 MINI = (
@@ -61,7 +61,7 @@ def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def voice_with(labels: LabelSet, path: Path) -> Path:
     config = replace(voices.NETWORK, labels=labels)
-    own = Voice(voices.VOCODER, voices.vocoder_tensors(11))
+    own = VoiceParts(voices.VOCODER, voices.vocoder_tensors(11))
     checkpoint.save(path, config, voices.uneven(config, 1), {"licence": "none"}, own)
     return path
 
@@ -136,7 +136,7 @@ def test_training_counts_what_the_engine_counts(period: int) -> None:
     for row, known in enumerate(((3, 1), (0, 2))):
         state = player.state()
         state.labels = known
-        costs = player.force(state, tokens[row]) / 65536
+        costs = player.teacher_force(state, tokens[row]) / 65536
         assert costs.mean() == pytest.approx(floats[row].mean(), rel=0.01)
         assert np.corrcoef(costs, floats[row])[0, 1] > 0.99
 
@@ -166,7 +166,7 @@ def test_an_export_is_the_voice_with_a_planner(exported: Path, voice: Path, whol
 
 def test_it_speaks_by_itself(exported: Path) -> None:
     model = synth.load(exported)
-    assert model.guides is not None and model.guides.temperatures == (0.9, 0.8)
+    assert model.runtime is not None and model.runtime.temperatures == (0.9, 0.8)
     options: dict[str, Any] = {"samples": 700, "labels": {"digit": ["1", "2"], "speaker": "ann"}}
     first, again, other = (model.generate(seed=seed, **options) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
@@ -175,16 +175,16 @@ def test_it_speaks_by_itself(exported: Path) -> None:
 
 def test_the_cards_bits_are_those_of_the_engine(exported: Path, whole: Path) -> None:
     model, corpus = synth.load(exported), open_cache(whole / "cache")
-    assert model.guides is not None and model.guides.planner is not None
+    assert model.runtime is not None and model.runtime.planner is not None
     figures = model.checkpoint.info["planner"]["bits_per_token"]
     assert figures
     for split, bits in figures.items():
         cost = count = 0
         for codes, rows in validation_rows(corpus, split):
-            state = model.guides.planner.state()
+            state = model.runtime.planner.state()
             state.labels = rows
-            tokens = tokens_of(model.guides.vocoder, codes, 2)
-            cost += int(model.guides.planner.force(state, tokens).astype(np.uint64).sum())
+            tokens = tokens_of(model.runtime.vocoder, codes, 2)
+            cost += int(model.runtime.planner.teacher_force(state, tokens).astype(np.uint64).sum())
             count += len(tokens)
         assert cost / 65536 / count == pytest.approx(bits, abs=1e-4)
 

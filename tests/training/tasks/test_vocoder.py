@@ -153,14 +153,16 @@ def test_an_export_is_a_voice_that_speaks(exported: Path, whole: Path) -> None:
 
 def test_the_cards_bits_are_those_of_the_engine(exported: Path, whole: Path) -> None:
     model, corpus = synth.load(exported), open_cache(whole / "cache")
-    assert model.guides is not None
-    vocoder, info = model.guides.vocoder, model.checkpoint.info["bits_per_sample"]
+    assert model.runtime is not None
+    vocoder, info = model.runtime.vocoder, model.checkpoint.info["bits_per_sample"]
     assert info.keys() == {split for split in ("validation", "test") if corpus.split(split)} and info
     for split, bits in info.items():
         cost = count = 0
         for entry in corpus.split(split):
             sound = mulaw.decode(mulaw.encode(np.array(corpus.samples(entry))))
-            cost += model.follow(vocoder.exact(vocoder.hear(sound))).force(mulaw.encode(sound))
+            cost += model.follow(vocoder.quantize_latents(vocoder.encode_sound(sound))).teacher_force(
+                mulaw.encode(sound)
+            )
             count += len(sound)
         assert cost / 65536 / count == pytest.approx(bits, abs=1e-4)
 

@@ -1,0 +1,47 @@
+"""What an engine of an integer network can do; `reference` is the specification, `native` the fast one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.engine.config import ModelConfig, SamplingConfig
+
+
+class State(Protocol):
+    """Where one stream stands.
+
+    `labels`: a label id for each key; `conditioning`: int16 [conditioning units] ([0] where the network has none); both
+    take effect at the next network frame. `position`: samples done. `seed`, `stream`: the key of its random numbers.
+    """
+
+    labels: Any
+    conditioning: Any
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def stream(self) -> int: ...
+    def save(self) -> dict[str, NDArray[Any]]: ...
+
+
+class Engine(Protocol):
+    """A network that is ready to run; reference.py says exactly what comes out."""
+
+    name: str
+    instruction_set: str
+    config: ModelConfig
+
+    def state(self, seed: int = 0, stream: int = 0) -> Any: ...
+    def restore(self, saved: dict[str, NDArray[Any]]) -> Any: ...
+    def generate(self, state: Any, count: int, sampling: SamplingConfig) -> NDArray[np.uint8]: ...
+    def generate_together(self, states: Sequence[Any], count: int, sampling: SamplingConfig) -> NDArray[np.uint8]: ...
+    def teacher_force_together(self, states: Sequence[Any], codes: NDArray[np.uint8]) -> NDArray[np.uint32]: ...
+    def teacher_force(self, state: Any, codes: NDArray[np.uint8]) -> NDArray[np.uint32]: ...
+    def distribution(self, state: Any) -> NDArray[np.uint32]: ...
+    def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]: ...

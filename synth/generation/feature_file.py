@@ -1,0 +1,60 @@
+"""Log-mel features in `.npy` files, mapped and checked."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.common import files
+from synth.common.errors import AudioError
+from synth.common.typing import Float32
+from synth.vocoder.mel import check_mel_shape, checked_mel
+from synth.vocoder.vocoder import PIECE
+
+CHANGED = "has changed while it was read"
+
+
+class FeatureFile:
+    """Log-mel features in a `.npy` file, all checked when it is opened; AudioError where they can't be used.
+
+    `bands`: mels of a frame. The file is mapped for a moment at a time: one that is cut short while it is mapped would
+    end the process.
+    """
+
+    def __init__(self, path: str, bands: int) -> None:
+        self.path, self.bands = path, bands
+        mel = read_features(path)
+        check_mel_shape(mel, bands, path)
+        self.frames, self._state = len(mel), self._now()
+        for start in range(0, self.frames, PIECE):
+            self.read(start, start + PIECE)
+
+    def read(self, first: int, last: int) -> Float32:
+        """Features `first` to `last`, float32 (even count, bands); of an odd number the last one twice."""
+        mel = read_features(self.path)
+        if self._now() != self._state or len(mel) != self.frames:
+            raise AudioError(f"{self.path}: {CHANGED}")
+        return checked_mel(np.array(mel[first:last]), self.bands, self.path)
+
+    def _now(self) -> tuple[int, ...]:
+        try:
+            state = os.stat(self.path)
+        except OSError:
+            raise AudioError(f"{self.path}: {CHANGED}") from None
+        return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def read_features(path: str) -> NDArray[Any]:
+    """The array in a `.npy` file, mapped; AudioError when there is none that can be used."""
+    files.check_input(path)
+    try:
+        # a header that promises more than the file has is an error, not that much memory
+        with np.errstate(all="ignore"):
+            return np.lib.format.open_memmap(path, mode="r")
+    except OSError as error:
+        raise AudioError(f"{path}: can't be read ({error.strerror or error})") from None
+    except Exception:  # of NumPy's parser of headers, whatever a stranger's file makes it raise
+        raise AudioError(f"{path}: is no NumPy array (.npy, without objects)") from None

@@ -1,0 +1,132 @@
+"""The parts of a loaded voice at work: its vocoder, its planner's engine and its postfilter, and what they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.common.arrays import require_saved, saved_array
+from synth.common.errors import EngineError, UsageError
+from synth.common.typing import Int64, Tensors
+from synth.engine import select
+from synth.engine.config import ModelConfig, SamplingConfig
+from synth.generation.conditioning import Conditioner
+from synth.generation.label_schedule import LabelSchedule
+from synth.generation.latent_sources import FixedLatents, LatentSource, StreamedLatents
+from synth.generation.planner import PLANNING, PlannedLatents
+from synth.vocoder.envelope import Envelope
+from synth.vocoder.frame_filter import FrameFilter
+from synth.vocoder.postfilter import Postfilter
+from synth.vocoder.vocoder import Vocoder
+from synth.vocoder.voice import VoiceParts
+
+
+class VoiceRuntime:
+    """Makes the conditioners and postfilters of a voice's streams; may be shared by threads.
+
+    `config`, `tensors`: of the voice's network; `prefer`: the engine, as for `engine.create`.
+    """
+
+    def __init__(self, config: ModelConfig, tensors: Tensors, voice: VoiceParts, prefer: str = "auto") -> None:
+        curve = {"table.tanh": tensors["table.tanh"]}  # the conditioner's curve is the network's
+        self.vocoder = Vocoder(voice.config, config, voice.tensors | curve, prefer)
+        after, own = voice.postfilter, voice.postfilter_tensors
+        self.envelope = Envelope(voice.config, own | curve, prefer) if after else None
+        self._filter = FrameFilter(voice.config, after, config.sample_rate, own, prefer) if after else None
+        self.planner = select.create(voice.planner, voice.planner_tensors, prefer) if voice.planner else None
+        self.temperatures, self.guidance, self.means = voice.temperatures, voice.guidance, voice.means
+        self.planner_tokens: int = voice.planner.period if voice.planner else 0
+        """Tokens of a token frame that the planner knows; 0 without a planner."""
+
+    @property
+    def filters(self) -> bool:
+        """Whether a stream's sound goes through a postfilter."""
+        return self._filter is not None
+
+    def postfilter(self, start: int = 0) -> Postfilter | None:
+        """A new postfilter of a stream, from sample `start` on; None where this voice has none."""
+        return Postfilter(self._filter, start // self._filter.hop * self._filter.hop) if self._filter else None
+
+    def restore_postfilter(self, saved: dict[str, NDArray[Any]]) -> Postfilter:
+        """The postfilter that `Postfilter.save` saved; EngineError when it is damaged or of another voice."""
+        if self._filter is None:
+            raise EngineError("saved stream: is of a voice with a postfilter")
+        return Postfilter.restored(self._filter, saved)
+
+    def network_sampling(self, sampling: SamplingConfig) -> SamplingConfig:
+        """How the network draws where a person asked for `sampling`."""
+        return scale_temperature(sampling, self.temperatures[1])
+
+    def plan(
+        self, sampling: SamplingConfig, seed: int, schedule: LabelSchedule, prompt: NDArray[np.int16] | None
+    ) -> Conditioner:
+        """A conditioner that plans by itself, from the end of a prompt's samples on, where `schedule` begins to count.
+
+        Raises UsageError for a voice without planner.
+        """
+        source = self._planner_source(sampling, seed)
+        latents, tokens = np.zeros((0, self.vocoder.config.latent), np.int64), np.zeros((0, 0), np.uint8)
+        origin = 0 if prompt is None else len(prompt)
+        if prompt is not None and origin:
+            encoded = self.vocoder.encode_sound(prompt)
+            whole = max(0, origin // self.vocoder.hop - 1)  # the last windows reach over the prompt's end
+            latents = self.vocoder.quantize_latents(encoded)[:whole]
+            tokens = self.vocoder.tokens(encoded[:whole], source.period)
+        later = [(origin + at, label_ids) for at, label_ids in schedule[1:]]
+        source.begin([(0, schedule[0][1]), *later], latents, tokens)
+        return self._conditioner(source)
+
+    def along_sound(self, samples: NDArray[np.int16]) -> Conditioner:
+        """A conditioner along a recording, int16 (n,) at the model's rate."""
+        return self.along(self.vocoder.quantize_latents(self.vocoder.encode_sound(samples)))
+
+    def along_pieces(self, pieces: Iterator[Int64]) -> Conditioner:
+        """A conditioner along latents that come piece by piece, each as `along` takes them."""
+        return self._conditioner(StreamedLatents(pieces))
+
+    def along(self, latents: Int64) -> Conditioner:
+        """A conditioner along 8-bit latents (frames, latent); UsageError for another shape, type or range."""
+        latent = self.vocoder.config.latent
+        if latents.ndim != 2 or latents.shape[1] != latent or latents.dtype.kind != "i":
+            raise UsageError(f"vectors are {latents.dtype}{list(latents.shape)}, must be integers [frames, {latent}]")
+        if np.abs(latents).max(initial=0) > 127:
+            raise UsageError("vectors: must be -127 to 127")
+        return self._conditioner(FixedLatents(latents))
+
+    def restore(self, saved: dict[str, NDArray[Any]]) -> Conditioner:
+        """The conditioner that `Conditioner.save` saved; EngineError when it is damaged or of another voice."""
+        latent, known = self.vocoder.config.latent, "source.vectors" if "source.vectors" in saved else "source.prime"
+        held, latents = (saved_array(saved, name, "int8", (None, latent)) for name in ("held", known))
+        numbers = saved_array(saved, "numbers", "int64", (2,))
+        require_saved(0 <= numbers[0] < 1 << 62 and 0 <= numbers[1] <= 1)
+        conditioner = self._conditioner(self._restored_source(saved, latents.astype(np.int64)))
+        conditioner.load(held.astype(np.int64), int(numbers[0]), bool(numbers[1]))
+        return conditioner
+
+    def _conditioner(self, source: LatentSource) -> Conditioner:
+        return Conditioner(self.vocoder, source, self.envelope)
+
+    def _restored_source(self, saved: dict[str, NDArray[Any]], latents: Int64) -> LatentSource:
+        if "source.vectors" in saved:
+            return FixedLatents(latents)
+        if self.planner is None:
+            raise EngineError("saved guide: is of a voice with a planner")
+        own = {name.removeprefix("source."): value for name, value in saved.items() if name.startswith("source.")}
+        return PlannedLatents.restored(self.vocoder, self.planner, own, latents, self.guidance)
+
+    def _planner_source(self, sampling: SamplingConfig, seed: int) -> PlannedLatents:
+        if self.planner is None:
+            raise UsageError("this voice has no planner: it speaks what it is given, by synth vocode or features=...")
+        state = self.planner.state(seed=seed, stream=PLANNING)
+        sampling = scale_temperature(sampling, self.temperatures[0])
+        return PlannedLatents(self.vocoder, self.planner, state, sampling, self.guidance)
+
+
+def scale_temperature(sampling: SamplingConfig, factor: float) -> SamplingConfig:
+    """`sampling` with its temperature times `factor`; greedy stays greedy."""
+    inverse = sampling.inverse_temperature
+    return replace(sampling, inverse_temperature=inverse and max(1, min(1 << 24, round(inverse / factor))))

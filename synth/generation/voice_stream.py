@@ -1,0 +1,166 @@
+"""A voice's stream: a stream whose network is conditioned all along, and whose sound may go through a postfilter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synth.audio import mulaw
+from synth.common.arrays import require_saved, saved_array
+from synth.common.errors import EngineError
+from synth.engine.config import SamplingConfig
+from synth.engine.interface import Engine
+from synth.generation import saved_stream
+from synth.generation.checkpoint import Checkpoint
+from synth.generation.conditioning import Conditioner
+from synth.generation.stream import Stream, codes_together, restored_state, teacher_force_together
+from synth.generation.voice_runtime import VoiceRuntime
+from synth.vocoder.postfilter import Postfilter
+
+_CONTEXT_SECONDS = 0.15
+"""Of a prompt's end that goes through a postfilter: all that four passes look back."""
+
+
+class VoiceStream(Stream):
+    """Endless sound of a voice, made by `Voice.stream`, `Voice.follow` and `Voice.restore`; used like a `Stream`."""
+
+    def __init__(
+        self,
+        loaded: Checkpoint,
+        engine: Engine,
+        state: Any,
+        sampling: SamplingConfig,
+        conditioner: Conditioner,
+        runtime: VoiceRuntime,
+        block: int = 1024,
+    ) -> None:
+        super().__init__(loaded, engine, state, sampling, block)
+        self.conditioner = conditioner
+        self._runtime = runtime
+        self._postfilter: Postfilter | None = None
+        self._context = int(_CONTEXT_SECONDS * loaded.config.sample_rate)
+        self._tail = np.zeros(0, np.uint8)  # of what was teacher-forced
+        self._ready = np.zeros(0, np.int16)  # out of the postfilter, not yet asked for
+        self._skipped = 0  # samples of a prompt that are to come out of it
+        self._read = 0  # samples that left the stream
+
+    def _start_postfilter(self) -> None:
+        """Begins the voice's postfilter, where it has one, behind what was teacher-forced so far."""
+        if self._postfilter is not None:
+            return
+        origin = int(self._state.position)
+        self._postfilter = self._runtime.postfilter(max(0, origin - self._context))
+        if self._postfilter is not None:
+            self.conditioner.new_targets()  # what was teacher-forced stays as it is
+            self._origin, self._skipped = origin, origin - self._postfilter.start
+            self._ready = self._postfilter.push(mulaw.DECODE[self._tail[len(self._tail) - self._skipped :]])
+
+    @property
+    def position(self) -> int:
+        """Samples drawn so far (a prompt isn't counted)."""
+        return super().position if self._postfilter is None else self._read
+
+    def _relabel(self, label_ids: tuple[int, ...]) -> None:
+        super()._relabel(label_ids)
+        self.conditioner.relabel(label_ids)
+
+    def codes(self, count: int) -> NDArray[np.uint8]:
+        """The next `count` samples as mu-law codes, uint8 (count,): of a postfilter's samples the nearest."""
+        return mulaw.encode(self.pcm(count)) if self._runtime.filters else codes_together([self], count)[0]
+
+    def teacher_force(self, codes: NDArray[np.uint8]) -> int:
+        """Takes `codes`, uint8 (n,), as the next samples; their code length under the model, in 1/65536 bit.
+
+        EngineError when the postfilter has begun: what it has given can't be taken back.
+        """
+        if self._postfilter is not None:
+            raise EngineError("this voice's stream has begun, it takes no samples any more")
+        self._tail = np.concatenate([self._tail, codes])[-2 * self._context :]
+        self.conditioner.want_targets(False)
+        try:
+            return teacher_force_together([self], codes)[0]
+        finally:
+            self.conditioner.want_targets(True)
+
+    def distribution(self) -> NDArray[np.float64]:
+        """Probabilities of the 256 codes of the next sample at temperature 1: float64 (256,)."""
+        peek = self.fork(self.seed)  # what it plans stays out of this stream
+        return Stream.distribution(peek)
+
+    def fork(self, seed: int) -> VoiceStream:
+        """A stream that goes on from here with the draws of another seed; EngineError along a file."""
+        other = self._fork(seed)
+        other._schedule, other._origin = list(self._schedule), self._origin
+        other._postfilter = None if self._postfilter is None else self._postfilter.copy()
+        other._tail = self._tail
+        other._ready, other._skipped, other._read = self._ready, self._skipped, self._read
+        return other
+
+    def _fork(self, seed: int) -> VoiceStream:
+        state, conditioner = self._forked_state(seed), self.conditioner.fork(seed)
+        return VoiceStream(self.checkpoint, self.engine, state, self._sampling, conditioner, self._runtime, self.block)
+
+    def _save(self) -> saved_stream.Arrays:
+        self._start_postfilter()
+        arrays = super()._save()
+        if self._postfilter is not None:
+            arrays["stream.ready"] = self._ready
+            arrays["stream.given"] = np.array([self._skipped, self._read], np.int64)
+            arrays |= {f"postfilter.{name}": value for name, value in self._postfilter.save().items()}
+        return arrays | {f"guide.{name}": value for name, value in self.conditioner.save().items()}
+
+    @classmethod
+    def restored_voice(cls, loaded: Checkpoint, engine: Engine, saved: bytes, runtime: VoiceRuntime) -> VoiceStream:
+        """The stream that `save` saved; CheckpointError when `saved` is damaged or of another checkpoint."""
+        arrays = saved_stream.unpack(saved, loaded.sha256, loaded.name)
+        with saved_stream.refusing():
+            own, filtering, conditioning = (
+                saved_stream.take_part(arrays, prefix) for prefix in ("stream.", "postfilter.", "guide.")
+            )
+            state, sampling = restored_state(engine, arrays), saved_stream.restored_sampling(own, "draw")
+            stream = cls(loaded, engine, state, sampling, runtime.restore(conditioning), runtime)
+            stream._load(own)
+            stream.conditioner.check(int(state.position))
+            if runtime.filters:
+                stream._load_postfilter(own, runtime.restore_postfilter(filtering))
+        return stream
+
+    def _load_postfilter(self, own: saved_stream.Arrays, postfilter: Postfilter) -> None:
+        self._postfilter = postfilter
+        self._ready = saved_array(own, "ready", "int16", (None,))
+        self._skipped, self._read = (int(value) for value in saved_array(own, "given", "int64", (2,)))
+        require_saved(min(self._skipped, self._read, self._origin) >= 0)
+        end = self._origin + self._read + len(self._ready) - self._skipped
+        require_saved(postfilter.places == (self._state.position, end))
+
+    def _missing(self, count: int) -> int:
+        self._start_postfilter()
+        if self._postfilter is None:
+            return count
+        wanted = self._postfilter.needed(self._origin + self._read + count)
+        return max(0, wanted - int(self._state.position))
+
+    def _finish(self, codes: NDArray[np.uint8], count: int) -> NDArray[np.int16]:
+        if self._postfilter is None:
+            return super()._finish(codes, count)
+        for first, target in self.conditioner.new_targets():
+            self._postfilter.add_target(target, first)
+        self._ready = np.concatenate([self._ready, self._postfilter.push(mulaw.DECODE[codes])])
+        if self._skipped:
+            skip = min(self._skipped, len(self._ready))
+            self._ready, self._skipped = self._ready[skip:], self._skipped - skip
+        samples, self._ready = self._ready[:count], self._ready[count:]
+        self._read += count
+        return samples
+
+    def _apply_due(self) -> None:
+        super()._apply_due()
+        position = self._state.position
+        if position % self.conditioner.part == 0:
+            self._state.conditioning = self.conditioner.vector_at(position)
+
+    def _until_change(self) -> int:
+        part = self.conditioner.part
+        return min(super()._until_change(), part - self._state.position % part)
