@@ -1,4 +1,4 @@
-"""The .syn file, as FORMAT.md has it: after the header blocks with checksums, the MD5 of the samples, an index.
+"""The .syn file, as docs/format.md has it: after the header blocks with checksums, the MD5 of the samples, an index.
 
 Nothing here knows how samples are coded. What a file says is believed only within fixed bounds: no field makes a reader
 allocate more than a block's most.

@@ -1,4 +1,4 @@
-"""The header of a .syn file, as FORMAT.md has it: what the file was that it was made of."""
+"""The header of a .syn file, as docs/format.md has it: what the file was that it was made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A .syn file taken apart into what FORMAT.md names, changed, and put together again with right checksums."""
+"""A .syn file taken apart into what docs/format.md names, changed, and put together again with right checksums."""
 
 from __future__ import annotations
 
