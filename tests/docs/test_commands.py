@@ -41,7 +41,12 @@ SHORTER = (
 )
 """(which commands, what in them, what instead): each replaces the first match."""
 
-STAND_INS = {"mine.safetensors": "digits-plain", "voice.safetensors": "speech", "ears.safetensors": "digits-classifier"}
+STAND_INS = {
+    "mine.safetensors": "digits-plain",
+    "voice.safetensors": "speech",
+    "ears.safetensors": "digits-classifier",
+    "my-corrector.safetensors": "corrector",
+}
 """Checkpoints that the reader has trained, and what is there instead."""
 
 

@@ -21,7 +21,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in pages.anchors(target), f"{link}: {target.name} has no such heading"
 
 
-@pytest.mark.parametrize("page", [page for page in pages.pages() if page.name not in ("CHANGELOG.md", "BENCHMARKS.md")], ids=pages.name_of)
+@pytest.mark.parametrize(
+    "page", [page for page in pages.pages() if page.name not in ("CHANGELOG.md", "BENCHMARKS.md")], ids=pages.name_of
+)
 def test_every_path_that_is_named_is_there(page: Path) -> None:
     table = page.read_text("utf-8").partition("## What is to come")[2].partition("\n## ")[0]
     for path in pages.named_paths(page):
