@@ -1,7 +1,7 @@
-"""Every command line and every Python block of README and docs runs, in a folder with small sounds of the names used there.
+"""Every command line and every Python block of README and docs runs, in a folder with small sounds of the names there.
 
-Long ones are shortened as `SHORTER` says. What trains, exports or measures speed takes longer and runs with `-m slow`; for the
-fast tests the checkpoints that it would make are there already.
+Long ones are shortened as `SHORTER` says. What trains, exports or measures speed takes longer and runs with `-m slow`;
+for the fast tests the checkpoints that it would make are there already.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ SHORTER = (
 )
 """(which commands, what in them, what instead): each replaces the first match."""
 
+RATE = 16000
 STAND_INS = {
     "mine.safetensors": "digits-plain",
     "voice.safetensors": "speech",
@@ -67,10 +68,9 @@ def fill(folder: Path) -> None:
     """Writes the files that the pages name."""
     rng = np.random.default_rng(1)
     for name in ("x", "a", "b", "me", "take", "7", "start", "other"):
-        rate = 44100 if name == "x" else 16000
-        wave = sounds.tone(rate, rate, 220.0, 0.4) + sounds.noise(rate, len(name), 300)
+        wave = sounds.tone(RATE, RATE, 220.0, 0.4) + sounds.noise(RATE, len(name), 300)
         suffix = "flac" if name in ("start", "other") else "wav"
-        soundfile.write(folder / f"{name}.{suffix}", wave, rate)
+        soundfile.write(folder / f"{name}.{suffix}", wave, RATE)
     np.save(folder / "features.npy", rng.normal(-6, 2, (40, 64)).astype(np.float32))
     for number in range(3):
         write(folder / f"recordings/{number}.wav", number)

@@ -1,4 +1,4 @@
-"""The pages of the documentation as tests see them: command lines, Python blocks, links and the paths that they name."""
+"""The pages of the documentation as tests see them: command lines, Python blocks, links and paths that they name."""
 
 from __future__ import annotations
 
