@@ -10,7 +10,7 @@ from helpers import pages
 LATER = ("synth/text", "synth/tts", "synth/enhancement", "synth/server", "synth/bulk", "synth/checkpoints")
 """Packages that architecture.md names as to come, and the folder that an installed package has."""
 
-NOW = [page for page in pages.pages() if page.name not in ("CHANGELOG.md", "BENCHMARKS.md")]
+NOW = [page for page in pages.pages() if page.name != "CHANGELOG.md"]
 """Pages that say how things are, not how they were."""
 
 
@@ -24,9 +24,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in pages.anchors(target), f"{link}: {target.name} has no such heading"
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in pages.pages() if page.name not in ("CHANGELOG.md", "BENCHMARKS.md")], ids=pages.name_of
-)
+@pytest.mark.parametrize("page", [page for page in pages.pages() if page.name != "CHANGELOG.md"], ids=pages.name_of)
 def test_every_path_that_is_named_is_there(page: Path) -> None:
     table = page.read_text("utf-8").partition("## What is to come")[2].partition("\n## ")[0]
     for path in pages.named_paths(page):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "checkpoints/README.md", "samples/README.md", "BENCHMARKS.md", "CHANGELOG.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "checkpoints/README.md", "samples/README.md", "CHANGELOG.md")
 COMMANDS = ("generate-audio", "synth")
 OTHERS = ("pip", "pytest")
 """Programs that stand in command blocks and that scripts/check.sh runs."""
