@@ -65,6 +65,6 @@ command -v cmake >/dev/null || pip install cmake ninja
 python tests/golden/run.py
 
 step "long tests"
-pytest -m slow --ignore tests/engine/test_golden_machines.py --timeout 3600  # its slow ones were the step before
+pytest -m slow --ignore tests/engine/test_golden_machines.py --timeout 3600 -o faulthandler_timeout=3600  # its slow ones were the step before
 
 step "done: all of it passed"

@@ -132,8 +132,28 @@ nb::object to_array(const std::vector<T>& values, size_t columns) {
     return nb::cast(nb::ndarray<nb::numpy, T>(owned, columns ? 2 : 1, shape, owner));
 }
 
+// What `call`, which may touch nothing of Python, gives while no other thread moves the stream. Whoever holds a stream
+// never waits for the interpreter, and whoever waits for a stream has let go of the interpreter: so neither waits for ever.
+template <class Call>
+auto alone(const synth::Stream& stream, Call call) {
+    {
+        const std::unique_lock<std::mutex> free(stream.mutex, std::try_to_lock);
+        if (free.owns_lock()) return call();
+    }
+    const nb::gil_scoped_release release;
+    const std::lock_guard<std::mutex> guard(stream.mutex);
+    return call();
+}
+
+// What `call`, which takes the stream by itself, gives while other threads may run Python.
+template <class Call>
+auto released(Call call) {
+    const nb::gil_scoped_release release;
+    return call();
+}
+
 nb::dict save(const synth::Stream& stream) {
-    synth::SavedState saved = stream.save();
+    synth::SavedState saved = released([&] { return stream.save(); });
     nb::dict out;
     saved.each(stream.network->model,
                [&](const char* name, auto& values, int columns) { out[name] = to_array(values, columns); });
@@ -160,7 +180,7 @@ std::shared_ptr<synth::Stream> restore(const std::shared_ptr<synth::Network>& ne
     return stream;
 }
 
-// Streams of one network, held for one call that moves them all.
+// Streams of one network, held for one call that moves them all. Made and gone while the interpreter is let go.
 class Held {
    public:
     explicit Held(const std::vector<std::shared_ptr<synth::Stream>>& streams) : network(*streams.at(0)->network) {
@@ -173,7 +193,6 @@ class Held {
         need(!network.model.hints, "network: needs hints, which only a codec has");
         std::sort(order.begin(), order.end());  // one order everywhere, so that two calls can't wait for each other
         need(std::adjacent_find(order.begin(), order.end()) == order.end(), "streams: the same one twice");
-        const nb::gil_scoped_release release;
         for (synth::Stream* stream : order) guards_.emplace_back(stream->mutex);
     }
     int count() const { return static_cast<int>(states.size()); }
@@ -200,9 +219,9 @@ nb::object generate(const Streams& streams, size_t count, int64_t inverse_temper
              top_k <= 256 && top_p >= 1 && top_p <= (uint64_t{1} << 32),
          "draw: out of range");
     std::vector<uint8_t> codes(streams.size() * count);
-    const Held held(streams);
     {
         const nb::gil_scoped_release release;
+        const Held held(streams);
         held.network.api.generate(held.network.model, held.states.data(),
                                   rows_of(codes.data(), streams.size(), count).data(), held.count(), count,
                                   {inverse_temperature, top_k, top_p});
@@ -214,9 +233,9 @@ nb::object force(const Streams& streams, const CodeRows& codes) {
     need(!streams.empty() && codes.shape(0) == streams.size(), "codes: one row for each stream");
     const size_t count = codes.shape(1);
     std::vector<uint32_t> costs(streams.size() * count);
-    const Held held(streams);
     {
         const nb::gil_scoped_release release;
+        const Held held(streams);
         held.network.api.force(held.network.model, held.states.data(),
                                rows_of(codes.data(), streams.size(), count).data(),
                                rows_of(costs.data(), streams.size(), count).data(), held.count(), count);
@@ -225,16 +244,18 @@ nb::object force(const Streams& streams, const CodeRows& codes) {
 }
 
 void product(const synth::Stream& stream, size_t count) {
-    synth::Stream copy(stream);
     const nb::gil_scoped_release release;
+    synth::Stream copy(stream);
     copy.network->api.product(copy.network->model, copy.state, count);
 }
 
 nb::object distribution(const synth::Stream& stream) {
     need(!stream.network->model.hints, "network: needs hints, which only a codec has");
     std::vector<uint32_t> leaves(256);
-    synth::Stream peek(stream);
-    peek.network->api.distribution(peek.network->model, peek.state, leaves.data());
+    released([&] {
+        synth::Stream peek(stream);
+        peek.network->api.distribution(peek.network->model, peek.state, leaves.data());
+    });
     return to_array(leaves, 0);
 }
 
@@ -253,23 +274,23 @@ void predict_codes(const std::string& set, const nb::dict& tensors, const CodeRo
 }
 
 std::vector<int> labels(const synth::Stream& stream) {
-    const std::lock_guard<std::mutex> guard(stream.mutex);
-    return {stream.state.labels, stream.state.labels + stream.network->model.labels};
+    return alone(stream, [&] {
+        return std::vector<int>(stream.state.labels, stream.state.labels + stream.network->model.labels);
+    });
 }
 
 void set_labels(synth::Stream& stream, const std::vector<int>& rows) {
     check_labels(*stream.network, rows);
-    const std::lock_guard<std::mutex> guard(stream.mutex);
-    std::copy(rows.begin(), rows.end(), stream.state.labels);
+    alone(stream, [&] { std::copy(rows.begin(), rows.end(), stream.state.labels); });
 }
 
-nb::object given(const synth::Stream& stream) { return to_array(stream.given(), 0); }
+nb::object given(const synth::Stream& stream) { return to_array(released([&] { return stream.given(); }), 0); }
 
 void set_given(synth::Stream& stream, const Gates& given) {
     const synth::Model& model = stream.network->model;
     const int length = model.stride ? 3 * model.frame_units + model.predictor.order : 0;
     need(given.shape(0) == static_cast<size_t>(length), "given: wrong shape");
-    stream.give(given.data());
+    released([&] { stream.give(given.data()); });
 }
 
 }  // namespace
@@ -283,12 +304,16 @@ NB_MODULE(_kernel, m) {
              [](synth::Stream* place, std::shared_ptr<synth::Network> network, uint32_t seed, uint32_t stream) {
                  new (place) synth::Stream(std::move(network), seed, stream);
              })
-        .def_prop_ro("position", [](const synth::Stream& stream) { return stream.state.position; })
+        .def_prop_ro("position", [](const synth::Stream& stream) {
+            return alone(stream, [&] { return stream.state.position; });
+        })
         .def_prop_ro("seed", [](const synth::Stream& stream) { return stream.state.seed; })
         .def_prop_ro("stream", [](const synth::Stream& stream) { return stream.state.stream; })
         .def_prop_rw("labels", &labels, &set_labels)
         .def_prop_rw("given", &given, &set_given)
-        .def("copy", [](const synth::Stream& stream) { return std::make_shared<synth::Stream>(stream); })
+        .def("copy", [](const synth::Stream& stream) {
+            return released([&] { return std::make_shared<synth::Stream>(stream); });
+        })
         .def("save", &save)
         .def("distribution", &distribution);
     m.def("generate", &generate);
