@@ -1,4 +1,8 @@
-"""What the commands' parsers share: errors of one line, numbers that are checked as they are read, labels."""
+"""What the commands' parsers share: errors of one line, types of options that check what was typed, labels.
+
+Each type takes the text of an option and gives its value, or raises argparse's ArgumentTypeError, which the parser
+makes into a UsageError that names the option.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from synth.common.limits import MAX_BITRATE, MIN_BITRATE
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+_NAN = float("nan")  # is in no range
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,30 +26,46 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]  # argparse checks them
 
     def error(self, message: str) -> NoReturn:
+        """UsageError with `message` and where help is."""
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
-def integer(least: int, most: int | None = None) -> Callable[[str], int]:
-    """A converter of option texts to integers in least..most."""
-    bounds = f"must be an integer, {least} or more" if most is None else f"must be an integer from {least} to {most}"
+def integer(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+    """The type of decimal integers from `minimum` to `maximum` (None: no bound)."""
+    bounds = f", {minimum} or more" if maximum is None else f" from {minimum} to {maximum}"
 
     def convert(text: str) -> int:
-        if not _INTEGER.fullmatch(text) or int(text) < least or (most is not None and int(text) > most):
-            raise argparse.ArgumentTypeError(f"{text!r}: {bounds}")
+        if not _INTEGER.fullmatch(text) or int(text) < minimum or (maximum is not None and int(text) > maximum):
+            raise argparse.ArgumentTypeError(f"{text!r}: must be an integer{bounds}")
         return int(text)
 
     return convert
 
 
-def mix(text: str) -> tuple[float, float]:
-    """A converter of a share from 0 to 1, or of two like 0..1."""
+def real(minimum: float, maximum: float | None = None, *, above: bool = False) -> Callable[[str], float]:
+    """The type of finite numbers from `minimum` to `maximum` (None: no bound); `above`: without `minimum` itself."""
+    bounds = f"must be a finite number {'above' if above else 'from'} {minimum:g}"
+    bounds += " on" if maximum is None and not above else "" if maximum is None else f" to {maximum:g}"
+
+    def convert(text: str) -> float:
+        value = float(text) if _NUMBER.fullmatch(text) else _NAN
+        low = value > minimum if above else value >= minimum
+        if not (low and value <= (maximum if maximum is not None else 1.7e308)):
+            raise argparse.ArgumentTypeError(f"{text!r}: {bounds}")
+        return value
+
+    return convert
+
+
+def share_or_range(text: str) -> tuple[float, float]:
+    """The type of a share from 0 to 1, or of two like 0..1: the first and the last, which may be the same."""
     first, dots, last = text.partition("..")
     share = real(0, 1)
     return (share(first), share(last)) if dots else (share(text), share(text))
 
 
-def halves(text: str) -> float:
-    """A converter of 1 to 4 in steps of a half."""
+def half_steps(text: str) -> float:
+    """The type of numbers from 1 to 4 in steps of a half."""
     value = real(1, 4)(text)
     if value * 2 % 1:
         raise argparse.ArgumentTypeError(f"{text!r}: must be 1, 1.5, 2, ... 4")
@@ -52,34 +73,20 @@ def halves(text: str) -> float:
 
 
 def bitrate(text: str) -> float:
-    """A converter of bits a second, like 1600 or 1.6k, 100 to 100000."""
+    """The type of bits a second, like 1600 or 1.6k, 100 to 100000."""
     thousands = text.lower().endswith("k")
     number = text[:-1] if thousands else text
-    value = float(number) * (1000 if thousands else 1) if _NUMBER.fullmatch(number) else float("nan")
+    value = float(number) * (1000 if thousands else 1) if _NUMBER.fullmatch(number) else _NAN
     if not MIN_BITRATE <= value <= MAX_BITRATE:
         raise argparse.ArgumentTypeError(f"{text!r}: must be bits a second like 1600 or 1.6k, 100 to 100k")
     return value
 
 
-def real(least: float, most: float | None = None, *, open_least: bool = False) -> Callable[[str], float]:
-    """A converter of option texts to finite numbers in least..most, without `least` itself when `open_least`."""
-    bounds = f"must be a finite number {'above' if open_least else 'from'} {least:g}"
-    bounds += " on" if most is None and not open_least else "" if most is None else f" to {most:g}"
-
-    def convert(text: str) -> float:
-        value = float(text) if _NUMBER.fullmatch(text) else float("nan")
-        low = value > least if open_least else value >= least
-        if not (low and value <= (most if most is not None else 1.7e308)):
-            raise argparse.ArgumentTypeError(f"{text!r}: {bounds}")
-        return value
-
-    return convert
-
-
 def parse_labels(texts: Sequence[str], option: str = "--label", single: bool = False) -> dict[str, str | list[str]]:
-    """KEY=VALUE[,VALUE...] texts as `Model.generate` takes them: a value, or the list of several, for each key.
+    """The texts KEY=VALUE[,VALUE...] as `Model.generate` takes labels: a value, or the list of several, for each key.
 
-    `single`: the command takes no list, so that no error speaks of one.
+    `option` names the option in errors; `single`: the command takes no list, so that no error speaks of one. UsageError
+    for a text of another form and for a key that stands twice.
     """
     labels: dict[str, str | list[str]] = {}
     for text in texts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
@@ -13,10 +12,8 @@ from synth.common import limits
 from synth.common.errors import SynthError
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth bench`."""
-    text = "measures samples a second on this machine"
-    parser = commands.add_parser("bench", help=text, description=f"synth bench {text}.")
     add_checkpoint(parser)
     parser.add_argument(
         "--codec",

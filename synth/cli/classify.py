@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
@@ -13,10 +12,8 @@ from synth.cli.shared_options import add_checkpoint, add_common, add_engine
 from synth.common.errors import SynthError
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth classify`."""
-    text = "tells what recordings are: which digit, which speaker"
-    parser = commands.add_parser("classify", help=text, description=f"synth classify {text}.")
     add = parser.add_argument
     add("audio", nargs="+", metavar="AUDIO", help="sound files of any rate and length, or - for stdin")
     add_checkpoint(parser, "digits-classifier", "; one that generates compares code lengths between its labels")

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from synth.codec.batch import FileResult
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth compress`."""
-    text = "makes WAV, AIFF and FLAC files smaller"
-    parser = commands.add_parser("compress", help=text, description=f"synth compress {text}: x.wav becomes x.syn.")
+    parser.description = "synth compress makes WAV, AIFF and FLAC files smaller: x.wav becomes x.syn."
     add = parser.add_argument
     add("inputs", nargs="+", metavar="IN", help="sound file of 8, 16 or 24 bits, or - for stdin")
     add_out(parser)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 
 @contextmanager
 def progress(samples: int | None, quiet: bool) -> Iterator[Callable[[int], Any]]:
-    """A bar on stderr for as many samples (None: nobody knows), on a terminal; gives what moves it on."""
+    """A bar on stderr for `samples` samples (None: not known), where that is a terminal.
+
+    Gives a function that moves it on by a number of samples; it does nothing where there is no bar.
+    """
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda done: None
         return
@@ -22,6 +24,7 @@ def progress(samples: int | None, quiet: bool) -> Iterator[Callable[[int], Any]]
 
 
 def print_json(report: dict[str, Any], stream: TextIO | None) -> None:
+    """The report as JSON in one line, if the stream is open."""
     import json
 
     if stream is not None:
@@ -43,9 +46,8 @@ def say(text: str) -> None:
         pass
 
 
-@dataclass(frozen=True)
-class Console:
-    """What a command may show while it runs: `progress(samples)` as for `generate`, and `say`, for a note to people."""
+class Console(NamedTuple):
+    """What a command may show while it runs: `progress(samples)`, a bar as below, and `say`, for a note to people."""
 
     progress: Callable[[int | None], AbstractContextManager[Callable[[int], Any]]]
     say: Callable[[str], None]

@@ -9,25 +9,23 @@ from typing import TYPE_CHECKING, Any
 from synth.cli import arguments as opt
 from synth.cli.console import Console
 from synth.cli.report import Report
-from synth.cli.shared_options import add_common, add_found, add_out, add_recursive_syn, add_threads
+from synth.cli.shared_options import add_common, add_decoding_checkpoint, add_out, add_recursive_syn, add_threads
 from synth.common.errors import CodecError, UsageError
 
 if TYPE_CHECKING:
     from synth.codec.batch import FileResult
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth decompress`."""
-    text = "gives the files back that .syn files were made of"
-    parser = commands.add_parser("decompress", help=text, description=f"synth decompress {text}.")
     add = parser.add_argument
     add("inputs", nargs="+", metavar="IN.syn", help="compressed file, or - for stdin")
     add_out(parser)
     add_recursive_syn(parser)
     add("--start", type=opt.real(0), metavar="S", help="give what is from this second on")
-    add("--end", type=opt.real(0, open_least=True), metavar="S", help="give what is up to this second")
+    add("--end", type=opt.real(0, above=True), metavar="S", help="give what is up to this second")
     add("--salvage", action="store_true", help="put silence in the place of what is damaged")
-    add_found(parser)
+    add_decoding_checkpoint(parser)
     add_threads(parser)
     add_common(parser)
     parser.set_defaults(run=run)

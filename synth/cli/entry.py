@@ -1,8 +1,9 @@
 """The commands `generate-audio` and `synth`: exit codes, and all that is printed.
 
 Exit codes: 0 done, 1 runtime or data, 2 usage, 130 interrupted. stdout carries audio, JSON, or what `synth info`,
-`score` and `bench` were asked for; everything else goes to stderr. What a command needs it imports inside of its `run`,
-which stands inside of what turns errors and Ctrl-C into a line: `--help` loads no NumPy, `generate-audio` no torch.
+`score` and `bench` were asked for; everything else goes to stderr. A command's module is loaded when the command was
+typed, and what it needs is imported inside its `run`, so that errors and Ctrl-C become a line there too: `--help` loads
+no NumPy, `generate-audio` no torch.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from synth.cli import generate
 from synth.cli.console import Console, one_line, print_json, print_text, progress, say
-from synth.cli.parser import COMMANDS, synth_parser
 from synth.common.errors import SynthError
+
+if TYPE_CHECKING:
+    from synth.cli.report import Report
 
 INTERRUPTED = 130
 
@@ -31,11 +33,13 @@ class _Terminated(BaseException):
 def generate_audio_main(argv: Sequence[str] | None = None) -> int:
     """The command `generate-audio`; its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    return _run("generate-audio", generate.run, arguments, argv is None)
+    return _run("generate-audio", _generate_audio, arguments, argv is None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `synth`; its exit code."""
+    from synth.cli.parser import COMMANDS
+
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = f"synth {arguments[0]}" if arguments and arguments[0] in COMMANDS else "synth"
     return _run(name, _synth, arguments, argv is None)
@@ -75,7 +79,7 @@ def _run(name: str, body: Callable[[str, list[str]], int], arguments: list[str],
 
 
 def _leave(code: int, alone: bool) -> int:
-    """The exit code; a process that is there for the command alone ends here if threads are left inside of the kernel.
+    """The exit code; a process that is there for the command alone ends here if threads are left inside the kernel.
 
     The interpreter would wait for them, seconds at level max.
     """
@@ -107,20 +111,32 @@ def _terminable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _generate_audio(name: str, argv: list[str]) -> int:
+    """Parses and runs `generate-audio`, which prints its report itself."""
+    from synth.cli import generate
+
+    return generate.run(name, argv)
+
+
 def _synth(name: str, argv: list[str]) -> int:
     """Parses, runs the subcommand, and prints what it reports."""
-    parser = synth_parser()
-    arguments = parser.parse_args(argv)
-    if arguments.command is None:
+    from synth.cli.parser import COMMANDS, synth_parser
+
+    parser = synth_parser(argv)
+    options = parser.parse_args(argv)
+    if options.command is None:
         *names, last = COMMANDS
         parser.error(f"a command is missing: {', '.join(names)} or {last}")
-    quiet = arguments.quiet
+    quiet = options.quiet
     console = Console(lambda samples: progress(samples, quiet), lambda text: None if quiet else say(f"{name}: {text}"))
-    report = arguments.run(arguments, console)
-    if report is None:
-        return 0
+    report: Report | None = options.run(options, console)
+    return 0 if report is None else _print_report(name, report, options.json)
+
+
+def _print_report(name: str, report: Report, as_json: bool) -> int:
+    """Prints what a subcommand reports, JSON or lines, then its failures; the exit code."""
     if report.data is not None:
-        if arguments.json:
+        if as_json:
             print_json(report.data, sys.stderr if report.aside else sys.stdout)
         elif report.lines and sys.stdout is not None:
             print_text("\n".join(one_line(line) for line in report.lines), sys.stdout)
@@ -130,10 +146,12 @@ def _synth(name: str, argv: list[str]) -> int:
 
 
 def _complain(name: str, error: Exception) -> None:
+    """The line of an error on stderr."""
     say(f"{name}: error: {_describe(error)}")
 
 
 def _describe(error: Exception) -> str:
+    """An error as the text after "error: "."""
     if isinstance(error, SynthError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import fields
-from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
 from synth.cli.report import Report
-from synth.cli.shared_options import add_common, add_drawing, add_engine
+from synth.cli.shared_options import add_common, add_engine, add_sampling
 from synth.common import limits
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth evaluate`."""
-    text = "judges what a checkpoint generates, by a recogniser and beside real recordings"
-    parser = commands.add_parser("evaluate", help=text, description=f"synth evaluate {text}.")
     add = parser.add_argument
     add("checkpoint", metavar="CHECKPOINT", help="checkpoint that generates, a name or a path")
     add("--classifier", metavar="NAME|PATH", help="recogniser that hears (default: digits-classifier)")
@@ -35,11 +31,11 @@ def add_parser(commands: Any) -> None:
     add(
         "-d",
         "--duration",
-        type=opt.real(0, open_least=True),
+        type=opt.real(0, above=True),
         metavar="SECONDS",
         help="length of a file (default: the median of the reference's test files; 2 without)",
     )
-    add_drawing(parser, 0)
+    add_sampling(parser, 0)
     add("--report", metavar="FILE.html", help="write a page with tables, spectrograms and players")
     add("-f", "--force", action="store_true", help="replace a page that exists")
     add_engine(parser)
@@ -49,6 +45,8 @@ def add_parser(commands: Any) -> None:
 
 def run(options: Namespace, console: Console) -> Report:
     """`synth evaluate`: what is generated, heard by a recogniser and beside real recordings."""
+    from dataclasses import fields
+
     from synth.evaluation import evaluate as evaluating
     from synth.evaluation import figures
 

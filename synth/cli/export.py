@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
@@ -12,10 +11,8 @@ from synth.common.errors import UsageError
 from synth.common.extras import training_extra
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth export`."""
-    text = "makes an integer checkpoint of a run"
-    parser = commands.add_parser("export", help=text, description=f"synth export {text}.")
     parser.add_argument("folder", metavar="RUN", help="folder that synth train wrote")
     parser.add_argument("out", metavar="OUT.safetensors", help="checkpoint to write")
     parser.add_argument(
@@ -37,7 +34,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--guidance",
-        type=opt.halves,
+        type=opt.half_steps,
         metavar="W",
         help="of a planner's voice: 1.5 to 4, in halves, do more than the planner by itself what labels ask for",
     )

@@ -6,7 +6,7 @@ import sys
 
 from synth.cli import arguments as opt
 from synth.cli.console import print_json, progress, say
-from synth.cli.shared_options import add_checkpoint, add_common, add_drawing, add_engine, add_label, version
+from synth.cli.shared_options import add_checkpoint, add_common, add_engine, add_label, add_sampling, version
 from synth.common import limits
 
 
@@ -39,9 +39,7 @@ def generate_parser() -> opt.Parser:
     add("out", nargs="?", default="out.wav", metavar="OUT", help="file to write, or - for stdout (default: out.wav)")
     add_checkpoint(parser)
     length = parser.add_mutually_exclusive_group()
-    length.add_argument(
-        "-d", "--duration", type=opt.real(0, open_least=True), metavar="SECONDS", help="length (default: 2)"
-    )
+    length.add_argument("-d", "--duration", type=opt.real(0, above=True), metavar="SECONDS", help="length (default: 2)")
     length.add_argument("--samples", type=opt.integer(1), metavar="N", help="length in samples")
     add(
         "-n",
@@ -51,7 +49,7 @@ def generate_parser() -> opt.Parser:
         metavar="COUNT",
         help="files to write: OUT-1, OUT-2, ...; file i is what seed SEED+i-1 alone gives",
     )
-    add_drawing(parser)
+    add_sampling(parser)
     add("--prime", metavar="AUDIO", help="sound to go on from, - for stdin; it is not part of the output")
     add_label(parser, "; several values take equal parts of the output")
     add(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
 
+from synth.cli import arguments as opt
 from synth.cli.console import Console
 from synth.cli.report import Report
 from synth.cli.shared_options import add_common
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth info`."""
-    text = "shows the checkpoints, one of them, or a compressed file"
-    parser = commands.add_parser("info", help=text, description=f"synth info {text}.")
     parser.add_argument(
         "checkpoint", nargs="?", metavar="CHECKPOINT|FILE.syn", help="- for a .syn file on stdin; default: list all"
     )

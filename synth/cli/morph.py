@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
-from synth.cli.report import Report, speech_options, spoken
-from synth.cli.shared_options import add_checkpoint, add_speaking
+from synth.cli.report import Report, speech_options, speech_report
+from synth.cli.shared_options import add_checkpoint, add_speech_output
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth morph`."""
-    text = "walks between two sounds, or stretches one, with a voice's network"
-    parser = commands.add_parser("morph", help=text, description=f"synth morph {text}.")
     add = parser.add_argument
     add("first", metavar="A", help="sound of any rate, - for stdin, or features, as for synth vocode")
     add("second", nargs="?", metavar="B", help="the other one; without it only time and label change")
@@ -22,7 +19,7 @@ def add_parser(commands: Any) -> None:
     add_checkpoint(parser, "speech")
     add(
         "--mix",
-        type=opt.mix,
+        type=opt.share_or_range,
         metavar="SHARE|FROM..TO",
         help="share of B, like 0.3, or from the begin to the end, like 0..1 (default: 0.5); only with B",
     )
@@ -35,7 +32,7 @@ def add_parser(commands: Any) -> None:
         metavar="KEY=VALUE",
         help="label that the sound is moved to, all else being kept",
     )
-    add_speaking(parser)
+    add_speech_output(parser)
     parser.set_defaults(run=run)
 
 
@@ -50,4 +47,4 @@ def run(options: Namespace, console: Console) -> Report:
         stretch=options.time_stretch,
         **speech_options(options, "--keep-label"),
     )
-    return spoken(morphing.morph(request, console.progress), options, console)
+    return speech_report(morphing.morph(request, console.progress), options, console)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from synth.cli.arguments import parse_labels
 from synth.cli.console import Console
 from synth.common.errors import SynthError, UsageError
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """`data` for `--json` (None: nothing to report), `lines` for people, `failures` of single inputs.
 
     `aside`: stdout has audio, so that JSON goes to stderr.
@@ -20,7 +19,7 @@ class Report:
 
     data: dict[str, Any] | None
     lines: list[str]
-    failures: list[SynthError] = field(default_factory=list)
+    failures: Sequence[SynthError] = ()
     aside: bool = False
 
 
@@ -34,13 +33,13 @@ def single_labels(options: Namespace, option: str = "--label") -> dict[str, str]
 
 
 def speech_options(options: Namespace, label_option: str = "--label") -> dict[str, Any]:
-    """What `SpeechOutput` takes, of the options of `add_speaking`, `add_checkpoint` and an option for labels."""
+    """What `SpeechOutput` takes, of the options of `add_speech_output`, `add_checkpoint` and an option for labels."""
     names = ("out", "checkpoint", "temperature", "seed", "format", "engine", "force")
     return {**{name: getattr(options, name) for name in names}, "labels": single_labels(options, label_option)}
 
 
-def spoken(data: dict[str, Any], options: Namespace, console: Console) -> Report:
-    """The report of a command that wrote one file with a voice."""
+def speech_report(data: dict[str, Any], options: Namespace, console: Console) -> Report:
+    """The report of a command that wrote one file with a voice; without `--json` a line says so."""
     file = data["files"][0]
     if not options.json:
         console.say(f"{file['path']}: {data['seconds']:.2f} s with {data['checkpoint']}, seed {file['seed']}")

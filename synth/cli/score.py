@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from typing import Any
 
+from synth.cli import arguments as opt
 from synth.cli.console import Console
 from synth.cli.report import Report, single_labels
 from synth.cli.shared_options import add_checkpoint, add_common, add_engine, add_label
 from synth.common.errors import SynthError, UsageError
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth score`."""
-    text = "gives bits per sample of recordings under a model"
-    parser = commands.add_parser("score", help=text, description=f"synth score {text}.")
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="sound files, scored one by one from a fresh state")
     add_checkpoint(parser, "digits-plain")
     add_label(parser)

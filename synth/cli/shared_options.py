@@ -8,7 +8,8 @@ from synth.cli import arguments as opt
 from synth.common import limits
 
 
-def add_speaking(parser: Any) -> None:
+def add_speech_output(parser: Any) -> None:
+    """Temperature, seed, format and what else a command takes that writes one file with a voice."""
     add = parser.add_argument
     add("-t", "--temperature", type=opt.real(0), default=1.0, metavar="T", help="as of generate-audio (default: 1)")
     add("-s", "--seed", type=opt.integer(0, limits.MAX_SEED), metavar="SEED", help="random seed (default: drawn)")
@@ -18,28 +19,33 @@ def add_speaking(parser: Any) -> None:
     add_common(parser)
 
 
-def add_found(parser: opt.Parser) -> None:
+def add_decoding_checkpoint(parser: opt.Parser) -> None:
+    """`-c` of the commands that decode .syn files."""
     text = "checkpoint that the files were made with, where it did not come with synth"
     parser.add_argument("-c", "--checkpoint", metavar="PATH", help=text)
 
 
 def add_out(parser: opt.Parser) -> None:
+    """`-o` and `-f` of the commands that write a file for each input."""
     text = "file, - for stdout, or for several files a folder (default: beside IN)"
     parser.add_argument("-o", "--out", metavar="OUT|DIR", help=text)
     parser.add_argument("-f", "--force", action="store_true", help="replace files that exist")
 
 
 def add_threads(parser: opt.Parser) -> None:
+    """`--threads` of the commands whose bytes do not depend on it."""
     text = "threads; they change no byte (default: all cores)"
     parser.add_argument("--threads", type=opt.integer(1, limits.MAX_THREADS), metavar="N", help=text)
 
 
 def add_checkpoint(parser: opt.Parser, default: str = "digits", more: str = "") -> None:
+    """`-c` with a default; `more` stands at the end of its help."""
     text = f"checkpoint (default: {default}){more}"
     parser.add_argument("-c", "--checkpoint", default=default, metavar="NAME|PATH", help=text)
 
 
-def add_drawing(parser: opt.Parser, seed: int | None = None) -> None:
+def add_sampling(parser: opt.Parser, seed: int | None = None) -> None:
+    """Temperature, top-k, top-p and seed; `seed`: the default, None for one that is drawn."""
     add, default = parser.add_argument, "drawn, printed" if seed is None else seed
     add(
         "-t",
@@ -58,7 +64,7 @@ def add_drawing(parser: opt.Parser, seed: int | None = None) -> None:
     )
     add(
         "--top-p",
-        type=opt.real(0, 1, open_least=True),
+        type=opt.real(0, 1, above=True),
         default=1.0,
         metavar="P",
         help="draw among the fewest most probable codes that together have probability P",
@@ -74,6 +80,7 @@ def add_drawing(parser: opt.Parser, seed: int | None = None) -> None:
 
 
 def add_label(parser: opt.Parser, several: str = "") -> None:
+    """`--label`; `several`: what the help says of a key with several values, empty where it takes one."""
     parser.add_argument(
         "--label",
         action="append",
@@ -84,6 +91,7 @@ def add_label(parser: opt.Parser, several: str = "") -> None:
 
 
 def add_engine(parser: opt.Parser) -> None:
+    """`--threads` and `--engine` of the commands that run a network."""
     parser.add_argument(
         "--threads", type=opt.integer(1), metavar="N", help="threads for several files (default: all cores)"
     )
@@ -93,6 +101,7 @@ def add_engine(parser: opt.Parser) -> None:
 
 
 def add_common(parser: opt.Parser, as_json: bool = True) -> None:
+    """`-q`, `--debug` and, unless the command reports nothing, `--json`."""
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress and no notes")
     if as_json:
         parser.add_argument("--json", action="store_true", help="report as JSON")
@@ -100,10 +109,12 @@ def add_common(parser: opt.Parser, as_json: bool = True) -> None:
 
 
 def version(name: str) -> str:
+    """The line of `--version` of a command."""
     from synth import __version__
 
     return f"{name} {__version__}"
 
 
 def add_recursive_syn(parser: opt.Parser) -> None:
+    """`-r` of the commands that take .syn files."""
     parser.add_argument("-r", "--recursive", action="store_true", help="take the .syn files in folders, to the bottom")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
@@ -13,10 +12,8 @@ from synth.common.errors import UsageError
 from synth.common.extras import training_extra
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth train`."""
-    text = "trains a network on folders of audio"
-    parser = commands.add_parser("train", help=text, description=f"synth train {text}.")
     add = parser.add_argument
     add("corpora", nargs="*", metavar="CORPUS", help="folder or file of audio, of any rate and channel count")
     add("-o", "--out", required=True, metavar="RUN", help="folder of the run: made, or gone on with by --resume")
@@ -40,7 +37,7 @@ def add_parser(commands: Any) -> None:
     add("-s", "--seed", type=opt.integer(0, limits.MAX_SEED), metavar="SEED", help="random seed (default: 0)")
     add(
         "--density",
-        type=opt.real(0, 1, open_least=True),
+        type=opt.real(0, 1, above=True),
         metavar="SHARE",
         help="blocks of the weights of every sample that remain; the engine skips the others (default: the preset's)",
     )

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from typing import Any
 
+from synth.cli import arguments as opt
 from synth.cli.console import Console
 from synth.cli.decompress import decoded
 from synth.cli.report import Report
-from synth.cli.shared_options import add_common, add_found, add_recursive_syn, add_threads
+from synth.cli.shared_options import add_common, add_decoding_checkpoint, add_recursive_syn, add_threads
 from synth.common.errors import SynthError
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth verify`."""
-    text = "decodes .syn files and checks every checksum; writes nothing"
-    parser = commands.add_parser("verify", help=text, description=f"synth verify {text}.")
     parser.add_argument("inputs", nargs="+", metavar="FILE.syn", help="compressed file, or - for stdin")
     add_recursive_syn(parser)
-    add_found(parser)
+    add_decoding_checkpoint(parser)
     add_threads(parser)
     add_common(parser)
     parser.set_defaults(run=run)

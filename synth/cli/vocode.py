@@ -1,20 +1,17 @@
-"""`synth vocode`: a recording or features, spoken by a voice."""
+"""`synth vocode`: a recording or features, speech_report by a voice."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
-from synth.cli.report import Report, speech_options, spoken
-from synth.cli.shared_options import add_checkpoint, add_label, add_speaking
+from synth.cli.report import Report, speech_options, speech_report
+from synth.cli.shared_options import add_checkpoint, add_label, add_speech_output
 
 
-def add_parser(commands: Any) -> None:
+def add_options(parser: opt.Parser) -> None:
     """The options of `synth vocode`."""
-    text = "says again what a recording says, with a voice's network"
-    parser = commands.add_parser("vocode", help=text, description=f"synth vocode {text}.")
     add = parser.add_argument
     add(
         "source",
@@ -30,13 +27,13 @@ def add_parser(commands: Any) -> None:
         help="tokens of 8 bits a frame of 20 ms that the sound is reduced to before (default: none, it is heard whole)",
     )
     add_label(parser)
-    add_speaking(parser)
+    add_speech_output(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: Namespace, console: Console) -> Report:
-    """`synth vocode`: a recording or features, spoken by a voice."""
+    """`synth vocode`: a recording or features, speech_report by a voice."""
     from synth.generation import vocode as vocoding
 
     request = vocoding.VocodeRequest(source=options.source, tokens=options.tokens, **speech_options(options))
-    return spoken(vocoding.vocode(request, console.progress), options, console)
+    return speech_report(vocoding.vocode(request, console.progress), options, console)

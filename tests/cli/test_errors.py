@@ -123,7 +123,7 @@ def test_usage_of_the_other_commands(arguments: list[str], words: str) -> None:
 def test_numbers_are_read_or_refused(text: str) -> None:
     import argparse
 
-    for convert in (options.integer(1, 256), options.real(0, 1, open_least=True), options.real(0)):
+    for convert in (options.integer(1, 256), options.real(0, 1, above=True), options.real(0)):
         try:
             assert 0 <= convert(text) <= 1e308
         except argparse.ArgumentTypeError as error:
