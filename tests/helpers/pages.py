@@ -43,10 +43,12 @@ def fences(page: Path) -> Iterator[tuple[str, str]]:
 def commands(page: Path) -> list[Command]:
     """The command lines of `generate-audio` and `synth` on a page, in their order.
 
-    They stand in blocks without a language. Of a pipe it is the part that is one of these commands, up to the next `|`.
+    They stand in blocks without a language, or in the second column of a table. Of a pipe it is the part that is one of
+    these commands, up to the next `|`.
     Raises ValueError for a line that starts another program.
     """
     lines = [line for language, text in fences(page) if not language for line in text.splitlines() if line.strip()]
+    lines += re.findall(r"^\|[^|]*\| `((?:generate-audio|synth) [^`]+)` \|", page.read_text("utf-8"), re.MULTILINE)
     return [command for line in lines for command in _split(line)]
 
 
