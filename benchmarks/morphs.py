@@ -59,9 +59,7 @@ class Workshop:
     def _made(self, name: str, *command: object) -> Path:
         path = self.work / f"{name}.wav"
         if not path.exists():
-            part = path.with_suffix(".part")
-            pages.synth(*command, "-o", part, "--format", "wav", "-c", VOICE, "-s", 0, "-q", "-f")
-            part.replace(path)
+            pages.synth(*command, "-o", path, "-c", VOICE, "-s", 0, "-q")
         return path
 
     def copy(self, spoken: Spoken, tokens: int | None = None) -> Path:

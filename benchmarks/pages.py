@@ -70,9 +70,12 @@ def write_results(name: str, results: dict[str, Any]) -> None:
 
 
 def synth(*arguments: object) -> str:
-    """Standard output of `synth ARGUMENTS` with this interpreter; CalledProcessError where it fails."""
-    command = [sys.executable, "-m", "synth", *map(str, arguments)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    """Standard output of `synth ARGUMENTS` with this interpreter; SystemExit where it fails, having said why."""
+    words = [str(argument) for argument in arguments]
+    done = subprocess.run([sys.executable, "-m", "synth", *words], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(f"synth {' '.join(words)[:200]}: failed ({done.returncode})")
+    return done.stdout
 
 
 def synth_json(*arguments: object) -> dict[str, Any]:

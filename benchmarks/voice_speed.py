@@ -27,7 +27,6 @@ import pages  # noqa: E402
 import splits  # noqa: E402
 import synth  # noqa: E402
 from synth.codec.parametric import coder, format  # noqa: E402
-from synth.generation.model import load_voice  # noqa: E402
 
 CHECKPOINT, RATE, SECONDS, REPEATS, STARTS = "speech-2", 16000, 60, 3, 9
 BITRATES = (1600, 3200, 6400)
@@ -77,7 +76,8 @@ def main() -> None:
     parser = pages.parser(__doc__)
     parser.add_argument("corpora", type=Path, metavar="CORPORA")
     options = parser.parse_args()
-    model = load_voice(CHECKPOINT, taker="this program")
+    model = synth.load(CHECKPOINT)
+    assert isinstance(model, synth.Voice)
     rows = measure(model, speech(options.corpora))
     command = pages.generate_audio("-", "-d", 1, "--label", "digit=7")
     first = pages.median_seconds(partial(subprocess.run, command, check=True, capture_output=True), STARTS)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What has to pass before a change lands: the README's two commands, each in a new virtual environment and a clean copy
-# of the checkout, an install without a compiler, the linters, all tests, the golden test on other machines.
+# What has to pass before a change lands, the cheapest first: linters, types and import contracts, the README's two
+# commands in a new virtual environment and a clean copy of the checkout, an install without a compiler, all tests, the
+# golden test on other machines, the long tests. Only what is committed is checked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 here=$PWD
@@ -12,6 +13,18 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=1
 step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
 copy() { mkdir "$work/$1" && git -C "$here" archive HEAD | tar -x -C "$work/$1"; }
 venv() { python3 -m venv "$work/$1" && . "$work/$1/bin/activate"; }
+
+step 'pip install -e ".[dev]"'
+copy dev && venv dev-venv && cd "$work/dev"
+pip install -e ".[dev]"
+
+step "linters, types, import contracts, sizes"
+ruff check .
+ruff format --check .
+mypy
+lint-imports
+python scripts/sizes.py
+deactivate
 
 step "pip install . && generate-audio hello.wav"
 copy user && venv user-venv && cd "$work/user"
@@ -39,15 +52,10 @@ synth compress fast.wav --level fast -q
 cmp slow.syn fast.syn
 deactivate
 
-step 'pip install -e ".[dev]" && pytest'
-copy dev && venv dev-venv && cd "$work/dev"
-pip install -e ".[dev]" && pytest
-
-step "linters, types, import contracts"
-ruff check .
-ruff format --check .
-mypy
-lint-imports
+step "pytest"
+. "$work/dev-venv/bin/activate"
+cd "$work/dev"
+pytest
 
 step "golden test: other compilers, sanitizers, aarch64 and s390x in an emulator"
 wanting=

@@ -19,7 +19,7 @@ from synth.generation.base import AudioModel
 from synth.recognition.classifier import Classifier
 
 _TOGETHER = 2
-"""Streams that one thread draws at once; more share no more work (BENCHMARKS.md)."""
+"""Streams that one thread draws at once; more share no more work (docs/benchmarks/speed.md)."""
 Rows = tuple[int, ...]
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 14
 _TOGETHER = 2
-"""Streams that one thread draws at once; more share no more work (BENCHMARKS.md)."""
+"""Streams that one thread draws at once; more share no more work (docs/benchmarks/speed.md)."""
 _SMALL_BLOCK = 1 << 9
 """Samples between two looks at whether to stop: for the slow engine, and where somebody listens."""
 

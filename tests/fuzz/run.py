@@ -1,4 +1,4 @@
-"""Builds segments.cpp under AddressSanitizer and UBSan and runs it, then files.py: what BENCHMARKS.md records.
+"""Builds segments.cpp under AddressSanitizer and UBSan and runs it, then files.py (see docs/benchmarks/fuzzing.md).
 
 python tests/fuzz/run.py [--segments N] [--files N] [--seed S] [--build FOLDER]
 
