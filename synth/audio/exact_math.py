@@ -1,4 +1,4 @@
-"""What listening is computed with, the same bits on every machine: + - * / of doubles one by one, bits, whole numbers.
+"""Functions that give the same bits on every machine: + - * / of doubles one by one, bits, whole numbers.
 
 Libraries of mathematics, of linear algebra and of Fourier transforms, and sums of floats whose order is left to NumPy,
 are another for every processor. None of them is used here, but for products of whole numbers.
@@ -29,7 +29,7 @@ ROOT = 0x3FE6A09E667F3BCD
 
 
 def cosines(count: int) -> Float64:
-    """cos(2 pi k / count) for k from 0 to count - 1."""
+    """cos(2 pi k / count) for k from 0 to count - 1, doubles (count,), from series of whole numbers."""
     with localcontext(DIGITS):
         angle = int(TURN / count * (1 << PLACES))
     term, parts, order = 1 << PLACES, [0, 0, 0, 0], 0
@@ -38,16 +38,19 @@ def cosines(count: int) -> Float64:
         order += 1
         term = (term * angle >> PLACES) // order
     step_c, step_s = parts[0] - parts[2], parts[1] - parts[3]
-    c, s, found = 1 << PLACES, 0, []
+    c, s, values = 1 << PLACES, 0, []
     for _ in range(count):
         kept = (c + (1 << PLACES - KEPT - 1)) >> PLACES - KEPT
-        found.append(kept / (1 << KEPT))  # Python rounds a fraction of whole numbers correctly
+        values.append(kept / (1 << KEPT))  # Python rounds a fraction of whole numbers correctly
         c, s = (c * step_c - s * step_s) >> PLACES, (s * step_c + c * step_s) >> PLACES
-    return np.array(found)
+    return np.array(values)
 
 
 def log(x: Float64) -> Float64:
-    """Natural logarithm of positive, normal numbers, to about 1e-12."""
+    """Natural logarithms of positive, normal doubles of any shape, to about 1e-12.
+
+    The exponent by bits, the rest by the series of 2 artanh((m - 1) / (m + 1)).
+    """
     bits = x.view(np.int64)
     whole = (bits - ROOT) >> 52
     m = (bits - (whole << 52)).view(np.float64)
@@ -61,26 +64,26 @@ def log(x: Float64) -> Float64:
 
 
 def logistic(x: Float64) -> Float64:
-    """1 / (1 + exp(-x)), to about 1e-8; of what is beyond -40 and 40 as of these."""
+    """1 / (1 + exp(-x)) of doubles of any shape, to about 1e-8; of what is beyond -40 and 40 as of these."""
     x = np.maximum(np.minimum(x, 40.0), -40.0)
     x *= -1.4426950408889634
     moved = x + ROUND
     x -= moved - ROUND
     x *= 0.6931471805599453
-    found = x * FACTORIALS[0]
+    result = x * FACTORIALS[0]
     for c in FACTORIALS[1:-1]:
-        found += c
-        found *= x
-    found += FACTORIALS[-1]
+        result += c
+        result *= x
+    result += FACTORIALS[-1]
     bits = moved.view(np.int64)
     bits -= BITS
     bits <<= 52
-    found *= moved
-    found += 1.0
-    return np.divide(1.0, found, out=found)
+    result *= moved
+    result += 1.0
+    return np.divide(1.0, result, out=result)
 
 
-class Product:
+class ExactProduct:
     """Floats of -LIMIT to LIMIT times a matrix (rows, columns), both rounded to whole numbers.
 
     The absolute products of a row add up to less than 2^53, so that doubles hold every sum of some of them exactly:
@@ -96,10 +99,10 @@ class Product:
         self._unit = math.ldexp(1.0, -places)
 
     def __call__(self, x: AnyArray) -> Float64:
-        """`x` (n, columns) times the matrix: (n, rows)."""
+        """`x` (n, columns) times the transposed matrix: doubles (n, rows)."""
         whole = np.minimum(x, self.LIMIT, dtype=np.float64)
         np.maximum(whole, -self.LIMIT, out=whole)
         whole *= 1 << self.PLACES
-        found: Float64 = np.rint(whole, out=whole) @ self._weight
-        found *= self._unit / (1 << self.PLACES)
-        return found
+        product: Float64 = np.rint(whole, out=whole) @ self._weight
+        product *= self._unit / (1 << self.PLACES)
+        return product

@@ -22,23 +22,26 @@ from synth.common.limits import MAX_NETWORK_RATE, MIN_NETWORK_RATE
 from synth.common.typing import Float32, Float64, Int64, MonoSamples
 
 LOG_OFFSET = 1e-6
-FRAMES = 1 << 15
+CHUNK_SAMPLES = 1 << 15
 """Samples of the frames that are transformed at once."""
-SPAN = 10.0
-"""Powers below this (43 dB) under the sound's loudest are raised to it: what is left of them is the recorder's hiss."""
-ACTIVE, AROUND = 5.0, 10
-"""A frame is active when its mean over the bands is at most this (22 dB) below the loudest frame's; of what lies before
-the first and after the last active frame this many frames are heard."""
-STEADY = 0.05
+DYNAMIC_RANGE = 10.0
+"""Natural logarithms of powers that are further than this (43 dB) under the sound's loudest are raised to it: what is
+lower is the recorder's hiss."""
+ACTIVE_RANGE = 5.0
+"""A frame is active when its mean over the bands is at most this (22 dB) below the loudest frame's."""
+CONTEXT_FRAMES = 10
+"""Frames that are kept before the first and after the last active one."""
+DEVIATION_OFFSET = 0.05
 """Added to deviations, so that bands that never change are not blown up."""
 KINDS = ("logmel", "mfcc")
 
 
 @dataclass(frozen=True)
 class FeatureConfig:
-    """Which features: `features` "logmel" (`mels` bands) or "mfcc" (`coefficients` of as many bands).
+    """Which features, at which sample rate (Hz); UsageError for what is out of range.
 
-    Windows of 25 ms, a feature frame every 10 ms.
+    `features`: "logmel" (`mels` bands) or "mfcc" (`coefficients` of as many bands). Windows are of 25 ms, a feature
+    frame comes every 10 ms.
     """
 
     sample_rate: int = 8000
@@ -60,7 +63,7 @@ class FeatureConfig:
 
     @property
     def hop(self) -> int:
-        """Samples from one frame to the next, 10 ms."""
+        """Samples from one feature frame to the next, 10 ms."""
         return round(0.01 * self.sample_rate)
 
     @property
@@ -70,12 +73,12 @@ class FeatureConfig:
 
     @property
     def bands(self) -> int:
-        """Features of a frame."""
+        """Features of a frame: bands or coefficients."""
         return self.mels if self.features == "logmel" else self.coefficients
 
     @property
-    def shortest(self) -> int:
-        """Fewest samples that have features: a window, or what is mirrored at the ends; shorter sounds get zeros."""
+    def min_samples(self) -> int:
+        """Fewest samples that have features: a window, or what is mirrored at the ends."""
         return max(self.window, self.fft // 2 + 1)
 
 
@@ -88,9 +91,10 @@ def _edges(rate: int, mels: int) -> Float64:
 
 
 def mel_filters(rate: int, fft: int, mels: int, warp: float = 1.0) -> Float32:
-    """Triangles (fft // 2 + 1, mels) from 0 to rate / 2; `warp` stretches the frequencies below 4/5 of the range.
+    """Triangular filters (fft // 2 + 1, mels) from 0 to rate / 2 Hz, as `torchaudio.functional.melscale_fbanks`.
 
-    Warping as in vocal tract length normalisation (Jaitly and Hinton, 2013): from there on a line leads to rate / 2.
+    `warp` stretches the frequencies below 4/5 of the range, from where a line leads to rate / 2: vocal tract length
+    perturbation (Jaitly and Hinton, 2013).
     """
     top, edges = rate / 2, _edges(rate, mels)
     if warp != 1.0:
@@ -105,7 +109,7 @@ def mel_filters(rate: int, fft: int, mels: int, warp: float = 1.0) -> Float32:
 
 
 def dct(coefficients: int, mels: int) -> Float32:
-    """The orthonormal DCT-II as a matrix (mels, coefficients)."""
+    """The orthonormal DCT-II as a matrix (mels, coefficients), as `torchaudio.functional.create_dct`."""
     odd, orders = 2 * np.arange(mels) + 1, np.arange(coefficients)
     matrix = cosines(4 * mels)[odd[:, None] * orders[None, :] % (4 * mels)] * np.sqrt(2.0 / mels)
     matrix[:, 0] *= np.sqrt(0.5)
@@ -119,16 +123,17 @@ def _filters(rate: int, fft: int, mels: int, warp: float) -> list[tuple[Int64, I
     inside = weights > 0
     first, counts = inside.argmax(0), np.where(inside.any(0), len(weights) - inside[::-1].argmax(0), 0)
     counts = np.maximum(counts - first, 0)
-    found = []
+    steps = []
     for k in range(int(counts.max())):
         bands = np.flatnonzero(counts > k)
         bins = first[bands] + k
-        found.append((bands, bins, weights[bins, bands][:, None]))
-    return found
+        steps.append((bands, bins, weights[bins, bands][:, None]))
+    return steps
 
 
 @functools.lru_cache(maxsize=8)
 def _dct(coefficients: int, mels: int) -> Float64:
+    """`dct` as doubles."""
     return dct(coefficients, mels).astype(np.float64)
 
 
@@ -145,76 +150,86 @@ def _powers(wave: Float32, config: FeatureConfig, hop: float | None) -> Iterator
     padded = np.pad(np.asarray(wave, np.float32), fft // 2, mode="reflect")
     starts = np.rint(np.arange(int(len(wave) / step) + 1) * step).astype(np.int64)
     starts = starts[starts <= len(wave)]
-    some = max(1, FRAMES // fft)
-    for at in range(0, len(starts), some):
-        places = np.arange(left, left + window)[:, None] + starts[at : at + some]
+    count = max(1, CHUNK_SAMPLES // fft)
+    for at in range(0, len(starts), count):
+        places = np.arange(left, left + window)[:, None] + starts[at : at + count]
         frames = np.zeros((fft, places.shape[1]))
         np.multiply(padded[places], _window(window), out=frames[left : left + window])
         yield power(frames)
 
 
 def powers(wave: Float32, config: FeatureConfig, hop: float | None = None) -> Float64:
-    """Power spectra (frames, fft // 2 + 1) of a wave (samples,), frames at 0, hop, 2 hop, ... (the config's hop)."""
+    """Power spectra (frames, fft // 2 + 1) of a wave (samples,) of full scale 1.
+
+    The middles of the frames are at 0, hop, 2 hop, ... samples (default: the config's hop).
+    """
     return np.concatenate(list(_powers(wave, config, hop)), 1).T
 
 
 def _mels(spectra: Float64, filters: list[tuple[Int64, Int64, Float64]], mels: int) -> Float64:
     """Logarithms of mel powers (mels, frames)."""
-    found = np.zeros((mels, spectra.shape[1]))
+    mel_powers = np.zeros((mels, spectra.shape[1]))
     for bands, bins, weights in filters:
-        found[bands] += spectra[bins] * weights
-    return log(found + LOG_OFFSET)
+        mel_powers[bands] += spectra[bins] * weights
+    return log(mel_powers + LOG_OFFSET)
 
 
 def _cepstra(logs: Float64, matrix: Float64) -> Float64:
-    """(frames, coefficients) of (frames, mels), band by band."""
-    found = np.zeros((len(logs), matrix.shape[1]))
+    """Cepstral coefficients (frames, coefficients) of log-mels (frames, mels), added band by band."""
+    cepstra = np.zeros((len(logs), matrix.shape[1]))
     for band, row in enumerate(matrix):
-        found += logs[:, band : band + 1] * row
-    return found
+        cepstra += logs[:, band : band + 1] * row
+    return cepstra
 
 
 def features(
     wave: Float32, config: FeatureConfig, hop: float | None = None, warp: float = 1.0, span: float | None = None
 ) -> Float32:
-    """Features (frames, bands) of a wave (samples,) at the config's rate, with `config.shortest` samples or more.
+    """Log-mels or MFCCs (frames, bands), float32, as torchaudio's `MelSpectrogram` and `MFCC(log_mels=True)`.
 
-    `hop` (samples) and `warp` (of the mel scale) are for augmentation. Logarithms are at least the greatest less
-    `span`, as with `AmplitudeToDB(top_db=...)`.
+    `wave`: (samples,) float32 of full scale 1 at the config's rate, with `config.min_samples` samples or more. `hop`
+    (samples, may be a fraction) and `warp` (of the mel scale) are for augmentation. `span`: natural logarithms are at
+    least the sound's greatest less this, as with `AmplitudeToDB(top_db=...)`.
     """
     filters = _filters(config.sample_rate, config.fft, config.mels, warp)
     pieces = [_mels(spectra, filters, config.mels).T.astype(np.float32) for spectra in _powers(wave, config, hop)]
-    found = np.concatenate(pieces)
+    logs = np.concatenate(pieces)
     if span is not None:
-        found = np.maximum(found, found.max() - np.float32(span))
+        logs = np.maximum(logs, logs.max() - np.float32(span))
     if config.features == "logmel":
-        return found
-    return _cepstra(found.astype(np.float64), _dct(config.coefficients, config.mels)).astype(np.float32)
+        return logs
+    return _cepstra(logs.astype(np.float64), _dct(config.coefficients, config.mels)).astype(np.float32)
 
 
-def floats(samples: MonoSamples) -> Float32:
-    """16-bit samples as float32 of full scale 1."""
+def to_float32(samples: MonoSamples) -> Float32:
+    """16-bit samples (n,) as float32 (n,) of full scale 1."""
     return samples.astype(np.float32) / np.float32(32768)
 
 
-def lengthened(wave: Float32, shortest: int) -> Float32:
-    """`wave`, with zeros after it where it has fewer samples than that."""
-    return wave if len(wave) >= shortest else np.pad(wave, (0, shortest - len(wave)))
+def padded_to(wave: Float32, samples: int) -> Float32:
+    """`wave` (n,), with zeros after it where n is less than `samples`."""
+    return wave if len(wave) >= samples else np.pad(wave, (0, samples - len(wave)))
 
 
-def normalised(found: Float32, config: FeatureConfig) -> tuple[Float32, Float32]:
-    """Features (frames, bands) without silent ends, less their mean over deviation, and both of these (2 x bands,).
+def normalized(x: Float32, config: FeatureConfig) -> tuple[Float32, Float32]:
+    """Features normalized by cepstral mean and variance (CMVN), and the statistics that this takes out.
 
-    Mean and deviation are those of the active frames. The loudness and colour of a microphone, a room and much of a
-    voice are in what is taken out.
+    `x`: features (frames, bands). Gives them without silent ends, less the mean and over the deviation of the active
+    frames, and mean and deviation (2 x bands,). The loudness and colour of a microphone, a room and much of a voice are
+    in these.
     """
-    loudness = found.mean(axis=1) if config.features == "logmel" else found[:, 0] / np.float32(np.sqrt(config.mels))
-    active = np.flatnonzero(loudness >= loudness.max() - ACTIVE)
-    mean, deviation = found[active].mean(axis=0), found[active].std(axis=0)
-    inside = found[max(0, int(active[0]) - AROUND) : int(active[-1]) + 1 + AROUND]
-    return (inside - mean) / (deviation + np.float32(STEADY)), np.concatenate([mean, deviation])
+    loudness = x.mean(axis=1) if config.features == "logmel" else x[:, 0] / np.float32(np.sqrt(config.mels))
+    active = np.flatnonzero(loudness >= loudness.max() - ACTIVE_RANGE)
+    mean, deviation = x[active].mean(axis=0), x[active].std(axis=0)
+    inside = x[max(0, int(active[0]) - CONTEXT_FRAMES) : int(active[-1]) + 1 + CONTEXT_FRAMES]
+    return (inside - mean) / (deviation + np.float32(DEVIATION_OFFSET)), np.concatenate([mean, deviation])
 
 
-def heard(wave: Float32, config: FeatureConfig, hop: float | None = None, warp: float = 1.0) -> tuple[Float32, Float32]:
-    """What a recogniser hears of a wave (samples,) of any length: `normalised` features."""
-    return normalised(features(lengthened(wave, config.shortest), config, hop, warp, SPAN), config)
+def normalized_features(
+    wave: Float32, config: FeatureConfig, hop: float | None = None, warp: float = 1.0
+) -> tuple[Float32, Float32]:
+    """`normalized` features and their statistics, for a classifier, of a wave (samples,) of any length.
+
+    Arguments as of `features`; sounds shorter than `config.min_samples` get zeros.
+    """
+    return normalized(features(padded_to(wave, config.min_samples), config, hop, warp, DYNAMIC_RANGE), config)

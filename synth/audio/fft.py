@@ -53,7 +53,7 @@ def _fours(re: Float64, im: Float64) -> tuple[Float64, Float64]:
 
 
 def transform(re: Float64, im: Float64) -> tuple[Float64, Float64]:
-    """Discrete Fourier transforms of the columns of (n, frames), n a power of two."""
+    """Discrete Fourier transforms (real, imaginary) of the columns of doubles (n, frames), n a power of two."""
     n, frames = re.shape
     left, done = n, 1
     while left > 1:
@@ -66,9 +66,10 @@ def transform(re: Float64, im: Float64) -> tuple[Float64, Float64]:
 
 
 def power(frames: Float64) -> Float64:
-    """Power spectra (fft // 2 + 1, frames) of the columns of (fft, frames), fft a power of two, 4 or more.
+    """Power spectra (fft // 2 + 1, frames) of the columns of doubles (fft, frames), fft a power of two, 4 or more.
 
-    Samples of even places are real parts, those of odd ones imaginary parts of half as many numbers.
+    A transform of real numbers by a complex one of half the length: samples of even places are the real parts, those of
+    odd ones the imaginary parts. Powers are squares of absolute values, without a scale.
     """
     half = len(frames) // 2
     re, im = transform(frames[0::2].copy(), frames[1::2].copy())
@@ -77,11 +78,11 @@ def power(frames: Float64) -> Float64:
     odd_re, odd_im = im + back_im, back_re - re
     even_re, even_im = re + back_re, im - back_im
     c, s = (x[:, 0] for x in _turns(len(frames), 2))
-    found = np.empty((half + 1, frames.shape[1]))
+    powers = np.empty((half + 1, frames.shape[1]))
     last = even_re[0] - odd_re[0]
     even_re += odd_re * c + odd_im * s
     even_im += odd_im * c - odd_re * s
-    np.add(even_re * even_re, even_im * even_im, out=found[:half])
-    found[half] = last * last
-    found *= 0.25
-    return found
+    np.add(even_re * even_re, even_im * even_im, out=powers[:half])
+    powers[half] = last * last
+    powers *= 0.25
+    return powers

@@ -17,10 +17,11 @@ _RANGE_DB = 40.0
 
 
 @dataclass(frozen=True)
-class Level:
-    """Of one sound: `rms` and `offset` (its mean) of full scale; `onset` seconds before the first frame of 10 ms within
-    40 dB of the loudest, `sounding` from there to the end of the last; `silent` share of frames, `clipped` share of
-    samples."""
+class Loudness:
+    """How loud one sound is. `rms` and `offset` (its mean) are of full scale 1; `silent` is a share of frames of 10 ms,
+    `clipped` one of samples; `onset` are the seconds before the first frame within 40 dB of the loudest, `sounding`
+    those from there to the end of the last.
+    """
 
     rms: float
     onset: float
@@ -30,14 +31,14 @@ class Level:
     offset: float
 
 
-def measure(samples: MonoSamples, rate: int) -> Level:
-    """The level of int16 samples (n,), at least one, at `rate` samples a second."""
+def measure_loudness(samples: MonoSamples, rate: int) -> Loudness:
+    """The loudness of int16 samples (n,), at least one, at `rate` Hz."""
     wave = samples.astype(np.float64)
     step = max(1, rate // 100)
     whole = np.pad(wave, (0, -len(wave) % step)).reshape(-1, step)
     frames = np.sqrt(np.mean(whole**2, axis=1))
     loud = np.flatnonzero(frames > max(SILENCE, frames.max() * 10 ** (-_RANGE_DB / 20)))
-    return Level(
+    return Loudness(
         rms=float(np.sqrt(np.mean(wave**2)) / 32768),
         onset=float(loud[0] * step / rate) if len(loud) else len(wave) / rate,
         sounding=float(min(len(wave), (loud[-1] + 1 - loud[0]) * step) / rate) if len(loud) else 0.0,
@@ -47,14 +48,14 @@ def measure(samples: MonoSamples, rate: int) -> Level:
     )
 
 
-def summary(levels: Sequence[Level]) -> dict[str, float]:
+def summarize(sounds: Sequence[Loudness]) -> dict[str, float]:
     """Of several sounds: medians of RMS, of seconds until and of sound, of the offset's size; means of the shares."""
     return {
-        "median_rms": float(np.median([level.rms for level in levels])),
-        "median_onset_seconds": float(np.median([level.onset for level in levels])),
-        "median_sounding_seconds": float(np.median([level.sounding for level in levels])),
-        "silent_files": float(np.mean([level.silent == 1 for level in levels])),
-        "silence": float(np.mean([level.silent for level in levels])),
-        "clipping": float(np.mean([level.clipped for level in levels])),
-        "dc_offset": float(np.median([abs(level.offset) for level in levels])),
+        "median_rms": float(np.median([sound.rms for sound in sounds])),
+        "median_onset_seconds": float(np.median([sound.onset for sound in sounds])),
+        "median_sounding_seconds": float(np.median([sound.sounding for sound in sounds])),
+        "silent_files": float(np.mean([sound.silent == 1 for sound in sounds])),
+        "silence": float(np.mean([sound.silent for sound in sounds])),
+        "clipping": float(np.mean([sound.clipped for sound in sounds])),
+        "dc_offset": float(np.median([abs(sound.offset) for sound in sounds])),
     }

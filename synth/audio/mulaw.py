@@ -1,6 +1,7 @@
 """256-level mu-law codes of 16-bit samples (mu = 255, the mapping of `torchaudio.functional.mu_law_encoding`).
 
-Both tables are integer literals: the engine may not depend on a machine's logarithm.
+ITU-T G.711 takes its values by line segments; this one companding by the logarithm itself. Both tables are integer
+literals: the engine may not depend on a machine's logarithm.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ for _table in (DECODE, ENCODE):
 
 
 def encode(samples: MonoSamples) -> UInt8:
-    """Codes (uint8, same shape) of 16-bit samples."""
+    """Codes (uint8, same shape) of 16-bit samples; code 128 is silence."""
     return ENCODE[np.asarray(samples, np.int32) + 32768]
 
 

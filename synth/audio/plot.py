@@ -19,7 +19,7 @@ _WINDOW_SECONDS = 0.032
 _FLOOR_DB = -100.0
 
 
-def require() -> None:
+def require_matplotlib() -> None:
     """Raises SynthError with what to install when matplotlib can't be imported."""
     try:
         import matplotlib.figure  # noqa: F401 - asked only whether it is there
@@ -28,7 +28,10 @@ def require() -> None:
 
 
 class Picture:
-    """Gathers `samples` int16 samples at `rate` Hz into columns, then draws them."""
+    """Gathers `samples` int16 samples at `rate` Hz into at most 1000 columns, then draws them.
+
+    The spectrogram has Hann windows of 32 ms or a little more, -100 to 0 dB of full scale.
+    """
 
     def __init__(self, samples: int, rate: int) -> None:
         self._rate = rate
@@ -49,6 +52,7 @@ class Picture:
             self._add(block[start : start + (1 << 16)])
 
     def _add(self, block: MonoSamples) -> None:
+        """At most 65536 of the next samples."""
         columns = (np.arange(self._done, self._done + len(block)) * self._columns) // self._samples
         np.minimum.at(self._low, columns, block)
         np.maximum.at(self._high, columns, block)
@@ -96,6 +100,7 @@ class Picture:
         return file.getvalue()
 
     def _draw_wave(self, axes: Any, seconds: float, title: str) -> None:
+        """The waveform over time, with the title above."""
         times = (np.arange(self._columns) + 0.5) * seconds / self._columns
         axes.fill_between(times, self._low / 32768, self._high / 32768, linewidth=0.5, step="mid")
         axes.set(ylim=(-1, 1), xlim=(0, seconds), ylabel="amplitude")

@@ -17,12 +17,12 @@ _COLOURS = np.array(
 """Anchors of a scale from black over violet and orange to a light yellow, even in lightness (after "magma")."""
 
 
-def image(levels: UInt8) -> bytes:
-    """The bytes of a PNG of (height, width) levels 0 to 255, the first row on top, in the scale's colours."""
-    height, width = levels.shape
+def image(values: UInt8) -> bytes:
+    """The bytes of a PNG of values 0 to 255 (height, width), the first row on top, in the scale's colours."""
+    height, width = values.shape
     steps = np.linspace(0, len(_COLOURS) - 1, 256)
     palette = np.stack([np.interp(steps, np.arange(len(_COLOURS)), _COLOURS[:, c]) for c in range(3)], axis=1)
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), levels], axis=1)  # 0: the row is not filtered
+    rows = np.concatenate([np.zeros((height, 1), np.uint8), values], axis=1)  # 0: the row is not filtered
     parts = (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
         (b"PLTE", np.rint(palette).astype(np.uint8).tobytes()),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synth.audio.formats import pcm, riff
+from synth.audio.formats import pcm, riff_header
 from synth.codec import decoder, encoder, network_choice, sources
 from synth.codec.decoder import Decoder
 from synth.common import files, input_file, limits
@@ -51,7 +51,7 @@ def read(path: str) -> Sound:
         raise AudioError(f"{path}: signed 8-bit samples, which no WAV has")
     if not len(samples):
         raise AudioError(f"{path}: has no samples")
-    wav = riff.plain_head(sound, len(samples)) + pcm.pack(samples, sound.encoding, False)
+    wav = riff_header.plain_head(sound, len(samples)) + pcm.pack(samples, sound.encoding, False)
     return Sound(wav + b"\0" * (len(wav) & 1), samples.size)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synth.audio.formats import pcm, riff
+from synth.audio.formats import pcm, riff_header
 from synth.codec import container, network_choice, segments
 from synth.codec.container import CODED, CONSTANT, END, RAW, Block, Reader
 from synth.common import threads as parallel
@@ -286,7 +286,7 @@ def decompress_stream(
     big = header.big and header.kind != "array"
     frames, head = 0, b""
     if part is None and (header.plain or header.kind == "array"):
-        head = riff.plain_head(header, header.frames)
+        head = riff_header.plain_head(header, header.frames)
         write(head)
     for piece in opened.pieces(tick):
         if isinstance(piece, bytes):
@@ -295,7 +295,7 @@ def decompress_stream(
                 write(piece)
             continue
         if not frames and (part is not None or not head):  # a head is lost only where much is
-            write(riff.part_head(header, part or header.frames or 0, head))
+            write(riff_header.part_head(header, part or header.frames or 0, head))
         frames += len(piece)
         write(pcm.pack(piece, header.encoding, big))
     if part is not None and part * header.channels * pcm.WIDTH[header.encoding] & 1:
@@ -308,7 +308,7 @@ def _restore_flac(opened: Decoder, write: Callable[[bytes], Any], tick: Tick) ->
 
     frames = 0
     header = opened.header
-    maker = flac.FlacMaker(header.encoding, header.channels, header.rate, opened.name)
+    maker = flac.FlacWriter(header.encoding, header.channels, header.rate, opened.name)
     try:
         for piece in opened.pieces(tick):
             if isinstance(piece, bytes):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from synth.audio.formats import pcm, riff
+from synth.audio.formats import pcm, riff, riff_header
 from synth.codec import container, network_choice, segments
 from synth.codec.header import Header, storable_suffix
 from synth.codec.mulaw_source import MulawSource
@@ -21,9 +21,9 @@ from synth.common import threads as parallel
 from synth.common.typing import ChannelSamples
 
 if TYPE_CHECKING:
-    from synth.audio.formats.flac import Flac
+    from synth.audio.formats.flac import FlacReader
 
-    Sound = riff.Sound | Flac
+    Sound = riff.PcmReader | FlacReader
 
 
 SECONDS, FRAMES, SAMPLES = 30, 1 << 19, 1 << 21
@@ -77,7 +77,7 @@ def compress_stream(
     shape = sound.kind, sound.encoding, sound.channels, sound.rate, effort
     header = Header(*shape, sound.frames, sound.big, suffix=suffix, mode=mode)
     if sound.kind == "wav" and not sound.big and sound.frames is not None:
-        header = replace(header, plain=sound.head == riff.plain_head(header, sound.frames))
+        header = replace(header, plain=sound.head == riff_header.plain_head(header, sound.frames))
     length = segment or segment_length(header.rate, header.channels, header.frames)
     first = sound.read(length)
     listening = _chosen(network, first, header)

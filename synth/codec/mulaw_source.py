@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synth.audio import mulaw
-from synth.audio.formats import pcm, riff
+from synth.audio.formats import pcm, riff, riff_header
 from synth.common.typing import ChannelSamples
 
 if TYPE_CHECKING:
-    from synth.audio.formats.flac import Flac
+    from synth.audio.formats.flac import FlacReader
 
-    Sound = riff.Sound | Flac
+    Sound = riff.PcmReader | FlacReader
 
 
 def quantize(samples: ChannelSamples, bits: int) -> ChannelSamples:
@@ -37,7 +37,7 @@ class MulawSource:
     def __init__(self, sound: Sound) -> None:
         self._sound, self._md5 = sound, hashlib.md5(usedforsecurity=False)
         self.channels, self.rate, self.frames = sound.channels, sound.rate, sound.frames
-        self.head = riff.plain_head(self, self.frames)
+        self.head = riff_header.plain_head(self, self.frames)
 
     def read(self, frames: int) -> ChannelSamples:
         """The next samples, as many as there still are."""

@@ -11,9 +11,9 @@ from synth.common.errors import AudioError
 from synth.common.files import Readable
 
 if TYPE_CHECKING:
-    from synth.audio.formats.flac import Flac
+    from synth.audio.formats.flac import FlacReader
 
-    Sound = riff.Sound | Flac
+    Sound = riff.PcmReader | FlacReader
 
 
 def open_sound(source: Readable, name: str, size: int | None) -> Sound:
@@ -27,11 +27,11 @@ def open_sound(source: Readable, name: str, size: int | None) -> Sound:
     if magic[:4] == b"fLaC":
         from synth.audio.formats import flac
 
-        return flac.Flac(source if _on_disk(source, size) else _spooled(magic, source), name)
+        return flac.FlacReader(source if _on_disk(source, size) else _spooled(magic, source), name)
     if magic[:4] in (b"RIFF", b"RIFX", b"RF64") and magic[8:] == b"WAVE":
-        return riff.Wave(source, name, size, magic)
+        return riff.WaveReader(source, name, size, magic)
     if magic[:4] == b"FORM" and magic[8:] in (b"AIFF", b"AIFC"):
-        return riff.Aiff(source, name, size, magic)
+        return riff.AiffReader(source, name, size, magic)
     raise AudioError(f"{name}: is {'not WAV, AIFF or FLAC' if magic else 'empty'}")
 
 

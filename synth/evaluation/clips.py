@@ -41,7 +41,7 @@ class Clip:
     name: str
     heard: tuple[int, ...] | None
     embedding: NDArray[np.float32] | None
-    level: loudness.Level
+    level: loudness.Loudness
     excerpt: NDArray[np.float32]
     sound: NDArray[np.int16] | None = None
 
@@ -68,7 +68,7 @@ class ClipAnalyzer:
                 embedding = found.embedding
             except AudioError:
                 pass  # silent, or too short to hear: counts as heard wrong
-        level = loudness.measure(samples, self.rate)
+        level = loudness.measure_loudness(samples, self.rate)
         sound = np.array(samples) if keep else None
         return Clip(rows, name, heard, embedding, level, memorization.excerpt(samples, self.length), sound)
 

@@ -41,8 +41,8 @@ def figures(labels: LabelSet, ear: Classifier | None, made: Sequence[Clip], real
         data["frechet_distance"], data["frechet_floor"] = distance, floor
         data["frechet"] = {"layer": LAYER, "files_each": count, "generated": len(own), "real": len(others)}
         data["frechet"]["all_files"] = frechet.frechet(own, others)
-    data["levels"] = {"generated": loudness.summary([take.level for take in made])}
-    data["levels"]["real"] = loudness.summary([take.level for take in real]) if real else None
+    data["levels"] = {"generated": loudness.summarize([take.level for take in made])}
+    data["levels"]["real"] = loudness.summarize([take.level for take in real]) if real else None
     return data
 
 

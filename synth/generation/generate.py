@@ -86,7 +86,7 @@ def generate(request: GenerateRequest, progress: Progress) -> dict[str, Any]:
     if request.plot:
         from synth.audio import plot
 
-        plot.require()
+        plot.require_matplotlib()
     model = models.load(request.checkpoint, request.engine)
     samples = sample_count(request.duration, request.samples, model.sample_rate)
     labels = request.labels or {}

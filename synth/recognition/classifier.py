@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import reader
-from synth.audio.features import floats, heard
+from synth.audio.features import normalized_features, to_float32
 from synth.checkpoint import fingerprint, format, registry
 from synth.common.errors import AudioError, CheckpointError, UsageError
 from synth.common.new_file import write_whole
@@ -83,7 +83,7 @@ class Classifier:
             if not total and len(piece) < self.config.window:
                 milliseconds = 1000 * len(piece) / self.sample_rate
                 raise AudioError(f"lasts {milliseconds:.3g} ms, which is shorter than a frame of 25 ms")
-            found, logits = self.forward(floats(piece))
+            found, logits = self.forward(to_float32(piece))
             total += len(piece)
             embedding += len(piece) * found
             for share, target, each in zip(shares, self.targets, logits, strict=True):
@@ -98,7 +98,7 @@ class Classifier:
 
     def forward(self, wave: Float32) -> tuple[Float32, list[Float32]]:
         """Embedding (embedding,) and logits (values,) of each target of one wave (samples,), all of it at once."""
-        x, taken = heard(wave, self.config)
+        x, taken = normalized_features(wave, self.config)
         y = self._cnn(x) if self.config.net == "cnn" else self._gru(x)
         embedding = self._linear("embed", np.concatenate([y.mean(axis=0), y.max(axis=0)]).astype(np.float32))
         found: Float32 = silu(embedding)

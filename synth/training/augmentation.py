@@ -12,7 +12,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from synth.audio.features import floats, heard
+from synth.audio.features import normalized_features, to_float32
 from synth.common.typing import Float32
 from synth.recognition.config import ClassifierConfig
 from synth.training.config import ClassifierTrainConfig
@@ -69,7 +69,7 @@ class ClassifierBatches:
             draw = np.random.Generator(np.random.Philox(key=[self.train.seed, step], counter=[0, 0, 2, row]))
             samples, answer = self.sounds[int(draw.integers(len(self.sounds)))]
             warp = draw.random() < (WARPED if any(self._voice) else 1.0)
-            sounds.append(self._heard(draw, floats(self._part(draw, samples)), warp))
+            sounds.append(self._heard(draw, to_float32(self._part(draw, samples)), warp))
             known = zip(answer, self._unknown, self._voice, strict=True)
             answers.append(tuple(none if warp and voice else value for value, none, voice in known))
         return collate(sounds, answers)
@@ -90,7 +90,7 @@ class ClassifierBatches:
         wave = wave * np.float32(10.0 ** (draw.uniform(-GAIN_DB, GAIN_DB) / 20))
         wave = self._noisy(draw, wave)
         tempo = float(np.exp(draw.uniform(-np.log(TEMPO), np.log(TEMPO)))) if self.train.warp > 1 else 1.0
-        x, taken = heard(wave, self.config, self.config.hop * tempo, stretch)
+        x, taken = normalized_features(wave, self.config, self.config.hop * tempo, stretch)
         return self._masked(draw, x[: round(self.train.longest * rate / self.config.hop)]), taken
 
     def _shifted(self, draw: np.random.Generator, wave: Float32, rate: int) -> Float32:

@@ -31,7 +31,7 @@ def mel_of(samples: NDArray[np.int16], config: VocoderConfig, rate: int) -> Floa
     """
     hop, feature_config = token_hop(rate), features_of(config, rate)
     frames = -(-len(samples) // hop)
-    wave = np.zeros(max(frames * hop, feature_config.shortest), np.float32)
+    wave = np.zeros(max(frames * hop, feature_config.min_samples), np.float32)
     wave[: len(samples)] = mulaw.decode(mulaw.encode(samples)).astype(np.float32) / 32768
     return features(wave, feature_config)[: 2 * frames]
 

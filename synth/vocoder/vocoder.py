@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.audio.exact_math import Product, logistic
+from synth.audio.exact_math import ExactProduct, logistic
 from synth.common.errors import AudioError, UsageError
 from synth.common.typing import Float32, Float64, Int64, Tensors
 from synth.engine import select
@@ -59,7 +59,7 @@ class Vocoder:
         self.part = stride_of(config, model) * model.hop
         self.conditioning_units = 3 * model.frame_units + model.order
         self._floats = {name: tensors[name] for name in tensors if name.startswith("vocoder.encoder.")}
-        self._products: dict[str, Product] = {}
+        self._products: dict[str, ExactProduct] = {}
         self.codebooks = tensors["vocoder.books"].astype(np.int64)
         names = ("condition.0", "condition.1", "condition.out", "reflect")
         self._hidden_0, self._hidden_1, self._gates, self._reflect = (
@@ -70,7 +70,7 @@ class Vocoder:
 
     def _layer(self, name: str, x: NDArray[Any]) -> Float64:
         if name not in self._products:  # two threads may both make it, the same
-            self._products[name] = Product(self._floats[f"vocoder.encoder.{name}.weight"])
+            self._products[name] = ExactProduct(self._floats[f"vocoder.encoder.{name}.weight"])
         return self._products[name](x) + self._floats[f"vocoder.encoder.{name}.bias"]
 
     def encode(self, mel: Float32) -> Float32:

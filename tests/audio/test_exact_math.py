@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.audio.exact_math import Product, cosines, log, logistic
+from synth.audio.exact_math import ExactProduct, cosines, log, logistic
 from synth.audio.fft import power, transform
 
 
@@ -47,10 +47,10 @@ def test_products_are_exact_whatever_the_order(seed: int, columns: int, exponent
     weight[0] = np.ldexp(np.float32(1 - 2**-24), exponent)
     x = random.normal(0, 1, (4, columns)) * random.choice([1e-3, 1.0, 40.0, 1e9], (4, 1))
     x[0] = 1e30
-    product = Product(weight)
+    product = ExactProduct(weight)
     found = product(x)
     order = random.permutation(columns)
-    np.testing.assert_array_equal(found, Product(weight[:, order])(x[:, order]))
+    np.testing.assert_array_equal(found, ExactProduct(weight[:, order])(x[:, order]))
     whole = np.rint(np.clip(x, -128, 128) * 65536).astype(int)
     scaled = np.abs(whole).astype(object) @ np.abs(product._weight).astype(int).astype(object)
     assert scaled.max() < 2**53
@@ -61,8 +61,8 @@ def test_products_are_exact_whatever_the_order(seed: int, columns: int, exponent
 def test_products_are_near_and_of_nothing_nothing() -> None:
     random = np.random.default_rng(0)
     weight, x = random.normal(0, 0.05, (64, 768)).astype(np.float32), random.normal(0, 2, (50, 768))
-    np.testing.assert_allclose(Product(weight)(x), x @ weight.T, rtol=0, atol=3e-5)
-    np.testing.assert_array_equal(Product(np.zeros((2, 3), np.float32))(x[:, :3]), 0)
+    np.testing.assert_allclose(ExactProduct(weight)(x), x @ weight.T, rtol=0, atol=3e-5)
+    np.testing.assert_array_equal(ExactProduct(np.zeros((2, 3), np.float32))(x[:, :3]), 0)
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 8, 16, 128, 256, 2048])

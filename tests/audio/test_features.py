@@ -12,7 +12,7 @@ from helpers import sounds
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.audio.features import dct, features, floats, heard, mel_filters, powers
+from synth.audio.features import dct, features, mel_filters, normalized_features, powers, to_float32
 from synth.recognition.config import ClassifierConfig
 
 TOLERANCE = 1e-4
@@ -42,7 +42,7 @@ def torchaudio() -> Any:
 def test_features_are_torchaudios(rate: int, torchaudio: Any) -> None:
     import torch
 
-    wave = floats(sounds.tone(rate // 2, rate, 300.0)) + floats(sounds.noise(rate // 2, 1, 300.0))
+    wave = to_float32(sounds.tone(rate // 2, rate, 300.0)) + to_float32(sounds.noise(rate // 2, 1, 300.0))
     mels, cepstra = ClassifierConfig(rate), ClassifierConfig(rate, features="mfcc")
     sizes = {"n_fft": mels.fft, "win_length": mels.window, "hop_length": mels.hop, "n_mels": mels.mels}
     given_wave = torch.from_numpy(wave)
@@ -54,7 +54,7 @@ def test_features_are_torchaudios(rate: int, torchaudio: Any) -> None:
 
 def test_powers_are_the_formulas() -> None:
     config = ClassifierConfig(8000)
-    wave = floats(sounds.noise(700, 3))
+    wave = to_float32(sounds.noise(700, 3))
     fft, window = config.fft, config.window
     hann = np.sin(np.pi * np.arange(window) / window) ** 2
     left = (fft - window) // 2
@@ -91,9 +91,9 @@ def test_no_band_is_empty(rate: int, mels: int) -> None:
 @pytest.mark.parametrize("warp", [0.8, 0.9, 1.1, 1.25])
 def test_a_stretched_mel_scale_moves_a_tone_and_keeps_the_range(warp: float) -> None:
     config = ClassifierConfig(8000)
-    wave = floats(sounds.tone(4000, 8000, 1000.0))
+    wave = to_float32(sounds.tone(4000, 8000, 1000.0))
     moved = features(wave, config, warp=warp).mean(axis=0).argmax()
-    same = features(floats(sounds.tone(4000, 8000, 1000.0 / warp)), config).mean(axis=0).argmax()
+    same = features(to_float32(sounds.tone(4000, 8000, 1000.0 / warp)), config).mean(axis=0).argmax()
     assert abs(int(moved) - int(same)) <= 1
     filters = mel_filters(8000, 256, 40, warp)
     assert np.isfinite(filters).all() and (filters >= 0).all() and filters[-2].max() > 0
@@ -110,8 +110,8 @@ def test_a_frame_every_hop(count: int, hop: float) -> None:
 @given(st.floats(0.5, 100), st.integers(0, 5))
 def test_loudness_is_taken_out(gain: float, seed: int) -> None:
     config = ClassifierConfig(8000)
-    wave = floats(sounds.noise(2000, seed))
-    (plain, taken), (loud, more) = (heard(wave * np.float32(g), config) for g in (1.0, gain))
+    wave = to_float32(sounds.noise(2000, seed))
+    (plain, taken), (loud, more) = (normalized_features(wave * np.float32(g), config) for g in (1.0, gain))
     np.testing.assert_allclose(plain, loud, atol=0.02)
     np.testing.assert_allclose(more[:40] - taken[:40], 2 * np.log(gain), atol=0.02)
     np.testing.assert_allclose(plain.mean(axis=0), 0, atol=1e-4)
@@ -119,7 +119,7 @@ def test_loudness_is_taken_out(gain: float, seed: int) -> None:
 
 def test_silence_and_the_shortest_sound_have_features() -> None:
     config = ClassifierConfig(8000)
-    x, taken = heard(np.zeros(5, np.float32), config)
+    x, taken = normalized_features(np.zeros(5, np.float32), config)
     assert np.isfinite(x).all() and np.isfinite(taken).all() and not x.any()
 
 
@@ -127,17 +127,17 @@ def test_silence_and_the_shortest_sound_have_features() -> None:
 def test_silence_around_a_sound_is_not_heard(kind: str) -> None:
     """However much of it; a recorder's hiss, 60 dB below the sound, is as good as none."""
     config = ClassifierConfig(8000, features=kind)
-    wave = floats(sounds.noise(3200, 1))
+    wave = to_float32(sounds.noise(3200, 1))
     plain = np.concatenate([np.zeros(1600, np.float32), wave, np.zeros(1600, np.float32)])
     long = np.concatenate([np.zeros(8000, np.float32), plain, np.zeros(24000, np.float32)])
-    (x, taken), (y, more) = heard(plain, config), heard(long, config)
+    (x, taken), (y, more) = normalized_features(plain, config), normalized_features(long, config)
     np.testing.assert_allclose(x, y, atol=1e-4)
     np.testing.assert_allclose(taken, more, atol=1e-4)
-    hissing, _ = heard(plain + floats(sounds.noise(len(plain), 2, 3.0)), config)
+    hissing, _ = normalized_features(plain + to_float32(sounds.noise(len(plain), 2, 3.0)), config)
     assert len(hissing) == len(x) == 61 and np.abs(hissing - x).max() < 0.5
 
 
 @given(st.lists(st.integers(-32768, 32767), min_size=1, max_size=600))
 def test_any_sound_has_finite_features(samples: list[int]) -> None:
-    x, taken = heard(floats(np.array(samples, np.int16)), ClassifierConfig(8000))
+    x, taken = normalized_features(to_float32(np.array(samples, np.int16)), ClassifierConfig(8000))
     assert len(x) and np.isfinite(x).all() and np.isfinite(taken).all()

@@ -11,7 +11,7 @@ from synth.audio import loudness
 
 def test_of_a_tone_between_silences() -> None:
     tone = sounds.tone(4000, amplitude=0.5)
-    level = loudness.measure(np.concatenate([np.zeros(1600, np.int16), tone, np.zeros(2400, np.int16)]), 8000)
+    level = loudness.measure_loudness(np.concatenate([np.zeros(1600, np.int16), tone, np.zeros(2400, np.int16)]), 8000)
     assert level.rms == pytest.approx(0.5 / np.sqrt(2) / np.sqrt(2), rel=1e-3)
     assert level.sounding == pytest.approx(0.5, abs=0.01) and level.onset == pytest.approx(0.2, abs=0.01)
     assert level.silent == pytest.approx(0.5, abs=0.01)
@@ -20,22 +20,22 @@ def test_of_a_tone_between_silences() -> None:
 
 def test_clipping_offset_and_silence() -> None:
     square = np.repeat(np.array([32767, -32768] * 50, np.int16), 40)
-    assert loudness.measure(square, 8000).clipped == 1
-    assert loudness.measure(np.full(1000, 3277, np.int16), 8000).offset == pytest.approx(0.1, abs=1e-4)
-    silence = loudness.measure(np.zeros(1000, np.int16), 8000)
+    assert loudness.measure_loudness(square, 8000).clipped == 1
+    assert loudness.measure_loudness(np.full(1000, 3277, np.int16), 8000).offset == pytest.approx(0.1, abs=1e-4)
+    silence = loudness.measure_loudness(np.zeros(1000, np.int16), 8000)
     assert (silence.rms, silence.onset, silence.sounding, silence.silent) == (0, 0.125, 0, 1)
-    assert loudness.measure(np.array([20000], np.int16), 8000).sounding > 0
+    assert loudness.measure_loudness(np.array([20000], np.int16), 8000).sounding > 0
 
 
 def test_quiet_noise_within_40_db_sounds_and_below_does_not() -> None:
     loud = sounds.tone(800, amplitude=0.9)
     for share, seconds in ((0.02, 0.2), (0.003, 0.1)):
         wave = np.concatenate([loud, sounds.tone(800, amplitude=0.9 * share)])
-        assert loudness.measure(wave, 8000).sounding == pytest.approx(seconds, abs=0.011)
+        assert loudness.measure_loudness(wave, 8000).sounding == pytest.approx(seconds, abs=0.011)
 
 
 def test_summary_has_medians_and_means() -> None:
     clips = [sounds.tone(800, amplitude=a) for a in (0.1, 0.2, 0.9)] + [np.zeros(800, np.int16)] * 2
-    found = loudness.summary([loudness.measure(clip, 8000) for clip in clips])
+    found = loudness.summarize([loudness.measure_loudness(clip, 8000) for clip in clips])
     assert found["median_rms"] == pytest.approx(0.1 / np.sqrt(2), rel=1e-2)
     assert found["silence"] == pytest.approx(0.4) and found["silent_files"] == pytest.approx(0.4)

@@ -16,7 +16,7 @@ EAR = Classifier(TINY, random_tensors(TINY))
 
 
 def clip(rows: tuple[int, ...], heard: tuple[int, ...] | None, rms: float = 0.1) -> Clip:
-    level = loudness.Level(rms, 0, 1, 0, 0, 0)
+    level = loudness.Loudness(rms, 0, 1, 0, 0, 0)
     return Clip(rows, "", heard, None if heard is None else np.ones(4, np.float32), level, np.zeros(3, np.float32))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.audio.formats import pcm, riff
+from synth.audio.formats import pcm, riff_header
 from synth.codec import decoder, encoder, sources
 from synth.codec.decoder import Decoder
 from synth.codec.header import Header
@@ -46,7 +46,7 @@ def sound(samples: NDArray[np.int32], encoding: str, rate: int = 16000) -> bytes
     if encoding in ("alaw", "mulaw"):
         samples = pcm.unpack((samples & 255).astype(np.uint8).tobytes(), encoding, False, samples.shape[1])
     header = Header("wav", encoding, samples.shape[1], rate, "fast")
-    return riff.plain_head(header, len(samples)) + pcm.pack(samples, encoding, False)
+    return riff_header.plain_head(header, len(samples)) + pcm.pack(samples, encoding, False)
 
 
 def aiff(samples: NDArray[np.int32]) -> bytes:

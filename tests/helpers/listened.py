@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import synth
-from synth.audio.features import features, floats, powers
+from synth.audio.features import features, powers, to_float32
 from synth.recognition.config import ClassifierConfig
 from synth.vocoder.mel import mel_of
 
@@ -64,7 +64,7 @@ def hashes() -> dict[str, str]:
         found[f"{name} vectors"] = _hash(vectors)
         found[f"{name} tokens"] = _hash(runtime.vocoder.tokens(vectors))
     for rate in (1000, 11025, 48000):  # transforms of 32, 512 and 2048
-        wave, config = floats(sound(rate, rate // 2)), ClassifierConfig(rate, features="mfcc", mels=24)
+        wave, config = to_float32(sound(rate, rate // 2)), ClassifierConfig(rate, features="mfcc", mels=24)
         found[f"{rate} powers"] = _hash(powers(wave, config, 0.011 * rate))
         found[f"{rate} cepstra"] = _hash(features(wave, config, warp=1.07, span=10.0))
     return found

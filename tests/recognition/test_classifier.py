@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import synth
-from synth.audio.features import floats, heard
+from synth.audio.features import normalized_features, to_float32
 from synth.common.errors import AudioError, CheckpointError
 from synth.generation import checkpoint
 from synth.recognition import classifier
@@ -36,8 +36,8 @@ def test_the_network_is_pytorchs_and_no_neighbour_changes_it(net: str, kind: str
     network = ClassifierNetwork(config).eval()
     assert {name: tuple(p.shape) for name, p in network.named_parameters()} == {k: v.shape for k, v in tensors.items()}
     network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
-    wave = floats(sounds.noise(count, 4))
-    x, taken = heard(wave, config)
+    wave = to_float32(sounds.noise(count, 4))
+    x, taken = normalized_features(wave, config)
     batch = np.ones((2, len(x) + 9, x.shape[1]), np.float32)  # beside a longer sound
     batch[0] = 0
     batch[0, : len(x)] = x
@@ -88,7 +88,7 @@ def test_a_long_sound_is_the_mean_of_its_pieces(monkeypatch: pytest.MonkeyPatch)
     parts = [EAR.hear([part]) for part in (sound[:800], sound[800:1500], sound[1500:])]
     monkeypatch.setattr(classifier, "PIECE_SECONDS", 0.1)
     whole = EAR.hear([sound])
-    parts = [EAR.forward(floats(part))[0] for part in (sound[:800], sound[800:1600], sound[1600:])]
+    parts = [EAR.forward(to_float32(part))[0] for part in (sound[:800], sound[800:1600], sound[1600:])]
     np.testing.assert_allclose(whole.embedding, (800 * parts[0] + 800 * parts[1] + 900 * parts[2]) / 2500, atol=1e-4)
     assert np.exp(whole.log_probabilities["digit"]).sum() == pytest.approx(1, abs=1e-5)
 

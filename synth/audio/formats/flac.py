@@ -38,8 +38,8 @@ def _metadata(file: Readable) -> Iterator[tuple[int, bytes]]:
         yield start[0] & 127, file.read(length)
 
 
-class Flac:
-    """A FLAC file at its first sample, as `chunks.Sound`; `head` is its metadata without what is of the frames."""
+class FlacReader:
+    """A FLAC file at its first sample, as `riff.PcmReader`; `head` is its metadata without what is of the frames."""
 
     kind, big = "flac", False
 
@@ -94,7 +94,7 @@ class Flac:
             raise AudioError(f"{self.name}: is damaged: its samples don't have the MD5 that it gives")
 
 
-class FlacMaker:
+class FlacWriter:
     """Makes a FLAC file of samples and metadata: `head`, then `samples` in blocks, then `finish` into a file."""
 
     def __init__(self, encoding: str, channels: int, rate: int, name: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Protocol
 
 import numpy as np
 
@@ -20,27 +19,11 @@ _MAX_HEAD = 1 << 26
 _REPAIR = "convert it with another program (ffmpeg -i IN OUT.wav) to have what is there"
 _BLOCK = 1 << 18
 _MAX_AHEAD = 1 << 24
-_WAV_CODES = {"u8": 1, "s16": 1, "s24": 1, "s32": 1, "f32": 3, "f32i": 3, "alaw": 6, "mulaw": 7}
 _AIFC = {b"NONE": "", b"twos": "", b"sowt": "little", b"raw ": "u8", b"in24": "", b"in32": "", b"fl32": "f32"}
 _AIFC |= {b"FL32": "f32", b"alaw": "alaw", b"ALAW": "alaw", b"ulaw": "mulaw", b"ULAW": "mulaw"}
 
 
-class Described(Protocol):
-    """What a head is made from: a codec's header, or anything else that tells of samples."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def encoding(self) -> str: ...
-    @property
-    def channels(self) -> int: ...
-    @property
-    def rate(self) -> int: ...
-    @property
-    def big(self) -> bool: ...
-
-
-class Sound:
+class PcmReader:
     """A file at its first sample. `size`: its bytes, None for a pipe. Raises AudioError with `name`.
 
     `kind`, `encoding`, `big`, `channels`, `rate` as in a container's header; `head` are the bytes before the samples;
@@ -100,7 +83,7 @@ class Sound:
     _length: int | None
 
     def _read_head(self) -> None:
-        """Reads up to the first sample; `Wave` and `Aiff` do it, each in its way."""
+        """Reads up to the first sample; `WaveReader` and `AiffReader` do it, each in its way."""
         raise NotImplementedError
 
     def _take(self, count: int) -> bytes:
@@ -147,7 +130,7 @@ class Sound:
         )
 
 
-class Wave(Sound):
+class WaveReader(PcmReader):
     """RIFF, RIFX and RF64 WAV."""
 
     def _read_head(self) -> None:
@@ -190,7 +173,7 @@ class Wave(Sound):
         self.encoding = names[code, width]
 
 
-class Aiff(Sound):
+class AiffReader(PcmReader):
     """AIFF and AIFF-C."""
 
     kind, big = "aiff", True
@@ -219,60 +202,3 @@ class Aiff(Sound):
         offset = struct.unpack(">II", self._grow(8, "before its samples"))[0]
         self._grow(offset, "before its samples")
         self._length = max(0, length - 8 - offset)
-
-
-def plain_head(header: Described, frames: int | None) -> bytes:
-    """The 44 bytes before the samples of a WAV; sizes of 0xFFFFFFFF where they don't fit or aren't known."""
-    width = pcm.WIDTH[header.encoding]
-    align = width * header.channels
-    form = (
-        _WAV_CODES[header.encoding],
-        header.channels,
-        header.rate,
-        header.rate * align & 0xFFFFFFFF,
-        align,
-        8 * width,
-    )
-    return _wave_head(struct.pack("<HHIIHH", *form), align, frames, "<")
-
-
-def _wave_head(form: bytes, align: int, frames: int | None, order: str) -> bytes:
-    size = 0xFFFFFFFF if frames is None else frames * align
-    whole = size + (size & 1) + 20 + len(form)
-    size, whole = (size, whole) if whole < 1 << 32 else (0xFFFFFFFF, 0xFFFFFFFF)
-    start = b"RIFX" if order == ">" else b"RIFF"
-    head = start + struct.pack(f"{order}I4s4sI", whole, b"WAVE", b"fmt ", len(form)) + form
-    return head + struct.pack(f"{order}4sI", b"data", size)
-
-
-def part_head(header: Described, frames: int, head: bytes) -> bytes:
-    """What comes before a part of the samples of a file with that head; damaged heads (empty) give a plain one."""
-    align = header.channels * pcm.WIDTH[header.encoding]
-    if header.kind == "aiff":
-        return _aiff_head(header, frames, align)
-    order = ">" if header.big and header.kind == "wav" else "<"
-    at = 12
-    while at + 8 <= len(head):
-        length = struct.unpack(f"{order}I", head[at + 4 : at + 8])[0]
-        if head[at : at + 4] == b"fmt ":
-            return _wave_head(head[at + 8 : at + 8 + length], align, frames, order)
-        at += 8 + length + (length & 1)
-    form = struct.unpack("<HHIIHH", plain_head(header, frames)[20:36])
-    return _wave_head(struct.pack(f"{order}HHIIHH", *form), align, frames, order)
-
-
-def _aiff_head(header: Described, frames: int, align: int) -> bytes:
-    width = pcm.WIDTH[header.encoding]
-    packing = {"f32": b"fl32", "f32i": b"fl32", "u8": b"raw ", "alaw": b"alaw", "mulaw": b"ulaw"}.get(
-        header.encoding, b""
-    )
-    packing = packing or (b"" if header.big else b"sowt")
-    size = header.rate.bit_length()
-    form = struct.pack(">hIhHQ", header.channels, frames, 8 * width, 16383 + size - 1, header.rate << (64 - size))
-    chunks = struct.pack(">4sII", b"FVER", 4, 0xA2805140) if packing else b""
-    form += packing + b"\0\0" if packing else b""
-    chunks += struct.pack(">4sI", b"COMM", len(form)) + form
-    data = frames * align
-    chunks += struct.pack(">4sIII", b"SSND", min(data + 8, 0xFFFFFFFF), 0, 0)
-    whole = min(4 + len(chunks) + data + (data & 1), 0xFFFFFFFF)
-    return struct.pack(">4sI4s", b"FORM", whole, b"AIFC" if packing else b"AIFF") + chunks

@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
 
-from synth.audio.features import floats, heard
+from synth.audio.features import normalized_features, to_float32
 from synth.common.errors import CorpusError, RunError, UsageError
 from synth.data import corpus as corpora_module
 from synth.data.corpus import Corpus, Entry
@@ -102,7 +102,8 @@ def judge(
     for at in range(0, len(order), GROUP):
         group = [sounds[place] for place in order[at : at + GROUP]]
         clips = collate(
-            [heard(floats(samples[:most]), config) for samples, _ in group], [answer for _, answer in group]
+            [normalized_features(to_float32(samples[:most]), config) for samples, _ in group],
+            [answer for _, answer in group],
         )
         for place, found in enumerate(network(*_tensors(clips, device))):
             logits[place].append(found.cpu())
