@@ -52,8 +52,8 @@ def speech(corpora: Path) -> NDArray[np.int16]:
 
 def decoded(model: synth.Voice, data: bytes, samples: int) -> int:
     """Decode a parametric file; the samples that came."""
-    pieces = coder.pieces(format.ParametricReader(data, "speech.syn"), model)
-    return sum(map(len, coder.spoken(model, pieces, samples)))
+    pieces = coder.decode_latents(format.ParametricReader(data, "speech.syn"), model)
+    return sum(map(len, coder.decode_audio(model, pieces, samples)))
 
 
 def measure(model: synth.Voice, sound: NDArray[np.int16]) -> list[tuple[str, float]]:

@@ -51,7 +51,7 @@ def _contest(options: Namespace, console: Console) -> Report:
     from synth.benchmarking import codecs
     from synth.codec import job_plan
 
-    inputs = job_plan.found(options.codec, True)
+    inputs = job_plan.list_inputs(options.codec, recursive=True)
     failures = [one for one in inputs if isinstance(one, SynthError)]
     paths = [one[0] for one in inputs if not isinstance(one, SynthError)]
     if not paths:

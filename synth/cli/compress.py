@@ -14,7 +14,9 @@ from synth.common import limits
 from synth.common.errors import UsageError
 
 if TYPE_CHECKING:
-    from synth.codec.batch import FileResult
+    from synth.codec.batch import CodecOptions, FileResult
+    from synth.codec.job_plan import Job
+    from synth.common.errors import SynthError
 
 
 def add_options(parser: opt.Parser) -> None:
@@ -60,66 +62,82 @@ def add_options(parser: opt.Parser) -> None:
 
 def run(options: Namespace, console: Console) -> Report:
     """`synth compress`: a .syn file for each sound file; goes on after one that can't be compressed."""
-    from synth.codec import batch as work
-    from synth.codec import job_plan as names
-    from synth.codec import network_choice
+    from synth.codec import batch
+
+    _check(options)
+    chosen = _chosen(options)
+    results, failures = batch.run_jobs(_jobs(options), batch.compress_one, chosen, console.progress)
+    if not options.json:
+        for result in results:
+            console.say(f"{result.path}: {result.out}, {_size(result)}")
+        if len(results) > 1:
+            console.say(f"all {len(results)} files: {_size(batch.totals(results))}")
+    if not results:
+        return Report(None, [], failures)
+    sums = _compressed(batch.totals(results))
+    del sums["path"], sums["out"], sums["checkpoint"]
+    data = {"files": [_compressed(result) for result in results], **sums}
+    data |= {"mode": options.mode, "level": options.level, "checkpoint": chosen.checkpoint}
+    return Report(data if options.json else None, [], failures, any(result.out == "-" for result in results))
+
+
+def _check(options: Namespace) -> None:
+    """UsageError for options that don't go together."""
+    from synth.codec import job_plan
 
     if options.verify and options.out in (None, "-") and "-" in options.inputs or options.verify and options.out == "-":
         raise UsageError("--verify: what goes into a pipe can't be read again; name a file")
     if options.bitrate is not None and options.mode != "parametric":
         raise UsageError("--bitrate: is for --mode parametric")
-    if options.out not in (None, "-") and not (
-        os.path.isdir(options.out) or len(options.inputs) > 1 or options.recursive
-    ):
-        names.check_suffix(options.out, (names.SUFFIX,))
-    inputs = names.found(options.inputs, options.recursive)
-    jobs = names.plan(
-        inputs,
+    several = len(options.inputs) > 1 or options.recursive
+    if options.out not in (None, "-") and not (several or os.path.isdir(options.out)):
+        job_plan.check_suffix(options.out, (job_plan.SUFFIX,))
+
+
+def _jobs(options: Namespace) -> list[Job | SynthError]:
+    from synth.codec import job_plan, network_choice
+
+    return job_plan.plan(
+        job_plan.list_inputs(options.inputs, recursive=options.recursive),
         options.out,
-        lambda _, name: os.path.splitext(name)[0] + names.SUFFIX,
-        options.recursive,
-        network_choice.file_of(options.checkpoint, network_choice.AUTO, network_choice.NONE),
+        lambda _, name: os.path.splitext(name)[0] + job_plan.SUFFIX,
+        folder=options.recursive,
+        checkpoint=network_choice.file_of(options.checkpoint, network_choice.AUTO, network_choice.NONE),
     )
-    chosen = work.CodecOptions(
-        options.threads or os.cpu_count() or 1,
-        options.level,
-        options.mode,
-        options.checkpoint
-        if options.mode == "parametric"
-        else network_choice.resolve(options.checkpoint, options.level),
-        options.bitrate,
-        options.force,
-        options.verify,
+
+
+def _chosen(options: Namespace) -> CodecOptions:
+    from synth.codec import batch, network_choice
+
+    checkpoint = options.checkpoint
+    if options.mode != "parametric":
+        checkpoint = network_choice.resolve(checkpoint, options.level)
+    return batch.CodecOptions(
+        threads=options.threads or os.cpu_count() or 1,
+        effort=options.level,
+        mode=options.mode,
+        checkpoint=checkpoint,
+        bitrate=options.bitrate,
+        force=options.force,
+        verify=options.verify,
     )
-    done, failures = work.work(jobs, work.compress_one, chosen, console.progress)
-    say = (lambda text: None) if options.json else console.say
-    for one in done:
-        say(f"{one.path}: {one.out}, {_size(one)}")
-    if len(done) > 1:
-        say(f"all {len(done)} files: {_size(work.together(done))}")
-    if not done:
-        return Report(None, [], failures)
-    whole = _compressed(work.together(done))
-    del whole["path"], whole["out"], whole["checkpoint"]
-    data = {"files": [_compressed(one) for one in done], **whole}
-    data |= {"mode": options.mode, "level": options.level, "checkpoint": chosen.checkpoint}
-    return Report(data if options.json else None, [], failures, any(one.out == "-" for one in done))
 
 
-def _size(done: FileResult) -> str:
-    text = f"{done.bytes_in} to {done.bytes_out} bytes, {done.bits_per_sample:.3f} bits per sample"
-    return text if done.checkpoint == "none" else f"{text}, with {done.checkpoint}"
+def _size(result: FileResult) -> str:
+    text = f"{result.bytes_in} to {result.bytes_out} bytes, {result.bits_per_sample:.3f} bits per sample"
+    return text if result.checkpoint == "none" else f"{text}, with {result.checkpoint}"
 
 
-def _compressed(done: FileResult) -> dict[str, Any]:
+def _compressed(result: FileResult) -> dict[str, Any]:
+    """What JSON says of a file, or of several."""
     return {
-        "path": done.path,
-        "out": done.out,
-        "bytes_in": done.bytes_in,
-        "bytes_out": done.bytes_out,
-        "samples": done.samples,
-        "channels": done.channels,
-        "bits_per_sample": done.bits_per_sample,
-        "ratio": done.bytes_in / done.bytes_out,
-        "checkpoint": done.checkpoint,
+        "path": result.path,
+        "out": result.out,
+        "bytes_in": result.bytes_in,
+        "bytes_out": result.bytes_out,
+        "samples": result.samples,
+        "channels": result.channels,
+        "bits_per_sample": result.bits_per_sample,
+        "ratio": result.bytes_in / result.bytes_out,
+        "checkpoint": result.checkpoint,
     }

@@ -33,35 +33,39 @@ def add_options(parser: opt.Parser) -> None:
 
 def run(options: Namespace, console: Console) -> Report:
     """`synth decompress`: the sound file for each .syn file; goes on after one that is damaged."""
-    from synth.codec import batch as work
-    from synth.codec import job_plan as names
-    from synth.codec import network_choice
+    from synth.codec import batch, job_plan, network_choice
 
     if options.end is not None and options.end <= (options.start or 0):
         raise UsageError(f"--end {options.end:g}: must be after --start {options.start:g}")
-    inputs = names.found(options.inputs, options.recursive, packed=True)
+    inputs = job_plan.list_inputs(options.inputs, recursive=options.recursive, packed=True)
     network = network_choice.file_of(options.checkpoint)
-    jobs = names.plan(inputs, options.out, work.original_name, options.recursive, network)
+    jobs = job_plan.plan(inputs, options.out, batch.original_name, folder=options.recursive, checkpoint=network)
     for job in jobs:
-        if isinstance(job, names.Job):
-            work.check_kind(job)
-    chosen = work.CodecOptions(
-        options.threads or os.cpu_count() or 1,
+        if isinstance(job, job_plan.Job):
+            batch.check_kind(job)
+    chosen = batch.CodecOptions(
+        threads=options.threads or os.cpu_count() or 1,
         force=options.force,
         salvage=options.salvage,
         start=options.start,
         end=options.end,
         checkpoint=options.checkpoint,
     )
-    done, failures = work.work(jobs, work.decompress_one, chosen, console.progress)
-    for one in done:
+    results, failures = batch.run_jobs(jobs, batch.decompress_one, chosen, console.progress)
+    for result in results:
         if not options.json:
-            console.say(f"{one.path}: {one.out}, {one.samples / one.rate:g} s at {one.rate} Hz")
-        failures += [CodecError(damage) for damage in one.damages]
-    data = {"files": [{**decoded(one), "out": one.out, "damages": list(one.damages)} for one in done]}
-    return Report(data if options.json and done else None, [], failures, any(one.out == "-" for one in done))
+            console.say(f"{result.path}: {result.out}, {result.samples / result.rate:g} s at {result.rate} Hz")
+        failures += [CodecError(damage) for damage in result.damages]
+    files = [{**decoded(result), "out": result.out, "damages": list(result.damages)} for result in results]
+    data = {"files": files} if options.json and results else None
+    return Report(data, [], failures, any(result.out == "-" for result in results))
 
 
-def decoded(done: FileResult) -> dict[str, Any]:
+def decoded(result: FileResult) -> dict[str, Any]:
     """What JSON says of a file that was decoded."""
-    return {"path": done.path, "samples": done.samples, "channels": done.channels, "sample_rate": done.rate}
+    return {
+        "path": result.path,
+        "samples": result.samples,
+        "channels": result.channels,
+        "sample_rate": result.rate,
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 from synth import engine
 from synth.checkpoint import format, registry
-from synth.codec.header import MAGIC, is_parametric
+from synth.codec.header import MAGIC
 from synth.common import files, input_file
 from synth.common.errors import CheckpointError, SynthError
 from synth.engine.layout import block_density
@@ -83,37 +83,10 @@ def details(name: str) -> Told:
 
 def compressed(path: str) -> Told:
     """What is in a .syn file, without decoding it."""
-    from synth.codec import decoder, network_choice
+    from synth.codec.opened import open_syn
 
     with input_file.open_input(path, whole=True) as source:
-        if is_parametric(source.peek(5)):
-            from synth.codec.parametric import files as parametric_files
-
-            spoken = parametric_files.facts(source, path, source.size or 0)
-            return spoken, [f"{key}: {_plain(value)}" for key, value in spoken.items()], []
-        opened = decoder.Decoder(source, path, seekable=True)
-        blocks, size = opened.blocks(), source.size or 0
-    header = opened.header
-    segments = [block for block in blocks if block.kind in (decoder.CODED, decoder.CONSTANT)]
-    frames = sum(block.count for block in segments)
-    data: dict[str, Any] = {
-        "path": path,
-        "format": header.kind,
-        "encoding": header.encoding,
-        "channels": header.channels,
-        "sample_rate": header.rate,
-        "samples": frames,
-        "seconds": frames / header.rate,
-        "mode": header.mode,
-        "level": header.effort,
-        "checkpoint": network_choice.describe(header.checkpoint),
-        "bytes": size,
-        "bits_per_sample": 8 * size / (frames * header.channels) if frames else 0.0,
-        "segments": len(segments),
-        "constant_segments": sum(block.kind == decoder.CONSTANT for block in segments),
-        "other_bytes": sum(block.size for block in blocks) - sum(block.size for block in segments),
-        "md5": blocks[-1].data.hex(),
-    }
+        data = open_syn(source, path, seekable=True).facts()
     return data, [f"{key}: {_plain(value)}" for key, value in data.items()], []
 
 

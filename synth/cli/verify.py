@@ -25,13 +25,13 @@ def add_options(parser: opt.Parser) -> None:
 
 def run(options: Namespace, console: Console) -> Report:
     """`synth verify`: decodes each .syn file; goes on after one that is damaged."""
-    from synth.codec import batch as work
-    from synth.codec import job_plan as names
+    from synth.codec import batch, job_plan
 
-    inputs = names.found(options.inputs, options.recursive, packed=True)
-    jobs = [one if isinstance(one, SynthError) else names.Job(one[0], "") for one in inputs]
-    chosen = work.CodecOptions(options.threads or os.cpu_count() or 1, checkpoint=options.checkpoint)
-    done, failures = work.work(jobs, work.verify_one, chosen, console.progress)
-    for one in [] if options.json else done:
-        console.say(f"{one.path}: whole, {one.samples / one.rate:g} s at {one.rate} Hz")
-    return Report({"files": [decoded(one) for one in done]} if options.json and done else None, [], failures)
+    inputs = job_plan.list_inputs(options.inputs, recursive=options.recursive, packed=True)
+    jobs = [item if isinstance(item, SynthError) else job_plan.Job(item[0], "") for item in inputs]
+    chosen = batch.CodecOptions(threads=options.threads or os.cpu_count() or 1, checkpoint=options.checkpoint)
+    results, failures = batch.run_jobs(jobs, batch.verify_one, chosen, console.progress)
+    for result in [] if options.json else results:
+        console.say(f"{result.path}: whole, {result.samples / result.rate:g} s at {result.rate} Hz")
+    data = {"files": [decoded(result) for result in results]} if options.json and results else None
+    return Report(data, [], failures)

@@ -6,30 +6,29 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Event
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any, Protocol
 
-from synth.codec import decoder, encoder, network_choice, sources
-from synth.codec.decoder import Decoder
-from synth.codec.header import PARAMETRIC, Header, is_parametric
+from synth.codec import encoder, network_choice, sources
+from synth.codec.decoder import Decoder, decompress_stream
+from synth.codec.header import PARAMETRIC
 from synth.codec.job_plan import SOUNDS, SUFFIX, Job, check_suffix
-from synth.common import input_file, new_file, outputs
-from synth.common import threads as parallel
+from synth.codec.opened import open_syn
+from synth.codec.syn_file import SynFile, Tick
+from synth.common import new_file, outputs, threads
 from synth.common.errors import AudioError, CodecError, SynthError
+from synth.common.input_file import InputFile, open_input
 
-if TYPE_CHECKING:
-    from synth.codec.parametric.format import ParametricHeader
-
-Tick = Callable[[int], Any]
-Progress = Callable[[int | None], AbstractContextManager[Tick]]
+Progress = Callable[[int | None], AbstractContextManager[Callable[[int], Any]]]
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """What became of a file, or of several. `damages`: what `--salvage` passed over; `count`: samples of all channels.
+    """What became of a file, or of several.
 
-    `channels` is None where several files do not have the same; `checkpoint`: the network's name, or its digest.
+    `samples`: of one channel. `channels` is None where several files do not have the same; `values`: samples of all
+    channels together, of several files. `damages`: what `--salvage` passed over; `checkpoint`: its name, or its digest.
     """
 
     path: str
@@ -40,22 +39,22 @@ class FileResult:
     channels: int | None
     rate: int
     damages: Sequence[str] = ()
-    count: int = 0
+    values: int = 0
     checkpoint: str = "none"
 
     @property
     def bits_per_sample(self) -> float:
         """8 times the compressed bytes over frames times channels; 0 without samples."""
-        count = self.count or self.samples * (self.channels or 0)
-        return 8 * self.bytes_out / count if count else 0.0
+        values = self.values or self.samples * (self.channels or 0)
+        return 8 * self.bytes_out / values if values else 0.0
 
 
 @dataclass(frozen=True)
 class CodecOptions:
-    """What the commands share; `effort`, `mode` and `verify` are of compressing, the three last of decompressing.
+    """What the commands share; `effort`, `mode` and `verify` are of compressing, the last three of decompressing.
 
-    `bitrate`: of mode parametric. `checkpoint`: what compressing is to use, or where decompressing may find what a file
-    names.
+    `bitrate`: of mode parametric. `checkpoint`: what compressing is to use, or where decompressing may find the one
+    that a file names. `start`, `end`: seconds.
     """
 
     threads: int
@@ -69,24 +68,46 @@ class CodecOptions:
     start: float | None = None
     end: float | None = None
 
+    @property
+    def is_part(self) -> bool:
+        """Whether a part of each file is asked for."""
+        return self.start is not None or self.end is not None
 
-def together(done: Sequence[FileResult]) -> FileResult:
-    """The totals of several files."""
-    channels = done[0].channels if len({one.channels for one in done}) == 1 else None
-    sums = [sum(sizes) for sizes in zip(*((one.bytes_in, one.bytes_out, one.samples) for one in done), strict=True)]
-    count = sum(one.samples * (one.channels or 0) for one in done)
-    return FileResult("", "", sums[0], sums[1], sums[2], channels, 0, count=count)
+    @property
+    def checkpoint_path(self) -> str | None:
+        """The checkpoint's name or path, None for a word that stands for none."""
+        return None if self.checkpoint in (network_choice.AUTO, network_choice.NONE) else self.checkpoint
 
 
-def work(
-    jobs: Sequence[Job | SynthError],
-    one: Callable[[Job, CodecOptions, int, Tick], FileResult],
-    options: CodecOptions,
-    progress: Progress,
+class Work(Protocol):
+    """What is done with one file; `threads`: of this file, `tick`: called with the frames that are done."""
+
+    def __call__(self, job: Job, options: CodecOptions, *, threads: int, tick: Tick) -> FileResult: ...
+
+
+def totals(results: Sequence[FileResult]) -> FileResult:
+    """The sums of several files."""
+    return FileResult(
+        path="",
+        out="",
+        bytes_in=sum(result.bytes_in for result in results),
+        bytes_out=sum(result.bytes_out for result in results),
+        samples=sum(result.samples for result in results),
+        channels=results[0].channels if len({result.channels for result in results}) == 1 else None,
+        rate=0,
+        values=sum(result.samples * (result.channels or 0) for result in results),
+    )
+
+
+def run_jobs(
+    jobs: Sequence[Job | SynthError], work: Work, options: CodecOptions, progress: Progress
 ) -> tuple[list[FileResult], list[SynthError]]:
-    """`one(job, options, threads, tick)` of every job: files side by side where there are several, else segments."""
+    """`work` of every job: files side by side where there are several, else the segments of the one file.
+
+    Returns what became of those that went well, and the errors of the others, among them those that `jobs` holds.
+    """
     stop = Event()
-    threads = 1 if len(jobs) > 1 else options.threads
+    threads_each = 1 if len(jobs) > 1 else options.threads
 
     def attempt(job: Job | SynthError) -> FileResult | SynthError:
         if isinstance(job, SynthError):
@@ -94,39 +115,55 @@ def work(
         try:
             if job.folder:
                 os.makedirs(job.folder, exist_ok=True)
-            return one(job, options, threads, beat)
+            return work(job, options, threads=threads_each, tick=tick_unless_stopped)
         except SynthError as error:
             return error
 
     with progress(None) as tick:
 
-        def beat(done: int) -> None:
+        def tick_unless_stopped(frames: int) -> None:
             if stop.is_set():
-                raise parallel.Stopped
-            tick(done)
+                raise threads.Stopped
+            tick(frames)
 
-        results = parallel.each(attempt, jobs, options.threads, stop)
+        results = threads.each(attempt, jobs, options.threads, stop)
     failures = [result for result in results if isinstance(result, SynthError)]
     return [result for result in results if not isinstance(result, SynthError)], failures
 
 
-def compress_one(job: Job, options: CodecOptions, threads: int, tick: Tick) -> FileResult:
-    """Compresses a file."""
-    if options.mode == PARAMETRIC:
-        from synth.codec.parametric import files as parametric_files
+def compress_one(job: Job, options: CodecOptions, *, threads: int, tick: Tick) -> FileResult:
+    """Compress a file."""
+    compress = _compress_parametric if options.mode == PARAMETRIC else _compress_samples
+    return compress(job, options, threads=threads, tick=tick)
 
-        with input_file.open_input(job.path) as source:
-            sizes = parametric_files.compress(
-                source, job.path, job.out, options.checkpoint, options.bitrate, options.force, options.verify
-            )
-        tick(sizes[0].samples)
-        return _spoken(job, *sizes)
+
+def _compress_parametric(job: Job, options: CodecOptions, *, threads: int, tick: Tick) -> FileResult:
+    from synth.codec.parametric import encoder as parametric
+
+    with open_input(job.path) as source:
+        summary = parametric.compress(
+            source,
+            job.path,
+            out=job.out,
+            checkpoint=options.checkpoint,
+            bitrate=options.bitrate,
+            force=options.force,
+            verify=options.verify,
+        )
+    header = summary.header
+    tick(header.samples)
+    sizes = job.path, job.out, summary.bytes_in, summary.bytes_out, header.samples
+    return FileResult(*sizes, 1, header.rate, checkpoint=network_choice.describe(header.digest))
+
+
+def _compress_samples(job: Job, options: CodecOptions, *, threads: int, tick: Tick) -> FileResult:
+    """Compress a file in mode lossless or mulaw."""
     suffix = None if job.path == outputs.STDOUT else os.path.splitext(job.path)[1]
-    with input_file.open_input(job.path) as source:
+    with open_input(job.path) as source:
         before = source.state()
         sound = sources.open_sound(source, job.path, source.size)
         with new_file.open_output(job.out, options.force) as (write, file):
-            done = encoder.compress_stream(
+            summary = encoder.compress_stream(
                 sound,
                 write,
                 effort=options.effort,
@@ -139,25 +176,33 @@ def compress_one(job: Job, options: CodecOptions, threads: int, tick: Tick) -> F
             if source.state() != before:
                 raise AudioError(f"{job.path}: has changed while it was read")
             if options.verify and file is not None:
-                same = done.header.kind != "flac" and options.mode == "lossless"
+                same = summary.header.kind != "flac" and options.mode == "lossless"
                 _verify_written(job, file, source.digest() if same else b"", options, threads)
-    return _done(job, source, done.header, done.frames, done.bytes_out)
+    header = summary.header
+    sizes = job.path, job.out, _size(source), summary.bytes_out, summary.frames
+    network = network_choice.describe(header.checkpoint)
+    return FileResult(*sizes, header.channels, header.rate, checkpoint=network)
 
 
-def decompress_one(job: Job, options: CodecOptions, threads: int, tick: Tick) -> FileResult:
-    """Decompresses a file."""
-    part = options.start is not None or options.end is not None
-    with input_file.open_input(job.path, whole=part or options.salvage) as source:
-        if is_parametric(source.peek(5)):
-            from synth.codec.parametric import files as parametric_files
+def _verify_written(job: Job, file: IO[bytes], digest: bytes, options: CodecOptions, threads: int) -> None:
+    """CodecError unless what is in `file` gives the samples, and the bytes where there is a digest of them."""
+    file.seek(0)
+    decoder = Decoder(file, job.out, threads=threads, checkpoint=options.checkpoint_path)
+    md5 = hashlib.md5(usedforsecurity=False)
+    if not digest:
+        for _ in decoder.pieces():
+            pass
+        return
+    decompress_stream(decoder, md5.update)
+    if md5.digest() != digest:
+        raise CodecError(f"{job.path}: what was written does not give it back; please report this")
 
-            bounds, given = (options.start, options.end), [options.checkpoint] if options.checkpoint else []
-            head, damages = parametric_files.decompress(
-                source, job.path, job.out, given, options.force, options.salvage, bounds, tick
-            )
-            return replace(_spoken(job, head, source.size or source.count), damages=damages)
-        seekable = part or options.salvage
-        opened = Decoder(
+
+def decompress_one(job: Job, options: CodecOptions, *, threads: int, tick: Tick) -> FileResult:
+    """Decompress a file, or the part of it that is asked for."""
+    seekable = options.is_part or options.salvage
+    with open_input(job.path, whole=seekable) as source:
+        opened = open_syn(
             source,
             job.path,
             seekable=seekable,
@@ -165,50 +210,37 @@ def decompress_one(job: Job, options: CodecOptions, threads: int, tick: Tick) ->
             threads=threads,
             checkpoint=options.checkpoint,
         )
-        frames = opened.limit(options.start, options.end) if part else None
-        with new_file.open_output(job.out, options.force) as (write, _):
-            done = decoder.decompress_stream(opened, write, frames, tick)
-    return _done(job, source, opened.header, done, damages=opened.damages)
+        if options.is_part:
+            opened.limit(options.start, options.end)
+        frames = opened.decode_to(job.out, force=options.force, tick=tick)
+    return _decoded(job, source, opened, frames)
 
 
-def _done(
-    job: Job, source: input_file.InputFile, header: Header, frames: int, bytes_out: int = 0, damages: Sequence[str] = ()
-) -> FileResult:
-    size = source.count if source.size is None else source.size
-    network = network_choice.describe(header.checkpoint)
-    return FileResult(
-        job.path, job.out, size, bytes_out, frames, header.channels, header.rate, damages, checkpoint=network
-    )
+def verify_one(job: Job, options: CodecOptions, *, threads: int, tick: Tick) -> FileResult:
+    """Decode a file and check all that can be checked."""
+    with open_input(job.path) as source:
+        opened = open_syn(source, job.path, threads=threads, checkpoint=options.checkpoint)
+        frames = opened.verify(tick)
+    return _decoded(job, source, opened, frames)
 
 
-def _spoken(job: Job, head: ParametricHeader, bytes_in: int, bytes_out: int = 0) -> FileResult:
-    voice = network_choice.describe(head.digest)
-    return FileResult(job.path, job.out, bytes_in, bytes_out, head.samples, 1, head.rate, checkpoint=voice)
+def _decoded(job: Job, source: InputFile, opened: SynFile, frames: int) -> FileResult:
+    checkpoint = network_choice.describe(opened.checkpoint_digest)
+    shape = frames, opened.channels, opened.rate, opened.damages
+    return FileResult(job.path, job.out, _size(source), 0, *shape, checkpoint=checkpoint)
 
 
-def verify_one(job: Job, options: CodecOptions, threads: int, tick: Tick) -> FileResult:
-    """Decodes a file and checks all that can be checked."""
-    with input_file.open_input(job.path) as source:
-        if is_parametric(source.peek(5)):
-            from synth.codec.parametric import files as parametric_files
-
-            head = parametric_files.verify(source, job.path, [options.checkpoint] if options.checkpoint else [])
-            return _spoken(job, head, source.size or source.count)
-        opened = Decoder(source, job.path, threads=threads, checkpoint=options.checkpoint)
-        frames = sum(len(piece) for piece in opened.pieces(tick) if not isinstance(piece, bytes))
-    return _done(job, source, opened.header, frames)
-
-
-def _path(checkpoint: str | None) -> str | None:
-    return None if checkpoint in (network_choice.AUTO, network_choice.NONE) else checkpoint
+def _size(source: InputFile) -> int:
+    """Bytes of an input that was read to its end."""
+    return source.count if source.size is None else source.size
 
 
 def original_name(path: str, name: str) -> str:
     """The name of the file that `path` was made of: the stem, and the suffix that its header tells."""
-    with input_file.open_input(path) as source:
-        header = None if is_parametric(source.peek(5)) else Decoder(source, path).header
+    with open_input(path) as source:
+        suffix = open_syn(source, path).name_suffix
     stem = name[: -len(SUFFIX)] if name.lower().endswith(SUFFIX) and len(name) > len(SUFFIX) else name
-    return stem + (header.name_suffix if header else ".wav")
+    return stem + suffix
 
 
 def check_kind(job: Job) -> None:
@@ -218,25 +250,9 @@ def check_kind(job: Job) -> None:
     if kind is None or job.path == outputs.STDOUT:
         return
     try:
-        with input_file.open_input(job.path) as source:
-            spoken = is_parametric(source.peek(5))
-            header = None if spoken else Decoder(source, job.path).header
+        with open_input(job.path) as source:
+            opened = open_syn(source, job.path)
     except SynthError:
-        return  # to be told when it is decompressed
-    found = "wav" if header is None or header.kind == "array" else header.kind
-    if kind != found and (header is None or suffix != header.name_suffix.lower()):
-        check_suffix(job.out, SOUNDS[found])
-
-
-def _verify_written(job: Job, file: IO[bytes], digest: bytes, options: CodecOptions, threads: int) -> None:
-    """CodecError unless what is in `file` gives the samples, and the bytes where there is a digest of them."""
-    file.seek(0)
-    opened = Decoder(file, job.out, threads=threads, checkpoint=_path(options.checkpoint))
-    md5 = hashlib.md5(usedforsecurity=False)
-    if not digest:
-        for _ in opened.pieces():
-            pass
-        return
-    decoder.decompress_stream(opened, md5.update)
-    if md5.digest() != digest:
-        raise CodecError(f"{job.path}: what was written does not give it back; please report this")
+        return  # is reported when the file is decompressed
+    if kind != opened.kind and suffix != opened.name_suffix.lower():
+        check_suffix(job.out, SOUNDS[opened.kind])

@@ -148,7 +148,7 @@ def _compress_samples(
 
 
 def compress_array(
-    samples: ChannelSamples, header: Header, write: Callable[[bytes], Any], network: str, threads: int
+    samples: ChannelSamples, header: Header, write: Callable[[bytes], Any], *, network: str, threads: int
 ) -> None:
     """Samples [frames, channels] that a header of the kind array describes, as a .syn file through `write`."""
     listening = _chosen(network, samples, header) if len(samples) else None

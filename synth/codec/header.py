@@ -26,7 +26,7 @@ OF_KIND = {
 """The encodings that files of a kind can have."""
 MODES = ("lossless", "mulaw")
 PARAMETRIC = "parametric"
-SPOKEN = MAGIC + bytes([NEWEST, 2])
+PARAMETRIC_START = MAGIC + bytes([NEWEST, 2])
 """What files of the mode parametric begin with, which have nothing else in common with those of the others."""
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000)
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,15})?", re.ASCII)
@@ -58,11 +58,6 @@ class Header:
     def name_suffix(self) -> str:
         """The end of the name that the file had."""
         return self.suffix if self.suffix is not None else ".wav" if self.kind == "array" else f".{self.kind}"
-
-
-def is_parametric(start: bytes) -> bool:
-    """Whether a file that begins with these bytes, five or more, is of the mode parametric."""
-    return start[: len(SPOKEN)] == SPOKEN
 
 
 def storable_suffix(suffix: str) -> bool:

@@ -33,10 +33,10 @@ def check_suffix(out: str, suffixes: Sequence[str]) -> None:
         raise UsageError(f"{out}: its suffix must be {' or '.join(suffixes)}")
 
 
-def found(paths: Sequence[str], recursive: bool, packed: bool = False) -> list[Input | SynthError]:
-    """Every input with its name below the folder that it was found in, in the order of names.
+def list_inputs(paths: Sequence[str], *, recursive: bool, packed: bool = False) -> list[Input | SynthError]:
+    """Every input with its name below the folder that it is in, in the order of names; errors in their places.
 
-    Of folders the sound files, or those that are `packed`.
+    Of folders, with `recursive`, the sound files, or the .syn files if they are `packed`.
     """
     suffixes = (SUFFIX,) if packed else tuple(suffix for several in SOUNDS.values() for suffix in several)
     inputs: list[Input | SynthError] = []
@@ -59,14 +59,19 @@ def found(paths: Sequence[str], recursive: bool, packed: bool = False) -> list[I
 
 
 def plan(
-    inputs: Sequence[Input | SynthError], out: str | None, rename: Rename, folder: bool, checkpoint: str | None = None
+    inputs: Sequence[Input | SynthError],
+    out: str | None,
+    rename: Rename,
+    *,
+    folder: bool,
+    checkpoint: str | None = None,
 ) -> list[Job | SynthError]:
     """The jobs; `rename(path, name)` is an output's name. `folder`: `out` is one, whatever is there.
 
     `checkpoint`: the file of the network, which is read too. Raises UsageError where outputs clash with one another or
     with what is read, OutputError where the folder can't be.
     """
-    names = [one for one in inputs if not isinstance(one, SynthError)]
+    names = [item for item in inputs if not isinstance(item, SynthError)]
     outputs.check_no_duplicates(path for path, _ in names if path != outputs.STDOUT)
     folder = folder or len(inputs) > 1
     if folder and (out == outputs.STDOUT or any(path == outputs.STDOUT for path, _ in names)):
@@ -74,14 +79,14 @@ def plan(
     if out is not None and out != outputs.STDOUT and (folder or os.path.isdir(out)):
         folder = True
         _check_folder(out)
-    jobs = [_job(one, out, rename, folder) for one in inputs]
-    made = [job for job in jobs if isinstance(job, Job)]
-    _check_clashes(made)
-    outputs.check_names([job.out for job in made], [*(path for path, _ in names), checkpoint])
-    to_stdout = any(job.out == outputs.STDOUT for job in made)
+    jobs = [_job(item, out, rename, folder) for item in inputs]
+    planned = [job for job in jobs if isinstance(job, Job)]
+    _check_clashes(planned)
+    outputs.check_names([job.out for job in planned], [*(path for path, _ in names), checkpoint])
+    to_stdout = any(job.out == outputs.STDOUT for job in planned)
     if to_stdout and (sys.stdout is None or sys.stdout.isatty()):
         raise UsageError("standard output is a terminal: pipe it into a program or name a file")
-    if folder and made and out is not None:
+    if folder and planned and out is not None:
         _make_folder(out)
     return jobs
 
@@ -104,10 +109,11 @@ def _check_clashes(jobs: Sequence[Job]) -> None:
             )
 
 
-def _job(one: Input | SynthError, out: str | None, rename: Rename, folder: bool) -> Job | SynthError:
-    if isinstance(one, SynthError):
-        return one
-    path, name = one
+def _job(item: Input | SynthError, out: str | None, rename: Rename, folder: bool) -> Job | SynthError:
+    """The job of an input, or why there is none."""
+    if isinstance(item, SynthError):
+        return item
+    path, name = item
     if path == outputs.STDOUT:
         if folder:
             raise UsageError("-: has no name to take for the output")

@@ -291,7 +291,7 @@ class Voice(AudioModel):
         --------
         >>> import numpy as np, synth
         >>> synth.load("digits").features(np.zeros(800), rate=8000).shape
-        (10, 64)
+        (10, 40)
         """
         samples = reader.from_array(wave, rate, self.sample_rate)
         return mel_of(samples, self.runtime.vocoder.config, self.sample_rate)

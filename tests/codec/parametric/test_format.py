@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from synth.codec import varint
-from synth.codec.header import is_parametric
-from synth.codec.parametric import coder, format
-from synth.codec.parametric import files as parametric_files
-from synth.codec.parametric.coder import encode, pieces, spoken
+from synth.codec.header import PARAMETRIC_START
+from synth.codec.opened import open_syn
+from synth.codec.parametric import coder, format, voice_choice
+from synth.codec.parametric.coder import decode_audio, decode_latents, encode
 from synth.codec.parametric.format import ParametricReader
 from synth.common import input_file
 from synth.common.errors import CheckpointError, CodecError, UsageError
@@ -27,7 +27,7 @@ from synth.generation.model import Model
 
 def vectors_of(reader: ParametricReader, model: Model, salvage: bool = False) -> tuple[NDArray[np.int64], list[str]]:
     damages: list[str] = []
-    return np.concatenate(list(pieces(reader, model, damages if salvage else None))), damages
+    return np.concatenate(list(decode_latents(reader, model, damages if salvage else None))), damages
 
 
 def coded(count: int, bitrate: float = 1e5, seed: int = 0) -> bytes:
@@ -41,7 +41,11 @@ def test_what_is_decoded_is_what_the_tokens_stand_for(count: int, seed: int, bit
     data, tokens = encode(voices.load(), sound, bitrate)
     reader = ParametricReader(data, "x.syn")
     vocoder = voices.vocoder()
-    assert reader.header.samples == count and reader.header.count == tokens and is_parametric(data)
+    assert (
+        reader.header.samples == count
+        and reader.header.tokens_per_frame == tokens
+        and data.startswith(PARAMETRIC_START)
+    )
     found, damages = vectors_of(reader, voices.load())
     np.testing.assert_array_equal(
         found, vocoder.latents(vocoder.beam_search_tokens(vocoder.encode_sound(sound), tokens))
@@ -52,19 +56,19 @@ def test_what_is_decoded_is_what_the_tokens_stand_for(count: int, seed: int, bit
 def test_the_rate_is_kept_and_used() -> None:
     sizes = [8 * len(coded(80000, rate)) / 10 for rate in (1500, 100_000)]
     assert sizes[0] <= 1500 < sizes[1]
-    assert ParametricReader(coded(80000, 100_000), "x").header.count == 2  # all that the planner has
-    assert ParametricReader(coded(80000, 100), "x").header.count == 1  # the least there is
+    assert ParametricReader(coded(80000, 100_000), "x").header.tokens_per_frame == 2  # all that the planner has
+    assert ParametricReader(coded(80000, 100), "x").header.tokens_per_frame == 1  # the least there is
 
 
 def test_the_sound_does_not_depend_on_where_it_is_cut() -> None:
     reader = ParametricReader(coded(2000), "x")
     vectors, _ = vectors_of(reader, voices.load())
-    whole = np.concatenate(list(spoken(voices.load(), vectors, 2000)))
-    part = np.concatenate(list(spoken(voices.load(), vectors, 1777, 333)))
+    whole = np.concatenate(list(decode_audio(voices.load(), vectors, 2000)))
+    part = np.concatenate(list(decode_audio(voices.load(), vectors, 1777, first=333)))
     assert len(whole) == 2000
     np.testing.assert_array_equal(part, whole[333:1777])
     slow = voices.load(engine="reference")
-    np.testing.assert_array_equal(np.concatenate(list(spoken(slow, vectors, 500))), whole[:500])
+    np.testing.assert_array_equal(np.concatenate(list(decode_audio(slow, vectors, 500))), whole[:500])
 
 
 def test_segments_stand_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +93,7 @@ def test_verify_names_every_damaged_segment(tmp_path: Path, monkeypatch: pytest.
     data[-6] ^= 16
     (tmp_path / "x.syn").write_bytes(data)
     with input_file.open_input(str(tmp_path / "x.syn")) as source, pytest.raises(CodecError) as error:
-        parametric_files.verify(source, "x.syn", [voices.path()])
+        open_syn(source, "x.syn", checkpoint=voices.path()).verify()
     first, last = str(error.value).split("; ")
     assert first == "x.syn: segment 1 (0.00 s to 0.08 s) is damaged: its checksum is wrong"
     assert last == "segment 3 (0.16 s to 0.22 s) is damaged: its checksum is wrong"
@@ -98,7 +102,7 @@ def test_verify_names_every_damaged_segment(tmp_path: Path, monkeypatch: pytest.
         input_file.open_input(str(tmp_path / "x.syn")) as source,
         pytest.raises(CodecError, match="wrong; and 1 more$"),
     ):
-        parametric_files.verify(source, "x.syn", [voices.path()])
+        open_syn(source, "x.syn", checkpoint=voices.path()).verify()
 
 
 def test_every_flipped_bit_is_found() -> None:
@@ -109,7 +113,7 @@ def test_every_flipped_bit_is_found() -> None:
             bad[place] ^= 1 << bit
             with pytest.raises((CodecError, CheckpointError)):
                 reader = ParametricReader(bytes(bad), "x.syn")
-                parametric_files.by_digest(reader.header.digest, [voices.path()], "x.syn")
+                voice_choice.find_by_digest(reader.header.digest, [voices.path()], "x.syn")
                 vectors_of(reader, voices.load())
 
 
@@ -125,7 +129,7 @@ def test_every_cut_is_found() -> None:
 def forged(data: bytes, samples: int, more: bytes = b"") -> bytes:
     """A file whose only segment is whole, of a header that tells of more samples, and what follows."""
     head = ParametricReader(data, "x").header
-    header = format.ParametricHeader(head.rate, samples, head.count, head.digest).pack()
+    header = format.ParametricHeader(head.rate, samples, head.tokens_per_frame, head.digest).pack()
     coded = data[len(head.pack()) : -4]
     return (
         header + varint.encode(len(coded)) + coded + zlib.crc32(header + bytes(8) + coded).to_bytes(4, "little") + more
@@ -140,14 +144,14 @@ def test_a_header_can_t_ask_for_silence(samples: int, more: bytes) -> None:
     heard, total = format.salvaged_samples(reader, voices.HOP)
     assert segment < heard <= total == 3 * segment  # what is whole, as much again, and once more
     damages: list[str] = []
-    assert sum(len(found) for found in pieces(reader, voices.load(), damages)) * voices.HOP == heard
+    assert sum(len(found) for found in decode_latents(reader, voices.load(), damages)) * voices.HOP == heard
     assert 1 <= len(damages) <= 3
 
 
 def test_nothing_is_salvaged_where_no_segment_is_whole() -> None:
     data = coded(400)
     head = ParametricReader(data, "x").header
-    header = format.ParametricHeader(head.rate, 1 << 40, head.count, head.digest).pack()
+    header = format.ParametricHeader(head.rate, 1 << 40, head.tokens_per_frame, head.digest).pack()
     for rest in (data[len(head.pack()) :], bytes(16000), b""):
         with pytest.raises(CodecError, match="no segment is whole, nothing can be salvaged"):
             vectors_of(ParametricReader(header + rest, "x"), voices.load(), salvage=True)
@@ -177,10 +181,10 @@ def test_what_a_cut_file_has_lost_is_digital_silence(tmp_path: Path, monkeypatch
         at += 1 + data[at] + 4
     (tmp_path / "x.syn").write_bytes(data[: at + 3])
     with input_file.open_input(str(tmp_path / "x.syn")) as source:
-        out, rest = io.BytesIO(), ((None, None), lambda done: None)
-        head, damages = parametric_files.decompress(source, "x", out, [voices.path()], False, True, *rest)
+        out, opened = io.BytesIO(), open_syn(source, "x", salvage=True, checkpoint=voices.path())
+        frames = opened.decode_to(out)
     found = np.frombuffer(out.getvalue()[44:], "<i2")
-    assert len(found) == head.samples == 23 * voices.HOP - 5 and len(damages) == 1
+    assert len(found) == frames == 23 * voices.HOP - 5 and len(opened.damages) == 1
     assert found[: 16 * voices.HOP].any() and not found[16 * voices.HOP :].any()
 
 
@@ -193,7 +197,7 @@ def test_the_bytes_are_golden() -> None:
     """A file of this version decodes to these samples for ever, on every machine."""
     tokens = np.random.default_rng(3).integers(0, 256, (9, 2)).astype(np.uint8)
     vectors = voices.vocoder().latents(tokens)
-    sound = np.concatenate(list(spoken(voices.load(), vectors, 1400)))
+    sound = np.concatenate(list(decode_audio(voices.load(), vectors, 1400)))
     assert hashlib.sha256(sound.astype("<i2").tobytes()).hexdigest()[:16] == GOLDEN_SOUND
     from synth.codec.parametric import token_coding
 

@@ -1,0 +1,85 @@
+"""Sound files and arrays as files of mode parametric."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from synth.audio import reader as audio
+from synth.codec.parametric import coder
+from synth.codec.parametric.format import ParametricHeader, ParametricReader
+from synth.codec.parametric.voice_choice import choose_voice
+from synth.common import new_file
+from synth.common.errors import AudioError, CodecError
+from synth.common.input_file import InputFile
+from synth.common.typing import MonoSamples
+from synth.generation.voice import Voice
+
+DEFAULT_BITRATE = 1600.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a sound file: the header, and the bytes read and written."""
+
+    header: ParametricHeader
+    bytes_in: int
+    bytes_out: int
+
+
+def encode(model: Voice, samples: MonoSamples, *, bitrate: float | None, name: str) -> bytes:
+    """A file of samples at the model's rate; CodecError, with `name`, where its least is more than `bitrate`.
+
+    `bitrate`: most bits a second; None: DEFAULT_BITRATE, which a sound of a tenth of a second may exceed, where the
+    file's header is the larger part.
+    """
+    data, _ = coder.encode(model, samples, DEFAULT_BITRATE if bitrate is None else bitrate)
+    least = 8 * len(data) * model.sample_rate / len(samples)
+    if bitrate is not None and least > bitrate:
+        raise CodecError(f"{name}: can't be had at {bitrate:g} bits a second, the least is {math.ceil(least)}")
+    return data
+
+
+def compress(
+    source: InputFile,
+    name: str,
+    *,
+    out: str | IO[bytes],
+    checkpoint: str | None,
+    bitrate: float | None = None,
+    force: bool = False,
+    verify: bool = False,
+) -> Summary:
+    """Compress the sound file that `source` gives; `name` is for errors.
+
+    `out`: a path, which is replaced with `force` alone, or a binary file. `checkpoint`: the voice, "auto" or None for
+    the default one. `verify`: decode what was coded before it is written. Raises AudioError, CheckpointError,
+    CodecError, OutputError.
+    """
+    model = choose_voice(checkpoint)
+    before = source.state()
+    with source.seekable() as (file, size):
+        samples = audio.read(name, model.sample_rate, file)[0]
+    if source.state() != before:
+        raise AudioError(f"{name}: has changed while it was read")
+    if not len(samples):
+        raise AudioError(f"{name}: has no samples")
+    data = encode(model, samples, bitrate=bitrate, name=name)
+    reader = ParametricReader(data, name)
+    if verify:
+        _check_decoded(reader, model, samples)
+    with new_file.open_output(out, force) as (write, _):
+        write(data)
+    return Summary(reader.header, size, len(data))
+
+
+def _check_decoded(reader: ParametricReader, model: Voice, samples: MonoSamples) -> None:
+    """CodecError unless the coded tokens decode to those of the samples."""
+    vocoder = model.runtime.vocoder
+    decoded = np.concatenate(list(coder.decode_latents(reader, model)))
+    tokens = vocoder.beam_search_tokens(vocoder.encode_sound(samples), reader.header.tokens_per_frame)
+    if not np.array_equal(decoded, vocoder.latents(tokens)):
+        raise CodecError(f"{reader.name}: what was written does not give it back; please report this")
