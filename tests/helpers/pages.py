@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "checkpoints/README.md", "samples/README.md", "CHANGELOG.md")
+FOLDERS = (".", "benchmarks", "checkpoints", "docs", "recipes", "samples")
 COMMANDS = ("generate-audio", "synth")
 OTHERS = ("pip", "pytest")
 """Programs that stand in command blocks and that scripts/check.sh runs."""
@@ -27,8 +27,8 @@ class Command:
 
 
 def pages() -> list[Path]:
-    """All pages: those of the top folder that are there, and docs/ to the bottom."""
-    return [ROOT / name for name in PAGES if (ROOT / name).exists()] + sorted((ROOT / "docs").rglob("*.md"))
+    """All pages: those of the top folder and of the folders that have a README, docs/ to the bottom."""
+    return sorted({*(ROOT / "docs").rglob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).glob("*.md"))})
 
 
 def name_of(page: Path) -> str:
