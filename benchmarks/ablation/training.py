@@ -18,7 +18,7 @@ import splits
 from ablation import predictors
 from ablation.rows import RATE, ROWS, Row
 from synth import engine
-from synth.data import corpus
+from synth.data import build, corpus
 from synth.data.corpus import Corpus
 from synth.nn import gru, sparsity, two_tier
 from synth.nn.quantization import quantize
@@ -55,7 +55,7 @@ def rounding(bits: int) -> Iterator[None]:
 def open_corpus(corpora: Path, work: Path) -> Corpus:
     """The cache of fsdd-8k that all rows share."""
     if not (work / "corpus").exists():
-        return corpus.build([corpora / "fsdd-8k"], work / "corpus", RATE, splits.FSDD_LABELS, False, splits.FSDD_SPLIT)
+        return build.build([corpora / "fsdd-8k"], work / "corpus", RATE, splits.FSDD_LABELS, False, splits.FSDD_SPLIT)
     return corpus.open_cache(work / "corpus")
 
 

@@ -18,7 +18,7 @@ from synth.common import threads as parallel
 from synth.common.errors import CorpusError, UsageError
 from synth.common.labels import LabelSet
 from synth.common.limits import MAX_COUNT, MAX_SEED
-from synth.data import corpus
+from synth.data import build, corpus
 from synth.engine.config import SamplingConfig
 from synth.evaluation import clips, figures, html_report, memorization
 from synth.evaluation.clips import Clip, ClipAnalyzer, Job, Rows
@@ -141,7 +141,7 @@ def _reference(request: EvaluateRequest, model: Model | Voice, folder: str) -> c
     labels = request.labels or card.get("labels") or None
     split = request.split or card.get("split") or None
     assert request.reference is not None
-    found = corpus.build([request.reference], folder, model.sample_rate, labels, bool(card.get("trim")), split)
+    found = build.build([request.reference], folder, model.sample_rate, labels, bool(card.get("trim")), split)
     keys = list(found.labels)
     if labels and model.labels and not set(keys) & model.labels.keys():
         raise UsageError(

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from synth.common.errors import RunError, UsageError
-from synth.data import corpus as corpora_module
+from synth.data import build
 from synth.training.loop import Say, Trainer
 from synth.training.optimization import denormals_flushed, steady_memory
 from synth.training.run_folder import RunFolder
@@ -114,7 +114,7 @@ def _begin(folder: RunFolder, task: str, given: dict[str, Any], say: Say, quiet:
             bar.total = total
             bar.update(done - bar.n)
 
-        corpus = corpora_module.build(
+        corpus = build.build(
             given["corpora"],
             folder.path / "cache",
             rate,

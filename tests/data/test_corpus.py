@@ -16,7 +16,8 @@ from helpers.sounds import Make, maker, noise
 
 from synth.audio import reader
 from synth.common.errors import CorpusError
-from synth.data.corpus import build, open_cache
+from synth.data.build import build
+from synth.data.corpus import open_cache
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ def test_memory_does_not_grow_with_the_corpus(make: Make, tmp_path: Path) -> Non
             file.write(noise(1_000_000, n))
     program = f"""
 import resource, sys
-from synth.data.corpus import build
+from synth.data.build import build
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 before = peak()
 corpus = build([{str(path)!r}], {str(tmp_path / "cache")!r}, 16000)

@@ -11,7 +11,8 @@ from helpers.sounds import Make, maker, noise
 
 from synth.common.errors import CorpusError, SynthError, UsageError
 from synth.common.labels import LabelSet
-from synth.data.corpus import Corpus, build
+from synth.data.build import build
+from synth.data.corpus import Corpus
 
 
 @pytest.fixture

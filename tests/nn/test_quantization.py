@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from synth import engine
 from synth.common.errors import OutputError, RunError
 from synth.common.labels import LabelSet
-from synth.data.corpus import Corpus, build
+from synth.data.build import build
+from synth.data.corpus import Corpus
 from synth.engine import (
     config,
     layout,

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 
 from synth.audio.reader import read
 from synth.common.errors import CorpusError, RunError, UsageError
-from synth.data.corpus import build
+from synth.data.build import build
 from synth.recognition import classifier as recogniser
 from synth.recognition import config as config_module
 from synth.training import config as hearing
