@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from synth.audio.formats import pcm, riff_header
 from synth.codec import container, network_choice, segments
-from synth.codec.container import CODED, CONSTANT, END, RAW, Block, Reader
+from synth.codec.block_source import BlockSource, DecodedBlock
+from synth.codec.container import CONSTANT, RAW, Block
+from synth.codec.syn_file import Tick, no_tick
 from synth.common import threads as parallel
 from synth.common.errors import CheckpointError, CodecError
 from synth.common.files import Readable
@@ -21,23 +23,9 @@ from synth.common.typing import ChannelSamples
 if TYPE_CHECKING:
     from synth.engine import Engine
 
-Tick = Callable[[int], Any]
 SILENT_BLOCKS = 64
 """Silence for what is lost is at most that many coded blocks, of the longest there may be, for each whole block before,
 and once more: a header can tell of years."""
-
-
-@dataclass(frozen=True)
-class DecodedBlock:
-    """A block, the frame that it begins with, the number of its segment (from 1), and its samples once decoded.
-
-    Of a block that repeats some frames these alone.
-    """
-
-    block: Block
-    start: int
-    number: int
-    samples: ChannelSamples | None = None
 
 
 class Decoder:
@@ -58,196 +46,106 @@ class Decoder:
         threads: int = 1,
         checkpoint: str | None = None,
     ) -> None:
-        self.checkpoint = checkpoint
-        self.name, self.salvage, self.threads = name, salvage, threads
-        self._source, self._seekable = source, seekable
-        self._reader = Reader(source, name)
-        self.header = self._reader.header
-        self._index = self._reader.index() if seekable else None
-        if salvage and self._index is None:
-            self._trust_header()
-        if seekable:
-            self._reader.seek(self._reader.start, 0)
-        self._end: Block | None = None
-        self._first, self._last = 0, 1 << 62
-        self._trusted = self._index is not None
-        self.damages: list[str] = []
-        self._silence = container.MAX_SAMPLES // self.header.channels * SILENT_BLOCKS
-
-    def _trust_header(self) -> None:
-        """Every checksum is of the header too: with none that is right, nothing that the header says is believed."""
-        self._reader.seek(self._reader.start, 0)
-        try:
-            while (block := self._reader.next()).damage:
-                pass
-            whole = block.kind != END or block.at == self._reader.start
-        except CodecError:
-            whole = False
-        if not whole:
-            raise CodecError(f"{self.name}: nothing of it is whole, or its header is damaged")
+        self.name, self.salvage, self.threads, self.checkpoint = name, salvage, threads, checkpoint
+        self._blocks = BlockSource(source, name, seekable=seekable, salvage=salvage)
+        self.header, self.damages = self._blocks.header, self._blocks.damages
+        self._trusted = self._blocks.index is not None
+        self._silence = self._silence_for_one()
 
     @functools.cached_property
     def network(self) -> Engine | None:
-        """What listens; CheckpointError, with the name, where it is not here."""
+        """The network that predicts or corrects; CheckpointError, with the name, where it is not here."""
         if not self.header.checkpoint:
             return None
+        paths = [self.checkpoint] if self.checkpoint else []
         try:
-            return network_choice.find_by_digest(
-                self.header.checkpoint, [self.checkpoint] if self.checkpoint else []
-            ).engine
+            return network_choice.find_by_digest(self.header.checkpoint, paths).engine
         except CheckpointError as error:
             raise CheckpointError(f"{self.name}: {error}") from None
 
     def blocks(self) -> list[Block]:
         """All blocks of a seekable file, the end last, without their data."""
-        if self._index is not None:
-            return self._index
-        found = [replace(part.block, data=b"") for part in self._sequential()]
-        self._reader.seek(self._reader.start, 0)
-        assert self._end is not None
-        return [*found, self._end]
-
-    def total(self) -> int:
-        """Frames of a seekable file."""
-        if self.header.frames is not None:
-            return self.header.frames
-        return sum(block.count for block in self.blocks() if block.kind in (CODED, CONSTANT))
+        return self._blocks.all()
 
     def limit(self, start: float | None, end: float | None) -> int:
         """Of the samples, give those from `start` to `end` (seconds) alone; how many frames that is."""
-        total, rate = self.total(), self.header.rate
-        first = round((start or 0) * rate)
-        last = total if end is None else min(total, round(end * rate))
-        if first >= last:
-            raise CodecError(f"{self.name}: has nothing from {start or 0:g} s to {last / rate:g} s")
-        self._first, self._last = first, last
-        return last - first
+        return self._blocks.limit(start, end)
 
-    @property
-    def whole(self) -> bool:
-        """Whether all samples are asked for."""
-        return self._last == 1 << 62
-
-    def pieces(self, tick: Tick = lambda done: None) -> Iterator[bytes | ChannelSamples]:
+    def pieces(self, tick: Tick = no_tick) -> Iterator[bytes | ChannelSamples]:
         """Bytes of the file that are no samples, and samples [frames, channels]."""
         md5 = hashlib.md5(usedforsecurity=False)
         frames = 0
         _ = self.network  # before anything is written
-        source = self._by_index() if self._index and (self.salvage or self._first) else self._sequential()
-        for part in parallel.ordered(self._decode, source, self.threads):
-            block = part.block
-            if block.damage:
-                part = self._silent(part)
-                self._complain(part)
-            else:
-                self._trusted = True
-                self._silence += container.MAX_SAMPLES // self.header.channels * SILENT_BLOCKS
-            if block.kind == RAW:
-                yield b"" if block.damage else block.data
+        for item in parallel.ordered(self._decode, self._blocks.read(), self.threads):
+            item = self._account(item)
+            if item.block.kind == RAW:
+                yield b"" if item.block.damage else item.block.data
                 continue
-            for samples in self._samples(part):
+            for samples in self._samples(item):
                 md5.update(pcm.hashed_bytes(samples, self.header.encoding))
                 yield samples
                 frames += len(samples)
                 tick(len(samples))
-        if self.whole:
+        if self._blocks.whole:
             self._check_end(frames, md5.digest())
 
-    def _samples(self, part: DecodedBlock) -> Iterator[ChannelSamples]:
-        first, last = max(0, self._first - part.start), min(part.block.count, self._last - part.start)
-        if part.samples is not None and not part.block.period:
-            yield part.samples[first:last]
-            return
-        values = (0,) * self.header.channels if part.block.damage else part.block.values
-        yield from segments.repeated(
-            np.array([values], np.int32) if part.samples is None else part.samples, first, last
-        )
-
-    def _silent(self, part: DecodedBlock) -> DecodedBlock:
-        """A damaged part with no more frames than may be silent."""
-        if part.block.kind == RAW:
-            return part
-        frames = min(part.block.count, self._silence)
-        self._silence -= frames
-        return replace(part, block=replace(part.block, count=frames))
-
-    def _decode(self, part: DecodedBlock) -> DecodedBlock:
-        block, header = part.block, self.header
-        bits = pcm.BITS[header.encoding]
+    def _decode(self, item: DecodedBlock) -> DecodedBlock:
+        """The block with its samples, or marked as damaged where it has none."""
+        block, header = item.block, self.header
         if block.damage or block.kind == RAW:
-            return part
+            return item
         if block.kind == CONSTANT and not block.period:
-            bound = 1 << (bits - 1)
-            wrong = not all(-bound <= value < bound for value in block.values)
-            return replace(part, block=replace(block, damage="its values are too large")) if wrong else part
+            bound = 1 << (pcm.BITS[header.encoding] - 1)
+            fits = all(-bound <= value < bound for value in block.values)
+            return item if fits else replace(item, block=replace(block, damage="its values are too large"))
         try:
             samples = segments.decode(block.data, block.period or block.count, header, self.network)
         except CodecError as error:
-            return replace(part, block=replace(block, damage=str(error)))
-        return replace(part, samples=samples)
+            return replace(item, block=replace(block, damage=str(error)))
+        return replace(item, samples=samples)
 
-    def _by_index(self) -> Iterator[DecodedBlock]:
-        number = start = 0
-        assert self._index is not None
-        for entry in self._index:
-            if entry.kind == END:
-                self._end = entry
-                return
-            count = 0 if entry.kind == RAW else entry.count
-            number += entry.kind != RAW
-            if self._wanted(entry, start):
-                self._reader.seek(entry.at, start)
-                try:
-                    block = self._reader.next()
-                except CodecError as error:
-                    block = replace(entry, damage=str(error))
-                if (block.kind, block.count, block.size) != (entry.kind, entry.count, entry.size):
-                    block = replace(entry, damage=block.damage or "it is not what the index says")
-                yield DecodedBlock(block, start, number)
-            start += count
+    def _account(self, item: DecodedBlock) -> DecodedBlock:
+        """The block with no more silence than there may be; reports damage."""
+        if item.block.damage:
+            item = self._shortened(item)
+            self._report(item)
+        else:
+            self._trusted = True
+            self._silence += self._silence_for_one()
+        return item
 
-    def _sequential(self) -> Iterator[DecodedBlock]:
-        number = 0
-        while True:
-            start = self._reader.frames
-            try:
-                block = self._reader.next()
-            except CodecError as error:
-                self._lose(start, number + 1, str(error))
-                lost = (self.header.frames or 0) - start
-                if lost > 0:
-                    yield DecodedBlock(Block(CONSTANT, lost, damage=str(error)), start, number + 1)
-                return
-            if block.kind == END:
-                self._end = block
-                return
-            number += block.kind != RAW
-            if self._wanted(block, start):
-                yield DecodedBlock(block, start, number)
+    def _silence_for_one(self) -> int:
+        """Frames of silence that there may be for one whole block."""
+        return container.MAX_SAMPLES // self.header.channels * SILENT_BLOCKS
 
-    def _wanted(self, block: Block, start: int) -> bool:
-        if self.whole or start == 0 and block.kind == RAW:
-            return True
-        return block.kind != RAW and start < self._last and start + block.count > self._first
+    def _shortened(self, item: DecodedBlock) -> DecodedBlock:
+        """A damaged block with no more frames than may be silent."""
+        if item.block.kind == RAW:
+            return item
+        frames = min(item.block.count, self._silence)
+        self._silence -= frames
+        return replace(item, block=replace(item.block, count=frames))
 
-    def _lose(self, start: int, number: int, reason: str) -> None:
-        """What follows can't be found."""
-        if not self.salvage:
-            place = f"segment {number} (from {start / self.header.rate:.2f} s)"
-            if self.header.frames is not None and start >= self.header.frames:
-                place = "what follows its samples"
-            raise CodecError(f"{self.name}: {place}: {reason}")
-        if self.header.frames is None or start >= self.header.frames:
-            self.damages.append(f"{self.name}: after {start / self.header.rate:.2f} s: {reason}; what follows is lost")
+    def _samples(self, item: DecodedBlock) -> Iterator[ChannelSamples]:
+        """The block's samples that are asked for, by pieces; silence of a damaged one."""
+        block = item.block
+        first, last = max(0, self._blocks.first - item.start), min(block.count, self._blocks.last - item.start)
+        if item.samples is not None and not block.period:
+            yield item.samples[first:last]
+            return
+        values = (0,) * self.header.channels if block.damage else block.values
+        pattern = np.array([values], np.int32) if item.samples is None else item.samples
+        yield from segments.repeated(pattern, first, last)
 
-    def _complain(self, part: DecodedBlock) -> None:
-        rate, block = self.header.rate, part.block
+    def _report(self, item: DecodedBlock) -> None:
+        """A CodecError about a damaged block, or with salvage a damage."""
+        rate, block = self.header.rate, item.block
         if block.kind == RAW:
-            place = f"what is {'before' if part.start == 0 else 'after'} its samples"
+            place = f"what is {'before' if item.start == 0 else 'after'} its samples"
             instead = "it is left out"
         else:
-            stop = (part.start + block.count) / rate
-            place = f"segment {part.number} ({part.start / rate:.2f} s to {stop:.2f} s)"
+            stop = (item.start + block.count) / rate
+            place = f"segment {item.number} ({item.start / rate:.2f} s to {stop:.2f} s)"
             instead = "silence is in its place"
         text = f"{self.name}: {place} is damaged: {block.damage}"
         if not self.salvage:  # every checksum is of the header too
@@ -255,13 +153,13 @@ class Decoder:
         self.damages.append(f"{text}; {instead}")
 
     def _check_end(self, frames: int, md5: bytes) -> None:
-        problems = []
-        if self._end is not None:
-            if self._end.damage:
-                problems.append(f"its end is damaged: {self._end.damage}")
-            if self._end.data != md5 and not self.damages:
+        problems, end = [], self._blocks.end
+        if end is not None:
+            if end.damage:
+                problems.append(f"its end is damaged: {end.damage}")
+            if end.data != md5 and not self.damages:
                 problems.append("its samples don't have the MD5 that it gives")
-            if self._source.read(1) and not (self._seekable and self._index and self.salvage):
+            if self._blocks.has_more and not (self._blocks.index and self.salvage):
                 problems.append("has bytes after its end")
         if self.header.frames not in (None, frames):
             problems.append(f"has {frames} of {self.header.frames} samples")
@@ -271,7 +169,7 @@ class Decoder:
 
 
 def decompress_stream(
-    opened: Decoder, write: Callable[[bytes], Any], part: int | None = None, tick: Tick = lambda done: None
+    opened: Decoder, write: Callable[[bytes], Any], part: int | None = None, tick: Tick = no_tick
 ) -> int:
     """The file that a .syn file was made of, through `write`; the frames of it.
 

@@ -13,7 +13,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from synth.audio.formats import pcm, riff, riff_header
-from synth.codec import container, network_choice, segments
+from synth.codec import network_choice, segments
+from synth.codec.container_writer import ContainerWriter
 from synth.codec.header import Header, storable_suffix
 from synth.codec.mulaw_source import MulawSource
 from synth.codec.network_choice import CodecPredictor
@@ -115,7 +116,7 @@ def _compress_samples(
     network: CodecPredictor | None,
     threads: int,
     tick: Tick,
-) -> tuple[container.Writer, bytes]:
+) -> tuple[ContainerWriter, bytes]:
     """Codes the pieces, each a segment, up to the first that is empty; the writer of a file begun so, and their MD5.
 
     Whether the file is of version 2 of the format, its first two segments decide, for the header comes before them.
@@ -140,7 +141,7 @@ def _compress_samples(
     begun = list(islice(made, 2))
     if repeating or any(segment.codes for segment in begun):
         header = replace(header, version=2)
-    writer = container.Writer(write, header)
+    writer = ContainerWriter(write, header)
     writer.raw(head)
     for frames in segments.write(chain(begun, made), writer):
         tick(frames)

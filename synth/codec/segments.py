@@ -14,6 +14,7 @@ import numpy as np
 from synth.audio import mulaw
 from synth.audio.formats import pcm
 from synth.codec import container, lossless
+from synth.codec.container_writer import ContainerWriter
 from synth.codec.header import Header
 from synth.common.errors import CodecError
 from synth.common.typing import ChannelSamples
@@ -113,7 +114,7 @@ def period(samples: ChannelSamples) -> int:
     return length if length and np.array_equal(samples[length:], samples[:-length]) else 0
 
 
-def write(segments: Iterable[Segment], writer: container.Writer) -> Iterator[int]:
+def write(segments: Iterable[Segment], writer: ContainerWriter) -> Iterator[int]:
     """Writes segments, with neighbours that repeat the same as one; gives the frames of each when it is taken in."""
     held: Segment | None = None
     frames = 0
@@ -138,7 +139,7 @@ def _continues(held: Segment, frames: int, segment: Segment) -> bool:
     return np.array_equal(np.roll(first, -(frames % len(first)), 0), second)
 
 
-def _put(segment: Segment, frames: int, writer: container.Writer) -> None:
+def _put(segment: Segment, frames: int, writer: ContainerWriter) -> None:
     data = segment.codes if segment.codes and writer.version > 1 else segment.data
     if segment.pattern is None:
         writer.coded(frames, data)

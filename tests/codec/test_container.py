@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth.codec import container, varint
-from synth.codec.container import Block, Reader, Writer
+from synth.codec.container import Block
+from synth.codec.container_reader import ContainerReader
+from synth.codec.container_writer import ContainerWriter
 from synth.codec.header import KINDS, OF_KIND, RATES, Header, pack_header
 from synth.common.errors import CodecError
 from synth.common.limits import LEVELS, MAX_RATE
@@ -26,7 +28,7 @@ def crc(header: bytes, data: bytes) -> bytes:
 def test_a_file_is_what_format_md_says() -> None:
     out = io.BytesIO()
     header = Header("wav", "s16", 2, 44100, "max", 1000, plain=True, suffix=".WAV")
-    writer = Writer(out.write, header)
+    writer = ContainerWriter(out.write, header)
     writer.coded(600, b"coded")
     writer.constant(400, (5, -1))
     writer.raw(b"tail")
@@ -61,27 +63,27 @@ def test_a_file_is_what_format_md_says() -> None:
 def test_headers_come_back(kind: tuple[str, str], header: Header) -> None:
     header = replace(header, kind=kind[0], encoding=kind[1], plain=header.plain and kind[0] == "wav")
     data = pack_header(header)
-    assert Reader(io.BytesIO(data), "x").header == header
+    assert ContainerReader(io.BytesIO(data), "x").header == header
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 1 << 56))
 def test_varints_come_back(value: int) -> None:
     data = varint.encode(value)
-    reader = Reader(io.BytesIO(pack_header(Header("wav", "s16", 1, 8000, "fast")) + data), "x")
+    reader = ContainerReader(io.BytesIO(pack_header(Header("wav", "s16", 1, 8000, "fast")) + data), "x")
     assert reader._varint() == value
 
 
 def test_the_index_finds_every_block_and_raw_bytes_are_deflated_in_blocks() -> None:
     out = io.BytesIO()
-    writer = Writer(out.write, Header("wav", "s16", 1, 8000, "fast"))
+    writer = ContainerWriter(out.write, Header("wav", "s16", 1, 8000, "fast"))
     raw = bytes(container.MAX_RAW + 5)
     writer.raw(raw)
     writer.coded(10, b"a")
     writer.coded(20, b"bb")
     writer.end(hashlib.md5(b"").digest())
     assert len(out.getvalue()) < 1300
-    reader = Reader(io.BytesIO(out.getvalue()), "x")
+    reader = ContainerReader(io.BytesIO(out.getvalue()), "x")
     blocks = reader.index()
     assert blocks is not None and [block.count for block in blocks] == [container.MAX_RAW, 5, 10, 20, 4]
     read: list[Block] = []
@@ -94,10 +96,10 @@ def test_the_index_finds_every_block_and_raw_bytes_are_deflated_in_blocks() -> N
 
 def test_one_segment_needs_no_index() -> None:
     out = io.BytesIO()
-    writer = Writer(out.write, Header("wav", "s16", 1, 8000, "fast", 10, plain=True))
+    writer = ContainerWriter(out.write, Header("wav", "s16", 1, 8000, "fast", 10, plain=True))
     writer.coded(10, b"a")
     writer.end(bytes(16))
-    assert Reader(io.BytesIO(out.getvalue()), "x").index() is None
+    assert ContainerReader(io.BytesIO(out.getvalue()), "x").index() is None
 
 
 @pytest.mark.parametrize("at,value", [(4, 0x08), (4, 0x04), (4, 0x02), (4, 0x49), (5, 0x18), (5, 0x80), (6, 15)])
@@ -105,7 +107,7 @@ def test_what_this_version_does_not_know_is_refused(at: int, value: int) -> None
     data = bytearray(pack_header(Header("wav", "mulaw", 1, 8000, "fast")))
     data[at] = value
     try:
-        header = Reader(io.BytesIO(bytes(data)), "x.syn").header
+        header = ContainerReader(io.BytesIO(bytes(data)), "x.syn").header
     except CodecError as error:
         assert str(error) == "x.syn: its header is damaged: it has what this version does not know"
     else:

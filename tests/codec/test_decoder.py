@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from synth.codec import container, lossless, varint
+from synth.codec.container_reader import ContainerReader
+from synth.codec.container_writer import ContainerWriter
 from synth.codec.decoder import SILENT_BLOCKS, Decoder
 from synth.codec.header import Header, pack_header
 from synth.common.errors import CodecError, SynthError
@@ -172,7 +174,7 @@ def test_a_header_that_tells_of_years_gives_no_years_of_silence(
     monkeypatch.setattr(container, "MAX_SAMPLES", 100)
     monkeypatch.setattr(container, "MAX_CONSTANT", 20000)
     out = io.BytesIO()
-    writer = container.Writer(out.write, Header("wav", "s16", 1, RATE, "fast", 1 << 50, plain=True))
+    writer = ContainerWriter(out.write, Header("wav", "s16", 1, RATE, "fast", 1 << 50, plain=True))
     for _ in range(silent):
         writer.constant(50, (7,))
     for _ in range(4 if index else 1):
@@ -194,12 +196,12 @@ def test_a_header_that_tells_of_years_gives_no_years_of_silence(
 def test_an_index_of_blocks_that_can_not_be_is_none() -> None:
     for tags in ([(5000 << 2 | container.CODED, 20), (1 << 62, 9)], [((1 << 40) << 2 | 2, 9)], [(9 << 2 | 2, 0)] * 3):
         out = io.BytesIO()
-        writer = container.Writer(out.write, Header("wav", "s16", 1, RATE, "fast", 100))
+        writer = ContainerWriter(out.write, Header("wav", "s16", 1, RATE, "fast", 100))
         writer.constant(50, (7,))
         writer.constant(50, (8,))
         writer._index += tags
         writer.end(bytes(16))
-        assert container.Reader(io.BytesIO(out.getvalue()), "x.syn").index() is None
+        assert ContainerReader(io.BytesIO(out.getvalue()), "x.syn").index() is None
 
 
 @settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -22,8 +22,9 @@ from helpers.tools import command, error_line, run
 from synth import engine
 from synth.checkpoint import registry
 from synth.cli import entry
-from synth.codec import container, decoder, encoder
+from synth.codec import decoder, encoder
 from synth.codec import sources as codec
+from synth.codec.container_writer import ContainerWriter
 from synth.codec.decoder import Decoder
 from synth.codec.header import Header
 from synth.common import new_file
@@ -87,7 +88,7 @@ def long(name: str) -> bytes:
     if name == "compress":
         return wav(np.random.default_rng(SEED).bytes(2 * encoder.SAMPLES), form(1, channels, 44100, 2))
     out = io.BytesIO()
-    writer = container.Writer(out.write, Header("wav", "s16", channels, 44100, "max", frames, plain=True))
+    writer = ContainerWriter(out.write, Header("wav", "s16", channels, 44100, "max", frames, plain=True))
     writer.coded(frames, b"\x80" + bytes(99))
     writer.end(bytes(16))
     return out.getvalue()

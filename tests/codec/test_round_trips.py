@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import synth
 from synth import engine
 from synth.audio.formats import pcm
-from synth.codec import container, encoder, lossless, sources
+from synth.codec import encoder, lossless, sources
+from synth.codec.container_writer import ContainerWriter
 from synth.codec.header import Header
 from synth.common.errors import AudioError, CodecError, OutputError
 
@@ -108,7 +109,7 @@ def test_a_flac_of_other_bits_is_told_what_to_do(bits: int, instead: int) -> Non
 def test_no_flac_is_made_of_no_samples() -> None:
     """libsndfile neither reads nor writes one, so that no .syn file of ours is like that."""
     out = io.BytesIO()
-    container.Writer(out.write, Header("flac", "s16", 1, 8000, "fast", 0)).end(hashlib.md5().digest())
+    ContainerWriter(out.write, Header("flac", "s16", 1, 8000, "fast", 0)).end(hashlib.md5().digest())
     with pytest.raises(OutputError, match=r"x.syn: can't be written as FLAC \(it has no samples\)"):
         unpacked(out.getvalue())
 

@@ -16,6 +16,8 @@ import synth
 from synth import engine
 from synth.audio.formats import pcm
 from synth.codec import container, segments, varint
+from synth.codec.container_reader import ContainerReader
+from synth.codec.container_writer import ContainerWriter
 from synth.codec.decoder import Decoder
 from synth.codec.header import Header, pack_header
 from synth.codec.mulaw_source import quantize
@@ -35,7 +37,7 @@ def file_of(samples: Int32, rate: int = 8000) -> bytes:
 
 def blocks_of(data: bytes) -> tuple[int, list[tuple[int, int, int]]]:
     """The version, and kind, count and period of every block."""
-    reader = container.Reader(io.BytesIO(data), "x.syn")
+    reader = ContainerReader(io.BytesIO(data), "x.syn")
     found = []
     while (block := reader.next()).kind != container.END:
         found.append((block.kind, block.count, block.period))
@@ -162,7 +164,7 @@ def test_reading_what_repeats_takes_no_more_memory_than_its_bounds() -> None:
     header = Header("wav", "s16", 1, 8000, "fast", version=2)
     head = pack_header(header)
     out = io.BytesIO()
-    writer = container.Writer(out.write, header)
+    writer = ContainerWriter(out.write, header)
     writer.repeated(container.MAX_CONSTANT, 2, b"\x80" + bytes(8))
     opened = Decoder(io.BytesIO(out.getvalue() + b"\0"), "x.syn")
     tracemalloc.start()
@@ -177,9 +179,9 @@ def test_reading_what_repeats_takes_no_more_memory_than_its_bounds() -> None:
         varint.encode(5) + varint.encode(2 << 20),
     ):
         with pytest.raises(CodecError, match="a block of"):
-            container.Reader(io.BytesIO(head + most + body + bytes(99)), "x.syn").next()
+            ContainerReader(io.BytesIO(head + most + body + bytes(99)), "x.syn").next()
     with pytest.raises(CodecError, match="a block of 6 that repeats 7"):
-        container.Reader(io.BytesIO(head + b"\x1a\x07" + bytes(99)), "x.syn").next()
+        ContainerReader(io.BytesIO(head + b"\x1a\x07" + bytes(99)), "x.syn").next()
 
 
 @pytest.mark.parametrize("law,code", [("alaw", 6), ("mulaw", 7)])
