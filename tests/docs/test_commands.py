@@ -35,7 +35,8 @@ SHORTER = (
     (r"--play\b", r"--play\b", ""),  # there is no sound card
     (r"^synth train (?!.*--task (?:classify|corrector))(?!.*--resume)", r"(--preset \w+|$)", " --preset tiny"),
     (r"^synth train (?!.*--resume)", r"$", " --steps 2 --threads 1"),
-    (r"^synth export (?!\S*ears)", r"$", " --steps 2"),
+    (r"^synth export (?!\S*ears)(?!.*--noise)", r"$", " --steps 0"),
+    (r"^synth export .*--noise", r"$", " --steps 2"),
     (r"^synth evaluate ", r"( -n \d+| -d \S+|$)", ""),
     (r"^synth evaluate ", r"$", " -n 1 -d 0.25"),
 )
