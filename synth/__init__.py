@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from synth.codec.api import compress, compress_file, decompress, decompress_file
     from synth.common.errors import SynthError
-    from synth.generation.model import Model, Score, load
+    from synth.generation.loading import load
+    from synth.generation.model import Model, Score
     from synth.generation.stream import Stream
     from synth.generation.voice import Voice
 
@@ -21,8 +22,8 @@ __version__ = "0.1.0"
 __all__ = ["Model", "Score", "Stream", "SynthError", "Voice", "__version__", "load"]
 __all__ += ["compress", "compress_file", "decompress", "decompress_file"]
 
-_HOMES = dict.fromkeys(("Model", "Score", "load"), "generation.model") | {"SynthError": "common.errors"}
-_HOMES |= {"Stream": "generation.stream", "Voice": "generation.voice"}
+_HOMES = dict.fromkeys(("Model", "Score"), "generation.model") | {"SynthError": "common.errors"}
+_HOMES |= {"Stream": "generation.stream", "Voice": "generation.voice", "load": "generation.loading"}
 _HOMES |= dict.fromkeys(("compress", "compress_file", "decompress", "decompress_file"), "codec.api")
 
 

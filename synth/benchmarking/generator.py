@@ -17,7 +17,7 @@ from synth.common.extras import training_extra
 from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.layout import layout
 from synth.generation import checkpoint, stream
-from synth.generation import model as sampler
+from synth.generation.model import Model
 
 SIZES = ((192, 128, 1.0), (288, 192, 1.0), (384, 256, 1.0), (192, 256, 0.25))
 """Frame units, sample units, and the share of the sample tier's recurrent blocks that are not zero; head 32."""
@@ -27,17 +27,17 @@ _TORCH_SAMPLES = 1500
 def measure(loaded: checkpoint.Checkpoint, cores: int, baseline: bool) -> Iterator[Row]:
     """All rows of a plain network; SynthError where PyTorch is to be measured and is not there."""
     torch = _baseline() if baseline else None
-    first, *others = _streams(sampler.Model(loaded), cores)
+    first, *others = _streams(Model(loaded), cores)
     yield from (first, *others)
     if first["engine"] == "native":
         yield from _sets(loaded)
         yield from _sizes(loaded)
-        yield _one("reference engine", sampler.Model(loaded, "reference").engine)
+        yield _one("reference engine", Model(loaded, "reference").engine)
     for title, speeds in torch(loaded, _TORCH_SAMPLES) if torch else []:
         yield against(first, row(title, speeds, 1, 1, "torch", "torch"))
 
 
-def _streams(model: sampler.Model, cores: int) -> Iterator[Row]:
+def _streams(model: Model, cores: int) -> Iterator[Row]:
     """The checkpoint itself: one stream, several, given samples, a file, a start."""
     one = _one("one stream, one thread", model.engine)
     yield one
@@ -118,7 +118,7 @@ def _together(title: str, player: Any, count: int) -> Row:
     return native(title, speeds, count, 1, player)
 
 
-def _threads(title: str, model: sampler.Model, threads: int) -> Row:
+def _threads(title: str, model: Model, threads: int) -> Row:
     """Pairs of streams, a pair a thread."""
     pairs = [[model.start(SamplingConfig(), seed=2 * k + seed) for seed in range(2)] for k in range(threads)]
 

@@ -34,9 +34,9 @@ def pack(
 ) -> bytes:
     """The bytes of a file of this kind, `unpack` reads them; CheckpointError when they are too many."""
     texts = str(version), json.dumps(config), json.dumps(info)
-    whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     meta = dict(zip(("version", "config", "info"), texts, strict=True))
-    data = to_bytes(whole, {"format": kind, **meta, "digest": _digest(*texts, whole, kind)})
+    data = to_bytes(arrays, {"format": kind, **meta, "digest": _digest(*texts, arrays, kind)})
     length = int.from_bytes(data[:8], "little")
     # the library writes the header's names in any order: sorted, the same content makes the same file
     header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()

@@ -31,7 +31,7 @@ def run(options: Namespace, console: Console) -> Report:
     """`synth score`: bits per sample of each file, goes on after a file that can't be read."""
     from synth.common import outputs
     from synth.generation import score as scoring
-    from synth.generation.model import load, need_plain
+    from synth.generation.loading import load, need_plain
 
     single = single_labels(options)
     outputs.check_no_duplicates(options.audio)

@@ -1,6 +1,6 @@
 """The linear predictor of a network that is steered, as specified: its weights come with the conditioning, by hop.
 
-They are given as reflection coefficients, below 1, so that the filter is stable whatever is said (Markel and Gray,
+They come as reflection coefficients, below 1, so that the filter is stable whatever they are (Markel and Gray,
 Linear Prediction of Speech); doubles, every line elementwise, in this order: the same on every IEEE-754 machine.
 """
 

@@ -1,4 +1,4 @@
-"""Layers of 8-bit integers over token frames, as the conditioner and the envelope have them: whole tracts at once.
+"""Layers of 8-bit integers over token frames, as the conditioner and the envelope have them: many frames at once.
 
 csrc/vocoder, or where the engine is not compiled what is specified here, does the work.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synth.common.typing import Int64
 from synth.engine import select
-from synth.engine.reference import Linear, eighth, multiply, piecewise, saturate
+from synth.engine.integer_layers import Linear, eighth, multiply, piecewise, saturate
 
 
 def unfold_time(x: NDArray[Any], taps: int, step: int = 1) -> NDArray[Any]:

@@ -77,9 +77,9 @@ class NativeState:
         return tuple(self.kernel.labels)
 
     @labels.setter
-    def labels(self, rows: Sequence[int]) -> None:
+    def labels(self, label_ids: Sequence[int]) -> None:
         try:
-            self.kernel.labels = [int(row) for row in rows]
+            self.kernel.labels = [int(label) for label in label_ids]
         except ValueError as error:
             raise EngineError(str(error)) from None
 
@@ -116,10 +116,10 @@ class NativeEngine:
         self._constants = {name: tensors[name] for name in tensors if name.startswith("predictor.")}
         sizes = (config.window, config.frame_units, config.sample_units, config.head_units)
         kind = (config.order, config.stride, config.period, config.hints)
-        values = [len(known) for known in config.labels.values()]
+        counts = [len(values) for values in config.labels.values()]
         arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         try:
-            self.network = _kernel.network(self.instruction_set, *sizes, *kind, values, arrays)
+            self.network = _kernel.network(self.instruction_set, *sizes, *kind, counts, arrays)
         except ValueError as error:
             raise CheckpointError(f"tensor {error}") from None
 
@@ -139,14 +139,16 @@ class NativeEngine:
                 raise EngineError(f"saved state: {name} contradicts the rest")
         return state
 
-    def generate(self, state: NativeState, count: int, draw: SamplingConfig) -> NDArray[np.uint8]:
+    def generate(self, state: NativeState, count: int, sampling: SamplingConfig) -> NDArray[np.uint8]:
         """Draw `count` codes (uint8 [count]) and advance the state past them."""
-        return self.generate_together([state], count, draw)[0]
+        return self.generate_together([state], count, sampling)[0]
 
-    def generate_together(self, states: Sequence[NativeState], count: int, draw: SamplingConfig) -> NDArray[np.uint8]:
+    def generate_together(
+        self, states: Sequence[NativeState], count: int, sampling: SamplingConfig
+    ) -> NDArray[np.uint8]:
         """`generate` of several states (uint8 [states, count]) that share what they can, on one thread."""
         kernels = [state.kernel for state in states]
-        codes = _kernel.generate(kernels, count, draw.inverse_temperature, draw.top_k, draw.top_p)
+        codes = _kernel.generate(kernels, count, sampling.inverse_temperature, sampling.top_k, sampling.top_p)
         return codes.reshape(len(kernels), count)
 
     def teacher_force(self, state: NativeState, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
@@ -165,16 +167,6 @@ class NativeEngine:
     def distribution(self, state: NativeState) -> NDArray[np.uint32]:
         """Weights (256,) over 2^32 of the next code; the state stays as it is."""
         return state.kernel.distribution()
-
-    def encode_tokens(self, tokens: NDArray[np.uint8]) -> bytes:
-        """What tokencode.py writes of tokens (frames, count) with this planner."""
-        return _kernel.encode_tokens(self.network, np.ascontiguousarray(tokens, np.uint8))
-
-    def decode_tokens(self, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
-        """The tokens (frames, count) of these bytes."""
-        tokens = np.zeros((frames, count), np.uint8)
-        _kernel.decode_tokens(self.network, bytes(data), tokens)
-        return tokens
 
     def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Predicted and residual codes, each (streams, time), along codes (streams, time)."""

@@ -2,7 +2,7 @@
 
 Formats: gate inputs int16 with 10 fractional bits, states and gate outputs int16 with 15, logits int16 with 9,
 probabilities uint32 over 2^32, code lengths uint32 in 1/65536 bit. Values are held in int64 arrays between the
-saturations that the specification names. The C++ kernel must equal this bit for bit, states included.
+saturations that the specification names; its layers are in `integer_layers`. The C++ kernel must equal this bit for bit, states included.
 """
 
 from __future__ import annotations
@@ -16,98 +16,13 @@ from numpy.typing import NDArray
 from synth.audio import mulaw
 from synth.common.typing import Int64, Tensors
 from synth.engine.config import ModelConfig, SamplingConfig
+from synth.engine.integer_layers import Gru, Linear, eighth, place_of, saturate
 from synth.engine.lattice import SteeredPredictor
 from synth.engine.layout import check_conditioning, conditioning_units, has_predictor, head_table, sample_tables
 from synth.engine.predictor import Predictor, PredictorTables
 from synth.engine.predictor import predict_codes as predict_all
+from synth.engine.sampling import philox, pick
 from synth.engine.token_inputs import token_inputs
-
-
-def saturate(x: Int64) -> Int64:
-    """Clamp to 16 bits."""
-    return np.clip(x, -32768, 32767)
-
-
-def multiply(a: Int64, b: Int64) -> Int64:
-    """Product of two 16-bit numbers, the right one of 15 fractional bits, rounded half up."""
-    return (a * b + 16384) >> 15
-
-
-def eighth(h: Int64) -> Int64:
-    """A 16-bit state as the 8 bits that enter a product."""
-    return saturate(h + 128) >> 8
-
-
-class Linear:
-    """int8 weights (rows, columns), a shift for all and a 16-bit scale a row."""
-
-    def __init__(self, tensors: Tensors, name: str) -> None:
-        self.weight = tensors[f"{name}.weight"].astype(np.int64)
-        self.scale = tensors[f"{name}.scale"].astype(np.int64)
-        self.shift = int(tensors[f"{name}.shift"][0])
-
-    def __call__(self, x: Int64, rows: Any = slice(None)) -> Int64:
-        total = self.weight[rows] @ x
-        return multiply(saturate((total + ((1 << self.shift) >> 1)) >> self.shift), self.scale[rows])
-
-
-def piecewise(x: Int64, table: Int64, segment: int) -> tuple[Int64, NDArray[np.bool_]]:
-    """Quadratic of |x| in 8 segments of 2^segment, and x >= 0; `table` (3, 8): constant, linear, quadratic terms."""
-    size = np.minimum(np.abs(np.maximum(x, -32767)), (8 << segment) - 1)
-    place, within = size >> segment, (size & ((1 << segment) - 1)) << (15 - segment)
-    inner = table[1][place] + multiply(within, table[2][place])
-    return table[0][place] + multiply(within, inner), x >= 0
-
-
-class Gru:
-    """A gated recurrent unit; gate blocks stand in the order reset, update, candidate."""
-
-    def __init__(self, tensors: Tensors, name: str) -> None:
-        self.product = Linear(tensors, name)
-        self.inner = tensors[f"{name}.bias"].astype(np.int64)
-        self.curves = tensors["table.sigmoid"].astype(np.int64), tensors["table.tanh"].astype(np.int64)
-
-    def _sigmoid(self, x: Int64) -> Int64:
-        y, positive = piecewise(x, self.curves[0], 10)
-        return np.where(positive, y, 32768 - y)
-
-    def _tanh(self, x: Int64) -> Int64:
-        y, positive = piecewise(x, self.curves[1], 9)
-        return np.where(positive, y, -y)
-
-    def __call__(self, gates: Int64, state: Int64) -> Int64:
-        units = len(state)
-        product = self.product(eighth(state))
-        opened = self._sigmoid(saturate(gates[: 2 * units] + product[: 2 * units]))
-        reset, update = opened[:units], opened[units:]
-        inner = saturate(product[2 * units :] + self.inner)
-        new = self._tanh(saturate(gates[2 * units :] + multiply(reset, inner)))
-        return saturate(multiply(update, state) + multiply(32767 - update, new))
-
-
-def place_of(logits: Int64) -> Int64:
-    """Where logits stand in the table of probabilities: steps of 1/64, from -16 to 16."""
-    return (np.clip(logits, -8192, 8191) >> 3) + 1024
-
-
-def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> list[int]:
-    """Four uint32 of Philox 4x32-10 (Salmon et al., SC 2011)."""
-    a, b, c, d = counter
-    k0, k1 = key
-    for _ in range(10):
-        p, q = a * 0xD2511F53, c * 0xCD9E8D57
-        a, b, c, d = (q >> 32) ^ b ^ k0, q & 0xFFFFFFFF, (p >> 32) ^ d ^ k1, p & 0xFFFFFFFF
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return [a, b, c, d]
-
-
-def pick(weights: Int64, draw: SamplingConfig, word: int) -> int:
-    """A code drawn from 256 weights among the likeliest `top_k`, of those the fewest that hold `top_p` of the rest."""
-    order = np.lexsort((np.arange(256), -weights))[: draw.top_k]
-    running = [int(value) for value in np.cumsum(weights[order])]
-    keep = 1 + next((i for i, cum in enumerate(running) if (cum << 32) >= draw.top_p * running[-1]), len(running) - 1)
-    target = (word * running[keep - 1]) >> 32
-    return int(order[next((i for i, cum in enumerate(running[:keep]) if cum > target), keep - 1)])
 
 
 class ReferenceState:
@@ -294,29 +209,29 @@ class ReferenceEngine:
     def _temper(logits: Int64, inverse_temperature: int) -> Int64:
         return logits if inverse_temperature == 4096 else saturate((logits * inverse_temperature) >> 12)
 
-    def _draw(self, s: ReferenceState, hidden: Int64, draw: SamplingConfig) -> int:
+    def _draw(self, s: ReferenceState, hidden: Int64, sampling: SamplingConfig) -> int:
         low, high = s.position & 0xFFFFFFFF, s.position >> 32
         words = philox((low, high, 0, 0), (s.seed, s.stream))
-        if draw.inverse_temperature and (draw.top_k < 256 or draw.top_p < 1 << 32):
-            return pick(self._leaves(hidden, draw.inverse_temperature), draw, words[0])
+        if sampling.inverse_temperature and (sampling.top_k < 256 or sampling.top_p < 1 << 32):
+            return pick(self._leaves(hidden, sampling.inverse_temperature), sampling, words[0])
         words += philox((low, high, 1, 0), (s.seed, s.stream))
         node = 1
         for level in range(8):
             logit = self.logits(hidden, np.array([node]))
-            if draw.inverse_temperature == 0:
+            if sampling.inverse_temperature == 0:
                 bit = int(logit[0] >= 0)
             else:
-                tempered = self._temper(logit, draw.inverse_temperature)
+                tempered = self._temper(logit, sampling.inverse_temperature)
                 bit = int(words[level] < self._wide["table.probability"][place_of(tempered[0])])
             node = 2 * node + bit
         return node - 256
 
-    def generate(self, state: ReferenceState, count: int, draw: SamplingConfig) -> NDArray[np.uint8]:
+    def generate(self, state: ReferenceState, count: int, sampling: SamplingConfig) -> NDArray[np.uint8]:
         """Draw `count` codes and advance the state past them."""
         out = np.empty(count, np.uint8)
         for place in range(count):
             guess, hidden = self.sample_step(state)
-            out[place] = self._draw(state, hidden, draw)
+            out[place] = self._draw(state, hidden, sampling)
             self.take(state, guess, int(out[place]))
         return out
 
@@ -333,10 +248,10 @@ class ReferenceEngine:
         return out
 
     def generate_together(
-        self, states: Sequence[ReferenceState], count: int, draw: SamplingConfig
+        self, states: Sequence[ReferenceState], count: int, sampling: SamplingConfig
     ) -> NDArray[np.uint8]:
         """`generate` of several states, one after the other (states, count)."""
-        return np.stack([self.generate(state, count, draw) for state in states])
+        return np.stack([self.generate(state, count, sampling) for state in states])
 
     def teacher_force_together(self, states: Sequence[ReferenceState], codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
         """`force` of several states by codes (states, n), one after the other."""

@@ -23,7 +23,8 @@ from synth.engine.config import SamplingConfig
 from synth.evaluation import clips, figures, html_report, memorization
 from synth.evaluation.clips import Clip, ClipAnalyzer, Job, Rows
 from synth.generation.base import sample_count
-from synth.generation.model import Model, load
+from synth.generation.loading import load
+from synth.generation.model import Model
 from synth.generation.speech_output import Progress, Tick
 from synth.generation.voice import Voice
 from synth.recognition import classifier as recogniser

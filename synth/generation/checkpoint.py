@@ -34,7 +34,7 @@ from synth.vocoder.voice import VoiceParts
 class Checkpoint:
     """A loaded checkpoint. `info` is its card: corpus, licence, training, bits per sample. `sha256` is of the file.
 
-    `voice`: what plans and steers the network of a voice; None where the network goes by the samples alone.
+    `voice`: the parts around the network of a voice; None where the network goes by the samples alone.
     """
 
     name: str
@@ -93,14 +93,14 @@ def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str,
     """Config, tensors, card and voice of a checkpoint's bytes, all checked; CheckpointError says what is wrong."""
     if is_recogniser(data):
         raise CheckpointError("is a recogniser, for synth classify; this takes a checkpoint that generates, as digits")
-    found, tensors, info = unpack(data, FORMAT)
-    steered = isinstance(found, dict) and "network" in found
+    raw, tensors, info = unpack(data, FORMAT)
+    steered = isinstance(raw, dict) and "network" in raw
     tensors, parts = voices.split(tensors) if steered else (tensors, {})
     try:
-        config = ModelConfig.from_json(found.pop("network") if steered else found)
+        config = ModelConfig.from_json(raw.pop("network") if steered else raw)
         if config.kind == "tokens" or config.is_conditioned != steered:
             raise UsageError("a network that is steered comes with its vocoder")
     except UsageError as error:
         raise CheckpointError(f"its config can't be used ({_short(error)})") from None
     check(config, tensors)
-    return config, tensors, info, voices.read(config, found, parts) if steered else None
+    return config, tensors, info, voices.read(config, raw, parts) if steered else None

@@ -19,8 +19,7 @@ from synth.common import limits, new_file, outputs
 from synth.common import threads as parallel
 from synth.common.errors import UsageError
 from synth.engine.config import SamplingConfig
-from synth.generation import model as models
-from synth.generation import seeds, stream
+from synth.generation import loading, seeds, stream
 from synth.generation.base import AudioModel, sample_count
 from synth.generation.speech_output import Progress, SpeechOutput, Tick, source_facts, speed_facts
 
@@ -87,7 +86,7 @@ def generate(request: GenerateRequest, progress: Progress) -> dict[str, Any]:
         from synth.audio import plot
 
         plot.require_matplotlib()
-    model = models.load(request.checkpoint, request.engine)
+    model = loading.load(request.checkpoint, request.engine)
     samples = sample_count(request.duration, request.samples, model.sample_rate)
     labels = request.labels or {}
     prompt = mulaw.encode(reader.read(request.prime, model.sample_rate)[0]) if request.prime else None

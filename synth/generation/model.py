@@ -1,11 +1,10 @@
-"""A loaded checkpoint as a model that generates, streams and scores.
+"""A loaded plain network as a model that generates, streams and scores.
 
 A stream (`stream`) is the primitive; `Model.generate` and `Model.score` are a few lines on top of it.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,14 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth.audio import mulaw, reader
-from synth.checkpoint import registry
-from synth.common.errors import AudioError, CheckpointError, UsageError
+from synth.common.errors import AudioError
 from synth.engine.config import SamplingConfig
-from synth.generation import checkpoint
 from synth.generation.base import AudioModel, Prime, block_size, sample_count
 from synth.generation.label_schedule import LabelRequest
 from synth.generation.stream import Stream
-from synth.generation.voice import Voice
 
 
 @dataclass(frozen=True)
@@ -45,63 +41,6 @@ class Score:
 
     samples: int
     bits_per_sample: float
-
-
-def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto") -> Model | Voice:
-    """The model of a checkpoint: a `Voice` where the checkpoint is one, else a `Model`.
-
-    Parameters
-    ----------
-    name_or_path
-        A name that `synth info` lists, or the path of a `.safetensors` file.
-    engine
-        "auto" (the native one where it was built), "native" or "reference"; all give the same samples.
-
-    Returns
-    -------
-    Model or Voice
-        Ready to generate.
-
-    Raises
-    ------
-    CheckpointError
-        For a file that is missing, damaged or not of this program.
-    EngineError
-        For an engine that isn't here.
-
-    Examples
-    --------
-    >>> import synth
-    >>> voice = synth.load("digits")
-    >>> voice.sample_rate, voice.generate(seconds=0.1, seed=1, labels={"digit": "7"}).shape
-    (8000, (800,))
-    """
-    return model_of(checkpoint.load(os.fspath(name_or_path)), engine)
-
-
-def model_of(loaded: checkpoint.Checkpoint, engine: str = "auto") -> Model | Voice:
-    """The model of a checkpoint that is loaded already."""
-    return Model(loaded, engine) if loaded.voice is None else Voice(loaded, engine)
-
-
-def load_voice(name_or_path: str, engine: str = "auto", *, taker: str) -> Voice:
-    """The model of a voice; CheckpointError for what is none. `taker`: what takes one, for the error."""
-    loaded = checkpoint.load(name_or_path)
-    if loaded.voice is None:  # told by what was typed, before anything is told of what else it may be
-        raise CheckpointError(
-            f"{name_or_path}: is no voice; {taker} takes one, as {registry.instead(name_or_path, 'voice')}"
-        )
-    return Voice(loaded, engine)
-
-
-def need_plain(model: Model | Voice) -> Model:
-    """`model`; UsageError for a voice, whose code lengths are of what conditions it, not of a recording."""
-    if isinstance(model, Voice):
-        other = registry.instead(model.checkpoint.name, "generator")
-        raise UsageError(
-            f"{model.checkpoint.name}: is a voice, which is told what to say; a plain network scores: {other}"
-        )
-    return model
 
 
 class Model(AudioModel):

@@ -13,8 +13,7 @@ from synth.common import outputs
 from synth.common.errors import UsageError
 from synth.common.typing import Float32
 from synth.engine.config import SamplingConfig
-from synth.generation import model as models
-from synth.generation import seeds
+from synth.generation import loading, seeds
 from synth.generation.speech_output import (
     Progress,
     SpeechOutput,
@@ -49,7 +48,7 @@ def morph(request: MorphRequest, progress: Progress) -> dict[str, Any]:
     check_places(request, sources)
     sampling = SamplingConfig.of(request.temperature)
     seed = seeds.draw_seed() if request.seed is None else seeds.check_seed(request.seed)
-    voice = models.load_voice(request.checkpoint, request.engine, taker="synth morph")
+    voice = loading.load_voice(request.checkpoint, request.engine, taker="synth morph")
     sounds = [latents_of(voice, source)[0] for source in sources]
     latents = mixed(sounds[0], sounds[-1], mix, request.stretch)
     label_ids = voice.checkpoint.config.labels.ids(dict(request.labels or {}))

@@ -17,7 +17,7 @@ from synth.common.arrays import require_saved, saved_array
 from synth.common.typing import Int64
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
-from synth.engine.reference import philox
+from synth.engine.sampling import philox
 from synth.generation.label_schedule import LabelSchedule, restored_schedule, schedule_array
 from synth.vocoder.vocoder import Vocoder
 

@@ -38,15 +38,18 @@ LabelsOf = Callable[[str], Mapping[str, str]]
 
 
 def labels_by_name(rule: str, model: Model) -> LabelsOf:
-    """What gives a path its labels by a pattern or a CSV, as in training, of the keys that the model knows."""
+    """A function from a path to its labels, by a pattern or a CSV as in training, of the keys that the model knows.
+
+    UsageError where the rule has none of them.
+    """
     labeller = Labeller(rule)
-    known = set(model.checkpoint.config.labels)
-    if not known.intersection(labeller.chosen):
-        raise UsageError(f"--labels {rule}: has none of the checkpoint's keys: {', '.join(sorted(known)) or 'none'}")
+    keys = set(model.checkpoint.config.labels)
+    if not keys.intersection(labeller.chosen):
+        raise UsageError(f"--labels {rule}: has none of the checkpoint's keys: {', '.join(sorted(keys)) or 'none'}")
 
     def labels(path: str) -> Mapping[str, str]:
         values = labeller.values(Path(path), Path(path).name)
-        return {key: value for key, value in values.items() if key in known and value}
+        return {key: value for key, value in values.items() if key in keys and value}
 
     return labels
 

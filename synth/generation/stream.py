@@ -263,7 +263,7 @@ class Stream:
         self._label_ids_now()
 
     def _until_change(self) -> int:
-        """Samples until the next change of what the network is to be told; at least 1, at most a block."""
+        """Samples until the next change of labels or conditioning; at least 1, at most a block."""
         return self._schedule[0][0] - int(self._state.position) if self._schedule else _BLOCK
 
 

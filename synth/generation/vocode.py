@@ -15,8 +15,7 @@ from synth.common import files, input_file
 from synth.common.errors import AudioError, UsageError
 from synth.common.typing import Float32, Int16
 from synth.engine.config import SamplingConfig
-from synth.generation import model as models
-from synth.generation import seeds
+from synth.generation import loading, seeds
 from synth.generation.feature_file import CHANGED, FeatureFile
 from synth.generation.speech_output import (
     Progress,
@@ -51,7 +50,7 @@ def vocode(request: VocodeRequest, progress: Progress) -> dict[str, Any]:
     check_places(request, [request.source])
     sampling = SamplingConfig.of(request.temperature)
     seed = seeds.draw_seed() if request.seed is None else seeds.check_seed(request.seed)
-    voice = models.load_voice(request.checkpoint, request.engine, taker="synth vocode")
+    voice = loading.load_voice(request.checkpoint, request.engine, taker="synth vocode")
     vocoder = voice.runtime.vocoder
     if request.tokens is not None:
         check_tokens(vocoder, request.tokens)

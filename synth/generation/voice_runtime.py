@@ -99,8 +99,8 @@ class VoiceRuntime:
 
     def restore(self, saved: dict[str, NDArray[Any]]) -> Conditioner:
         """The conditioner that `Conditioner.save` saved; EngineError when it is damaged or of another voice."""
-        latent, known = self.vocoder.config.latent, "source.vectors" if "source.vectors" in saved else "source.prime"
-        held, latents = (saved_array(saved, name, "int8", (None, latent)) for name in ("held", known))
+        latent, name = self.vocoder.config.latent, "source.vectors" if "source.vectors" in saved else "source.prime"
+        held, latents = (saved_array(saved, each, "int8", (None, latent)) for each in ("held", name))
         numbers = saved_array(saved, "numbers", "int64", (2,))
         require_saved(0 <= numbers[0] < 1 << 62 and 0 <= numbers[1] <= 1)
         conditioner = self._conditioner(self._restored_source(saved, latents.astype(np.int64)))

@@ -53,10 +53,10 @@ def open_classifier(name_or_path: str, engine: str = "auto") -> FileClassifier:
         return FileClassifier(
             found.name, found.sample_rate, lambda blocks, _: ranked(found.hear(blocks).log_probabilities, values)
         )
-    from synth.generation import model as sampler
+    from synth.generation.loading import load
     from synth.recognition import generative
 
-    model = generative.need_labels(sampler.load(name_or_path, engine))
+    model = generative.need_labels(load(name_or_path, engine))
     labels = model.labels
     return FileClassifier(
         model.checkpoint.name, model.sample_rate, lambda blocks, n: ranked(generative.listen(model, blocks, n), labels)

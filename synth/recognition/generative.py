@@ -19,7 +19,8 @@ from synth.audio import mulaw
 from synth.common import threads as parallel
 from synth.common.errors import AudioError, UsageError
 from synth.common.labels import LabelSet
-from synth.generation.model import Model, need_plain
+from synth.generation.loading import need_plain
+from synth.generation.model import Model
 from synth.generation.voice import Voice
 
 MAX_COMBINATIONS = 128

@@ -20,10 +20,10 @@ LOOKAHEAD = 2
 
 @dataclass(frozen=True)
 class VocoderConfig:
-    """Sizes of the encoder, the quantisers and the conditioner around a network.
+    """Sizes of the encoder, the quantizers and the conditioner around a network.
 
     `mels`: bands of the log-mel features, 25 ms windows every 10 ms. A token frame is two of them, 20 ms: `quantisers`
-    tokens of 8 bits, whose sum is a vector of `latent` numbers. `parts`: vectors that steer the network, a token frame.
+    tokens of 8 bits, whose codebook entries add up to `latent` numbers. `parts`: conditioning vectors a token frame.
     `encoder_units`, `units`: widths of encoder and conditioner.
     """
 
@@ -58,7 +58,7 @@ class VocoderConfig:
 
 @dataclass(frozen=True)
 class PostfilterConfig:
-    """The filter after a voice's network. `units`: width of the layers that tell the envelope; `passes`: 1 to 4."""
+    """The filter after a voice's network. `units`: width of the envelope's layers; `passes`: 1 to 4."""
 
     units: int = 160
     passes: int = 3
@@ -80,7 +80,7 @@ class PostfilterConfig:
 
 
 def features_of(config: VocoderConfig, rate: int) -> FeatureConfig:
-    """The log-mel features that the encoder hears."""
+    """The log-mel features that the encoder takes, at `rate`."""
     return FeatureConfig(sample_rate=rate, features="logmel", mels=config.mels, coefficients=8)
 
 

@@ -99,8 +99,8 @@ class FrameFilter:
         gains = np.clip(target - self._mel_levels(spectrum), -LIMIT, LIMIT)
         curve = np.where(target == NEUTRAL, 0, gains).astype(np.float64) @ self._shares  # of powers: halved below
         one, step = UNIT << WEIGHT + 1, (UNIT << WEIGHT + 1) // ENTRIES
-        whole, within = np.divmod(curve.astype(np.int64) + step // 2, one)
-        gain = np.ldexp(self._power[within // step], whole - POWER)
+        exponent, within = np.divmod(curve.astype(np.int64) + step // 2, one)
+        gain = np.ldexp(self._power[within // step], exponent - POWER)
         scaled = np.clip(np.rint(spectrum * gain), -MAX_SPECTRUM, MAX_SPECTRUM)
         real, imaginary = scaled[0] @ self._back[0], scaled[1] @ self._back[1]
         return np.concatenate([(real - imaginary)[:, :0:-1], (real + imaginary)[:, :-1]], 1).astype(np.int64)

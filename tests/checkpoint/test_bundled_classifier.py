@@ -15,7 +15,7 @@ from synth import engine
 from synth.audio import reader
 from synth.checkpoint import registry
 from synth.generation import checkpoint
-from synth.generation import model as sampler
+from synth.generation.loading import load
 from synth.recognition import classifier, generative
 
 CORPORA = os.environ.get("SYNTH_CORPORA", "")
@@ -88,7 +88,7 @@ def test_accuracy_on_the_test_split() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not CORPORA or not engine.has_native(), reason="needs SYNTH_CORPORA and the native engine")
 def test_the_generator_knows_speakers_better_than_chance() -> None:
-    model, hits = sampler.load("digits"), 0
+    model, hits = load("digits"), 0
     files = sorted(Path(CORPORA, "fsdd-8k").glob("3_*_[0-1].flac"))
     for path in files:
         logs = generative.listen(model, [reader.read(path, model.sample_rate)[0]])

@@ -292,7 +292,7 @@ def test_what_takes_a_voice_takes_nothing_else(arguments: str, given: str, capsy
     assert entry.main([*arguments.split(), "-c", name]) == 1
     taker = "mode parametric" if arguments.startswith("compress") else f"synth {arguments.split()[0]}"
     said = line(capsys, f"synth {arguments.split()[0]}")
-    assert f"error: {name}: is no voice; {taker} takes one, as speech\n" in said
+    assert f"error: {name}: is no voice; {taker} takes one, as digits or speech\n" in said
     assert sorted(os.listdir()) == ["a.npy", "a.wav"]
 
 

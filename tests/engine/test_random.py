@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from synth.engine.config import ModelConfig, SamplingConfig
-from synth.engine.reference import ReferenceEngine, philox, pick
+from synth.engine.reference import ReferenceEngine
+from synth.engine.sampling import philox, pick
 
 CONFIG = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16)
 

@@ -16,7 +16,8 @@ from synth.audio import mulaw
 from synth.common.errors import AudioError, CheckpointError, SynthError, UsageError
 from synth.common.typing import Float32
 from synth.engine.config import SamplingConfig
-from synth.generation.model import Model, sample_count
+from synth.generation.base import sample_count
+from synth.generation.model import Model
 
 
 @pytest.fixture(scope="module")

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from synth.engine.config import SamplingConfig
 from synth.generation import checkpoint
-from synth.generation.model import Model
 from synth.generation.planner import PlannedLatents
+from synth.generation.voice import Voice
 
 LABELS = {"digit": "7", "speaker": "bert"}
 
 
 @functools.cache
-def model(guidance: float = 2.0, engine: str = "auto") -> Model:
+def model(guidance: float = 2.0, engine: str = "auto") -> Voice:
     loaded = checkpoint.load(voices.path())
     assert loaded.voice is not None
-    return Model(dataclasses.replace(loaded, voice=dataclasses.replace(loaded.voice, guidance=guidance)), engine)
+    return Voice(dataclasses.replace(loaded, voice=dataclasses.replace(loaded.voice, guidance=guidance)), engine)
 
 
 def said(guidance: float = 2.0, **options: object) -> NDArray[np.float32]:

@@ -19,8 +19,7 @@ from helpers.voices import HOP, PART
 from synth.audio import features, reader
 from synth.cli import entry
 from synth.common.errors import AudioError, UsageError
-from synth.generation import feature_file, vocode
-from synth.generation import model as sampler
+from synth.generation import feature_file, loading, vocode
 from synth.vocoder import vocoder
 
 MEL = np.random.default_rng(0).normal(-6, 2, (11, 8)).astype(np.float32)
@@ -154,7 +153,7 @@ def peak(source: str) -> int:
 @pytest.mark.parametrize("name", ["a.wav", "a.npy"])
 def test_memory_does_not_grow_with_length(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = voices.load(0)
-    monkeypatch.setattr(sampler, "load_voice", lambda *_, **__: model)  # loading takes more
+    monkeypatch.setattr(loading, "load_voice", lambda *_, **__: model)  # loading takes more
     monkeypatch.setattr(vocoder, "PIECE", 50)
     monkeypatch.setattr(features, "FRAMES", 1024)
     monkeypatch.setattr(feature_file, "PIECE", 50)

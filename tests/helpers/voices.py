@@ -16,7 +16,7 @@ from helpers import networks
 from synth.common.labels import LabelSet
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
-from synth.generation.model import Model
+from synth.generation.voice import Voice
 from synth.vocoder import envelope, label_means, postfilter_tables
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of
 from synth.vocoder.tensors import layout
@@ -97,7 +97,7 @@ def voice(
     if filtered:
         random = np.random.default_rng(seed + 40)
         heard = [((1 + n % 10, 1 + n % 2), random.normal(n % 3, 1, (5, VOCODER.latent))) for n in range(40)]
-        means = label_means.measured(LABELS, [(rows, vectors.astype(np.float32)) for rows, vectors in heard])
+        means = label_means.measure(LABELS, [(rows, vectors.astype(np.float32)) for rows, vectors in heard])
         found = replace(found, postfilter=POSTFILTER, postfilter_tensors=postfilter_tensors(seed + 30), means=means)
     return found
 
@@ -128,7 +128,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 
 @functools.cache
-def load(period: int = 2, seed: int = 1, engine: str = "auto", filtered: bool = False) -> Model:
+def load(period: int = 2, seed: int = 1, engine: str = "auto", filtered: bool = False) -> Voice:
     """The same as a model. Streams of it share no state, so tests may share it."""
     return synth.load(path(period, seed, filtered=filtered), engine)
 

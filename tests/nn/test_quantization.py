@@ -29,7 +29,8 @@ from synth.engine import (
     layout,
 )
 from synth.engine.config import ModelConfig
-from synth.engine.reference import Linear, ReferenceEngine, piecewise
+from synth.engine.integer_layers import Linear, piecewise
+from synth.engine.reference import ReferenceEngine
 from synth.generation import checkpoint
 from synth.nn import quantization
 from synth.nn.two_tier import HIDDEN_LIMIT, TREE_LIMIT, TwoTierNetwork

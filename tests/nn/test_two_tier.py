@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from synth.common.labels import LabelSet
 from synth.engine.config import ModelConfig
-from synth.engine.reference import eighth
+from synth.engine.integer_layers import eighth
 from synth.nn import quantization
 from synth.nn.gru import to_eighth
 from synth.nn.two_tier import HIDDEN_LIMIT, TwoTierNetwork, rounded

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from synth.audio import mulaw
 from synth.engine import lattice
 from synth.generation import checkpoint
-from synth.generation.model import Model
+from synth.generation.voice import Voice
 from synth.nn.quantization import quantize, quantize_vocoder
 from synth.nn.vocoder import ResidualVectorQuantizer, VocoderNetwork, prediction_loss, predictor_weights
 from synth.training.tasks.vocoder import forced, inputs_of, measure
@@ -112,7 +112,7 @@ def test_the_integer_voice_costs_what_the_float_one_costs(model: VocoderNetwork)
     voice = VoiceParts(VOCODER, quantize_vocoder(model))
     data = checkpoint.encode(NETWORK, quantize(model.network, {}), {}, voice)
     config, tensors, info, own = checkpoint.decode(data)
-    player = Model(checkpoint.Checkpoint("x", Path("x"), config, tensors, info, "00" * 32, own))
+    player = Voice(checkpoint.Checkpoint("x", Path("x"), config, tensors, info, "00" * 32, own))
     stream, costs = player.follow(integer(model).quantize_latents(vectors)), []
     for code in codes:
         costs.append(stream.teacher_force(code[None]) / 65536)

@@ -11,7 +11,7 @@ from synth.common.errors import CheckpointError
 from synth.common.labels import LabelSet
 from synth.generation import checkpoint
 from synth.vocoder import label_means
-from synth.vocoder.label_means import STRENGTH, measured, moved
+from synth.vocoder.label_means import STRENGTH, measure, moved
 
 AB = LabelSet((("who", ("a", "b")), ("what", ("x", "y", "z"))))
 CENTRES = {(who, what): np.array([4.0 * who, 1.0 * what, 0.5], np.float32) for who in (1, 2) for what in (1, 2)}
@@ -22,7 +22,7 @@ def heard(rows: tuple[int, ...], seed: int = 0, frames: int = 50) -> np.ndarray:
     return (CENTRES[rows[0], rows[1]] + noise).astype(np.float32)
 
 
-MEANS = measured(AB, [(rows, heard(rows, seed)) for seed in range(10) for rows in CENTRES])
+MEANS = measure(AB, [(rows, heard(rows, seed)) for seed in range(10) for rows in CENTRES])
 
 
 def test_means_are_those_of_each_value() -> None:

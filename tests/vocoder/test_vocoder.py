@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from synth.audio import mulaw
 from synth.audio.features import features
 from synth.common.errors import AudioError, CheckpointError, UsageError
-from synth.engine.reference import Gru, Linear, eighth, saturate
+from synth.engine.integer_layers import Gru, Linear, eighth, saturate
 from synth.vocoder import vocoder as module
 from synth.vocoder.config import LOOKAHEAD, features_of
 from synth.vocoder.mel import MAX_LOG_MEL, MIN_LOG_MEL, checked_mel, mel_of

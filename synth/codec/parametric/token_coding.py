@@ -1,6 +1,6 @@
 """Tokens of a voice to bytes and back: arithmetic coding with the probabilities of the voice's planner.
 
-coding/tokens.cpp, or where the engine is not compiled what is specified here, does the work.
+csrc/codec/tokens.cpp, or where the engine is not compiled what is specified here, does the work.
 """
 
 from __future__ import annotations
@@ -20,15 +20,30 @@ PRECISION = 16
 def encode(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
     """The bytes of tokens (frames, count), count at most the planner's period; its other tokens are known as 128."""
     _check(engine, tokens.shape)
-    return bytes(engine.encode_tokens(tokens)) if engine.name == "native" else encode_specified(engine, tokens)
+    return encode_native(engine, tokens) if engine.name == "native" else encode_specified(engine, tokens)
 
 
 def decode(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
     """The tokens (frames, count) that `encode` made these bytes of; damaged bytes give other tokens."""
     _check(engine, (frames, count))
-    if engine.name != "native":
-        return decode_specified(engine, data, frames, count)
-    tokens: NDArray[np.uint8] = engine.decode_tokens(data, frames, count)
+    if engine.name == "native":
+        return decode_native(engine, data, frames, count)
+    return decode_specified(engine, data, frames, count)
+
+
+def encode_native(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
+    """`encode` with the native engine."""
+    from synth.engine import _kernel
+
+    return _kernel.encode_tokens(engine.network, np.ascontiguousarray(tokens, np.uint8))
+
+
+def decode_native(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
+    """`decode` with the native engine."""
+    from synth.engine import _kernel
+
+    tokens = np.zeros((frames, count), np.uint8)
+    _kernel.decode_tokens(engine.network, bytes(data), tokens)
     return tokens
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from synth.checkpoint import registry
 from synth.codec import network_choice
 from synth.common.errors import CheckpointError
-from synth.generation.model import load_voice as load_model
+from synth.generation.loading import load_voice as load_model
 from synth.generation.voice import Voice
 
 DEFAULT_VOICE = "speech"

@@ -153,7 +153,7 @@ def _means(out: str | os.PathLike[str], corpus: Corpus) -> dict[str, NDArray[Any
     every = -(-len(entries) // MAX_FILES_OF_MEANS)
     hear = model.runtime.vocoder.encode_sound
     heard = [(entry.label_ids, hear(np.array(corpus.samples(entry)))) for entry in entries[::every]]
-    return label_means.measured(model.checkpoint.config.labels, heard)
+    return label_means.measure(model.checkpoint.config.labels, heard)
 
 
 def _rows(corpus: Corpus) -> dict[str, list[Row]]:

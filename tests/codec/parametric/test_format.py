@@ -22,10 +22,10 @@ from synth.codec.parametric.coder import decode_audio, decode_latents, encode
 from synth.codec.parametric.format import ParametricReader
 from synth.common import input_file
 from synth.common.errors import CheckpointError, CodecError, UsageError
-from synth.generation.model import Model
+from synth.generation.voice import Voice
 
 
-def vectors_of(reader: ParametricReader, model: Model, salvage: bool = False) -> tuple[NDArray[np.int64], list[str]]:
+def vectors_of(reader: ParametricReader, model: Voice, salvage: bool = False) -> tuple[NDArray[np.int64], list[str]]:
     damages: list[str] = []
     return np.concatenate(list(decode_latents(reader, model, damages if salvage else None))), damages
 

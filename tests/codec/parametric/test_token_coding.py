@@ -102,9 +102,9 @@ def test_instruction_sets_make_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.skipif(not engines.has_native(), reason="the engine is not built")
 def test_the_kernel_checks_tokens_itself() -> None:
     with pytest.raises(ValueError, match="more in a frame than the network's period"):
-        engine().encode_tokens(np.zeros((3, 3), np.uint8))
+        token_coding.encode_native(engine(), np.zeros((3, 3), np.uint8))
     with pytest.raises(ValueError, match="more in a frame than the network's period"):
-        engine().decode_tokens(b"", 3, 3)
+        token_coding.decode_native(engine(), b"", 3, 3)
 
 
 def test_what_the_planner_expects_is_shorter() -> None:
