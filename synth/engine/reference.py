@@ -2,7 +2,8 @@
 
 Formats: gate inputs int16 with 10 fractional bits, states and gate outputs int16 with 15, logits int16 with 9,
 probabilities uint32 over 2^32, code lengths uint32 in 1/65536 bit. Values are held in int64 arrays between the
-saturations that the specification names; its layers are in `integer_layers`. The C++ kernel must equal this bit for bit, states included.
+saturations that the specification names; its layers are in `integer_layers`, how it draws in `sampling`. The C++ kernel
+must equal this bit for bit, states included.
 """
 
 from __future__ import annotations
