@@ -27,7 +27,6 @@ import pages  # noqa: E402
 import splits  # noqa: E402
 import synth  # noqa: E402
 from synth.codec.parametric import coder, format  # noqa: E402
-from synth.generation.loading import load_voice  # noqa: E402
 
 CHECKPOINT, RATE, SECONDS, REPEATS, STARTS = "speech-2", 16000, 60, 3, 9
 BITRATES = (1600, 3200, 6400)

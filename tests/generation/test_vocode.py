@@ -155,7 +155,7 @@ def test_memory_does_not_grow_with_length(name: str, monkeypatch: pytest.MonkeyP
     model = voices.load(0)
     monkeypatch.setattr(loading, "load_voice", lambda *_, **__: model)  # loading takes more
     monkeypatch.setattr(vocoder, "PIECE", 50)
-    monkeypatch.setattr(features, "FRAMES", 1024)
+    monkeypatch.setattr(features, "CHUNK_SAMPLES", 1024)
     monkeypatch.setattr(feature_file, "PIECE", 50)
     blocks = reader.AudioReader.blocks
     monkeypatch.setattr(reader.AudioReader, "blocks", lambda self: blocks(self, 4000))
