@@ -35,8 +35,8 @@ def measure_loudness(samples: MonoSamples, rate: int) -> Loudness:
     """The loudness of int16 samples (n,), at least one, at `rate` Hz."""
     wave = samples.astype(np.float64)
     step = max(1, rate // 100)
-    whole = np.pad(wave, (0, -len(wave) % step)).reshape(-1, step)
-    frames = np.sqrt(np.mean(whole**2, axis=1))
+    padded = np.pad(wave, (0, -len(wave) % step)).reshape(-1, step)
+    frames = np.sqrt(np.mean(padded**2, axis=1))
     loud = np.flatnonzero(frames > max(SILENCE, frames.max() * 10 ** (-_RANGE_DB / 20)))
     return Loudness(
         rms=float(np.sqrt(np.mean(wave**2)) / 32768),

@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from synth.audio.formats.riff import UNKNOWN_SIZE
 from synth.common.errors import AudioError
 from synth.common.files import STDOUT, check_input
 from synth.common.input_file import open_input
@@ -19,7 +20,7 @@ from synth.common.limits import MAX_RATE
 from synth.common.typing import AnyArray, Float32, MonoSamples
 
 BLOCK = 1 << 16
-_UNKNOWN = 0x7FFFF000  # data sizes from here on are what programs write that do not know the length
+"""Samples of the file that are read at a time."""
 _MAX_CHANNELS = 64
 
 
@@ -55,10 +56,11 @@ class _Converter:
 
 
 class AudioReader:
-    """An audio file that libsndfile reads, as int16 mono blocks at `rate` (its own rate when None).
+    """An audio file that libsndfile reads, as int16 mono blocks at `rate` Hz (its own rate when None).
 
-    Channels are averaged and other rates resampled by soxr (HQ). The result does not depend on the block size. Use it
-    in a `with` statement. `source_rate`, `channels` and `frames` (None when the file does not say) describe the file.
+    Channels are averaged and other rates resampled by soxr (HQ); samples are rounded to even and clipped. The result
+    does not depend on the block size. Use it in a `with` statement. `source_rate` (Hz), `channels` and `frames`
+    (samples of each channel, None when the file does not say) describe the file.
 
     `file`: an open one, which can be sought in, that is read instead; `path` is its name then.
 
@@ -94,7 +96,7 @@ class AudioReader:
         self._file.close()
 
     def blocks(self, size: int = BLOCK) -> Iterator[MonoSamples]:
-        """All samples from the first, in blocks of about `size` source samples."""
+        """All samples from the first, int16 (n,), in blocks of about `size` source samples."""
         converter = _Converter(self.name, self.source_rate, self.rate, self.channels)
         done = 0
         try:
@@ -112,6 +114,7 @@ class AudioReader:
             raise AudioError(f"{self.name}: is damaged or cut short ({_reason(error)})") from None
 
     def _check_count(self, done: int) -> None:
+        """AudioError when the file ended before the samples that it announced."""
         if self.frames is None or done >= self.frames:
             return
         if self._file.format != "MP3" or done < 0.95 * self.frames:  # an MP3's count may be an estimate
@@ -154,6 +157,7 @@ def from_array(wave: AnyArray, rate: int, target_rate: int) -> MonoSamples:
 
 
 def _check_rate(rate: int) -> int:
+    """The rate as an int; AudioError for what is none."""
     if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= MAX_RATE:
         raise AudioError(f"sample rate {rate!r}: must be a whole number of Hz, 1 or more")
     return int(rate)
@@ -165,9 +169,9 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(text).split()).rstrip(".") or "unknown error"
 
 
-def _check_whole(name: str, given: IO[bytes] | None) -> None:
-    """Find what libsndfile passes over: a WAV or AIFF that is shorter than its header says, an Ogg without its end."""
-    with nullcontext(given) if given else open(name, "rb") as file:
+def _check_whole(name: str, opened: IO[bytes] | None) -> None:
+    """AudioError for what libsndfile passes over: a WAV or AIFF shorter than its header says, an Ogg without end."""
+    with nullcontext(opened) if opened else open(name, "rb") as file:
         before, size = file.tell(), file.seek(0, os.SEEK_END)
         file.seek(0)
         try:
@@ -177,25 +181,30 @@ def _check_whole(name: str, given: IO[bytes] | None) -> None:
 
 
 def _check_parts(name: str, file: IO[bytes], size: int) -> None:
+    """The same of a file that stands at its begin and has `size` bytes."""
     head = file.read(12)
     if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
-        order = "<" if head[:4] == b"RIFF" else ">"
-        start = 12
-        for _ in range(10_000):
-            chunk = file.read(8)
-            if len(chunk) < 8:
-                return
-            length = struct.unpack(order + "I", chunk[4:])[0]
-            start += 8
-            if chunk[:4] in (b"data", b"SSND"):
-                if length < _UNKNOWN and start + length > size:
-                    raise AudioError(f"{name}: is cut short: {max(size - start, 0)} of {length} bytes of audio")
-                return
-            start += length + (length & 1)
-            file.seek(start)
+        _check_chunks(name, file, size, "<" if head[:4] == b"RIFF" else ">")
     elif head[:4] == b"OggS":
         file.seek(max(0, size - (1 << 17)))
         tail = file.read()
         page = tail.rfind(b"OggS")
         if page < 0 or page + 6 > len(tail) or not tail[page + 5] & 4:
             raise AudioError(f"{name}: is cut short: its last page is missing")
+
+
+def _check_chunks(name: str, file: IO[bytes], size: int, order: str) -> None:
+    """The same of a file that stands at its first chunk, whose sizes have this byte order."""
+    start = 12
+    for _ in range(10_000):
+        chunk = file.read(8)
+        if len(chunk) < 8:
+            return
+        length = struct.unpack(order + "I", chunk[4:])[0]
+        start += 8
+        if chunk[:4] in (b"data", b"SSND"):
+            if length < UNKNOWN_SIZE and start + length > size:
+                raise AudioError(f"{name}: is cut short: {max(size - start, 0)} of {length} bytes of audio")
+            return
+        start += length + (length & 1)
+        file.seek(start)

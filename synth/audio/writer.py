@@ -18,36 +18,41 @@ import soundfile
 
 from synth.common.errors import OutputError, UsageError
 from synth.common.files import check_output, output_errors, write_all
-from synth.common.limits import MAX_WAV_SAMPLES
+from synth.common.limits import MAX_WAV_SAMPLES, OUTPUT_FORMATS
 from synth.common.new_file import NewFile
 from synth.common.typing import MonoSamples
 
-FORMATS = ("wav", "flac", "ogg", "raw")
 _ENCODED = {"flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS")}
 _CHUNK = 1 << 14  # samples that go to an encoder at a time
 
 
 def wav_header(samples: int | None, rate: int) -> bytes:
-    """The canonical 44 bytes before 16-bit mono samples; with None both sizes are 0xFFFFFFFF, for an endless pipe."""
+    """The canonical 44 bytes of a WAV before 16-bit mono samples at `rate` Hz.
+
+    `samples`: how many there are; with None both sizes are 0xFFFFFFFF, for a pipe whose end isn't known.
+    """
     size = 2 * samples if samples is not None else 0xFFFFFFFF
-    whole = size + 36 if samples is not None else size
+    file_size = size + 36 if samples is not None else size
     return struct.pack(
-        "<4sI4s4sIHHIIHH4sI", b"RIFF", whole, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", file_size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size
     )
 
 
 def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
-    """The format of an output: its suffix, which `format` may not contradict; "-" is wav unless `format` says raw."""
+    """The format of an output: its suffix, which `format` may not contradict; "-" is wav unless `format` says raw.
+
+    UsageError for a format or a suffix that is none of `OUTPUT_FORMATS`, and for what can't go to a pipe.
+    """
     name = os.fspath(path)
-    known = ", ".join(FORMATS)
-    if format is not None and format not in FORMATS:
+    known = ", ".join(OUTPUT_FORMATS)
+    if format is not None and format not in OUTPUT_FORMATS:
         raise UsageError(f"format {format!r}: must be one of {known}")
     if name == "-":
         if format in _ENCODED:
             raise UsageError(f"format {format}: can't go to a pipe; use wav or raw")
         return format or "wav"
     suffix = Path(name).suffix[1:].lower()
-    if suffix not in FORMATS:
+    if suffix not in OUTPUT_FORMATS:
         raise UsageError(f"{name}: its suffix must be one of {known}")
     if format not in (None, suffix):
         raise UsageError(f"{name}: its suffix contradicts the format {format}")
@@ -63,6 +68,7 @@ class _Target:
         self._error: OSError | None = None
 
     def write(self, data: bytes) -> int:
+        """How many bytes were written: all, or none after an error."""
         try:
             write_all(self._file, data)
         except OSError as error:
@@ -71,6 +77,7 @@ class _Target:
         return len(data)
 
     def check(self) -> None:
+        """Raises the first error of the file, if there was one."""
         if self._error is not None:
             raise self._error
 
@@ -93,7 +100,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 class AudioWriter:
-    """`with AudioWriter(path, rate) as out: out.write(samples)`: 16-bit mono audio in blocks of any size.
+    """`with AudioWriter(path, rate) as out: out.write(samples)`: 16-bit mono audio at `rate` Hz, in blocks of any size.
 
     The format is `format_of(path, format)`. A file is written under a hidden name in its folder, synced, and renamed
     when the block ends well; when it ends with an exception, Ctrl-C too, nothing is left. An existing file is refused
@@ -159,6 +166,7 @@ class AudioWriter:
             self._abandon()
 
     def _open(self) -> None:
+        """Opens the pipe or the hidden file, and the encoder where the format has one."""
         if self._pipe:
             self._file = sys.stdout.buffer
         else:
@@ -177,6 +185,7 @@ class AudioWriter:
                 raise OutputError(f"{self.name}: {self.format} can't be written at {self.rate} Hz") from None
 
     def _put(self, samples: MonoSamples) -> None:
+        """Samples into the file, or to the encoder."""
         assert self._file is not None, "write outside of the with block"
         if self._encoder is None:
             write_all(self._file, samples.astype("<i2", copy=False).tobytes())

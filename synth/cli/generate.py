@@ -54,7 +54,7 @@ def generate_parser() -> opt.Parser:
     add_label(parser, "; several values take equal parts of the output")
     add(
         "--format",
-        choices=("wav", "flac", "ogg", "raw"),
+        choices=limits.OUTPUT_FORMATS,
         help="format (default: what the suffix of OUT says; wav for -)",
     )
     add("--play", action="store_true", help="play what is made while it is made")

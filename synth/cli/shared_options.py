@@ -13,7 +13,7 @@ def add_speech_output(parser: Any) -> None:
     add = parser.add_argument
     add("-t", "--temperature", type=opt.real(0), default=1.0, metavar="T", help="as of generate-audio (default: 1)")
     add("-s", "--seed", type=opt.integer(0, limits.MAX_SEED), metavar="SEED", help="random seed (default: drawn)")
-    add("--format", choices=("wav", "flac", "ogg", "raw"), help="of the file (default: by its suffix)")
+    add("--format", choices=limits.OUTPUT_FORMATS, help="of the file (default: by its suffix)")
     add("-f", "--force", action="store_true", help="replace a file that exists")
     add_engine(parser)
     add_common(parser)

@@ -18,5 +18,7 @@ MAX_TOP_K = 256
 MAX_THREADS = 4096
 MIN_BITRATE, MAX_BITRATE = 100, 100_000
 """Bits a second of mode parametric."""
+OUTPUT_FORMATS = ("wav", "flac", "ogg", "raw")
+"""Formats of generated sound, which are the suffixes of files too."""
 LEVELS = ("fast", "balanced", "max")
 """Compression efforts, the fastest first; a file's header has the place."""

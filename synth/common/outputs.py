@@ -22,15 +22,15 @@ def numbered(path: str, count: int) -> list[str]:
 def identity(path: str) -> tuple[object, ...]:
     """Equal for two names of one file, whether it exists or not."""
     try:
-        found = os.stat(path)
-        return (found.st_dev, found.st_ino)
+        status = os.stat(path)
+        return (status.st_dev, status.st_ino)
     except (OSError, ValueError):
         return (os.path.realpath(path),) if "\0" not in path else (path,)
 
 
 def check_names(outputs: Iterable[str], inputs: Iterable[str | None]) -> None:
-    """UsageError when one of `outputs` is no name, an input, or there twice; "-" passes."""
-    given = {identity(path): path for path in inputs if path is not None}
+    """UsageError when one of `outputs` is no file name, is one of `inputs`, or stands there twice; "-" passes."""
+    read = {identity(path): path for path in inputs if path is not None}
     seen: set[tuple[object, ...]] = set()
     for path in outputs:
         if path == STDOUT:
@@ -38,15 +38,15 @@ def check_names(outputs: Iterable[str], inputs: Iterable[str | None]) -> None:
         if not path or "\0" in path:
             raise UsageError(f"output {path!r}: is not a file name")
         name = identity(path)
-        if name in given:
-            raise UsageError(f"{path}: is the input {given[name]} too; nothing is written over what is read")
+        if name in read:
+            raise UsageError(f"{path}: is the input {read[name]} too; nothing is written over what is read")
         if name in seen:
             raise UsageError(f"{path}: is an output twice")
         seen.add(name)
 
 
 def check_outputs(outputs: Sequence[str], inputs: Iterable[str | None], force: bool) -> None:
-    """OutputError when one of `outputs` can't be made, UsageError as `check_names`; "-" passes."""
+    """UsageError as `check_names`; OutputError when one of `outputs` can't be made, or exists and not `force`."""
     check_names(outputs, inputs)
     for path in outputs:
         check_output(path, force)

@@ -1,7 +1,7 @@
-"""The same work on several things at once, on threads: the kernel lets go of the interpreter while it runs.
+"""The same work on several items at once, on threads: the kernel releases the interpreter's lock while it runs.
 
-The main thread waits meanwhile, for Ctrl-C reaches it there at once, and seconds later inside of the kernel. What is in
-the kernel then is left behind; `cli` does not wait for it.
+The main thread waits meanwhile: there Ctrl-C reaches it at once, inside the kernel only seconds later. Threads that are
+in the kernel then are left behind; `synth.cli.entry` ends the process without them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 GRACE = 0.2
-"""Seconds that what has begun is given at Ctrl-C to clean up after itself."""
+"""Seconds that running work gets at Ctrl-C to clean up after itself."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -29,8 +29,8 @@ class Stopped(Exception):
 def each(work: Callable[[Item], Result], items: Sequence[Item], threads: int, stop: threading.Event) -> list[Result]:
     """`work` of every item, in the order of the items, on up to `threads` threads.
 
-    At the first failure, and at Ctrl-C, `stop` is set for `work` to look at, what hasn't begun is given up, what has is
-    waited for (at Ctrl-C for `GRACE`), and the failure is raised.
+    At the first failure, and at Ctrl-C, `stop` is set, which `work` may look at; items that haven't begun are dropped,
+    those that have are waited for (at Ctrl-C for `GRACE`), and the failure is raised.
     """
     if threads == 1 or len(items) < 2:
         return [work(item) for item in items]
@@ -73,10 +73,10 @@ def _beside(work: Callable[[Item], Result], item: Item) -> Result:
 
 
 def ordered(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
-    """`work` of every item, in their order, on up to `threads` threads.
+    """`work` of every item, in their order, on up to `threads` threads, as they are asked for.
 
-    At most `threads` + 1 are held at a time, on one thread one. Work that has begun when its results are no more asked
-    for is left behind.
+    At most `threads` + 1 items are in memory at a time, on one thread one. When no more results are asked for, work
+    that runs is not waited for.
     """
     source = iter(items)
     first = list(islice(source, 2))

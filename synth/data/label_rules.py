@@ -1,4 +1,4 @@
-"""Labels of files: from their names by a pattern, or from a CSV."""
+"""Labels of sound files: from their names by a pattern, or from a CSV."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _pattern(text: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
 
 
 class Labeller:
-    """Gives each file its values.
+    """Gives each file its values, one a key; UsageError for a pattern or key, CorpusError for a CSV that can't be used.
 
     `labels` is a pattern for the name without its suffix ("{digit}_{speaker}_{take}"; when it has a slash, for the path
     below the folder that was given, "{speaker}/{word}_{take}"), or the path of a CSV with a header: the column `file`
@@ -68,6 +68,7 @@ class Labeller:
         self.fingerprint = hashlib.sha256(repr((content, self.chosen)).encode()).hexdigest()
 
     def _read_csv(self, path: Path) -> str:
+        """Reads the table of files and their values; its text."""
         try:
             content = path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:

@@ -15,7 +15,7 @@ from synth.common.errors import CorpusError, UsageError
 SPLITS = ("train", "validation", "test")
 _SHARE = 0.05  # of the files, for validation and for test each
 
-Test = Callable[["Item"], bool]
+Condition = Callable[["Item"], bool]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Item:
 
 
 def _hash(name: str) -> float:
+    """A share of 0 to 1 that depends on the name alone (SHA-256)."""
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2.0**64
 
@@ -46,8 +47,8 @@ class Splitter:
     """
 
     def __init__(self, split: str | None = None) -> None:
-        self.given = split is not None
-        self._terms: dict[str, tuple[str, str, Test]] = {}
+        self.explicit = split is not None
+        self._terms: dict[str, tuple[str, str, Condition]] = {}
         self._list: dict[str, str] | None = None
         self._path = Path()
         content = split or ""
@@ -56,9 +57,10 @@ class Splitter:
                 self._terms = {t.strip(): _term(split, t.strip()) for t in split.split(";") if t.strip()}
             else:
                 content = self._read_list(Path(split))
-        self.fingerprint = hashlib.sha256(repr((self.given, content)).encode()).hexdigest()
+        self.fingerprint = hashlib.sha256(repr((self.explicit, content)).encode()).hexdigest()
 
     def _read_list(self, path: Path) -> str:
+        """Reads the list "file,split"; its text."""
         try:
             content = path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
@@ -90,11 +92,11 @@ class Splitter:
     def assign(self, items: Sequence[Item]) -> list[str]:
         """The split of each item."""
         hashes = [_hash(item.name) for item in items]
-        if self.given:
+        if self.explicit:
             for text, (_, _, fits) in self._terms.items():
                 if not any(fits(item) for item in items):
                     raise CorpusError(f"split rule: {text!r} fits no file")
-            result = [self._given(item) for item in items]
+            result = [self._asked(item) for item in items]
             if "validation" in {split for split, _, _ in self._terms.values()} | set((self._list or {}).values()):
                 return result
         else:
@@ -109,13 +111,14 @@ class Splitter:
             result[number] = "validation"
         return result
 
-    def _given(self, item: Item) -> str:
+    def _asked(self, item: Item) -> str:
+        """What the list or the first rule that fits says of an item; "train" where neither speaks of it."""
         if self._list is not None:
             return self._list.get(item.name) or self._list.get(item.name.rsplit("/", 1)[-1]) or "train"
         return next((split for split, _, fits in self._terms.values() if fits(item)), "train")
 
 
-def _term(rule: str, text: str) -> tuple[str, str, Test]:
+def _term(rule: str, text: str) -> tuple[str, str, Condition]:
     """Split, key and test of one term of a rule."""
     match = re.fullmatch(r"([a-z]+)\s*:\s*([^=\s]+)\s*=\s*(.+)", text)
     if match is None or match[1] not in SPLITS:

@@ -39,7 +39,10 @@ def _metadata(file: Readable) -> Iterator[tuple[int, bytes]]:
 
 
 class FlacReader:
-    """A FLAC file at its first sample, as `riff.PcmReader`; `head` is its metadata without what is of the frames."""
+    """A FLAC file at its first sample, with the members of `riff.PcmReader`; AudioError with `name`.
+
+    `head`: its metadata without STREAMINFO and SEEKTABLE, which speak of the frames and are made anew.
+    """
 
     kind, big = "flac", False
 
@@ -65,6 +68,7 @@ class FlacReader:
         self._done = 0
 
     def _check_bits(self, info: bytes) -> None:
+        """AudioError for bits per sample that the codec has no encoding for."""
         bits = ((info[12] & 1) << 4 | info[13] >> 4) + 1 if len(info) > 13 else 8
         if bits not in (8, 16, 24):
             instead = 16 if bits < 16 else 24
@@ -73,7 +77,7 @@ class FlacReader:
             )
 
     def read(self, frames: int) -> ChannelSamples:
-        """The next samples, as many as there still are."""
+        """The next `frames` samples (n, channels), fewer at the end; AudioError where the file is damaged."""
         bits = pcm.BITS[self.encoding]
         try:
             block = self._sound.read(frames, dtype="int32" if bits == 24 else "int16", always_2d=True)
@@ -95,7 +99,7 @@ class FlacReader:
 
 
 class FlacWriter:
-    """Makes a FLAC file of samples and metadata: `head`, then `samples` in blocks, then `finish` into a file."""
+    """Makes a FLAC file: set `head` (metadata), add `samples` in blocks, then `finish`; OutputError with `name`."""
 
     def __init__(self, encoding: str, channels: int, rate: int, name: str) -> None:
         self._name, self._bits, self.head = name, pcm.BITS[encoding], b""
@@ -108,7 +112,7 @@ class FlacWriter:
             raise OutputError(f"{name}: can't be written as FLAC ({_reason(error)})") from None
 
     def samples(self, block: ChannelSamples) -> None:
-        """Append samples."""
+        """Append samples (frames, channels)."""
         for at in range(0, len(block), _BLOCK):
             part = block[at : at + _BLOCK] << (32 - self._bits)
             try:
@@ -144,4 +148,5 @@ class FlacWriter:
 
 
 def _reason(error: BaseException) -> str:
+    """What libsndfile says, in one line."""
     return " ".join(str(getattr(error, "error_string", None) or error).split()).rstrip(".") or "unknown error"

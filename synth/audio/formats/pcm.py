@@ -23,7 +23,7 @@ _UNITS = {"f32": 1 << 23, "f32i": 1}
 
 
 def _g711(alaw: bool) -> Int32:
-    """The 16-bit samples of the 256 codes, all different: of mu-law's two zeros the negative one is -1."""
+    """The 16-bit samples of ITU-T G.711's 256 codes, all different: of mu-law's two zeros the negative one is -1."""
     codes = np.arange(256, dtype=np.int32) ^ (0x55 if alaw else 0xFF)
     step, exponent = codes & 15, codes >> 4 & 7
     if alaw:
@@ -45,7 +45,10 @@ def _codes_of(law: str) -> UInt8:
 
 
 def unpack(data: bytes, encoding: str, big: bool, channels: int) -> ChannelSamples:
-    """The samples of a file's bytes; CodecError, without a name, for those that have no integers."""
+    """Samples (frames, channels) of a file's bytes, in units as `BITS` says; `big`: they are big-endian.
+
+    CodecError, without a name, for samples that are no integers of 24 bits.
+    """
     order = ">" if big else "<"
     if encoding == "u8":
         flat = np.frombuffer(data, np.uint8).astype(np.int32) - 128
@@ -70,7 +73,7 @@ def unpack(data: bytes, encoding: str, big: bool, channels: int) -> ChannelSampl
 
 
 def pack(samples: ChannelSamples, encoding: str, big: bool) -> bytes:
-    """A file's bytes of the samples; the opposite of `unpack`."""
+    """A file's bytes of samples (frames, channels); the opposite of `unpack`."""
     order = ">" if big else "<"
     flat = samples.reshape(-1)
     if encoding == "u8":
@@ -87,13 +90,13 @@ def pack(samples: ChannelSamples, encoding: str, big: bool) -> bytes:
 
 
 def hashed_bytes(samples: ChannelSamples, encoding: str) -> bytes:
-    """What the MD5 is of: the coded samples, signed, little-endian, in whole bytes."""
+    """The bytes that the MD5 is of: the coded samples, signed, little-endian, in whole bytes, as FLAC's."""
     bits = BITS[encoding]
     return _three_bytes(samples.reshape(-1), False) if bits == 24 else samples.astype(f"<i{bits // 8}").tobytes()
 
 
 def to_array(samples: ChannelSamples, encoding: str) -> AnyArray:
-    """Samples [frames, channels] in the type of the file's: 24 bits as int32, G.711 as its codes."""
+    """Samples (frames, channels) in the type of the file's: 24 bits as int32, G.711 as its codes (uint8)."""
     if encoding == "s24":
         return samples
     types = {"u8": "u1", "s8": "i1", "s16": "i2", "s32": "i4", "f32": "f4", "alaw": "u1", "mulaw": "u1", "f32i": "f4"}
@@ -102,5 +105,6 @@ def to_array(samples: ChannelSamples, encoding: str) -> AnyArray:
 
 
 def _three_bytes(flat: ChannelSamples, big: bool) -> bytes:
+    """Samples as three bytes each."""
     bytes_ = np.ascontiguousarray(flat).astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3]
     return bytes_[:, :: -1 if big else 1].tobytes()

@@ -13,7 +13,7 @@ from synth.common.files import Readable
 from synth.common.limits import MAX_CHANNELS, MAX_RATE
 from synth.common.typing import ChannelSamples
 
-UNKNOWN = 0x7FFFF000
+UNKNOWN_SIZE = 0x7FFFF000
 """Data sizes from here on are what programs write that do not know the length."""
 _MAX_HEAD = 1 << 26
 _REPAIR = "convert it with another program (ffmpeg -i IN OUT.wav) to have what is there"
@@ -24,10 +24,11 @@ _AIFC |= {b"FL32": "f32", b"alaw": "alaw", b"ALAW": "alaw", b"ulaw": "mulaw", b"
 
 
 class PcmReader:
-    """A file at its first sample. `size`: its bytes, None for a pipe. Raises AudioError with `name`.
+    """A file at its first sample. `size`: its bytes, None for a pipe; `magic`: what was read of it so far.
 
-    `kind`, `encoding`, `big`, `channels`, `rate` as in a container's header; `head` are the bytes before the samples;
-    `frames` is None when only the end of the pipe will tell.
+    `kind` ("wav" or "aiff"), `encoding` (a key of `pcm.BITS`), `big` (endian), `channels`, `rate` in Hz; `head`: the
+    bytes before the samples; `frames`: samples of each channel, None when only the end of the pipe will tell. Raises
+    AudioError with `name` for what is no sound that can be compressed.
     """
 
     kind, encoding, big = "wav", "s16", False
@@ -44,7 +45,7 @@ class PcmReader:
             raise AudioError(f"{name}: has a sample rate of {self.rate} Hz")
         self.frame_bytes = self.channels * pcm.WIDTH[self.encoding]
         left = None if size is None else size - len(self.head)
-        if self._length is not None and self._length >= UNKNOWN and (left is None or self._length > left):
+        if self._length is not None and self._length >= UNKNOWN_SIZE and (left is None or self._length > left):
             self._length = None
         if self._length is None:
             self._length = left
@@ -56,17 +57,20 @@ class PcmReader:
             self._find_unit()
 
     def read(self, frames: int) -> ChannelSamples:
-        """The next samples, as many as there still are."""
+        """The next `frames` samples (n, channels), fewer at the end; AudioError where the file is cut short.
+
+        CodecError for samples that are no integers of 24 bits.
+        """
         if self._left is not None:
             frames = min(frames, self._left)
             self._left -= frames
         data = self._take(frames * self.frame_bytes)
-        whole = len(data) // self.frame_bytes * self.frame_bytes
+        end = len(data) // self.frame_bytes * self.frame_bytes
         if self.frames is not None and len(data) < frames * self.frame_bytes:
             raise AudioError(f"{self.name}: is cut short: its samples end before its header says; {_REPAIR}")
-        self._rest = data[whole:]
+        self._rest = data[end:]
         try:
-            return pcm.unpack(data[:whole], self.encoding, self.big, self.channels)
+            return pcm.unpack(data[:end], self.encoding, self.big, self.channels)
         except CodecError as error:
             raise CodecError(f"{self.name}: {error}") from None
 
@@ -87,6 +91,7 @@ class PcmReader:
         raise NotImplementedError
 
     def _take(self, count: int) -> bytes:
+        """The next bytes, fewer at the end of the file."""
         parts = [self._ahead[:count]] if self._ahead else []
         self._ahead = self._ahead[count:]
         count -= sum(map(len, parts))
@@ -104,14 +109,14 @@ class PcmReader:
         while len(ahead) < _MAX_AHEAD and (data := self._take(_BLOCK)):
             ahead += data
             values = np.frombuffer(ahead[: len(ahead) // 4 * 4], ">f4" if self.big else "<f4")
-            found = values[values != 0]
-            if len(found):
-                self.encoding = "f32i" if abs(found[0]) >= 1 else "f32"
+            sounding = values[values != 0]
+            if len(sounding):
+                self.encoding = "f32i" if abs(sounding[0]) >= 1 else "f32"
                 break
         self._ahead = ahead
 
     def _grow(self, count: int, what: str) -> bytes:
-        """The next bytes of the head."""
+        """The next bytes of the head; `what`: where the file ends when it is too short for them."""
         if len(self.head) + count > _MAX_HEAD:
             raise AudioError(f"{self.name}: has more than {_MAX_HEAD >> 20} MiB before its samples")
         data = self._take(count)
@@ -121,22 +126,24 @@ class PcmReader:
         return data
 
     def _chunk(self, order: str) -> tuple[bytes, int]:
+        """Name and bytes of the next chunk."""
         identity, length = struct.unpack(f"{order}4sI", self._grow(8, "before its samples"))
         return identity, length
 
     def _refuse(self, what: str) -> AudioError:
+        """The error for samples of another kind."""
         return AudioError(
             f"{self.name}: holds {what}, which can't be compressed; convert it to PCM of 8, 16 or 24 bits"
         )
 
 
 class WaveReader(PcmReader):
-    """RIFF, RIFX and RF64 WAV."""
+    """WAV: RIFF, big-endian RIFX, and RF64 of more than 4 GiB (EBU Tech 3306)."""
 
     def _read_head(self) -> None:
         self.big = self.head[:4] == b"RIFX"
         order = ">" if self.big else "<"
-        whole = struct.unpack(f"{order}I", self.head[4:8])[0]
+        file_size = struct.unpack(f"{order}I", self.head[4:8])[0]
         form, large = b"", None
         while True:
             identity, length = self._chunk(order)
@@ -151,10 +158,11 @@ class WaveReader(PcmReader):
             raise AudioError(f"{self.name}: has no format before its samples")
         self._set_format(form, order)
         self._length = large if length == 0xFFFFFFFF and large is not None else length
-        if length == 0 and whole in (0, 0xFFFFFFFF):
+        if length == 0 and file_size in (0, 0xFFFFFFFF):
             self._length = None
 
     def _set_format(self, form: bytes, order: str) -> None:
+        """Encoding, channels and rate of the body of the chunk "fmt "."""
         code, self.channels, self.rate, _, align, bits = struct.unpack(f"{order}HHIIHH", form[:16])
         if code == 0xFFFE and len(form) >= 40:
             code = struct.unpack(f"{order}H", form[24:26])[0]
@@ -191,14 +199,14 @@ class AiffReader(PcmReader):
             raise AudioError(f"{self.name}: has no format before its samples")
         channels, _, bits, exponent, mantissa = struct.unpack(">hIhHQ", form[:18])
         packing = form[18:22] if self.head[8:12] == b"AIFC" else b"NONE"
-        found = _AIFC.get(packing)
-        if found is None or not 0 < bits <= 32:
+        encoding = _AIFC.get(packing)
+        if encoding is None or not 0 < bits <= 32:
             raise self._refuse(f"samples of format {packing!r}, {bits} bits"[:60])
         self.channels = channels
         self.rate = round(mantissa * 2.0 ** (exponent - 16383 - 63)) if exponent < 16383 + 32 else 0
         width = (bits + 7) // 8
-        self.encoding = {1: "s8", 2: "s16", 3: "s24", 4: "s32"}[width] if found in ("", "little") else found
-        self.big = found != "little"
+        self.encoding = {1: "s8", 2: "s16", 3: "s24", 4: "s32"}[width] if encoding in ("", "little") else encoding
+        self.big = encoding != "little"
         offset = struct.unpack(">II", self._grow(8, "before its samples"))[0]
         self._grow(offset, "before its samples")
         self._length = max(0, length - 8 - offset)

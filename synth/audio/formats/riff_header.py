@@ -11,7 +11,7 @@ _WAV_CODES = {"u8": 1, "s16": 1, "s24": 1, "s32": 1, "f32": 3, "f32i": 3, "alaw"
 
 
 class PcmFormat(Protocol):
-    """What a head is made from: a codec's header, or anything else that tells of samples."""
+    """What the samples of a file are: a codec's header, a reader, or anything else that says so."""
 
     @property
     def kind(self) -> str: ...
@@ -41,16 +41,17 @@ def plain_head(header: PcmFormat, frames: int | None) -> bytes:
 
 
 def _wave_head(form: bytes, align: int, frames: int | None, order: str) -> bytes:
+    """A RIFF or RIFX head with the body of a chunk "fmt "; `align`: bytes of a frame."""
     size = 0xFFFFFFFF if frames is None else frames * align
-    whole = size + (size & 1) + 20 + len(form)
-    size, whole = (size, whole) if whole < 1 << 32 else (0xFFFFFFFF, 0xFFFFFFFF)
+    file_size = size + (size & 1) + 20 + len(form)
+    size, file_size = (size, file_size) if file_size < 1 << 32 else (0xFFFFFFFF, 0xFFFFFFFF)
     start = b"RIFX" if order == ">" else b"RIFF"
-    head = start + struct.pack(f"{order}I4s4sI", whole, b"WAVE", b"fmt ", len(form)) + form
+    head = start + struct.pack(f"{order}I4s4sI", file_size, b"WAVE", b"fmt ", len(form)) + form
     return head + struct.pack(f"{order}4sI", b"data", size)
 
 
 def part_head(header: PcmFormat, frames: int, head: bytes) -> bytes:
-    """What comes before a part of the samples of a file with that head; damaged heads (empty) give a plain one."""
+    """The head of a file with `frames` of the samples of a file with `head`; damaged heads (empty) give a plain one."""
     align = header.channels * pcm.WIDTH[header.encoding]
     if header.kind == "aiff":
         return _aiff_head(header, frames, align)
@@ -66,6 +67,7 @@ def part_head(header: PcmFormat, frames: int, head: bytes) -> bytes:
 
 
 def _aiff_head(header: PcmFormat, frames: int, align: int) -> bytes:
+    """An AIFF head, or where the samples are not big-endian PCM an AIFF-C head."""
     width = pcm.WIDTH[header.encoding]
     packing = {"f32": b"fl32", "f32i": b"fl32", "u8": b"raw ", "alaw": b"alaw", "mulaw": b"ulaw"}.get(
         header.encoding, b""
@@ -78,5 +80,5 @@ def _aiff_head(header: PcmFormat, frames: int, align: int) -> bytes:
     chunks += struct.pack(">4sI", b"COMM", len(form)) + form
     data = frames * align
     chunks += struct.pack(">4sIII", b"SSND", min(data + 8, 0xFFFFFFFF), 0, 0)
-    whole = min(4 + len(chunks) + data + (data & 1), 0xFFFFFFFF)
-    return struct.pack(">4sI4s", b"FORM", whole, b"AIFC" if packing else b"AIFF") + chunks
+    file_size = min(4 + len(chunks) + data + (data & 1), 0xFFFFFFFF)
+    return struct.pack(">4sI4s", b"FORM", file_size, b"AIFC" if packing else b"AIFF") + chunks
