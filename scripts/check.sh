@@ -23,7 +23,7 @@ ruff check .
 ruff format --check .
 mypy
 lint-imports
-python scripts/sizes.py
+for folder in synth benchmarks recipes scripts; do python scripts/sizes.py "$folder"; done
 deactivate
 
 step "pip install . && generate-audio hello.wav"
