@@ -128,7 +128,7 @@ def section(steps: int) -> list[str]:
     return [about(steps), "", *pages.table(HEADS, rows)]
 
 
-def options() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     parser = pages.parser(__doc__, "ablation")
     parser.add_argument("corpora", nargs="?", type=Path, metavar="CORPORA")
     parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help="(default: %(default)s)")
@@ -140,23 +140,23 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    parser = options()
-    given = parser.parse_args()
+    parser = build_parser()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    given.work.mkdir(parents=True, exist_ok=True)
-    rows = [row for row in ROWS if row.name in given.only]
-    if given.speed and given.bare:
+    options.work.mkdir(parents=True, exist_ok=True)
+    rows = [row for row in ROWS if row.name in options.only]
+    if options.speed and options.bare:
         print(*speeds(rows).values())
-    elif given.speed:
-        pages.write_results(SPEEDS_FILE, pages.read_results(SPEEDS_FILE) | all_speeds(rows, given.work))
-        pages.write_section("ablation", "ablation", section(given.steps))
-    elif given.table:
-        pages.write_section("ablation", "ablation", section(given.steps))
-    elif given.corpora is None:
+    elif options.speed:
+        pages.write_results(SPEEDS_FILE, pages.read_results(SPEEDS_FILE) | all_speeds(rows, options.work))
+        pages.write_section("ablation", "ablation", section(options.steps))
+    elif options.table:
+        pages.write_section("ablation", "ablation", section(options.steps))
+    elif options.corpora is None:
         parser.error("CORPORA: name the folder with fsdd-8k")
     else:
         steady_memory()
-        train(rows, given.steps, given.corpora, given.work)
+        train(rows, options.steps, options.corpora, options.work)
 
 
 if __name__ == "__main__":

@@ -55,9 +55,9 @@ def judged(work: Path, corpora: Path, name: str, options: str) -> Report:
     stem = (name + options).replace(" ", "")
     path = work / f"{stem}.json"
     if not path.exists():
-        given = ("-n", 10, *options.split(), "--labels", splits.FSDD_LABELS, "--split", splits.FSDD_SPLIT)
+        arguments = ("-n", 10, *options.split(), "--labels", splits.FSDD_LABELS, "--split", splits.FSDD_SPLIT)
         files = ("--reference", corpora / "fsdd-8k", "--report", work / f"{stem}.html", "-f")
-        path.write_text(pages.synth("evaluate", name, *given, *files, "--json"))
+        path.write_text(pages.synth("evaluate", name, *arguments, *files, "--json"))
     report: Report = json.loads(path.read_text())
     return report
 
@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("corpora", type=Path, metavar="CORPORA")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    reports = {(name, given): judged(options.work, options.corpora, name, given) for name, given in ROWS}
+    reports = {(name, flags): judged(options.work, options.corpora, name, flags) for name, flags in ROWS}
     pages.write_section("generation", "generation", section(reports))
 
 

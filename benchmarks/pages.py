@@ -25,10 +25,12 @@ BUILD = ROOT / "build"
 
 def parser(text: str | None, work: str | None = None) -> argparse.ArgumentParser:
     """A parser with a program's docstring as its help; with `work` the option `--work`, by default build/`work`."""
-    made = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     if work is not None:
-        made.add_argument("--work", type=Path, default=BUILD / work, metavar="FOLDER", help=f"(default: build/{work})")
-    return made
+        result.add_argument(
+            "--work", type=Path, default=BUILD / work, metavar="FOLDER", help=f"(default: build/{work})"
+        )
+    return result
 
 
 def write_section(page: str, marker: str, lines: Iterable[str]) -> Path:

@@ -55,18 +55,18 @@ def compare(first: Path, second: Path, align: bool) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = pages.parser(__doc__, "parametric")
-    made.add_argument("corpora", type=Path, nargs="?", metavar="CORPORA")
-    made.add_argument("--table", action="store_true", help="measure nothing, write what is known")
-    made.add_argument("--only", action="append", metavar="NAME", help="coders that begin so, as 'synth' or 'Opus 6k'")
-    made.add_argument("--set", action="append", choices=SETS, help="(default: all)")
-    made.add_argument("--files", type=int, metavar="N", help="the first N of each set; printed, nothing written")
-    made.add_argument("--clips", type=Path, metavar="FOLDER", help="files of speech in place of the test splits")
-    made.add_argument("--pairs", type=Path, nargs=2, metavar=("REF", "DEG"), help="compare two folders, no coder")
-    made.add_argument("--align", action="store_true", help="of --pairs: take a constant delay out")
-    made.add_argument("--python", default=sys.executable, help="interpreter that has synth (default: this one)")
-    made.add_argument("-c", "--checkpoint", default="speech", help="of synth (default: speech)")
-    return made
+    result = pages.parser(__doc__, "parametric")
+    result.add_argument("corpora", type=Path, nargs="?", metavar="CORPORA")
+    result.add_argument("--table", action="store_true", help="measure nothing, write what is known")
+    result.add_argument("--only", action="append", metavar="NAME", help="coders that begin so, as 'synth' or 'Opus 6k'")
+    result.add_argument("--set", action="append", choices=SETS, help="(default: all)")
+    result.add_argument("--files", type=int, metavar="N", help="the first N of each set; printed, nothing written")
+    result.add_argument("--clips", type=Path, metavar="FOLDER", help="files of speech in place of the test splits")
+    result.add_argument("--pairs", type=Path, nargs=2, metavar=("REF", "DEG"), help="compare two folders, no coder")
+    result.add_argument("--align", action="store_true", help="of --pairs: take a constant delay out")
+    result.add_argument("--python", default=sys.executable, help="interpreter that has synth (default: this one)")
+    result.add_argument("-c", "--checkpoint", default="speech", help="of synth (default: speech)")
+    return result
 
 
 def sets_of(options: argparse.Namespace) -> dict[str, list[Path]]:

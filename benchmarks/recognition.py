@@ -4,7 +4,7 @@
     python benchmarks/recognition.py CORPORA [--work FOLDER] [--table] [--loso-steps N]
 
 CORPORA is a folder with fsdd-8k, kathleen-arctic-16k, piano-headroom-giantmidi-16k, sonic-pi-samples-44k and
-maad-soundscape-22k. What is in FOLDER already (runs, checkpoints) is not made again, an unfinished run goes on;
+maad-soundscape-22k. What is in FOLDER already (runs, checkpoints) is not recognisers again, an unfinished run goes on;
 `--table` only measures and writes. `--loso-steps N` is for the six runs without a speaker. Needs the dev extra; cores
 that are shared make it slow, one free core takes about half an hour.
 """
@@ -47,13 +47,15 @@ class Recognisers:
         return pages.synth_json("info", out) if out.exists() else None
 
 
-def networks(made: Recognisers, corpora: Path) -> list[str]:
+def networks(recognisers: Recognisers, corpora: Path) -> list[str]:
     """The table of both networks, all speakers in training."""
     pairs = [(target, split) for target in ("digit", "speaker") for split in ("validation", "test")]
     rows = []
     for net in ("cnn", "gru"):
         targets = ("--target", "digit", "--target", "speaker")
-        facts = made.trained(net, corpora / "fsdd-8k", "--net", net, *NAMES, *targets, "--split", splits.FSDD_SPLIT)
+        facts = recognisers.trained(
+            net, corpora / "fsdd-8k", "--net", net, *NAMES, *targets, "--split", splits.FSDD_SPLIT
+        )
         if facts is not None:
             accuracy = facts["info"]["accuracy"]
             cells = [pages.percent(accuracy[split][f"{target}_accuracy"], 2) for target, split in pairs]
@@ -61,13 +63,13 @@ def networks(made: Recognisers, corpora: Path) -> list[str]:
     return pages.table(("net", "parameters", "steps", *(f"{target}, {split}" for target, split in pairs)), rows)
 
 
-def speaker_left_out(made: Recognisers, corpora: Path, steps: int) -> list[str]:
+def speaker_left_out(recognisers: Recognisers, corpora: Path, steps: int) -> list[str]:
     """The table of right digits of a speaker who is in no training file."""
     shares = {}
     for who in splits.SPEAKERS:
         split = f"test:speaker={who};validation:take=5-6"
         options = (*NAMES, "--target", "digit", "--steps", steps, "--split", split)
-        facts = made.trained(f"cnn-without-{who}", corpora / "fsdd-8k", *options)
+        facts = recognisers.trained(f"cnn-without-{who}", corpora / "fsdd-8k", *options)
         if facts is not None:
             shares[who] = 100 * facts["info"]["accuracy"]["test"]["digit_accuracy"]
     rows = [(who, f"{share:.1f} %", f"{SVM[who]} %") for who, share in shares.items()]
@@ -97,12 +99,12 @@ def cold_start(corpora: Path, work: Path) -> float:
     return pages.median_seconds(partial(pages.synth, "classify", path), REPEATS)
 
 
-def tags(made: Recognisers, corpora: Path) -> list[str]:
+def tags(recognisers: Recognisers, corpora: Path) -> list[str]:
     """How well a recogniser tells which kinds of sound are in a mixture."""
-    folder = made.work / "mixtures"
+    folder = recognisers.work / "mixtures"
     labels, split = mixtures.write(corpora, folder)
     options = ("--rate", mixtures.RATE, "--labels", labels, "--split", split, "--target", "kinds", "--steps", 600)
-    facts = made.trained("tags", folder, *options)
+    facts = recognisers.trained("tags", folder, *options)
     if facts is None:
         return []
     accuracy = facts["info"]["accuracy"]
@@ -122,23 +124,23 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
-    given = options()
-    made = Recognisers(given.work, not given.table)
+    arguments = options()
+    recognisers = Recognisers(arguments.work, not arguments.table)
     text = [
-        *networks(made, given.corpora),
+        *networks(recognisers, arguments.corpora),
         "",
-        f"With a speaker left out of training (`--target digit --steps {given.loso_steps} --split",
+        f"With a speaker left out of training (`--target digit --steps {arguments.loso_steps} --split",
         '"test:speaker=NAME;validation:take=5-6"`), right digits of all 500 files of that speaker; the SVM is one on',
         "20 cepstral coefficients resampled to 16 frames.",
         "",
-        *speaker_left_out(made, given.corpora, given.loso_steps),
+        *speaker_left_out(recognisers, arguments.corpora, arguments.loso_steps),
         "",
-        generator(given.corpora),
+        generator(arguments.corpora),
         "",
-        *tags(made, given.corpora),
+        *tags(recognisers, arguments.corpora),
         "",
         "`synth classify` of one second of audio, whole process:"
-        f" {cold_start(given.corpora, given.work):.2f} s (median of {REPEATS}).",
+        f" {cold_start(arguments.corpora, arguments.work):.2f} s (median of {REPEATS}).",
     ]
     pages.write_section("recognition", "recognition", text)
 

@@ -190,8 +190,8 @@ def settle(
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = made.add_subparsers(dest="command", required=True)
+    result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = result.add_subparsers(dest="command", required=True)
     trace = commands.add_parser("trace", help="traces of the training files and of copies of them")
     trace.add_argument("corpora", type=Path, metavar="CORPORA")
     trace.add_argument("work", type=Path, metavar="WORK")
@@ -211,7 +211,7 @@ def parser() -> argparse.ArgumentParser:
     settle.add_argument("--rate", type=float, default=0.0009, help="of learning (default: %(default)s)")
     settle.add_argument("--decay", type=float, default=0.05, help="of weights (default: %(default)s)")
     settle.add_argument("--most", type=int, default=32_000_000, help="samples (default: %(default)s)")
-    return made
+    return result
 
 
 def main() -> None:
