@@ -32,9 +32,10 @@ from synth.codec.lossless import HINTS
 from synth.nn import two_tier
 from synth.training import corrector_traces
 from synth.training.config import GeneratorTrainConfig
+from synth.training.corrector_batches import AT_START, CROP, SETTLE
 from synth.training.optimization import denormals_flushed
 from synth.training.tasks import corrector
-from synth.training.tasks.corrector import AT_START, CROP, PRESETS, SETTLE
+from synth.training.tasks.corrector import PRESETS
 
 STREAMS, WINDOWS, RATE = 128, 8, 0.003
 MAX_SAMPLES = 190_000_000  # that lie on the device
@@ -129,7 +130,7 @@ def train(preset: str, work: Path, out: Path, seconds: float) -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     sizes, config = PRESETS[preset]
     network = OnesNetwork(sizes).to(device)
-    network.load_state_dict(corrector.new(sizes, 0, device).network.state_dict())
+    network.load_state_dict(corrector.new_state(sizes, 0, device).network.state_dict())
     optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98), eps=1e-8, weight_decay=0.01)
     store = Store(work / network_choice.effort_of(sizes.sample_units), MAX_SAMPLES, device)
     if not store.weights:
@@ -174,19 +175,19 @@ def settle(
     preset: str, traces: corrector_traces.Traces, start: Path, out: Path, config: GeneratorTrainConfig, decay: float
 ) -> None:
     """Fine-tuning with the engine's rounding: copies that it has not seen unlearn what it knew of single files."""
-    learner = corrector.new(PRESETS[preset][0], 0, torch.device("cpu"))
+    state = corrector.new_state(PRESETS[preset][0], 0, torch.device("cpu"))
     weights = load_file(start)
-    for name, value in learner.network.named_parameters():
+    for name, value in state.network.named_parameters():
         value.data.copy_(torch.from_numpy(weights[f"weight.{name}"]))
-    for group in learner.optimizer.param_groups:
+    for group in state.optimizer.param_groups:
         group["weight_decay"] = decay
-    learner.network.quantized, accelerator = True, Accelerator(cpu=True)
+    state.network.quantized, accelerator = True, Accelerator(cpu=True)
     with denormals_flushed():
         for _ in range(config.steps):
-            loss = corrector.learn(learner, config, traces, accelerator)
-            if learner.step % 100 == 0:
-                print(learner.step, f"{loss:.4f}", flush=True)
-    save(learner.network, out, config.steps)
+            loss = corrector.train_step(state, config, traces, accelerator)
+            if state.step % 100 == 0:
+                print(state.step, f"{loss:.4f}", flush=True)
+    save(state.network, out, config.steps)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 """synth: a sample-level GRU as generator, model and measure of raw audio, and a lossless codec.
 
-`synth.load("digits").generate(seconds=2, seed=1)` makes sound, `synth.compress(wave, rate)` compresses it; the commands
-are `generate-audio` and `synth`.
+`synth.load("digits").generate(seconds=2, seed=1)` makes sound, `synth.compress(wave, rate)` compresses it,
+`synth.load_classifier().classify(wave, rate)` tells what it is; the commands are `generate-audio` and `synth`.
 Importing this package loads neither NumPy nor torch: each name below is imported when it is first used.
 """
 
@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from synth.generation.model import Model, Score
     from synth.generation.stream import Stream
     from synth.generation.voice import Voice
+    from synth.recognition.classifier import Classifier, Recognition, load_classifier
 
 __version__ = "0.1.0"
 __all__ = ["Model", "Score", "Stream", "SynthError", "Voice", "__version__", "load"]
 __all__ += ["compress", "compress_file", "decompress", "decompress_file"]
+__all__ += ["Classifier", "Recognition", "load_classifier"]
 
 _HOMES = dict.fromkeys(("Model", "Score"), "generation.model") | {"SynthError": "common.errors"}
 _HOMES |= {"Stream": "generation.stream", "Voice": "generation.voice", "load": "generation.loading"}
 _HOMES |= dict.fromkeys(("compress", "compress_file", "decompress", "decompress_file"), "codec.api")
+_HOMES |= dict.fromkeys(("Classifier", "Recognition", "load_classifier"), "recognition.classifier")
 
 
 def __getattr__(name: str) -> Any:

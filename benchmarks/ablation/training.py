@@ -26,7 +26,7 @@ from synth.nn.two_tier import TwoTierNetwork
 from synth.training import optimization
 from synth.training.batches import StreamBatches, validation_rows
 from synth.training.config import GeneratorTrainConfig
-from synth.training.export.generator import FINE_RATE, integer_bits
+from synth.training.export.common import FINE_RATE
 from synth.training.optimization import TrainState
 from synth.training.predictor_fit import fit_start, predict_codes, predictor_tensors
 from synth.training.tasks import generator
@@ -75,26 +75,26 @@ def run(row: Row, steps: int, corpora: Path, work: Path) -> dict[str, Any]:
     config = row.config(sound.labels)
     constants = predictor_tensors(config, fit_start(sound, config.order))
     schedule = dataclasses.replace(SCHEDULE, steps=steps, density=row.density, seed=row.seed)
-    learner = TrainState.of(config, schedule.seed, torch.device("cpu"))
+    state = TrainState.two_tier(config, schedule.seed, torch.device("cpu"))
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(generator, "predict_codes", PREDICTORS[row.predictor]))
         stack.enter_context(optimization.denormals_flushed())
         if row.bits:
             stack.enter_context(rounding(row.bits))
-            learner.load(dict(np.load(work / f"base-{steps}.npz")), 0)
-            learner.network.quantized = True
+            state.load(dict(np.load(work / f"base-{steps}.npz")), 0)
+            state.network.quantized = True
             schedule = dataclasses.replace(schedule, steps=FINE_STEPS, rate=schedule.rate * FINE_RATE, seed=1)
-        seconds = train(learner, schedule, sound, constants, PREDICTORS[row.predictor])
+        seconds = train(state, schedule, sound, constants, PREDICTORS[row.predictor])
         if row == ROWS[0]:
-            weights: Any = {k: v for k, v in learner.arrays().items() if k.startswith("weight.")}
+            weights: Any = {k: v for k, v in state.arrays().items() if k.startswith("weight.")}
             np.savez(work / f"base-{steps}.npz", **weights)
-        learner.network.quantized = True
-        bits = measured(row, learner.network, validation_rows(sound, "validation"), constants)
+        state.network.quantized = True
+        bits = measured(row, state.network, validation_rows(sound, "validation"), constants)
     return {
         **dataclasses.asdict(row),
         "steps": steps,
         **({"fine_steps": FINE_STEPS} if row.bits else {}),
-        **sizes(row, learner.network),
+        **sizes(row, state.network),
         **{name: round(value, 4) for name, value in bits.items()},
         "seconds_a_step": round(seconds, 3),
     }
@@ -103,17 +103,19 @@ def run(row: Row, steps: int, corpora: Path, work: Path) -> dict[str, Any]:
 def measured(row: Row, network: TwoTierNetwork, rows: list[Any], constants: predictors.Tensors) -> dict[str, float]:
     """Bits per sample of validation files: of the float network and, where it has what the row needs, of the engine."""
     bits = {
-        "rounded": generator.measure(network, rows, constants),
-        "rounded_labels": generator.measure(network, rows, constants, True),
+        "rounded": generator.validate(network, rows, constants),
+        "rounded_labels": generator.validate(network, rows, constants, True),
     }
     if row.predictor == "least squares" and row.bits in (None, 8):
         player = engine.create(network.config, quantize(network, constants), "native")
-        bits["integer"], bits["integer_labels"] = (integer_bits(player, rows, known) for known in (False, True))
+        bits["integer"], bits["integer_labels"] = (
+            generator.integer_bits(player, rows, known) for known in (False, True)
+        )
     return bits
 
 
 def train(
-    learner: TrainState[TwoTierNetwork],
+    state: TrainState[TwoTierNetwork],
     schedule: GeneratorTrainConfig,
     sound: Corpus,
     constants: predictors.Tensors,
@@ -121,11 +123,11 @@ def train(
 ) -> float:
     """Train as `synth train` does, without its folder; CPU seconds a step."""
     c, accelerator = schedule, Accelerator(cpu=True)
-    batches = StreamBatches(sound, "train", c.streams, c.span, c.windows, c.window, learner.network.config.hop, c.seed)
+    batches = StreamBatches(sound, "train", c.streams, c.span, c.windows, c.window, state.network.config.hop, c.seed)
     began = time.process_time()
     for step in range(c.steps):
         batch = batches.batch(step)
-        generator.learn(learner, c, batch, np.stack(predict(batch.heard, constants), 2), accelerator)
+        generator.train_step(state, c, batch, np.stack(predict(batch.input_codes, constants), 2), accelerator)
     return (time.process_time() - began) / c.steps
 
 

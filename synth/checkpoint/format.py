@@ -47,7 +47,7 @@ def pack(
 
 
 def is_recogniser(data: bytes) -> bool:
-    """Whether these are the bytes of a recogniser (`recogniser.load`); False too for what is no checkpoint at all."""
+    """Whether these are the bytes of a classifier (`synth.load_classifier`); False too for what is no checkpoint."""
     try:
         return _metadata(data).get("format") == RECOGNISER
     except CheckpointError:

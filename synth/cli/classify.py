@@ -24,17 +24,18 @@ def add_options(parser: opt.Parser) -> None:
 
 
 def run(options: Namespace, console: Console) -> Report:
-    """`synth classify`: what each file is, most probable first; goes on after a file that can't be heard."""
+    """`synth classify`: what each file is, most probable first; goes on after a file that can't be classified."""
     from synth.common import outputs
     from synth.recognition import classify as classifying
 
     outputs.check_no_duplicates(options.audio)
-    judge = classifying.open_classifier(options.checkpoint, options.engine)
-    found = classifying.classify_files(judge, options.audio, options.threads or os.cpu_count() or 1)
-    failures = [entry for entry in found if isinstance(entry, SynthError)]
-    files = [entry for entry in found if not isinstance(entry, SynthError)]
+    classifier = classifying.open_classifier(options.checkpoint, options.engine)
+    threads = options.threads or os.cpu_count() or 1
+    results = classifying.classify_files(classifier, options.audio, threads)
+    failures = [result for result in results if isinstance(result, SynthError)]
+    files = [result for result in results if not isinstance(result, SynthError)]
     if not files:
         return Report(None, [], failures)
     lines = [classifying.line(file, options.top or 3) for file in files]
-    data = {"files": [classifying.entry(file, options.top) for file in files], "checkpoint": judge.name}
+    data = {"files": [classifying.entry(file, options.top) for file in files], "checkpoint": classifier.name}
     return Report(data, lines, failures)

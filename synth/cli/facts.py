@@ -24,7 +24,7 @@ def overview() -> Told:
         try:
             path, data = registry.read(name)
             known = format.is_recogniser(data)
-            entries.append(_heard(classifier.opened(path, data)) if known else _summary(checkpoint.load(name)))
+            entries.append(_heard(classifier.from_bytes(path, data)) if known else _summary(checkpoint.load(name)))
         except SynthError as error:
             failures.append(error)
     rows = [["name", "checkpoint", "kind", "rate", "bits a sample", "licence", "labels"]]
@@ -58,7 +58,7 @@ def details(name: str) -> Told:
     """One checkpoint: where it is, its network, its card, what a sample costs."""
     path, bytes_ = registry.read(name)
     if format.is_recogniser(bytes_):
-        return _recogniser(classifier.opened(path, bytes_))
+        return _recogniser(classifier.from_bytes(path, bytes_))
     loaded = checkpoint.load(name)
     running, lines_running = _running()
     sizes = {

@@ -1,8 +1,9 @@
-"""Options of the commands that train."""
+"""`synth train`: trains a network on folders of audio."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
@@ -10,18 +11,29 @@ from synth.cli.shared_options import add_common
 from synth.common import limits
 from synth.common.errors import UsageError
 from synth.common.extras import training_extra
+from synth.training.tasks import DEFAULT_TASK, TASKS, preset_names, tasks_with
 
 
 def add_options(parser: opt.Parser) -> None:
-    """The options of `synth train`."""
+    """The options of `synth train`; names of tasks and presets come from the registry of tasks."""
     add = parser.add_argument
     add("corpora", nargs="*", metavar="CORPUS", help="folder or file of audio, of any rate and channel count")
     add("-o", "--out", required=True, metavar="RUN", help="folder of the run: made, or gone on with by --resume")
-    add(
-        "--preset",
-        choices=("digits", "piano", "general", "tiny", "speech", "small", "large"),
-        help="sizes and schedule (default: digits; small and large are of --task corrector)",
-    )
+    add("--task", choices=tuple(TASKS), help=f"what to train for (default: {DEFAULT_TASK})")
+    add("--resume", action="store_true", help="go on with a run that was stopped")
+    _add_corpus_options(parser)
+    _add_task_options(parser)
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: auto)")
+    add("--threads", type=opt.integer(1, limits.MAX_THREADS), metavar="N", help="CPU threads (default: all cores)")
+    add_common(parser, as_json=False)
+    parser.set_defaults(run=run)
+
+
+def _add_corpus_options(parser: opt.Parser) -> None:
+    """What is trained on, and for how long."""
+    add = parser.add_argument
+    presets = f"sizes and schedule (default: {TASKS[DEFAULT_TASK].presets[0]}; {_presets_of_tasks()})"
+    add("--preset", choices=preset_names(), help=presets)
     add(
         "--rate",
         type=opt.integer(limits.MIN_NETWORK_RATE, limits.MAX_NETWORK_RATE),
@@ -35,68 +47,64 @@ def add_options(parser: opt.Parser) -> None:
     add("--trim", action="store_true", help="cut silence off the ends of every file")
     add("--steps", type=opt.integer(1, 10**9), metavar="N", help="steps to train in all (default: the preset's)")
     add("-s", "--seed", type=opt.integer(0, limits.MAX_SEED), metavar="SEED", help="random seed (default: 0)")
+
+
+def _add_task_options(parser: opt.Parser) -> None:
+    """What only some of the tasks take."""
+
+    def add(name: str, text: str, **options: Any) -> None:
+        parser.add_argument(f"--{name}", help=f"of --task {' or '.join(tasks_with(name))}: {text}", **options)
+
     add(
-        "--density",
+        "density",
+        "blocks of the weights of every sample that remain; the engine skips the others (default: the preset's)",
         type=opt.real(0, 1, above=True),
         metavar="SHARE",
-        help="blocks of the weights of every sample that remain; the engine skips the others (default: the preset's)",
     )
-    add("--resume", action="store_true", help="go on with a run that was stopped")
+    add("target", "label to classify by; several are learned at once", action="append", metavar="KEY")
     add(
-        "--task",
-        choices=("generate", "classify", "vocoder", "planner", "corrector"),
-        help="what to train for (default: generate)",
-    )
-    add("--target", action="append", metavar="KEY", help="label to classify by; several are learned at once")
-    add(
-        "--voice",
+        "voice",
+        "speaker-like target, which speed and pitch are part of (default: speaker, where it is one)",
         action="append",
         metavar="KEY",
-        help="target that speed and pitch are part of (default: speaker, where it is one)",
     )
-    add("--features", choices=("logmel", "mfcc"), help="what a classifier hears (default: logmel)")
-    add("--net", choices=("gru", "cnn"), help="network of a classifier (default: cnn)")
-    add("--vocoder", metavar="VOICE", help="checkpoint of the vocoder that a planner is for")
+    add("features", "what the network reads (default: logmel)", choices=("logmel", "mfcc"))
+    add("net", "kind of network (default: cnn)", choices=("gru", "cnn"))
+    add("vocoder", "checkpoint of the voice whose tokens are planned", metavar="VOICE")
     add(
-        "--divergence",
+        "divergence",
+        "latents are Gaussian, held to a standard one with this weight, like 0.01 (default: 0)",
         type=opt.real(0, 100),
         metavar="WEIGHT",
-        help="of a vocoder: its vectors are Gaussian, held to a standard one with this weight, like 0.01 (default: 0)",
     )
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: auto)")
-    add("--threads", type=opt.integer(1, limits.MAX_THREADS), metavar="N", help="CPU threads (default: all cores)")
-    add_common(parser, as_json=False)
-    parser.set_defaults(run=run)
+
+
+def _presets_of_tasks() -> str:
+    """Which presets are not of the default task, for people."""
+    others = [
+        f"{' and '.join(entry.presets)} {'is' if len(entry.presets) == 1 else 'are'} of --task {name}"
+        for name, entry in TASKS.items()
+        if entry.presets and not set(entry.presets) & set(TASKS[DEFAULT_TASK].presets)
+    ]
+    return "; ".join(others)
 
 
 def run(options: Namespace, console: Console) -> None:
     """`synth train`: trains a network on folders of audio."""
     if not options.corpora and not options.resume:
         raise UsageError("CORPUS: name at least one folder of audio")
+    given = {name: getattr(options, name) for entry in TASKS.values() for name in entry.options if name != "corpora"}
     with training_extra("synth train"):
         from synth.training import train as training
 
-        training.train(
+        request = training.TrainRequest(
             corpora=options.corpora,
             run=options.out,
-            preset=options.preset,
-            rate=options.rate,
-            labels=options.labels,
-            split=options.split,
-            trim=options.trim,
-            steps=options.steps,
-            seed=options.seed,
-            density=options.density,
             task=options.task,
-            target=options.target,
-            voice=options.voice,
-            features=options.features,
-            net=options.net,
-            vocoder=options.vocoder,
-            divergence=options.divergence,
+            options=given,
             resume=options.resume,
             device=options.device,
             threads=options.threads,
             quiet=options.quiet,
-            say=console.say,
         )
+        training.train(request, say=console.say)

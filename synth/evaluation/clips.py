@@ -63,7 +63,7 @@ class ClipAnalyzer:
         heard = embedding = None
         if self.ear is not None:
             try:
-                found = self.ear.listen(samples, self.rate)
+                found = self.ear.classify(samples, self.rate)
                 heard = tuple(int(found.log_probabilities[target.name].argmax()) for target in self.ear.targets)
                 embedding = found.embedding
             except AudioError:

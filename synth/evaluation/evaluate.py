@@ -96,7 +96,7 @@ def plan(labels: LabelSet, count: int, seed: int) -> list[Job]:
     same sample. With more than 128 combinations each value has its files with the other keys unset. UsageError for too
     many files.
     """
-    rows = generative.rows_of(labels)
+    rows = generative.label_combinations(labels)
     if (total := len(rows) * count) > MAX_COUNT:
         raise UsageError(f"-n {count}: {count} files for each of {len(rows)} are {total}; at most {MAX_COUNT}")
     if seed + total - 1 > MAX_SEED:
@@ -118,7 +118,7 @@ def _ear(request: EvaluateRequest, model: Model | Voice) -> recogniser.Classifie
     if request.classifier is None and not model.labels:
         return None
     name = request.classifier or DEFAULT_CLASSIFIER
-    ear = recogniser.load(name)
+    ear = recogniser.load_classifier(name)
     told = {target.name: target.values for target in ear.targets if target.kind == "class"}
     asked = model.labels
     if asked and not told.keys() & asked.keys():

@@ -1,4 +1,4 @@
-"""The recogniser's network in PyTorch; `recogniser` computes the same in NumPy from the same weights."""
+"""The network of a classifier in PyTorch; `synth.recognition.classifier` computes the same in NumPy."""
 
 from __future__ import annotations
 
@@ -78,14 +78,14 @@ class ClassifierNetwork(nn.Module):
         peak = y.masked_fill(inside == 0, -torch.inf).amax(1)
         return self.embed(self.drop(torch.cat([mean, peak], 1)))
 
-    def forward(self, x: Tensor, lengths: Tensor, taken: Tensor) -> list[Tensor]:
-        """Logits (sounds, values) of each target; `taken` (sounds, 2 x bands) is what `normalised` took out."""
-        found = self.drop(functional.silu(self.embedding(x, lengths)))
-        both = found
+    def forward(self, x: Tensor, lengths: Tensor, feature_stats: Tensor) -> list[Tensor]:
+        """Logits (sounds, values) of each target; `feature_stats` (sounds, 2 x bands): means and deviations."""
+        shared = self.drop(functional.silu(self.embedding(x, lengths)))
+        with_stats = shared
         if self.voice is not None:
-            both = torch.cat([found, self.drop(functional.silu(self.voice(taken / 4)))], 1)
+            with_stats = torch.cat([shared, self.drop(functional.silu(self.voice(feature_stats / 4)))], 1)
         pairs = zip(self.heads, self.config.targets, strict=True)
-        return [head(both if target.uses_feature_stats else found) for head, target in pairs]
+        return [head(with_stats if target.uses_feature_stats else shared) for head, target in pairs]
 
 
 def _inside(count: Tensor, length: int) -> Tensor:
@@ -95,12 +95,12 @@ def _inside(count: Tensor, length: int) -> Tensor:
 def loss_of(logits: list[Tensor], answers: list[Tensor], smoothing: float = 0.0) -> Tensor:
     """The sum over the targets of the mean loss (nats) over sounds whose answer is known."""
     total = logits[0].new_zeros(())
-    for found, wanted in zip(logits, answers, strict=True):
-        if wanted.dim() == 1:
-            known = wanted >= 0
-            each = functional.cross_entropy(found, wanted.clamp_min(0), reduction="none", label_smoothing=smoothing)
+    for scores, answer in zip(logits, answers, strict=True):
+        if answer.dim() == 1:
+            known = answer >= 0
+            each = functional.cross_entropy(scores, answer.clamp_min(0), reduction="none", label_smoothing=smoothing)
         else:
-            known = wanted[:, 0] >= 0
-            each = functional.binary_cross_entropy_with_logits(found, wanted.clamp_min(0), reduction="none").mean(1)
+            known = answer[:, 0] >= 0
+            each = functional.binary_cross_entropy_with_logits(scores, answer.clamp_min(0), reduction="none").mean(1)
         total = total + (each * known).sum() / known.sum().clamp_min(1)
     return total

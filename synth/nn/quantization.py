@@ -41,15 +41,15 @@ def curve(function: Any, width: float, least: int) -> AnyArray:
         y = function((segment + d) * width) * 32768
         fixed_part = least if segment == 0 else None
         basis = np.stack([d**0, d, d * d][1 if segment == 0 else 0 :], 1)
-        found = np.linalg.lstsq(basis, y - (least if segment == 0 else 0), rcond=None)[0]
-        table[:, segment] = [fixed_part, *found] if segment == 0 else found
-    whole = np.rint(table).astype(np.int64)
+        coefficients = np.linalg.lstsq(basis, y - (least if segment == 0 else 0), rcond=None)[0]
+        table[:, segment] = [fixed_part, *coefficients] if segment == 0 else coefficients
+    integers = np.rint(table).astype(np.int64)
     d15 = np.arange(32768, dtype=np.int64)[None]
     for _ in range(4):  # keep the top inside 16 bits after rounding
-        inner = whole[1][:, None] + ((d15 * whole[2][:, None] + 16384) >> 15)
-        y15 = whole[0][:, None] + ((d15 * inner + 16384) >> 15)
-        whole[0] -= np.maximum(y15.max(1) - 32767, 0)
-    return whole.astype(np.int16)
+        inner = integers[1][:, None] + ((d15 * integers[2][:, None] + 16384) >> 15)
+        y15 = integers[0][:, None] + ((d15 * inner + 16384) >> 15)
+        integers[0] -= np.maximum(y15.max(1) - 32767, 0)
+    return integers.astype(np.int16)
 
 
 def tables() -> dict[str, AnyArray]:
@@ -70,38 +70,38 @@ def quantize(network: TwoTierNetwork, predictor: dict[str, AnyArray]) -> dict[st
     w = {name: value.detach().cpu().double().numpy() for name, value in network.named_parameters()}
     tree = w["tree"].copy()
     tree[0] = 0.0
-    found = {**tables(), **predictor}
-    found |= linear("frame.input", w["frame_input"], STATE, GATE)
-    found |= linear("frame.recurrent", w["frame_recurrent"], STATE, GATE)
-    found |= linear("frame.output", w["frame_output"], STATE, GATE)
-    found |= linear("sample.recurrent", w["sample_recurrent"], STATE, GATE)
-    found |= linear("head.dense", w["dense"], STATE, GATE)
-    found |= linear("head.tree", tree, HIDDEN, LOGIT)
-    found["frame.input.bias"] = fixed(w["frame_bias"], GATE)
-    found["frame.recurrent.bias"] = fixed(w["frame_inner"], GATE)
-    found["frame.output.bias"] = fixed(w["frame_output_bias"], GATE)
-    found["sample.recurrent.bias"] = fixed(w["sample_inner"], GATE)
-    found["head.tree.bias"] = fixed(w["tree_bias"], LOGIT)
-    found[head_table(network.config)] = fixed(w["dense_table"], GATE)
+    tensors = {**tables(), **predictor}
+    tensors |= linear("frame.input", w["frame_input"], STATE, GATE)
+    tensors |= linear("frame.recurrent", w["frame_recurrent"], STATE, GATE)
+    tensors |= linear("frame.output", w["frame_output"], STATE, GATE)
+    tensors |= linear("sample.recurrent", w["sample_recurrent"], STATE, GATE)
+    tensors |= linear("head.dense", w["dense"], STATE, GATE)
+    tensors |= linear("head.tree", tree, HIDDEN, LOGIT)
+    tensors["frame.input.bias"] = fixed(w["frame_bias"], GATE)
+    tensors["frame.recurrent.bias"] = fixed(w["frame_inner"], GATE)
+    tensors["frame.output.bias"] = fixed(w["frame_output_bias"], GATE)
+    tensors["sample.recurrent.bias"] = fixed(w["sample_inner"], GATE)
+    tensors["head.tree.bias"] = fixed(w["tree_bias"], LOGIT)
+    tensors[head_table(network.config)] = fixed(w["dense_table"], GATE)
     for k in range(len(network.config.labels)):
-        found[f"frame.label.{k}"] = fixed(w[f"frame_labels.{k}"], GATE)
+        tensors[f"frame.label.{k}"] = fixed(w[f"frame_labels.{k}"], GATE)
     for k, name in enumerate(sample_tables(network.config)):
-        found[name] = fixed(w["tables"][256 * k : 256 * (k + 1)], GATE)
-    return found
+        tensors[name] = fixed(w["tables"][256 * k : 256 * (k + 1)], GATE)
+    return tensors
 
 
 def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, AnyArray]:
     """The tensors of `synth.vocoder.vocoder.layout`: an encoder in float32, codebooks and conditioner in integers."""
     w = {name: value.detach().cpu().double().numpy() for name, value in vocoder.named_parameters()}
-    found: dict[str, AnyArray] = {}
+    tensors: dict[str, AnyArray] = {}
     for name in ("0", "1", "2", "out"):
-        found[f"vocoder.encoder.{name}.weight"] = w[f"encoder_{name}"].astype(np.float32)
-        found[f"vocoder.encoder.{name}.bias"] = w[f"encoder_{name}_bias"].astype(np.float32)
-    found["vocoder.books"] = np.clip(np.rint(w["quantisers.books"] * UNIT), -127, 127).astype(np.int8)
+        tensors[f"vocoder.encoder.{name}.weight"] = w[f"encoder_{name}"].astype(np.float32)
+        tensors[f"vocoder.encoder.{name}.bias"] = w[f"encoder_{name}_bias"].astype(np.float32)
+    tensors["vocoder.books"] = np.clip(np.rint(w["quantisers.books"] * UNIT), -127, 127).astype(np.int8)
     for name, unit in (("0", UNIT), ("1", STATE), ("out", STATE)):
-        found |= linear(f"vocoder.condition.{name}", w[f"condition_{name}"], unit, GATE)
+        tensors |= linear(f"vocoder.condition.{name}", w[f"condition_{name}"], unit, GATE)
     for name in ("0", "1"):
-        found[f"vocoder.condition.{name}.bias"] = fixed(w[f"condition_{name}_bias"], GATE)
-    found |= linear("vocoder.reflect", w["reflect"], STATE, GATE)
-    found["vocoder.reflect.bias"] = fixed(w["reflect_bias"], GATE)
-    return found
+        tensors[f"vocoder.condition.{name}.bias"] = fixed(w[f"condition_{name}_bias"], GATE)
+    tensors |= linear("vocoder.reflect", w["reflect"], STATE, GATE)
+    tensors["vocoder.reflect.bias"] = fixed(w["reflect_bias"], GATE)
+    return tensors

@@ -95,20 +95,20 @@ class TwoTierNetwork(nn.Module):
         return TwoTierState(zeros(batch, self.config.frame_units), zeros(batch, self.config.sample_units), codes)
 
     def frames(
-        self, codes: Tensor, labels: Tensor, state: TwoTierState, given: Tensor | None = None
+        self, codes: Tensor, labels: Tensor, state: TwoTierState, conditioning: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Conditioning of each frame.
 
-        `codes` (batch, time) long, time a multiple of the hop; `labels` (batch, frames, keys) long rows; `given`
-        (frames, batch, 3 frame units) is added to the gates. Returns conditioning (frames, batch, 3 sample units) and
-        frame states (frames, batch, frame units).
+        `codes` (batch, time) long, time a multiple of the hop; `labels` (batch, frames, keys) long label ids;
+        `conditioning` (frames, batch, 3 frame units) is added to the gates. Returns what is added to the sample tier's
+        gates, (frames, batch, 3 sample units), and frame states (frames, batch, frame units).
         """
         window, hop = self.config.window, self.config.hop
         past = torch.cat([state.codes, codes], 1)[:, : codes.shape[1] - hop + window]
         views = past.unfold(1, window, hop).flip(2).transpose(0, 1).float()
         gates = F.linear((views - SILENCE) / 128, self._weight(self.frame_input), self.frame_bias)
-        if given is not None:
-            gates = gates + given
+        if conditioning is not None:
+            gates = gates + conditioning
         for k, table in enumerate(self.frame_labels):
             gates = gates + F.embedding(labels[:, :, k].t(), table)
         states = run(gates, state.frame, self._weight(self.frame_recurrent), self.frame_inner, self.quantized)
@@ -142,14 +142,14 @@ class TwoTierNetwork(nn.Module):
         return F.softplus(-path * self.signs[codes]).sum(-1) * 1.4426950408889634
 
     def forward(
-        self, codes: Tensor, inputs: Tensor, labels: Tensor, state: TwoTierState, given: Tensor | None = None
+        self, codes: Tensor, inputs: Tensor, labels: Tensor, state: TwoTierState, conditioning: Tensor | None = None
     ) -> tuple[Tensor, TwoTierState]:
         """Bits of each sample and the state after them.
 
         `codes` (batch, time) long, time a multiple of the hop; `inputs` (batch, time, 2) predicted and residual codes;
-        `labels` (batch, frames, keys); `given` as in `frames`. Returns bits (batch, time).
+        `labels` (batch, frames, keys); `conditioning` as in `frames`. Returns bits (batch, time).
         """
-        condition, frame = self.frames(codes, labels, state, given)
+        condition, frame = self.frames(codes, labels, state, conditioning)
         previous = torch.cat([state.codes[:, -1:], codes[:, :-1]], 1)
         rows = torch.cat([previous[:, :, None], inputs], 2).transpose(0, 1)
         logits, sample = self.samples(rows, condition, state.sample)

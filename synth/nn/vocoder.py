@@ -93,7 +93,7 @@ class ResidualVectorQuantizer(nn.Module):
 
 
 class VocoderNetwork(nn.Module):
-    """Encoder, quantisers and conditioner around `network`, which is told of each frame what sounds there.
+    """Encoder, residual vector quantizer and conditioner around `network`.
 
     With `quantized` set on the network, the conditioner too computes as the integer engine will. `variational`: the
     encoder gives the mean of a Gaussian, and in training its deviation.
@@ -131,41 +131,41 @@ class VocoderNetwork(nn.Module):
         self.spectrum_out_bias = nn.Parameter(torch.zeros(2 * config.mels))
 
     def encode(self, mel: Tensor) -> Tensor:
-        """Vectors (batch, tokens, latent), within BOUND, of log-mel features (batch, 2 x tokens, mels)."""
-        return self._vectors(self._heard(mel))
+        """Latents (batch, tokens, latent), within BOUND, of log-mel features (batch, 2 x tokens, mels)."""
+        return self._latents(self._hidden(mel))
 
     def draw(self, mel: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors drawn from the encoder's Gaussians by standard `noise`, and their mean divergence, in nats."""
-        x = self._heard(mel)
-        mean, log = self._vectors(x), F.linear(x, self.spread, self.spread_bias).clamp(-8, 4)
+        """Latents drawn from the encoder's Gaussians by standard `noise`, and their mean divergence, in nats."""
+        x = self._hidden(mel)
+        mean, log = self._latents(x), F.linear(x, self.spread, self.spread_bias).clamp(-8, 4)
         divergence = 0.5 * (mean.square() + torch.exp(2 * log) - 1 - 2 * log)
         return (mean + torch.exp(log) * noise).clamp(-BOUND, BOUND), divergence.mean()
 
-    def _vectors(self, x: Tensor) -> Tensor:
+    def _latents(self, x: Tensor) -> Tensor:
         return BOUND * torch.tanh(F.linear(x, self.encoder_out, self.encoder_out_bias) / BOUND)
 
-    def _heard(self, mel: Tensor) -> Tensor:
+    def _hidden(self, mel: Tensor) -> Tensor:
         x = F.gelu(convolve(normalize_mel(mel), self.encoder_0, self.encoder_0_bias), approximate="tanh")
         x = F.gelu(F.linear(stack_pairs(x), self.encoder_1, self.encoder_1_bias), approximate="tanh")
         return x + F.gelu(convolve(x, self.encoder_2, self.encoder_2_bias), approximate="tanh")
 
     def condition(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """What vectors (batch, tokens, latent) tell the network.
+        """The conditioning of the network by latents (batch, tokens, latent).
 
-        Returns what the frame tier's gates are given, (frames, batch, 3 frame units), and the linear predictor's
+        Returns what is added to the frame tier's gates, (frames, batch, 3 frame units), and the linear predictor's
         reflection coefficients (batch, parts x tokens, order).
         """
-        exact = self.network.quantized
+        quantized = self.network.quantized
         z = z + ((z.detach() * UNIT).round().clamp(-127, 127) / UNIT - z.detach())
         for weight, bias in ((self.condition_0, self.condition_0_bias), (self.condition_1, self.condition_1_bias)):
-            z = torch.tanh(convolve(z, rounded(weight) if exact else weight, bias))
-            if exact:
+            z = torch.tanh(convolve(z, rounded(weight) if quantized else weight, bias))
+            if quantized:
                 z = z + (to_eighth(z.detach()) - z.detach())
-        gates = F.linear(z, rounded(self.condition_out) if exact else self.condition_out)
-        reflect = F.linear(z, rounded(self.reflect) if exact else self.reflect, self.reflect_bias)
+        gates = F.linear(z, rounded(self.condition_out) if quantized else self.condition_out)
+        reflect = F.linear(z, rounded(self.reflect) if quantized else self.reflect, self.reflect_bias)
         parts = z.shape[1] * self.config.parts
-        given = gates.view(len(z), parts, -1).repeat_interleave(self.stride, 1).transpose(0, 1)
-        return given, torch.tanh(reflect.view(len(z), parts, -1))
+        conditioning = gates.view(len(z), parts, -1).repeat_interleave(self.stride, 1).transpose(0, 1)
+        return conditioning, torch.tanh(reflect.view(len(z), parts, -1))
 
     @torch.no_grad()
     def freeze(self) -> None:
@@ -177,7 +177,7 @@ class VocoderNetwork(nn.Module):
                 parameter.requires_grad_(False)
 
     def spectrum(self, z: Tensor) -> Tensor:
-        """Normalised log-mel features (batch, 2 x tokens, mels) as read off vectors (batch, tokens, latent)."""
+        """Normalised log-mel features (batch, 2 x tokens, mels) as read off latents (batch, tokens, latent)."""
         x = F.gelu(convolve(z, self.spectrum_0, self.spectrum_0_bias), approximate="tanh")
         return F.linear(x, self.spectrum_out, self.spectrum_out_bias).reshape(len(z), -1, self.config.mels)
 

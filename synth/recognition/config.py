@@ -1,4 +1,4 @@
-"""What a recogniser is and how it is trained: frozen, validated options."""
+"""What a classifier is: frozen, validated options, and the tensors that belong to them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ RESERVED = ("path",)
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be told of a sound. `kind` "class": one of `values`; "tags": any of them.
+    """What a sound is classified by. `kind` "class": one of `values`; "tags": any of them.
 
-    `voice`: pitch and tempo are part of it, as of a speaker: sounds whose speed or pitch was changed teach nothing of
-    it.
+    `speaker_dependent` (`voice` in files): pitch and tempo are part of it, as of a speaker: sounds whose speed or pitch
+    was changed teach nothing of it.
     """
 
     name: str
     kind: str
     values: tuple[str, ...]
-    voice: bool = False
+    speaker_dependent: bool = False
 
     def __post_init__(self) -> None:
         require(self.name not in RESERVED, f"target {self.name}: the name is taken; rename the label")
@@ -40,13 +40,16 @@ class Target:
 
     @property
     def uses_feature_stats(self) -> bool:
-        """Told from the features' means and deviations too: of a voice and of tags, which may be steady sounds."""
-        return self.voice or self.kind == "tags"
+        """Whether its output layer also gets what cepstral mean and variance normalization removes from the features.
+
+        Speakers differ in these means and deviations, and tags may be of steady sounds.
+        """
+        return self.speaker_dependent or self.kind == "tags"
 
 
 @dataclass(frozen=True)
 class ClassifierConfig(FeatureConfig):
-    """Features and sizes of a recogniser.
+    """Features and sizes of a classifier.
 
     `net`: "cnn", convolutions over bands and time, or "gru", both ways over time. `units`: its width. `embedding`: the
     width of the layer that all targets are told from.
@@ -67,7 +70,10 @@ class ClassifierConfig(FeatureConfig):
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `json` can write and `from_json` reads back."""
-        return dataclasses.asdict(self)
+        data = dataclasses.asdict(self)
+        for target in data["targets"]:
+            target["voice"] = target.pop("speaker_dependent")  # its name in files
+        return data
 
     @classmethod
     def from_json(cls, data: Any) -> ClassifierConfig:
@@ -100,29 +106,29 @@ def conv_bands(bands: int) -> int:
 
 
 def shapes(config: ClassifierConfig) -> dict[str, tuple[int, ...]]:
-    """The tensors of a recogniser, by the names of its parameters in PyTorch."""
-    found: dict[str, tuple[int, ...]] = {}
+    """The tensors of a classifier, by the names of its parameters in PyTorch."""
+    tensors: dict[str, tuple[int, ...]] = {}
 
     def layer(name: str, *shape: int) -> None:
-        found[f"{name}.weight"], found[f"{name}.bias"] = shape, shape[:1]
+        tensors[f"{name}.weight"], tensors[f"{name}.bias"] = shape, shape[:1]
 
     units, width = config.units, config.units if config.net == "cnn" else 2 * config.units
     if config.net == "cnn":
         for place, (a, b) in enumerate(zip((1, *CHANNELS), CHANNELS, strict=False)):
             layer(f"convs.{place}", b, a, 3, 3)
-            found[f"scales.{place}"] = found[f"shifts.{place}"] = (b,)
+            tensors[f"scales.{place}"] = tensors[f"shifts.{place}"] = (b,)
         layer("last", units, CHANNELS[-1] * conv_bands(config.bands), 3)
     else:
         layer("into", units, 2 * config.bands)
         for place, size in enumerate((units, 2 * units)):
             for way in ("", "_reverse"):
                 for part, inputs in (("ih", size), ("hh", units)):
-                    found[f"grus.{place}.weight_{part}_l0{way}"] = (3 * units, inputs)
-                    found[f"grus.{place}.bias_{part}_l0{way}"] = (3 * units,)
-    found["last_norm.weight"] = found["last_norm.bias"] = (width,)
+                    tensors[f"grus.{place}.weight_{part}_l0{way}"] = (3 * units, inputs)
+                    tensors[f"grus.{place}.bias_{part}_l0{way}"] = (3 * units,)
+    tensors["last_norm.weight"] = tensors["last_norm.bias"] = (width,)
     layer("embed", config.embedding, 2 * width)
     if any(target.uses_feature_stats for target in config.targets):
         layer("voice", config.embedding, 2 * config.bands)
     for place, target in enumerate(config.targets):
         layer(f"heads.{place}", len(target.values), config.embedding * (2 if target.uses_feature_stats else 1))
-    return found
+    return tensors

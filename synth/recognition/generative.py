@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from synth.audio import mulaw
 from synth.common import threads as parallel
 from synth.common.errors import AudioError, UsageError
-from synth.common.labels import LabelSet
+from synth.common.labels import LabelIds, LabelSet
 from synth.generation.loading import need_plain
 from synth.generation.model import Model
 from synth.generation.voice import Voice
@@ -30,8 +30,8 @@ _GROUP = 10
 _BLOCK = 1 << 14
 
 
-def rows_of(labels: LabelSet) -> list[tuple[int, ...]]:
-    """The label rows to try: all combinations, or, of many, each value with the other keys unset."""
+def label_combinations(labels: LabelSet) -> list[LabelIds]:
+    """The label ids to try: all combinations, or, of many, each value with the other keys unset."""
     sizes = [len(values) for values in labels.values()]
     if np.prod(sizes, dtype=np.float64) <= MAX_COMBINATIONS:
         return list(itertools.product(*(range(1, size + 1) for size in sizes)))
@@ -43,41 +43,47 @@ def rows_of(labels: LabelSet) -> list[tuple[int, ...]]:
 
 
 def costs(
-    model: Model, blocks: Iterable[NDArray[np.int16]], rows: list[tuple[int, ...]], threads: int = 1
+    model: Model, blocks: Iterable[NDArray[np.int16]], combinations: list[LabelIds], threads: int = 1
 ) -> NDArray[np.int64]:
-    """Code lengths (rows,) in 1/65536 bit of one sound (int16 blocks at the model's rate) under each label row."""
-    groups = [rows[at : at + _GROUP] for at in range(0, len(rows), _GROUP)]
-    states = [[model.engine.state() for _ in group] for group in groups]
-    for group, labels in zip(states, groups, strict=True):
-        for state, row in zip(group, labels, strict=True):
-            state.labels = row
-    total = np.zeros(len(rows), np.int64)
-    samples = 0
+    """Code lengths (combinations,) in 1/65536 bit of one sound under each combination of label ids.
+
+    `blocks`: int16 (samples,) at the model's rate. AudioError when they hold no sample.
+    """
+    groups = [combinations[at : at + _GROUP] for at in range(0, len(combinations), _GROUP)]
+    states = [[_state(model, label_ids) for label_ids in group] for group in groups]
+    total, samples = np.zeros(len(combinations), np.int64), 0
     for block in blocks:
         for at in range(0, len(block), _BLOCK):
             codes = mulaw.encode(block[at : at + _BLOCK])
 
-            def force(group: list[Any], codes: NDArray[np.uint8] = codes) -> NDArray[np.int64]:
-                given = np.broadcast_to(codes, (len(group), len(codes)))
-                return model.engine.teacher_force_together(group, given).sum(axis=1, dtype=np.int64)
+            def cost(group: list[Any], codes: NDArray[np.uint8] = codes) -> NDArray[np.int64]:
+                forced = np.broadcast_to(codes, (len(group), len(codes)))
+                return model.engine.teacher_force_together(group, forced).sum(axis=1, dtype=np.int64)
 
-            total += np.concatenate(parallel.each(force, states, threads, threading.Event()))
+            total += np.concatenate(parallel.each(cost, states, threads, threading.Event()))
             samples += len(codes)
     if not samples:
         raise AudioError("holds no samples")
     return total
 
 
+def _state(model: Model, label_ids: LabelIds) -> Any:
+    """A fresh state of the model's engine with these labels."""
+    state = model.engine.state()
+    state.labels = label_ids
+    return state
+
+
 def log_probabilities(
-    labels: LabelSet, rows: list[tuple[int, ...]], cost: NDArray[np.int64]
+    labels: LabelSet, combinations: list[LabelIds], cost: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float64]]:
-    """Natural logarithms (values,) of each key's values, all rows that `rows_of` gave being equally likely before."""
+    """Natural logarithms (values,) of each key's values, all combinations being equally likely beforehand."""
     logs = -np.log(2.0) * ((cost - cost.min()) / 65536.0)
-    table, found = np.array(rows), {}
+    table, by_key = np.array(combinations), {}
     for place, (key, values) in enumerate(labels.items()):
         of_value = np.array([np.logaddexp.reduce(logs[table[:, place] == n + 1]) for n in range(len(values))])
-        found[key] = of_value - np.logaddexp.reduce(of_value)
-    return found
+        by_key[key] = of_value - np.logaddexp.reduce(of_value)
+    return by_key
 
 
 def need_labels(model: Model | Voice) -> Model:
@@ -89,9 +95,9 @@ def need_labels(model: Model | Voice) -> Model:
     return plain
 
 
-def listen(model: Model, blocks: Iterable[NDArray[np.int16]], threads: int = 1) -> dict[str, NDArray[np.float64]]:
+def classify(model: Model, blocks: Iterable[NDArray[np.int16]], threads: int = 1) -> dict[str, NDArray[np.float64]]:
     """Log-probabilities (values,) of each label key's values for one sound; UsageError for a model without labels."""
     need_labels(model)
     labels = model.checkpoint.config.labels
-    rows = rows_of(labels)
-    return log_probabilities(labels, rows, costs(model, blocks, rows, threads))
+    combinations = label_combinations(labels)
+    return log_probabilities(labels, combinations, costs(model, blocks, combinations, threads))

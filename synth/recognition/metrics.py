@@ -24,9 +24,9 @@ def average_precision(scores: NDArray[np.floating[Any]], wanted: NDArray[Any]) -
     if not len(hits) or not hits[-1]:
         return float("nan")
     ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)  # the last sound of each score
-    found = hits[ends]
-    gained = np.diff(found, prepend=0)
-    return float(np.sum(gained * found / (ends + 1)) / hits[-1])
+    true = hits[ends]
+    gained = np.diff(true, prepend=0)
+    return float(np.sum(gained * true / (ends + 1)) / hits[-1])
 
 
 def mean_average_precision(scores: NDArray[np.floating[Any]], wanted: NDArray[Any]) -> float:

@@ -20,15 +20,17 @@ DROP_ALL, DROP_ONE = 0.3, 0.1
 
 
 @dataclass(frozen=True)
-class Batch:
-    """`codes` uint8 (streams, span); `labels` int64 (streams, span / hop, keys), rows of the label tables (0 none) in
-    force at each frame's first sample; `windows` int64 (streams, windows), first samples of the sample tier's windows;
-    `first` int64 (streams,), samples before it have no loss; `heard` uint8 (streams, span), the codes as the network
-    hears them, with noise in some streams.
+class StreamBatch:
+    """Streams of sound for one training step.
+
+    `codes` uint8 (streams, span): mu-law codes, which are to be predicted. `input_codes` uint8 (streams, span): the
+    same as the network reads them, with noise in some streams. `labels` int64 (streams, span / hop, keys): label ids
+    (0 none) in force at each network frame's first sample. `windows` int64 (streams, windows): first samples of the
+    sample tier's windows. `first` int64 (streams,): samples before it have no loss.
     """
 
     codes: NDArray[np.uint8]
-    heard: NDArray[np.uint8]
+    input_codes: NDArray[np.uint8]
     labels: NDArray[np.int64]
     windows: NDArray[np.int64]
     first: NDArray[np.int64]
@@ -44,8 +46,9 @@ class StreamBatches:
     `gap`: shortest and longest gap in seconds; `speed`: files are played at speeds from 1 / speed to speed.
     All labels of a file and its gap are dropped with probability `label_drop[0]`, else each with `label_drop[1]`.
     `gain_db`: each file is scaled by a random gain of up to this many decibels, either way. `noise`: half of the
-    streams are heard with Gaussian noise in their codes, of a deviation drawn between 0 and this many codes; what is
-    to be predicted stays clean. So the network learns to lead its own imperfect past back (LPCNet, arXiv 1810.11846).
+    streams have Gaussian noise in the codes that the network reads, of a deviation drawn between 0 and this many codes;
+    what is to be predicted stays clean. So the network learns to correct errors in its own past (LPCNet, arXiv
+    1810.11846).
     """
 
     def __init__(
@@ -78,7 +81,7 @@ class StreamBatches:
         settle = -(-round(SETTLE_SECONDS * corpus.rate) // hop) * hop
         self._settle = min(settle, (span - window) // hop * hop)
 
-    def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
+    def batch(self, step: int, rank: int = 0, world: int = 1) -> StreamBatch:
         """The batch of `step`; rank r of a world gets the rows r, r + world, ... of the very same batch."""
         rows = range(rank, self.streams, world)
         sound = np.empty((len(rows), self.span), np.int16)
@@ -90,10 +93,10 @@ class StreamBatches:
             first[place] = self._stream(draw, sound[place], labels[place])
             windows[place] = self._windows(draw, int(first[place]))
         codes = mulaw.encode(sound)
-        heard = np.stack([self._heard(codes[place], step, row) for place, row in enumerate(rows)])
-        return Batch(codes, heard, labels, windows, first)
+        input_codes = np.stack([self._with_noise(codes[place], step, row) for place, row in enumerate(rows)])
+        return StreamBatch(codes, input_codes, labels, windows, first)
 
-    def _heard(self, codes: NDArray[np.uint8], step: int, row: int) -> NDArray[np.uint8]:
+    def _with_noise(self, codes: NDArray[np.uint8], step: int, row: int) -> NDArray[np.uint8]:
         draw = np.random.Generator(np.random.Philox(key=[self.seed, step], counter=[0, 0, 1, row]))
         if self.noise <= 0 or draw.random() < 0.5:
             return codes
@@ -111,7 +114,7 @@ class StreamBatches:
         at = first = 0
         while at < self.span:
             entry = self._file(draw)
-            labels[-(-at // self.hop) :] = self._rows(draw, entry)
+            labels[-(-at // self.hop) :] = self._label_ids(draw, entry)
             start = 0
             if at == 0 and draw.random() < CROP * min(1.0, max(0.0, entry.length / self.span - 1)):
                 start = int(draw.integers(0, entry.length - self.span // 2, endpoint=True))
@@ -128,12 +131,12 @@ class StreamBatches:
         target = draw.random() * self._cumulative[-1]
         return self.entries[min(int(np.searchsorted(self._cumulative, target, "right")), len(self.entries) - 1)]
 
-    def _rows(self, draw: np.random.Generator, entry: Entry) -> NDArray[np.int64]:
-        """The file's label rows with some dropped to 0."""
-        rows = np.array(entry.label_ids, np.int64)
+    def _label_ids(self, draw: np.random.Generator, entry: Entry) -> NDArray[np.int64]:
+        """The file's label ids with some dropped to 0."""
+        ids = np.array(entry.label_ids, np.int64)
         if draw.random() < self.label_drop[0]:
-            return np.zeros_like(rows)
-        return np.where(draw.random(len(rows)) < self.label_drop[1], 0, rows)
+            return np.zeros_like(ids)
+        return np.where(draw.random(len(ids)) < self.label_drop[1], 0, ids)
 
     def _played(self, draw: np.random.Generator, piece: NDArray[np.int16]) -> NDArray[np.int16]:
         """At another speed, and so another pitch; linear between samples."""
@@ -141,8 +144,8 @@ class StreamBatches:
             return piece
         factor = float(np.exp(draw.uniform(-np.log(self.speed), np.log(self.speed))))
         places = np.arange(max(1, int(len(piece) / factor))) * factor
-        found: NDArray[np.int16] = np.rint(np.interp(places, np.arange(len(piece)), piece)).astype(np.int16)
-        return found
+        resampled: NDArray[np.int16] = np.rint(np.interp(places, np.arange(len(piece)), piece)).astype(np.int16)
+        return resampled
 
     def _scaled(self, draw: np.random.Generator, piece: NDArray[np.int16]) -> NDArray[np.int16]:
         if self.gain_db <= 0:
@@ -163,20 +166,20 @@ class StreamBatches:
 Row = tuple[NDArray[np.uint8], tuple[int, ...]]
 
 
-def validation_rows(corpus: Corpus, split: str = "validation", most_samples: int | None = None) -> list[Row]:
-    """Codes uint8 (samples,) and label rows of the files of a split, each from its first sample, without gaps.
+def validation_rows(corpus: Corpus, split: str = "validation", max_samples: int | None = None) -> list[Row]:
+    """Codes uint8 (samples,) and label ids of the files of a split, each from its first sample, without gaps.
 
-    When they hold more than `most_samples`, files spread evenly over the list by name are taken, and of each at most
-    what is its share of `most_samples` or four seconds, whichever is more.
+    When they hold more than `max_samples`, files spread evenly over the list by name are taken, and of each at most
+    what is its share of `max_samples` or four seconds, whichever is more.
     """
     entries = corpus.split(split)
     if not entries:
         return []
     stretch = max(entry.length for entry in entries)
-    if most_samples is not None and sum(entry.length for entry in entries) > most_samples:
-        stretch = max(most_samples // len(entries), 4 * corpus.rate)
+    if max_samples is not None and sum(entry.length for entry in entries) > max_samples:
+        stretch = max(max_samples // len(entries), 4 * corpus.rate)
         mean = sum(min(entry.length, stretch) for entry in entries) / len(entries)
-        count = min(len(entries), max(1, int(most_samples / mean)))
+        count = min(len(entries), max(1, int(max_samples / mean)))
         entries = tuple(entries[(2 * place + 1) * len(entries) // (2 * count)] for place in range(count))
-        stretch = min(stretch, max(1, most_samples))
+        stretch = min(stretch, max(1, max_samples))
     return [(mulaw.encode(corpus.samples(entry, 0, stretch)), entry.label_ids) for entry in entries]

@@ -1,10 +1,10 @@
-"""How runs train: frozen, validated options of each task."""
+"""How two-tier networks and classifiers train: frozen, validated schedules, which run.json holds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from synth.common.errors import UsageError, require
+from synth.common.errors import require
 
 
 @dataclass(frozen=True)
@@ -71,54 +71,3 @@ class ClassifierTrainConfig:
         require(0 <= self.noise <= 1, f"noise {self.noise}: must be 0 to 1")
         for name in ("smoothing", "dropout"):
             require(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)}: must be 0 to below 1")
-
-
-@dataclass(frozen=True)
-class PlannerTrainConfig:
-    """How a planner trains beside what `GeneratorTrainConfig` says.
-
-    `heard_wrong`: share of the tokens that the network hears as others than they are. `partial`: share of the streams
-    in which each frame has only its first tokens, as a codec at a lower rate has; the others are 128, without a loss.
-    `gap`: shortest and longest silence between files, in seconds. `speed`, `gain_db`: of `StreamBatches`.
-    """
-
-    heard_wrong: float = 0.05
-    partial: float = 0.0
-    gap: tuple[float, float] = (0.02, 0.06)
-    speed: float = 1.0
-    gain_db: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not (1 <= self.speed <= 2 and 0 <= self.gain_db <= 60):
-            raise UsageError("planner: speed must be 1 to 2, gain_db 0 to 60")
-        if not 0 <= self.heard_wrong <= 1 or not 0 <= self.partial <= 1 or not 0 < self.gap[0] <= self.gap[1] <= 60:
-            raise UsageError("planner: a share must be 0 to 1, gaps above 0 and in order")
-
-
-@dataclass(frozen=True)
-class VocoderTrainConfig:
-    """How a vocoder trains beside what `GeneratorTrainConfig` says of its network.
-
-    `spectral`: weight of the mean distance of the log-mel features that are read off the quantised vectors;
-    `prediction`: of the logarithm of the linear prediction's error; `commit`: of the distance between vectors and what
-    they are quantised to; `divergence`: of the Kullback-Leibler divergence of the encoder's Gaussian from a standard
-    one, in nats a number (variational autoencoder, arXiv 1312.6114; 0: vectors are no random variables). `free`: share
-    of streams that go unquantised; of the others half have all quantisers, half a number drawn evenly. `noise`:
-    codes of noise in what the network hears. `gain_db`: each file is louder or fainter by up to this much. `early`: so
-    many steps first, of encoder and quantisers alone, which cost a tenth.
-    """
-
-    spectral: float = 2.0
-    prediction: float = 0.2
-    divergence: float = 0.0
-    commit: float = 0.25
-    free: float = 0.25
-    noise: float = 2.0
-    gain_db: float = 0.0
-    early: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("spectral", "prediction", "divergence", "commit", "noise", "gain_db"):
-            require(0 <= getattr(self, name) <= 100, f"{name} {getattr(self, name)}: must be 0 to 100")
-        require(0 <= self.early, f"early {self.early}: must be 0 or more")
-        require(0 <= self.free <= 1, f"free {self.free}: must be 0 to 1")

@@ -23,25 +23,25 @@ SAVE_SECONDS = 60.0
 
 
 class Trainer:
-    """A run under way."""
+    """A training run under way: a task in its folder, on an accelerator."""
 
     def __init__(
-        self, folder: RunFolder, options: dict[str, Any], accelerator: Accelerator, quiet: bool, say: Say
+        self, folder: RunFolder, run_options: dict[str, Any], accelerator: Accelerator, quiet: bool, say: Say
     ) -> None:
         self.folder, self.accelerator, self.quiet, self.say = folder, accelerator, quiet, say
-        self.task = task_of(options)(folder, options, accelerator.device)
-        self.learner, self.config = self.task.learner, self.task.config
+        self.task = task_of(run_options).load()(folder, run_options, accelerator.device)
+        self.state, self.config = self.task.state, self.task.config
         self.best = math.inf
         self.recent: list[float] = []
         if (folder.path / "last.safetensors").exists():
             arrays, info = folder.load("last")
             try:
-                self.learner.load(arrays, int(info["step"]))
+                self.state.load(arrays, int(info["step"]))
                 self.best, self.recent = float(info["best"]), [float(loss) for loss in info["recent"]]
             except (KeyError, TypeError, ValueError, RuntimeError):
                 raise RunError(f"{folder.path / 'last.safetensors'}: not a state of this version") from None
         if accelerator.is_main_process:
-            folder.trim_log(self.learner.step)  # records of steps whose state was not saved any more
+            folder.trim_log(self.state.step)  # records of steps whose state was not saved any more
 
     def go(self, until: int | None) -> None:
         """Train to the end, or to step `until`, or to the first Ctrl-C (then KeyboardInterrupt)."""
@@ -50,17 +50,17 @@ class Trainer:
         hidden = True if self.quiet or not self.accelerator.is_main_process else None
         with (
             interruptible() as stopped,
-            tqdm(total=self.config.steps, initial=self.learner.step, unit="step", disable=hidden) as bar,
+            tqdm(total=self.config.steps, initial=self.state.step, unit="step", disable=hidden) as bar,
         ):
-            while self.learner.step < last:
+            while self.state.step < last:
                 loss = self._step()
                 bar.update()
                 bar.set_postfix_str(f"{loss:.3f} {self.task.unit}")
                 stop = self._any(stopped())
-                if self.learner.step % self.config.every == 0 or self.learner.step == self.config.steps:
+                if self.state.step % self.config.every == 0 or self.state.step == self.config.steps:
                     self._validate(bar.write if hidden is None and not bar.disable else self.say)
                     saved = time.monotonic()
-                elif stop or self.learner.step == last or time.monotonic() - saved > SAVE_SECONDS:
+                elif stop or self.state.step == last or time.monotonic() - saved > SAVE_SECONDS:
                     self._save()
                     saved = time.monotonic()
                 if stop:
@@ -73,36 +73,36 @@ class Trainer:
         return bool(self.accelerator.reduce(torch.tensor(float(stop), device=self.accelerator.device), "sum") > 0)
 
     def _step(self) -> float:
-        loss = self.task.step(self.accelerator)
+        loss = self.task.train_step(self.accelerator)
         self.recent = [*self.recent[-99:], loss]
         return loss
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
-            info = {"step": self.learner.step, "best": self.best, "recent": self.recent}
-            self.folder.save("last", self.learner.arrays(), info)
+            info = {"step": self.state.step, "best": self.best, "recent": self.recent}
+            self.folder.save("last", self.state.arrays(), info)
 
     def _validate(self, say: Say) -> None:
         """Measure, log, save, and show what the network can do."""
         if self.accelerator.is_main_process:
-            step = self.learner.step
+            step = self.state.step
             record: dict[str, Any] = {"step": step, "train": round(float(np.mean(self.recent)), 5)}
-            record |= {key: round(value, 5) for key, value in self.task.measure().items()}
+            record |= {key: round(value, 5) for key, value in self.task.validate().items()}
             say("  ".join(f"{key} {value}" for key, value in record.items()) + f"  ({self.task.unit})")
-            if self.task.settled() and record.get("validation", record["train"]) < self.best:
+            if self.task.eligible_as_best() and record.get("validation", record["train"]) < self.best:
                 self.best = record.get("validation", record["train"])
-                weights = {k: v for k, v in self.learner.arrays().items() if k.startswith("weight.")}
+                weights = {k: v for k, v in self.state.arrays().items() if k.startswith("weight.")}
                 self.folder.save("best", weights, {"step": step, "validation": self.best})
             self.folder.log(record)
             self._save()
-            self._show(record)
+            self._log_validation(record)
         self.accelerator.wait_for_everyone()
 
-    def _show(self, record: dict[str, Any]) -> None:
+    def _log_validation(self, record: dict[str, Any]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         with SummaryWriter(str(self.folder.path / "tensorboard")) as board:
-            self.task.show(board, record, self.folder)
+            self.task.log_validation(board, record, self.folder)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One step of training, of the generator the frame tier over whole streams and the sample tier on random windows."""
+"""The state of a training run and one step of its optimizer, for a network of any kind."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from synth.engine.config import ModelConfig
 from synth.nn.two_tier import TwoTierNetwork
 
 BETAS, EPSILON, DECAY, CLIP = (0.9, 0.98), 1e-8, 0.01, 1.0
+WARMUP_STEPS = 100
+MOMENTS = ("exp_avg", "exp_avg_sq")
 N = TypeVar("N", bound=torch.nn.Module)
 M = TypeVar("M", bound=torch.nn.Module)
 
@@ -33,41 +35,42 @@ class TrainState(Generic[N]):
     optimizer: torch.optim.AdamW
     step: int = 0
 
-    @classmethod
-    def of(cls, config: ModelConfig, seed: int, device: torch.device) -> TrainState[TwoTierNetwork]:
-        """A new one that generates; the same seed gives the same weights."""
-        torch.manual_seed(seed)
-        return TrainState.around(TwoTierNetwork(config).to(device))
-
     @staticmethod
-    def around(network: M) -> TrainState[M]:
+    def of(network: M) -> TrainState[M]:
         """A new one of any network."""
         # foreach=False: one order of operations, whatever the number of tensors
         optimizer = torch.optim.AdamW(network.parameters(), betas=BETAS, eps=EPSILON, weight_decay=DECAY, foreach=False)
         return TrainState(network, optimizer)
 
+    @classmethod
+    def two_tier(cls, config: ModelConfig, seed: int, device: torch.device) -> TrainState[TwoTierNetwork]:
+        """A new one of a two-tier network; the same seed gives the same weights."""
+        torch.manual_seed(seed)
+        return TrainState.of(TwoTierNetwork(config).to(device))
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Weights and moments, for `load`."""
-        found = {f"weight.{k}": v.detach().cpu().numpy().copy() for k, v in self.network.named_parameters()}
+        arrays = {f"weight.{k}": v.detach().cpu().numpy().copy() for k, v in self.network.named_parameters()}
         for name, parameter in self.network.named_parameters():
             state = self.optimizer.state.get(parameter, {})
-            for moment in ("exp_avg", "exp_avg_sq"):
+            for moment in MOMENTS:
                 if moment in state:
-                    found[f"{moment}.{name}"] = state[moment].cpu().numpy().copy()
+                    arrays[f"{moment}.{name}"] = state[moment].cpu().numpy().copy()
             if "step" in state and int(state["step"]) != self.step:  # it began to learn later than others
-                found[f"steps.{name}"] = np.array([int(state["step"])], np.int64)
-        return found
+                arrays[f"steps.{name}"] = np.array([int(state["step"])], np.int64)
+        return arrays
 
     def load(self, arrays: dict[str, NDArray[Any]], step: int) -> None:
-        """Go on from what `arrays` gave after `step` steps."""
+        """Go on from what `arrays` gave after `step` steps; RunError when they are of another network."""
         for name, parameter in self.network.named_parameters():
-            if f"weight.{name}" not in arrays or arrays[f"weight.{name}"].shape != tuple(parameter.shape):
+            weight = arrays.get(f"weight.{name}")
+            if weight is None or weight.shape != tuple(parameter.shape):
                 raise RunError(f"the run's state has no {name} of this network's shape; it was made by other options")
-            parameter.data.copy_(torch.from_numpy(arrays[f"weight.{name}"]))
+            parameter.data.copy_(torch.from_numpy(weight))
             if f"exp_avg.{name}" in arrays:
                 moments = {
                     moment: torch.tensor(arrays[f"{moment}.{name}"], device=parameter.device).view_as(parameter)
-                    for moment in ("exp_avg", "exp_avg_sq")
+                    for moment in MOMENTS
                 }
                 own = int(arrays[f"steps.{name}"][0]) if f"steps.{name}" in arrays else step
                 self.optimizer.state[parameter] = {"step": torch.tensor(float(own)), **moments}
@@ -98,8 +101,8 @@ def steady_memory() -> None:
         pass
 
 
-class Schedule(Protocol):
-    """What both kinds of network say of their training."""
+class LearningSchedule(Protocol):
+    """What the learning rate depends on: `steps` in all, and the highest `rate`."""
 
     @property
     def steps(self) -> int: ...
@@ -107,15 +110,15 @@ class Schedule(Protocol):
     def rate(self) -> float: ...
 
 
-def rate_at(config: Schedule, step: int) -> float:
+def rate_at(config: LearningSchedule, step: int) -> float:
     """Learning rate: 100 steps of warm-up, then half a cosine down to a hundredth."""
-    warm = min(1.0, (step + 1) / 100)
+    warm = min(1.0, (step + 1) / WARMUP_STEPS)
     return config.rate * warm * (0.505 + 0.495 * math.cos(math.pi * step / config.steps))
 
 
 def optimizer_step(
-    learner: TrainState[Any],
-    config: Schedule,
+    state: TrainState[Any],
+    config: LearningSchedule,
     loss: Tensor,
     accelerator: Accelerator,
     masks: Sequence[tuple[Tensor, Tensor]] = (),
@@ -125,25 +128,29 @@ def optimizer_step(
     Several processes each bring the loss of their share of the batch; their gradients are averaged, so all take the
     same step. `masks`: (parameter, mask) pairs, gradients are kept where the mask is 1.
     """
-    network, optimizer = learner.network, learner.optimizer
-    for group in optimizer.param_groups:
-        group["lr"] = rate_at(config, learner.step)
-    optimizer.zero_grad(set_to_none=False)
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate_at(config, state.step)
+    state.optimizer.zero_grad(set_to_none=False)
     loss.backward()
-    parameters = [p for p in network.parameters() if p.grad is not None]
-    mean = loss.detach()
-    if accelerator.num_processes > 1:
-        flat = torch.cat([*(p.grad.flatten() for p in parameters if p.grad is not None), mean[None]])
-        flat = accelerator.reduce(flat, "mean")
-        for p, grad in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
-            p.grad = grad.view_as(p).clone()
-        mean = flat[-1]
+    parameters = [p for p in state.network.parameters() if p.grad is not None]
+    mean = _averaged(parameters, loss.detach(), accelerator)
     for matrix, mask in masks:
         if matrix.grad is not None:
             matrix.grad.mul_(mask)
     norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP)
     if not math.isfinite(float(mean)) or not math.isfinite(float(norm)):
-        raise RunError(f"step {learner.step}: the loss is not finite ({float(mean)}); the last good state is kept")
-    optimizer.step()
-    learner.step += 1
+        raise RunError(f"step {state.step}: the loss is not finite ({float(mean)}); the last good state is kept")
+    state.optimizer.step()
+    state.step += 1
     return float(mean)
+
+
+def _averaged(parameters: Sequence[Tensor], loss: Tensor, accelerator: Accelerator) -> Tensor:
+    """The mean loss over all processes; the parameters' gradients become their means too."""
+    if accelerator.num_processes == 1:
+        return loss
+    flat = torch.cat([*(p.grad.flatten() for p in parameters if p.grad is not None), loss[None]])
+    flat = accelerator.reduce(flat, "mean")
+    for p, grad in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
+        p.grad = grad.view_as(p).clone()
+    return flat[-1]

@@ -16,8 +16,7 @@ from synth.nn.quantization import GATE, STATE, fixed, linear
 from synth.nn.two_tier import rounded
 from synth.nn.vocoder import VocoderNetwork, convolve, layer
 from synth.training.batches import StreamBatches
-from synth.training.config import VocoderTrainConfig
-from synth.training.tasks import vocoder as vocoder_task
+from synth.training.vocoder_loss import mels, quantizer_dropout
 from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
 from synth.vocoder.mel import normalize_mel
 from synth.vocoder.postfilter_tables import new_tables
@@ -45,29 +44,29 @@ class EnvelopeModel(nn.Module):
             z = torch.tanh(convolve(z, rounded(weight) if self.quantized else weight, bias))
             if self.quantized:
                 z = z + (to_eighth(z.detach()) - z.detach())
-        found = F.linear(z, rounded(self.out) if self.quantized else self.out, self.biases[2])
-        return found.reshape(len(z), -1, self.mels)
+        mel = F.linear(z, rounded(self.out) if self.quantized else self.out, self.biases[2])
+        return mel.reshape(len(z), -1, self.mels)
 
     def tensors(self) -> Tensors:
         """Its part of a checkpoint (`envelope.layout`)."""
-        found: Tensors = {}
+        tensors: Tensors = {}
         for name, weight, bias, unit in zip(
             ("0", "1", "out"), (self.hidden_0, self.hidden_1, self.out), self.biases, (UNIT, STATE, STATE), strict=True
         ):
-            found |= linear(f"postfilter.envelope.{name}", weight.detach().double().numpy(), unit, GATE)
-            found[f"postfilter.envelope.{name}.bias"] = fixed(bias.detach().double().numpy(), GATE)
-        return found
+            tensors |= linear(f"postfilter.envelope.{name}", weight.detach().double().numpy(), unit, GATE)
+            tensors[f"postfilter.envelope.{name}.bias"] = fixed(bias.detach().double().numpy(), GATE)
+        return tensors
 
 
 def fit(
     vocoder: VocoderNetwork,
-    train: VocoderTrainConfig,
+    unquantized_share: float,
     postfilter: PostfilterConfig,
     batches: StreamBatches,
     steps: int,
     quiet: bool,
 ) -> Tensors:
-    """The tensors of a postfilter for a vocoder that is frozen, learned from `steps` batches on the CPU.
+    """The tensors of a postfilter for a frozen vocoder, learned from `steps` batches on the CPU.
 
     The mean absolute distance of normalised log-mel features is made small, at any number of tokens.
     """
@@ -79,11 +78,11 @@ def fit(
             group["lr"] = RATE * (0.51 + 0.49 * math.cos(math.pi * step / steps))
         batch = batches.batch(step)
         with torch.no_grad():
-            mel = vocoder_task.mels(vocoder, batch.codes)
+            mel = mels(vocoder, batch.codes)
             z = vocoder.encode(mel)
             draw = np.random.default_rng([batches.seed, step])
-            heard = vocoder_task.dropped(z, vocoder.quantisers(z)[1], train, draw)
-        loss = (model(heard) - normalize_mel(mel)).abs().mean()
+            latents = quantizer_dropout(z, vocoder.quantisers(z)[1], unquantized_share, draw)
+        loss = (model(latents) - normalize_mel(mel)).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -29,7 +29,7 @@ class RunFolder:
         self.path = Path(path)
         self.locks = lock
         self._lock: IO[str] | None = None
-        self._made = False
+        self._is_new = False
 
     def __enter__(self) -> RunFolder:
         if not self.locks:
@@ -37,7 +37,7 @@ class RunFolder:
         try:
             with suppress(FileExistsError):
                 self.path.mkdir()
-                self._made = True
+                self._is_new = True
             self._lock = open(self.path / "lock", "w")
         except OSError as error:
             raise RunError(f"{self.path}: can't be used as a run folder ({error.strerror})") from None
@@ -51,7 +51,7 @@ class RunFolder:
     def __exit__(self, *_: object) -> None:
         if not self._lock:
             return
-        if self._made and not self.started:
+        if self._is_new and not self.started:
             with suppress(OSError):
                 (self.path / "lock").unlink()
                 shutil.rmtree(self.path / "cache")
@@ -110,13 +110,13 @@ class RunFolder:
             lines = (self.path / "log.jsonl").read_text().splitlines()
         except OSError:
             return []
-        found = []
+        records = []
         for line in lines:
             try:
-                found.append(dict(json.loads(line)))
+                records.append(dict(json.loads(line)))
             except ValueError:
                 continue
-        return found
+        return records
 
     def trim_log(self, step: int) -> None:
         """Forget records after `step`: a resumed run makes them again."""
@@ -124,9 +124,9 @@ class RunFolder:
         write_whole(self.path / "log.jsonl", "".join(kept).encode())
 
 
-def without_places(given: dict[str, Any]) -> dict[str, Any]:
+def without_paths(user_options: dict[str, Any]) -> dict[str, Any]:
     """The options that a run was made with, for a card: no corpora, and of files their names alone."""
-    kept = {key: value for key, value in given.items() if key != "corpora"}
+    kept = {key: value for key, value in user_options.items() if key != "corpora"}
     for key in ("split", "labels", "vocoder"):
         if isinstance(kept.get(key), str) and os.path.isfile(kept[key]):
             kept[key] = os.path.basename(kept[key])

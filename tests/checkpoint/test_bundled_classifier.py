@@ -24,7 +24,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 def test_size_and_card() -> None:
-    ear = classifier.load("digits-classifier")
+    ear = classifier.load_classifier("digits-classifier")
     assert ear.path.stat().st_size <= 1_000_000 and ear.sample_rate == 8000
     assert [(target.name, target.kind, target.values) for target in ear.targets] == [
         ("digit", "class", tuple("0123456789")),
@@ -52,9 +52,9 @@ def test_it_is_the_default_and_hears_what_was_generated() -> None:
 
 
 def test_silence_around_a_sound_does_not_change_what_it_is() -> None:
-    ear, sound = classifier.load("digits-classifier"), sounds.noise(3200, 1)
+    ear, sound = classifier.load_classifier("digits-classifier"), sounds.noise(3200, 1)
     padded = [np.concatenate([np.zeros(k, np.int16), sound, np.zeros(2 * k, np.int16)]) for k in (1600, 8000)]
-    one, other = (ear.listen(wave, 8000).log_probabilities["digit"] for wave in padded)
+    one, other = (ear.classify(wave, 8000).log_probabilities["digit"] for wave in padded)
     np.testing.assert_allclose(one, other, atol=1e-3)
 
 
@@ -72,10 +72,10 @@ def test_one_second_cold_in_less_than_a_second(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not CORPORA, reason="SYNTH_CORPORA names no folder with fsdd-8k")
 def test_accuracy_on_the_test_split() -> None:
-    ear, hits = classifier.load("digits-classifier"), {"digit": 0, "speaker": 0}
+    ear, hits = classifier.load_classifier("digits-classifier"), {"digit": 0, "speaker": 0}
     files = sorted(Path(CORPORA, "fsdd-8k").glob("*_[0-4].flac"))
     for path in files:
-        logs = ear.listen(*reader.read(path)).log_probabilities
+        logs = ear.classify(*reader.read(path)).log_probabilities
         truth = dict(zip(("digit", "speaker"), path.stem.split("_"), strict=False))
         for target in ear.targets:
             hits[target.name] += target.values[int(logs[target.name].argmax())] == truth[target.name]
@@ -91,6 +91,6 @@ def test_the_generator_knows_speakers_better_than_chance() -> None:
     model, hits = load("digits"), 0
     files = sorted(Path(CORPORA, "fsdd-8k").glob("3_*_[0-1].flac"))
     for path in files:
-        logs = generative.listen(model, [reader.read(path, model.sample_rate)[0]])
+        logs = generative.classify(model, [reader.read(path, model.sample_rate)[0]])
         hits += model.labels["speaker"][int(logs["speaker"].argmax())] == path.stem.split("_")[1]
     assert hits / len(files) > 0.5

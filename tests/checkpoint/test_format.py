@@ -269,5 +269,5 @@ def test_a_path_is_a_path(bundled: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_bundled_ones_can_be_loaded() -> None:
     for name in registry.names():
         path, data = registry.read(name)
-        loaded = classifier.opened(path, data) if format.is_recogniser(data) else checkpoint.load(name)
+        loaded = classifier.from_bytes(path, data) if format.is_recogniser(data) else checkpoint.load(name)
         assert loaded.name == name

@@ -102,11 +102,11 @@ def test_figures_agree_with_each_other_and_with_score(capsys: pytest.CaptureFixt
 def test_accuracy_is_what_classify_hears(capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate("-n", 1, "-d", 0.2, "-s", 5, "-t", 0.8, "--json", compare=False) == 0
     label, seed = told(capsys)["labels"]["speaker"], 5
-    model, judge, right = synth.load(tiny_checkpoint()), classifier.load(ear()), 0
+    model, judge, right = synth.load(tiny_checkpoint()), classifier.load_classifier(ear()), 0
     for digit in LABELS["digit"]:
         for speaker in LABELS["speaker"]:
             wave = model.generate(0.2, seed=seed, temperature=0.8, labels={"digit": digit, "speaker": speaker})
-            logs = judge.listen(wave, 8000).log_probabilities["speaker"]
+            logs = judge.classify(wave, 8000).log_probabilities["speaker"]
             seed += 1
             right += ("bert", "anna")[int(logs.argmax())] == speaker
     assert label["accuracy"] == right / 20 and label["real_accuracy"] is None

@@ -34,7 +34,7 @@ def test_pairs_are_what_each_alone_is() -> None:
 
 
 def test_what_cannot_be_heard_is_measured_all_the_same() -> None:
-    analyzer = ClipAnalyzer(classifier.load(tiny_recogniser()), 8000)
+    analyzer = ClipAnalyzer(classifier.load_classifier(tiny_recogniser()), 8000)
     for sound in (np.zeros(4000, np.int16), np.full(50, 9000, np.int16)):
         take = analyzer.analyze(sound, (1,), "x")
         assert take.heard is None and take.embedding is None and take.sound is None

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 from accelerate import Accelerator
+from helpers import runs
 from numpy.typing import NDArray
 
 from synth import engine
@@ -37,12 +38,10 @@ from synth.nn.two_tier import HIDDEN_LIMIT, TREE_LIMIT, TwoTierNetwork
 from synth.training.batches import StreamBatches, validation_rows
 from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
-from synth.training.export.generator import integer_bits
 from synth.training.optimization import TrainState
 from synth.training.predictor_fit import fit_start, predict_codes, predictor_tensors
 from synth.training.tasks import generator
-from synth.training.tasks.generator import learn, measure
-from synth.training.train import train
+from synth.training.tasks.generator import integer_bits, train_step, validate
 
 ALL = np.arange(-32768, 32768)
 TABLES = quantization.tables()
@@ -201,12 +200,12 @@ def trained(tones: Corpus) -> tuple[TwoTierNetwork, dict[str, NDArray[Any]]]:
     sizes = ModelConfig(8000, frame_units=32, sample_units=32, head_units=16, labels=tones.labels)
     c = GeneratorTrainConfig(steps=80, streams=6, span=768, windows=2, window=80, warmup=16, rate=0.03)
     constants = predictor_tensors(sizes, fit_start(tones, sizes.order))
-    learner, accelerator = TrainState.of(sizes, 0, torch.device("cpu")), Accelerator(cpu=True)
+    state, accelerator = TrainState.two_tier(sizes, 0, torch.device("cpu")), Accelerator(cpu=True)
     batches = StreamBatches(tones, "train", c.streams, c.span, c.windows, c.window)
     for step in range(c.steps):
         batch = batches.batch(step)
-        learn(learner, c, batch, np.stack(predict_codes(batch.codes, constants), 2), accelerator)
-    return learner.network, constants
+        train_step(state, c, batch, np.stack(predict_codes(batch.codes, constants), 2), accelerator)
+    return state.network, constants
 
 
 @pytest.mark.parametrize("labelled", [False, True])
@@ -215,11 +214,11 @@ def test_integer_code_length_is_within_one_percent_of_the_float_networks(
 ) -> None:
     network, constants = trained
     rows = validation_rows(tones, "train", 12_000)
-    bits = measure(network, rows, constants, labelled)
+    bits = validate(network, rows, constants, labelled)
     player = engine.create(network.config, quantization.quantize(network, constants))
     if player.name == "reference":
         rows = [(codes[:1000], label) for codes, label in rows[:2]]
-        bits = measure(network, rows, constants, labelled)
+        bits = validate(network, rows, constants, labelled)
     assert 2 < bits < 6.5  # trained enough for the figure to mean something
     assert integer_bits(player, rows, labelled) == pytest.approx(bits, rel=0.01)
 
@@ -258,7 +257,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(generator.PRESETS, "mini", small.MINI)
-        train([small.corpus(folder / "in")], folder / "run", preset="mini", labels=small.PATTERN, quiet=True)
+        runs.train([small.corpus(folder / "in")], folder / "run", preset="mini", labels=small.PATTERN, quiet=True)
     yield folder / "run"
 
 
@@ -302,9 +301,9 @@ def test_export_is_the_same_each_time_and_fine_tuning_moves_it(run: Path, tmp_pa
 
 def best_network(run: Path) -> TwoTierNetwork:
     sizes = ModelConfig.from_json(small.RunFolder(run).options()["model"])
-    learner = TrainState.of(sizes, 9, torch.device("cpu"))
-    learner.load(small.state(run, "best")[0], 0)
-    return learner.network
+    state = TrainState.two_tier(sizes, 9, torch.device("cpu"))
+    state.load(small.state(run, "best")[0], 0)
+    return state.network
 
 
 def constants_of(run: Path) -> dict[str, NDArray[Any]]:
@@ -322,7 +321,7 @@ def test_export_changes_nothing_in_the_run(run: Path, tmp_path: Path) -> None:
 def test_export_names_what_is_in_its_way_before_any_work(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("synth.training.export.generator.TrainState", None)  # whoever gets so far fails otherwise
+    monkeypatch.setattr("synth.training.tasks.generator.TrainState", None)  # whoever gets so far fails otherwise
     out = tmp_path / "a.safetensors"
     out.write_text("mine")
     with pytest.raises(OutputError, match=f"^{out}: exists already"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
+from helpers import runs
+
 from synth.cli import facts as info_facts
 from synth.common.errors import RunError, UsageError
 from synth.engine.layout import block_density
@@ -25,43 +26,13 @@ from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import generator
-from synth.training.train import train
 
 MODEL = dataclasses.replace(small.MINI[0], sample_units=32)
 SCHEDULE = dataclasses.replace(small.MINI[1], steps=80, every=20, streams=2, windows=1)
 DENSITY = 0.25
-
-
-@pytest.fixture(scope="module", autouse=True)
-def mini() -> Iterator[None]:
-    """A preset of 32 units and 80 steps: blocks go after steps 20, 40 and 48."""
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(generator.PRESETS, "mini", (MODEL, SCHEDULE))
-        torch.set_num_threads(1)
-        yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small.corpus(tmp_path_factory.mktemp("corpus") / "in")
-
-
-def begin(corpus: Path, run: Path, **options: Any) -> None:
-    given = {"preset": "mini", "labels": small.PATTERN, "quiet": True, "threads": 1, "density": DENSITY, **options}
-    train([corpus], run, **given)
-
-
-def go_on(run: Path, **options: Any) -> None:
-    train([], run, resume=True, quiet=True, threads=1, **options)
-
-
-@pytest.fixture(scope="module")
-def whole(sounds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("whole") / "run"
-    begin(sounds_folder, run)
-    return run
+TINY = runs.Tiny(generator.PRESETS, (MODEL, SCHEDULE), {"labels": small.PATTERN, "density": DENSITY})
+"""Blocks go after steps 20, 40 and 48."""
+begin, go_on = TINY.begin, runs.go_on
 
 
 def blocks(weight: Any) -> np.ndarray:

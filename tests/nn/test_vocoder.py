@@ -20,7 +20,8 @@ from synth.generation import checkpoint
 from synth.generation.voice import Voice
 from synth.nn.quantization import quantize, quantize_vocoder
 from synth.nn.vocoder import ResidualVectorQuantizer, VocoderNetwork, prediction_loss, predictor_weights
-from synth.training.tasks.vocoder import forced, inputs_of, measure
+from synth.training.tasks.vocoder import validate
+from synth.training.vocoder_loss import code_inputs, teacher_forced_bits
 from synth.vocoder.mel import mel_of, normalize_mel
 from synth.vocoder.tensors import layout
 from synth.vocoder.vocoder import Vocoder as Integer
@@ -108,7 +109,7 @@ def test_the_integer_voice_costs_what_the_float_one_costs(model: VocoderNetwork)
     codes = mulaw.encode(SOUND)
     vectors = integer(model).encode_sound(SOUND)
     with torch.no_grad():
-        bits = forced(model, codes[None], *model.condition(torch.from_numpy(vectors)[None]))[0].numpy()
+        bits = teacher_forced_bits(model, codes[None], *model.condition(torch.from_numpy(vectors)[None]))[0].numpy()
     voice = VoiceParts(VOCODER, quantize_vocoder(model))
     data = checkpoint.encode(NETWORK, quantize(model.network, {}), {}, voice)
     config, tensors, info, own = checkpoint.decode(data)
@@ -152,7 +153,7 @@ def test_training_reads_by_the_engines_reflections(model: VocoderNetwork) -> Non
     exact = (reflections[0].numpy() * 32768).round().clip(-32767, 32767).astype(np.int16)
     codes = mulaw.encode(SOUND)[None]
     expected = lattice.steered_inputs(codes, lattice.predictor_weights(exact)[None], voices.PART)
-    np.testing.assert_array_equal(inputs_of(model, codes, reflections), np.stack(expected, 2))
+    np.testing.assert_array_equal(code_inputs(model, codes, reflections), np.stack(expected, 2))
 
 
 def test_the_spectrum_has_a_row_for_every_feature(model: VocoderNetwork) -> None:
@@ -212,7 +213,7 @@ def test_what_is_settled_is_as_in_a_checkpoint_and_learns_no_more() -> None:
 def test_files_of_any_length_are_measured(model: VocoderNetwork, lengths: list[int]) -> None:
     """Also those that are longer than what is measured of a file at once."""
     rows = [(mulaw.encode(voices.sound(count, seed=count)), (0,) * len(LABELS)) for count in lengths]
-    found = measure(model, rows)
+    found = validate(model, rows)
     assert found.keys() == {"validation", "validation_free", "spectral"}
     assert all(np.isfinite(value) and value > 0 for value in found.values())
     assert abs(found["validation"] - found["validation_free"]) > 1e-6
@@ -221,8 +222,8 @@ def test_files_of_any_length_are_measured(model: VocoderNetwork, lengths: list[i
 def test_a_files_figures_are_those_of_its_samples_alone(model: VocoderNetwork) -> None:
     """Of files side by side each counts with its own samples, its last two frames followed by silence."""
     rows = [(mulaw.encode(voices.sound(count, seed=count)), (0, 0)) for count in (1600, 3200)]
-    alone = [measure(model, [row]) for row in rows]
-    both = measure(model, rows)
+    alone = [validate(model, [row]) for row in rows]
+    both = validate(model, rows)
     for name in ("validation", "validation_free"):
         mean = (alone[0][name] + 2 * alone[1][name]) / 3
         assert both[name] == pytest.approx(mean, rel=0.02)

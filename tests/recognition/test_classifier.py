@@ -53,7 +53,7 @@ def test_the_network_is_pytorchs_and_no_neighbour_changes_it(net: str, kind: str
 
 
 def test_what_is_heard() -> None:
-    heard = EAR.listen(sounds.noise(3000, 1), 8000)
+    heard = EAR.classify(sounds.noise(3000, 1), 8000)
     assert heard.embedding.dtype == np.float32 and heard.embedding.shape == (8,) and heard.samples == 3000
     assert {name: log.shape for name, log in heard.log_probabilities.items()} == {
         "digit": (10,),
@@ -62,11 +62,11 @@ def test_what_is_heard() -> None:
     }
     assert np.exp(heard.log_probabilities["digit"]).sum() == pytest.approx(1, abs=1e-5)
     assert (heard.log_probabilities["sounds"] < 0).all()
-    again = EAR.listen(sounds.noise(3000, 1), 8000)
+    again = EAR.classify(sounds.noise(3000, 1), 8000)
     assert np.array_equal(heard.embedding, again.embedding)
 
 
-@given(st.lists(st.floats(-800, 800), min_size=1, max_size=6))
+@given(st.lists(st.to_float32(-800, 800), min_size=1, max_size=6))
 def test_probabilities_of_any_logits(logits: list[float]) -> None:
     one = probabilities(listeners.DIGIT, np.array(logits))
     assert np.isfinite(one).all() and one.sum() == pytest.approx(1)
@@ -79,15 +79,15 @@ def test_blocks_change_nothing(cuts: list[int]) -> None:
     sound = sounds.noise(700, 5)
     places = [0, *sorted(cuts), 700]
     blocks = [sound[a:b] for a, b in zip(places, places[1:], strict=False)]
-    assert np.array_equal(EAR.hear(blocks).embedding, EAR.hear([sound]).embedding)
+    assert np.array_equal(EAR.classify_blocks(blocks).embedding, EAR.classify_blocks([sound]).embedding)
 
 
 def test_a_long_sound_is_the_mean_of_its_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classifier, "PIECE_SECONDS", 0.1)
     sound = sounds.noise(2500, 6)  # pieces of 800, 800 and 900
-    parts = [EAR.hear([part]) for part in (sound[:800], sound[800:1500], sound[1500:])]
+    parts = [EAR.classify_blocks([part]) for part in (sound[:800], sound[800:1500], sound[1500:])]
     monkeypatch.setattr(classifier, "PIECE_SECONDS", 0.1)
-    whole = EAR.hear([sound])
+    whole = EAR.classify_blocks([sound])
     parts = [EAR.forward(to_float32(part))[0] for part in (sound[:800], sound[800:1600], sound[1600:])]
     np.testing.assert_allclose(whole.embedding, (800 * parts[0] + 800 * parts[1] + 900 * parts[2]) / 2500, atol=1e-4)
     assert np.exp(whole.log_probabilities["digit"]).sum() == pytest.approx(1, abs=1e-5)
@@ -96,7 +96,7 @@ def test_a_long_sound_is_the_mean_of_its_pieces(monkeypatch: pytest.MonkeyPatch)
 def test_any_rate_type_and_channels() -> None:
     tone = sounds.tone(4410, 44100, 500.0)
     stereo = np.stack([tone, tone], 1)
-    one, two = EAR.listen(tone, 44100), EAR.listen(stereo.astype(np.float32) / 32768, 44100)
+    one, two = EAR.classify(tone, 44100), EAR.classify(stereo.astype(np.float32) / 32768, 44100)
     np.testing.assert_allclose(one.embedding, two.embedding, atol=1e-2)
     assert one.samples == 800
 
@@ -113,8 +113,8 @@ def test_any_rate_type_and_channels() -> None:
 )
 def test_what_cannot_be_heard(wave: Any, words: str) -> None:
     with pytest.raises(AudioError, match=words):
-        EAR.listen(wave, 8000)
-    assert EAR.listen(sounds.noise(200), 8000).samples == 200
+        EAR.classify(wave, 8000)
+    assert EAR.classify(sounds.noise(200), 8000).samples == 200
 
 
 # files
@@ -123,7 +123,7 @@ def test_what_cannot_be_heard(wave: Any, words: str) -> None:
 def test_a_file_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "ear.safetensors"
     classifier.save(path, EAR.config, EAR.tensors, {"licence": "none"})
-    loaded = classifier.load(path)
+    loaded = classifier.load_classifier(path)
     assert loaded.config == EAR.config and loaded.info == {"licence": "none"} and loaded.name == "ear"
     for name, tensor in EAR.tensors.items():
         np.testing.assert_array_equal(loaded.tensors[name], tensor)
@@ -139,7 +139,7 @@ def test_a_changed_byte_is_found(place: int, tmp_path: Path) -> None:
     path = tmp_path / "bad.safetensors"
     path.write_bytes(data)
     with pytest.raises(CheckpointError, match=f"^{path}: "):
-        classifier.load(path)
+        classifier.load_classifier(path)
 
 
 def test_tensors_that_do_not_fit_are_named() -> None:
@@ -160,7 +160,7 @@ def test_tensors_that_do_not_fit_are_named() -> None:
 
 def test_the_wrong_kind_of_checkpoint_is_named() -> None:
     with pytest.raises(CheckpointError, match=r"tiny-1\.safetensors: generates"):
-        classifier.load(tiny_checkpoint())
+        classifier.load_classifier(tiny_checkpoint())
     with pytest.raises(CheckpointError, match=r"ear-1\.safetensors: is a recogniser, for synth classify"):
         synth.load(listeners.tiny_recogniser())
     with pytest.raises(CheckpointError, match=r"is a recogniser"):

@@ -23,7 +23,7 @@ def model() -> Model:
 
 
 def test_costs_are_the_scores_of_each_label(model: Model) -> None:
-    rows = generative.rows_of(LABELS)
+    rows = generative.label_combinations(LABELS)
     assert len(rows) == 20 and len(set(rows)) == 20 and all(0 not in row for row in rows)
     found = generative.costs(model, [WAVE], rows)
     for place in (0, 7, 19):
@@ -35,7 +35,7 @@ def test_costs_are_the_scores_of_each_label(model: Model) -> None:
 
 
 def test_blocks_and_threads_change_nothing(model: Model) -> None:
-    rows = generative.rows_of(LABELS)
+    rows = generative.label_combinations(LABELS)
     whole = generative.costs(model, [WAVE], rows)
     assert np.array_equal(whole, generative.costs(model, [WAVE[:1], WAVE[1:50], WAVE[50:50], WAVE[50:]], rows))
     if engine.has_native():
@@ -44,7 +44,7 @@ def test_blocks_and_threads_change_nothing(model: Model) -> None:
 
 def test_bayes_rule_by_hand() -> None:
     labels = LabelSet((("a", ("x", "y")), ("b", ("p", "q"))))
-    rows = generative.rows_of(labels)
+    rows = generative.label_combinations(labels)
     assert rows == [(1, 1), (1, 2), (2, 1), (2, 2)]
     cost = np.array([3, 4, 5, 5]) * 65536 + 10**12  # 2^-3, 2^-4, 2^-5, 2^-5, and much that all of them share
     logs = generative.log_probabilities(labels, rows, cost)
@@ -54,7 +54,7 @@ def test_bayes_rule_by_hand() -> None:
 
 def test_many_values_are_tried_key_by_key() -> None:
     labels = LabelSet((("a", tuple(map(str, range(100)))), ("b", ("p", "q"))))
-    rows = generative.rows_of(labels)
+    rows = generative.label_combinations(labels)
     assert len(rows) == 102 and rows[0] == (1, 0) and rows[-1] == (0, 2)
     logs = generative.log_probabilities(labels, rows, np.arange(102) * 65536)
     assert logs["a"].argmax() == 0 and np.exp(logs["b"]).sum() == pytest.approx(1)
@@ -63,4 +63,4 @@ def test_many_values_are_tried_key_by_key() -> None:
 
 def test_no_samples(model: Model) -> None:
     with pytest.raises(AudioError, match="no samples"):
-        generative.listen(model, [np.zeros(0, np.int16)])
+        generative.classify(model, [np.zeros(0, np.int16)])

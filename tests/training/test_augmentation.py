@@ -20,7 +20,7 @@ SOUNDS = [
 
 
 def _same(one: Clips, other: Clips) -> bool:
-    pairs = [(one.x, other.x), (one.lengths, other.lengths), (one.taken, other.taken)]
+    pairs = [(one.features, other.features), (one.lengths, other.lengths), (one.feature_stats, other.feature_stats)]
     pairs += list(zip(one.answers, other.answers, strict=True))
     return all(np.array_equal(a, b) for a, b in pairs)
 
@@ -41,16 +41,16 @@ def test_processes_share_the_very_same_batch() -> None:
     for rank in (0, 1):
         part = batches.batch(2, rank, 2)
         assert np.array_equal(part.lengths, whole.lengths[rank::2])
-        assert np.array_equal(part.x, whole.x[rank::2, : part.x.shape[1]])
+        assert np.array_equal(part.features, whole.features[rank::2, : part.features.shape[1]])
         assert np.array_equal(part.answers[0], whole.answers[0][rank::2])
 
 
 def test_shapes_and_ends() -> None:
     clips = ClassifierBatches(SOUNDS, listeners.TINY, TRAIN).batch(0)
-    assert clips.x.dtype == np.float32 and clips.x.shape == (6, clips.lengths.max(), 16)
-    assert clips.taken.shape == (6, 32) and clips.lengths.max() <= 30  # 0.3 s
-    assert np.isfinite(clips.x).all() and np.isfinite(clips.taken).all()
-    for row, length in zip(clips.x, clips.lengths, strict=True):
+    assert clips.features.dtype == np.float32 and clips.features.shape == (6, clips.lengths.max(), 16)
+    assert clips.feature_stats.shape == (6, 32) and clips.lengths.max() <= 30  # 0.3 s
+    assert np.isfinite(clips.features).all() and np.isfinite(clips.feature_stats).all()
+    for row, length in zip(clips.features, clips.lengths, strict=True):
         assert not row[length:].any() and row[:length].any()
 
 
@@ -79,4 +79,4 @@ def test_speed_and_tempo_change_the_length(monkeypatch: pytest.MonkeyPatch) -> N
 def test_silence_and_a_few_samples_pass() -> None:
     short = [(np.zeros(3, np.int16), SOUNDS[0][1]), (np.zeros(900, np.int16), SOUNDS[1][1])]
     clips = ClassifierBatches(short, listeners.TINY, TRAIN).batch(0)
-    assert np.isfinite(clips.x).all() and np.isfinite(clips.taken).all()
+    assert np.isfinite(clips.features).all() and np.isfinite(clips.feature_stats).all()

@@ -185,26 +185,26 @@ def test_validation_rows() -> None:
     assert [len(codes) for codes, _ in rows] == [3000, 2500, 1800, 900] and rows[1][1] == (2, 2)
     assert (rows[2][0] == mulaw.encode(np.array([4000], np.int16))[0]).all() and rows[0][0].dtype == np.uint8
     assert validation_rows(corpus, "test") == []
-    assert len(validation_rows(corpus, most_samples=8200)) == 4
+    assert len(validation_rows(corpus, max_samples=8200)) == 4
 
 
 def test_validation_rows_are_spread_and_cut() -> None:
     many = corpus_of([100] * 30, "validation")
-    rows = validation_rows(many, most_samples=1000)
+    rows = validation_rows(many, max_samples=1000)
     assert len(rows) == 10
     levels = [int(mulaw.decode(codes)[0]) for codes, _ in rows]
     assert levels[0] == level_of(1) and levels[-1] >= level_of(27) and levels == sorted(levels)
     long = corpus_of([100_000] * 3, "validation")
-    assert [len(codes) for codes, _ in validation_rows(long, most_samples=150_000)] == [50_000] * 3
-    assert [len(codes) for codes, _ in validation_rows(long, most_samples=40_000)] == [32_000]
-    assert [len(codes) for codes, _ in validation_rows(long, most_samples=1000)] == [1000]
+    assert [len(codes) for codes, _ in validation_rows(long, max_samples=150_000)] == [50_000] * 3
+    assert [len(codes) for codes, _ in validation_rows(long, max_samples=40_000)] == [32_000]
+    assert [len(codes) for codes, _ in validation_rows(long, max_samples=1000)] == [1000]
 
 
 def test_noise_is_in_what_is_heard_of_some_streams_only(tmp_path: Path) -> None:
     corpus = corpus_of([3000])
     clean = StreamBatches(corpus, span=1024, streams=40).batch(3)
     noisy = StreamBatches(corpus, span=1024, streams=40, noise=6.0).batch(3)
-    assert np.array_equal(clean.codes, noisy.codes) and np.array_equal(clean.heard, clean.codes)
-    other = (noisy.heard != noisy.codes).any(1)
+    assert np.array_equal(clean.codes, noisy.codes) and np.array_equal(clean.input_codes, clean.codes)
+    other = (noisy.input_codes != noisy.codes).any(1)
     assert 8 <= other.sum() <= 32
-    assert np.abs(noisy.heard.astype(int) - noisy.codes).max() <= 6 * 6
+    assert np.abs(noisy.input_codes.astype(int) - noisy.codes).max() <= 6 * 6

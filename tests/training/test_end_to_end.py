@@ -24,11 +24,11 @@ from synth.audio import mulaw
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.nn.quantization import quantize
-from synth.training.batches import Batch
+from synth.training.batches import StreamBatch
 from synth.training.config import GeneratorTrainConfig
 from synth.training.optimization import TrainState
 from synth.training.predictor_fit import predict_codes, predictor_tensors
-from synth.training.tasks.generator import learn
+from synth.training.tasks.generator import train_step
 
 pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parents[1]
@@ -108,8 +108,8 @@ import dataclasses, os, random, signal, sys, time
 import torch
 from torch.utils.tensorboard import SummaryWriter  # so that no child has to import it
 
-from helpers import small
-from synth.training import loop, train
+from helpers import runs, small
+from synth.training import loop
 from synth.training.tasks import generator
 
 corpus, whole, broken, seed = sys.argv[1:]
@@ -119,7 +119,7 @@ loop.SAVE_SECONDS = 0.0  # a state after every step
 
 def go(run):
     try:
-        train.train([corpus], run, preset="mini", labels=small.PATTERN, resume=True, quiet=True, threads=1)
+        runs.train([corpus], run, preset="mini", labels=small.PATTERN, resume=True, quiet=True, threads=1)
     except KeyboardInterrupt:
         os._exit(130)
     except BaseException as error:
@@ -172,18 +172,18 @@ def test_a_second_of_a_sine_known_by_heart_goes_on(tmp_path: Path) -> None:
     c = GeneratorTrainConfig(steps=240, streams=8, span=1024, windows=4, window=128, warmup=32, rate=0.01)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    learner, accelerator = TrainState.of(sizes, 0, torch.device("cpu")), Accelerator(cpu=True)
+    state, accelerator = TrainState.two_tier(sizes, 0, torch.device("cpu")), Accelerator(cpu=True)
     draw = np.random.default_rng(0)
     for step in range(c.steps):
-        learner.network.quantized = step >= 180
+        state.network.quantized = step >= 180
         starts = draw.integers(0, len(second) - c.span, c.streams)
         codes = mulaw.encode(np.stack([second[at : at + c.span] for at in starts]))
         windows = draw.integers(0, (c.span - c.window) // 16 + 1, (c.streams, c.windows)) * 16
         labels = np.zeros((c.streams, c.span // 16, 0), np.int64)
-        batch = Batch(codes, codes, labels, windows, np.zeros(c.streams, np.int64))
-        learn(learner, c, batch, np.stack(predict_codes(codes, constants), 2), accelerator)
+        batch = StreamBatch(codes, codes, labels, windows, np.zeros(c.streams, np.int64))
+        train_step(state, c, batch, np.stack(predict_codes(codes, constants), 2), accelerator)
     torch.set_num_threads(threads)
-    checkpoint.save(tmp_path / "sine.safetensors", sizes, quantize(learner.network, constants), {})
+    checkpoint.save(tmp_path / "sine.safetensors", sizes, quantize(state.network, constants), {})
     model = synth.load(tmp_path / "sine.safetensors")
     prime = second if model.engine.name == "native" else second[-2000:]
     made = model.generate(seconds=1, temperature=0, prime=(prime, 8000)).astype(np.float64) * 32768

@@ -21,12 +21,12 @@ from synth.common.labels import LabelSet
 from synth.data.corpus import Corpus, Entry
 from synth.engine.config import ModelConfig
 from synth.nn.two_tier import TREE_LIMIT, TwoTierNetwork
-from synth.training.batches import Batch, Row, StreamBatches, validation_rows
+from synth.training.batches import Row, StreamBatch, StreamBatches, validation_rows
 from synth.training.config import GeneratorTrainConfig
 from synth.training.optimization import TrainState, denormals_flushed, rate_at
 from synth.training.predictor_fit import fit_start, predict_codes, predictor_tensors
 from synth.training.tasks import generator
-from synth.training.tasks.generator import batch_loss, learn, measure
+from synth.training.tasks.generator import batch_loss, train_step, validate
 
 LABELS = LabelSet((("digit", ("0", "1")),))
 MODEL = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
@@ -56,11 +56,13 @@ def batches(corpus: Corpus) -> StreamBatches:
     return StreamBatches(corpus, "train", c.streams, c.span, c.windows, c.window, 16, c.seed)
 
 
-def steps(learner: TrainState, batches: StreamBatches, constants: dict[str, NDArray[Any]], count: int) -> list[float]:
+def steps(state: TrainState, batches: StreamBatches, constants: dict[str, NDArray[Any]], count: int) -> list[float]:
     accelerator, bits = Accelerator(cpu=True), []
     for _ in range(count):
-        batch = batches.batch(learner.step)
-        bits.append(learn(learner, TRAIN, batch, np.stack(predict_codes(batch.heard, constants), 2), accelerator))
+        batch = batches.batch(state.step)
+        bits.append(
+            train_step(state, TRAIN, batch, np.stack(predict_codes(batch.input_codes, constants), 2), accelerator)
+        )
     return bits
 
 
@@ -69,12 +71,12 @@ def steps(learner: TrainState, batches: StreamBatches, constants: dict[str, NDAr
 
 @pytest.mark.parametrize("at", [1, 3, 5])
 def test_n_plus_m_steps_equal_n_a_new_learner_m(at: int, batches: StreamBatches, constants: dict[str, Any]) -> None:
-    whole = TrainState.of(MODEL, 5, CPU)
+    whole = TrainState.two_tier(MODEL, 5, CPU)
     figures = steps(whole, batches, constants, 6)
-    first = TrainState.of(MODEL, 5, CPU)
+    first = TrainState.two_tier(MODEL, 5, CPU)
     parts = steps(first, batches, constants, at)
     saved = first.arrays()
-    second = TrainState.of(MODEL, 99, CPU)  # its own weights must not matter
+    second = TrainState.two_tier(MODEL, 99, CPU)  # its own weights must not matter
     second.load(saved, at)
     parts += steps(second, batches, constants, 6 - at)
     assert parts == figures
@@ -83,32 +85,32 @@ def test_n_plus_m_steps_equal_n_a_new_learner_m(at: int, batches: StreamBatches,
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
     # what was saved is a copy: going on changed none of it
-    again = TrainState.of(MODEL, 1, CPU)
+    again = TrainState.two_tier(MODEL, 1, CPU)
     again.load(saved, at)
     steps(again, batches, constants, 6 - at)
     np.testing.assert_array_equal(again.arrays()["exp_avg.tree"], found["exp_avg.tree"])
 
 
 def test_the_seed_decides_the_first_weights() -> None:
-    one, two, other = (TrainState.of(MODEL, seed, CPU).arrays() for seed in (3, 3, 4))
+    one, two, other = (TrainState.two_tier(MODEL, seed, CPU).arrays() for seed in (3, 3, 4))
     assert all(np.array_equal(one[name], two[name]) for name in one)
     assert not np.array_equal(one["weight.tables"], other["weight.tables"])
 
 
 def test_a_state_of_another_network_is_refused() -> None:
-    saved = TrainState.of(MODEL, 0, CPU).arrays()
+    saved = TrainState.two_tier(MODEL, 0, CPU).arrays()
     with pytest.raises(RunError, match="made by other options"):
-        TrainState.of(dataclasses.replace(MODEL, head_units=32), 0, CPU).load(saved, 1)
+        TrainState.two_tier(dataclasses.replace(MODEL, head_units=32), 0, CPU).load(saved, 1)
     del saved["weight.tree_bias"]
     with pytest.raises(RunError, match="tree_bias"):
-        TrainState.of(MODEL, 0, CPU).load(saved, 1)
+        TrainState.two_tier(MODEL, 0, CPU).load(saved, 1)
 
 
 # a step
 
 
 def test_the_loss_falls(batches: StreamBatches, constants: dict[str, Any]) -> None:
-    figures = steps(TrainState.of(MODEL, 0, CPU), batches, constants, 20)
+    figures = steps(TrainState.two_tier(MODEL, 0, CPU), batches, constants, 20)
     assert np.mean(figures[-3:]) < np.mean(figures[:3]) - 0.3
 
 
@@ -116,40 +118,40 @@ def test_the_loss_falls(batches: StreamBatches, constants: dict[str, Any]) -> No
 def test_a_loss_that_is_no_number_stops_with_the_step_and_changes_nothing(
     poison: float, batches: StreamBatches, constants: dict[str, Any]
 ) -> None:
-    learner = TrainState.of(MODEL, 0, CPU)
-    steps(learner, batches, constants, 2)
+    state = TrainState.two_tier(MODEL, 0, CPU)
+    steps(state, batches, constants, 2)
     with torch.no_grad():
-        learner.network.tree_bias[1] = poison
-    before = learner.arrays()
+        state.network.tree_bias[1] = poison
+    before = state.arrays()
     with pytest.raises(RunError, match=r"^step 2: the loss is not finite"):
-        steps(learner, batches, constants, 1)
-    assert learner.step == 2
-    for name, value in learner.arrays().items():
+        steps(state, batches, constants, 1)
+    assert state.step == 2
+    for name, value in state.arrays().items():
         np.testing.assert_array_equal(value, before[name])
 
 
 def test_a_gradient_that_is_no_number_stops_too(
     batches: StreamBatches, constants: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learner = TrainState.of(MODEL, 0, CPU)
-    before = learner.arrays()
+    state = TrainState.two_tier(MODEL, 0, CPU)
+    before = state.arrays()
 
     def steep(network: TwoTierNetwork, *_: object) -> torch.Tensor:
         return (network.tree_bias * 0).sum().sqrt()  # 0, with a slope without bound
 
     monkeypatch.setattr(generator, "batch_loss", steep)
     with pytest.raises(RunError, match="step 0"):
-        steps(learner, batches, constants, 1)
-    for name, value in learner.arrays().items():
+        steps(state, batches, constants, 1)
+    for name, value in state.arrays().items():
         np.testing.assert_array_equal(value, before[name])
 
 
 def test_tree_weights_stay_inside_the_engines_format(batches: StreamBatches, constants: dict[str, Any]) -> None:
-    learner = TrainState.of(MODEL, 0, CPU)
+    state = TrainState.two_tier(MODEL, 0, CPU)
     with torch.no_grad():
-        learner.network.tree.mul_(1000)
-    steps(learner, batches, constants, 1)
-    assert float(learner.network.tree.detach().abs().max()) == pytest.approx(TREE_LIMIT)
+        state.network.tree.mul_(1000)
+    steps(state, batches, constants, 1)
+    assert float(state.network.tree.detach().abs().max()) == pytest.approx(TREE_LIMIT)
 
 
 def test_the_rate_warms_up_and_falls_to_a_hundredth() -> None:
@@ -175,15 +177,15 @@ def test_denormals_are_flushed_within_training_alone() -> None:
 # what counts
 
 
-def batch_of(windows: list[list[int]], first: list[int], span: int = 160, noise: bool = False) -> Batch:
+def batch_of(windows: list[list[int]], first: list[int], span: int = 160, noise: bool = False) -> StreamBatch:
     draw = np.random.default_rng(1)
     codes = draw.integers(0, 256, (len(first), span)).astype(np.uint8)
     labels = draw.integers(0, 3, (len(first), span // 16, 1))
     heard = draw.integers(0, 256, codes.shape).astype(np.uint8) if noise else codes
-    return Batch(codes, heard, labels, np.array(windows, np.int64), np.array(first, np.int64))
+    return StreamBatch(codes, heard, labels, np.array(windows, np.int64), np.array(first, np.int64))
 
 
-def forward_bits(network: TwoTierNetwork, batch: Batch, inputs: NDArray[np.uint8]) -> NDArray[Any]:
+def forward_bits(network: TwoTierNetwork, batch: StreamBatch, inputs: NDArray[np.uint8]) -> NDArray[Any]:
     codes, given, labels = (torch.from_numpy(a.astype(np.int64)) for a in (batch.codes, inputs, batch.labels))
     with torch.no_grad():
         bits, _ = network(codes, given, labels, network.start(len(codes)))
@@ -206,9 +208,9 @@ def test_a_later_window_starts_from_an_empty_sample_tier_under_the_streams_own_f
     torch.manual_seed(0)
     network = TwoTierNetwork(MODEL)
     batch = batch_of([[48, 96]], [0], noise=noise)
-    inputs = np.stack(predict_codes(batch.heard, constants), 2)
+    inputs = np.stack(predict_codes(batch.input_codes, constants), 2)
     # what is heard may have noise, what is to be predicted has none
-    codes, heard = torch.from_numpy(batch.codes).long(), torch.from_numpy(batch.heard).long()
+    codes, heard = torch.from_numpy(batch.codes).long(), torch.from_numpy(batch.input_codes).long()
     with torch.no_grad():
         condition, _ = network.frames(heard, torch.from_numpy(batch.labels), network.start(1))
         bits = []
@@ -221,7 +223,7 @@ def test_a_later_window_starts_from_an_empty_sample_tier_under_the_streams_own_f
     assert loss.item() == pytest.approx(float(sum(bits)) / 2, abs=1e-5)
 
 
-def counted(batch: Batch, constants: dict[str, Any], warmup: int, window: int) -> set[tuple[int, int]]:
+def counted(batch: StreamBatch, constants: dict[str, Any], warmup: int, window: int) -> set[tuple[int, int]]:
     """Places (stream, sample) whose code length is in the loss: there alone a change of the code moves the target."""
     torch.manual_seed(0)
     network, places = TwoTierNetwork(MODEL), set()
@@ -268,12 +270,12 @@ def test_measure_counts_every_sample_of_every_file_once(corpus: Corpus, constant
             padded = -(-len(codes) // 16) * 16
             whole = np.pad(codes, (0, padded - len(codes)), constant_values=7)[None]
             known = np.zeros((1, padded // 16, 1), np.int64) + (np.array(label) if labelled else 0)
-            batch = Batch(whole, whole, known, np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
+            batch = StreamBatch(whole, whole, known, np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
             inputs = np.stack(predict_codes(whole, constants), 2)
             total += forward_bits(network, batch, inputs)[0, : len(codes)].sum(dtype=np.float64)
-        found = measure(network, rows, constants, labelled)
+        found = validate(network, rows, constants, labelled)
         assert found == pytest.approx(total / 2383, abs=1e-4)
-    assert measure(network, rows, constants, True) != measure(network, rows, constants, False)
+    assert validate(network, rows, constants, True) != validate(network, rows, constants, False)
 
 
 def test_measure_of_a_long_file_carries_its_state_on(constants: dict[str, Any]) -> None:
@@ -282,6 +284,8 @@ def test_measure_of_a_long_file_carries_its_state_on(constants: dict[str, Any]) 
     codes = np.random.default_rng(2).integers(100, 156, 4096 + 500).astype(np.uint8)
     rows: list[Row] = [(codes, (1,)), (codes[:100], (2,))]
     padded = np.pad(codes, (0, 12))[None]
-    batch = Batch(padded, padded, np.zeros((1, 288, 1), np.int64), np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
+    batch = StreamBatch(
+        padded, padded, np.zeros((1, 288, 1), np.int64), np.zeros((1, 1), np.int64), np.zeros(1, np.int64)
+    )
     bits = forward_bits(network, batch, np.stack(predict_codes(padded, constants), 2))[0, :4596].astype(np.float64)
-    assert measure(network, rows, constants) == pytest.approx((bits.sum() + bits[:100].sum()) / 4696, abs=1e-4)
+    assert validate(network, rows, constants) == pytest.approx((bits.sum() + bits[:100].sum()) / 4696, abs=1e-4)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,45 +19,16 @@ from helpers import small
 
 torch = pytest.importorskip("torch")
 
+from helpers import runs
+
 from synth.common.errors import RunError
 from synth.training.loop import Trainer, interruptible
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import generator
-from synth.training.train import train
 
 TESTS = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def mini() -> Iterator[None]:
-    """The preset `mini`, one thread and no TensorBoard for the tests of this file."""
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(generator.PRESETS, "mini", small.MINI)
-        torch.set_num_threads(1)
-        yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small.corpus(tmp_path_factory.mktemp("corpus") / "in")
-
-
-def begin(corpus: Path, run: Path, **options: Any) -> None:
-    train([corpus], run, **{"preset": "mini", "labels": small.PATTERN, "quiet": True, "threads": 1, **options})
-
-
-def go_on(run: Path, **options: Any) -> None:
-    train([], run, resume=True, quiet=True, threads=1, **options)
-
-
-@pytest.fixture(scope="module")
-def whole(sounds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 8 steps without a stop."""
-    run = tmp_path_factory.mktemp("whole") / "run"
-    begin(sounds_folder, run)
-    return run
+TINY = runs.Tiny(generator.PRESETS, small.MINI, {"labels": small.PATTERN})
+begin, go_on = TINY.begin, runs.go_on
 
 
 # what a run leaves
@@ -128,13 +98,13 @@ from synth.cli.entry import main
 from synth.training.tasks import generator
 
 generator.PRESETS["tiny"] = small.MINI
-learn = generator.learn
+train_step = generator.train_step
 
 def slow(*given):
     time.sleep(0.25)
-    return learn(*given)
+    return train_step(*given)
 
-generator.learn = slow
+generator.train_step = slow
 sys.exit(main())
 """
 
@@ -172,14 +142,14 @@ def test_ctrl_c_saves_exits_130_and_resume_ends_alike(sounds_folder: Path, whole
 def test_ctrl_c_between_validations_saves_that_very_step(
     sounds_folder: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn, run = generator.learn, tmp_path / "run"
+    train_step, run = generator.train_step, tmp_path / "run"
 
-    def interrupting(learner: Any, *given: Any) -> float:
-        if learner.step == 5:
+    def interrupting(state: Any, *given: Any) -> float:
+        if state.step == 5:
             os.kill(os.getpid(), signal.SIGINT)
-        return learn(learner, *given)
+        return train_step(state, *given)
 
-    monkeypatch.setattr(generator, "learn", interrupting)
+    monkeypatch.setattr(generator, "train_step", interrupting)
     with pytest.raises(KeyboardInterrupt):
         begin(sounds_folder, run)
     assert small.state(run)[1]["step"] == 6  # the step under way was finished
@@ -239,7 +209,7 @@ def test_a_crash_inside_a_validation_is_made_good(
     elif name == "after log":  # logged, but the state of that step was never saved
         monkeypatch.setattr(RunFolder, "log", crash_after_log)
     elif name == "show":
-        monkeypatch.setattr(Trainer, "_show", crash)
+        monkeypatch.setattr(Trainer, "_log_validation", crash)
     else:
         monkeypatch.setattr(RunFolder, "save", crash_before_save)
     with pytest.raises(Crash):
@@ -254,7 +224,7 @@ def test_a_worse_validation_does_not_take_the_place_of_the_best(
     stop: int | None, sounds_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = iter([5.0, 5.1, 6.0, 4.0])  # without labels, with; the one without decides
-    monkeypatch.setattr(generator, "measure", lambda *given: next(measured))
+    monkeypatch.setattr(generator, "validate", lambda *given: next(measured))
     run = tmp_path / "run"
     begin(sounds_folder, run, until=stop)
     go_on(run)
@@ -267,14 +237,14 @@ def test_a_worse_validation_does_not_take_the_place_of_the_best(
 def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_last_good_state(
     poison: float, sounds_folder: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn, run = generator.learn, tmp_path / "run"
+    train_step, run = generator.train_step, tmp_path / "run"
 
-    def poisoned(learner: Any, *given: Any) -> float:
-        if learner.step == 5:
-            learner.network.tree_bias.data[1] = poison
-        return learn(learner, *given)
+    def poisoned(state: Any, *given: Any) -> float:
+        if state.step == 5:
+            state.network.tree_bias.data[1] = poison
+        return train_step(state, *given)
 
-    monkeypatch.setattr(generator, "learn", poisoned)
+    monkeypatch.setattr(generator, "train_step", poisoned)
     with pytest.raises(RunError, match="step 5: the loss is not finite"):
         begin(sounds_folder, run)
     arrays, info = small.state(run)

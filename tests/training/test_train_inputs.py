@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import small, sounds
+from helpers import runs, small, sounds
 
 torch = pytest.importorskip("torch")
 
@@ -19,39 +18,9 @@ from synth.data.corpus import open_cache
 from synth.training.loop import Trainer
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import generator
-from synth.training.train import train
 
-
-@pytest.fixture(scope="module", autouse=True)
-def mini() -> Iterator[None]:
-    """The preset `mini`, one thread and no TensorBoard for the tests of this file."""
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(generator.PRESETS, "mini", small.MINI)
-        torch.set_num_threads(1)
-        yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small.corpus(tmp_path_factory.mktemp("corpus") / "in")
-
-
-def begin(corpus: Path, run: Path, **options: Any) -> None:
-    train([corpus], run, **{"preset": "mini", "labels": small.PATTERN, "quiet": True, "threads": 1, **options})
-
-
-def go_on(run: Path, **options: Any) -> None:
-    train([], run, resume=True, quiet=True, threads=1, **options)
-
-
-@pytest.fixture(scope="module")
-def whole(sounds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 8 steps without a stop."""
-    run = tmp_path_factory.mktemp("whole") / "run"
-    begin(sounds_folder, run)
-    return run
+TINY = runs.Tiny(generator.PRESETS, small.MINI, {"labels": small.PATTERN})
+begin, go_on = TINY.begin, runs.go_on
 
 
 # what is refused
@@ -76,7 +45,7 @@ def test_other_options_on_resume_are_refused(name: str, value: Any, whole: Path)
 
 def test_other_corpora_on_resume_are_refused(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="made with corpora"):
-        train([tmp_path], whole, resume=True)
+        runs.train([tmp_path], whole, resume=True)
 
 
 def test_the_runs_own_options_may_be_given_again(whole: Path, sounds_folder: Path) -> None:
@@ -98,16 +67,16 @@ def test_a_run_killed_before_its_first_state_starts_over(sounds_folder: Path, wh
 
 
 def test_two_runs_into_one_folder(sounds_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    learn, run, refused = generator.learn, tmp_path / "run", []
+    train_step, run, refused = generator.train_step, tmp_path / "run", []
 
     def meanwhile(*given: Any) -> float:
         for resume in (False, True):
             with pytest.raises(RunError, match="run: another process is training in this folder") as error:
-                train([sounds_folder], run, preset="mini", resume=resume)
+                runs.train([sounds_folder], run, preset="mini", resume=resume)
             refused.append(error)
-        return learn(*given)
+        return train_step(*given)
 
-    monkeypatch.setattr(generator, "learn", meanwhile)
+    monkeypatch.setattr(generator, "train_step", meanwhile)
     begin(sounds_folder, run, until=1)
     assert len(refused) == 2
     assert small.state(run)[1]["step"] == 1

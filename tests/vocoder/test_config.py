@@ -10,7 +10,6 @@ from helpers.voices import NETWORK, VOCODER
 
 from synth.common.errors import UsageError
 from synth.engine.config import ModelConfig
-from synth.training.config import VocoderTrainConfig
 from synth.vocoder.config import VocoderConfig, features_of, stride_of, token_hop
 
 
@@ -61,9 +60,3 @@ def test_a_vector_lasts_a_part_of_a_token_frame(rate: int, parts: int, stride: i
 def test_rates_that_token_frames_do_not_fit_are_named(rate: int, parts: int) -> None:
     with pytest.raises(UsageError, match=f"^rate {rate}: .*as at 8000, 16000"):
         stride_of(VocoderConfig(parts=parts), replace(NETWORK, sample_rate=rate))
-
-
-def test_training_options_have_ranges() -> None:
-    for name, value in (("spectral", -1), ("free", 1.1), ("free", float("nan")), ("noise", 101), ("gain_db", -0.1)):
-        with pytest.raises(UsageError, match=f"^{name} {value}"):
-            VocoderTrainConfig(**{name: value})

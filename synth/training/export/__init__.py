@@ -1,57 +1,43 @@
-"""A run of `synth train` to a checkpoint, whatever it was for."""
+"""A run of `synth train` to a checkpoint, whatever it was for: the task's module knows how."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 from synth.common.errors import UsageError
 from synth.common.files import check_output
-from synth.training.export import classifier, corrector, generator, voice
+from synth.training.export.common import ExportRequest
 from synth.training.optimization import steady_memory
 from synth.training.run_folder import RunFolder
+from synth.training.tasks import TASKS, TaskEntry, task_of
 
 
-def export(
-    run: str | os.PathLike[str],
-    out: str | os.PathLike[str],
-    steps: int | None = None,
-    noise: float = 0.0,
-    temperatures: tuple[float, ...] | None = None,
-    guidance: float | None = None,
-    card: dict[str, str] | None = None,
-    force: bool = False,
-    quiet: bool = False,
-    say: Callable[[str], None] = lambda text: None,
-) -> dict[str, Any]:
+def export(run: str | os.PathLike[str], out: str | os.PathLike[str], **options: Any) -> dict[str, Any]:
     """Write the checkpoint `out` from the best weights of `run`; returns its card.
 
-    `steps` of fine-tuning, with `noise` (see `export_generator`), `temperatures` and `guidance` (see `voice`): what the
-    run's task has no use for is refused. `card` adds facts (corpus, licence, ...). Raises UsageError, RunError,
-    CorpusError, OutputError.
+    `options`: the other fields of `ExportRequest`. Raises UsageError for one that the run's task has no use for,
+    RunError, CorpusError, OutputError.
     """
-    check_output(out, force)
+    request = ExportRequest(run, out, **options)
+    check_output(out, request.force)
     steady_memory()
-    options = RunFolder(run).options()
-    task = options.get("task", "generate")
-    if temperatures and task != "planner":
-        raise UsageError("--temperatures: is for a run of --task planner")
-    if guidance and task != "planner":
-        raise UsageError("--guidance: is for a run of --task planner")
-    if task == "classify":
-        if steps is not None or noise:
-            raise UsageError(f"--{'noise' if noise else 'steps'}: a run of --task classify has no fine-tuning")
-        return classifier.export(run, out, card, force, say)
-    if noise and task != "generate":
-        why = "has no use for it" if task == "corrector" else "has its own"
-        raise UsageError(f"--noise: a run of --task {task} {why}")
-    if task == "corrector":
-        return corrector.export(run, out, steps, card, force, quiet, say)
-    if task == "vocoder":
-        return voice.export_vocoder(run, out, steps, card, force, quiet, say)
-    if task == "planner":
-        planner, network = temperatures or (1.0, 1.0)
-        drawn = ((planner, network), guidance or 1.0)
-        return voice.export_planner(run, out, steps, drawn, card, force, quiet, say)
-    return generator.export(run, out, steps, noise, card, force, quiet, say)
+    entry = task_of(RunFolder(run).options())
+    check_accepted(entry, request)
+    return entry.load().export(request)
+
+
+def check_accepted(entry: TaskEntry, request: ExportRequest) -> None:
+    """UsageError for an option of `synth export` that the task does not take."""
+    options = {
+        "temperatures": bool(request.temperatures),
+        "guidance": bool(request.guidance),
+        "noise": bool(request.noise),
+        "steps": request.steps is not None,
+    }
+    for name, is_set in options.items():
+        if is_set and name not in entry.export_options:
+            if name in entry.refusals:
+                raise UsageError(f"--{name}: a run of --task {entry.name} {entry.refusals[name]}")
+            takers = " or ".join(task.name for task in TASKS.values() if name in task.export_options)
+            raise UsageError(f"--{name}: is for a run of --task {takers}")

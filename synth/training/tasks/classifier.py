@@ -1,10 +1,11 @@
-"""Training a recogniser: its targets, batches and measures, for the loop in `train`."""
+"""`synth train --task classify`: a small network learns to tell targets from features of sounds."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,227 +14,271 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from synth.audio.features import normalized_features, to_float32
-from synth.common.errors import CorpusError, RunError, UsageError
-from synth.data import corpus as corpora_module
-from synth.data.corpus import Corpus, Entry
+from synth.common.errors import AudioError, CorpusError, UsageError
+from synth.data.corpus import Corpus, Entry, open_cache
 from synth.data.label_rules import Labeller, natural
 from synth.nn.classifier import ClassifierNetwork, loss_of
-from synth.recognition import metrics
+from synth.recognition import classifier, metrics
 from synth.recognition.config import UNITS, ClassifierConfig, Target, tags_of
 from synth.training.augmentation import ClassifierBatches, Clips, Sound, collate
 from synth.training.config import ClassifierTrainConfig
+from synth.training.export.common import ExportRequest, FinishedRun
 from synth.training.optimization import TrainState, optimizer_step
 from synth.training.run_folder import RunFolder
-from synth.training.tasks.base import VERSION
+from synth.training.tasks.base import VERSION, log_bits, reading_run_options, resolved
 
-VOICES = ("speaker",)
-"""Targets that are voices unless `--voice` says which are."""
-GROUP = 64
+SPEAKER_TARGETS = ("speaker",)
+"""Targets that depend on the speaker's pitch and tempo unless `--voice` says which do."""
+GROUP = 64  # sounds that are validated together
 MAX_SECONDS = 10.0  # of a validation file
 
 
-def configs(options: dict[str, Any]) -> tuple[ClassifierConfig, ClassifierTrainConfig]:
-    """Network and schedule of a run's options; RunError when they can't be read."""
-    try:
-        if options["version"] != VERSION or not isinstance(options["given"], dict):
-            raise ValueError(f"version {options['version']}")
-        return ClassifierConfig.from_json(options["model"]), ClassifierTrainConfig(**options["train"])
-    except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise RunError(f"run.json: not the options of a run of this version ({error})") from None
+@dataclass(frozen=True)
+class ClassifierOptions:
+    """What a user may say of the training of a classifier; None where nothing was said.
+
+    `target`: keys of the labels. `voice`: those of them that depend on the speaker's pitch and tempo.
+    """
+
+    corpora: list[str] | None = None
+    rate: int | None = None
+    labels: str | None = None
+    split: str | None = None
+    trim: bool | None = None
+    steps: int | None = None
+    seed: int | None = None
+    target: list[str] | None = None
+    voice: list[str] | None = None
+    features: str | None = None
+    net: str | None = None
 
 
-def targets_of(corpus: Corpus, names: Sequence[str], voices: Sequence[str]) -> tuple[Target, ...]:
+def configs(run_options: dict[str, Any]) -> tuple[ClassifierConfig, ClassifierTrainConfig]:
+    """Network and schedule of a run; RunError when they can't be read."""
+    with reading_run_options():
+        if run_options["version"] != VERSION or not isinstance(run_options["given"], dict):
+            raise ValueError(f"version {run_options['version']}")
+        return ClassifierConfig.from_json(run_options["model"]), ClassifierTrainConfig(**run_options["train"])
+
+
+def targets_of(corpus: Corpus, names: Sequence[str], speaker_dependent: Sequence[str]) -> tuple[Target, ...]:
     """What the training files teach; CorpusError when a target has nothing to teach or a class one example.
 
     A key of which some file has several values with ";" between them is one of tags.
     """
-    found = []
-    for name in names:
-        place = list(corpus.labels).index(name) if name in corpus.labels else -1
-        if place < 0:
-            raise CorpusError(f"target {name}: no file of the corpus has a value")
-        rows = [entry.label_ids[place] for entry in corpus.split("train") if entry.label_ids[place]]
-        texts = [corpus.labels[name][row - 1] for row in rows]
-        tagged = any(";" in value for value in corpus.labels[name])
-        each = [tag for text in texts for tag in (tags_of(text) if tagged else (text,))]
-        values = tuple(sorted(set(each), key=natural))
-        for value in values:
-            if each.count(value) < 2:
-                raise CorpusError(f"target {name}: {value!r} has one file for training; it takes two or more")
-        if len(values) < (1 if tagged else 2):
-            raise CorpusError(f"target {name}: the files for training have {len(values)} values; it takes two or more")
-        found.append(Target(name, "tags" if tagged else "class", values, name in voices))
-    return tuple(found)
+    return tuple(_target(corpus, name, name in speaker_dependent) for name in names)
+
+
+def _target(corpus: Corpus, name: str, speaker_dependent: bool) -> Target:
+    if name not in corpus.labels:
+        raise CorpusError(f"target {name}: no file of the corpus has a value")
+    place = list(corpus.labels).index(name)
+    ids = [entry.label_ids[place] for entry in corpus.split("train") if entry.label_ids[place]]
+    texts = [corpus.labels[name][number - 1] for number in ids]
+    tagged = any(";" in value for value in corpus.labels[name])
+    examples = [tag for text in texts for tag in (tags_of(text) if tagged else (text,))]
+    values = tuple(sorted(set(examples), key=natural))
+    for value in values:
+        if examples.count(value) < 2:
+            raise CorpusError(f"target {name}: {value!r} has one file for training; it takes two or more")
+    if len(values) < (1 if tagged else 2):
+        raise CorpusError(f"target {name}: the files for training have {len(values)} values; it takes two or more")
+    return Target(name, "tags" if tagged else "class", values, speaker_dependent)
 
 
 def answers_of(entry: Entry, corpus: Corpus, targets: Sequence[Target]) -> tuple[NDArray[np.generic], ...]:
     """A file's answer to each target, as in `Clips`; a value that no training file has is unknown."""
-    keys, found = list(corpus.labels), []
+    labels, answers = corpus.labels.names(entry.label_ids), list[NDArray[np.generic]]()
     for target in targets:
-        place = keys.index(target.name)
-        text = corpus.labels[target.name][entry.label_ids[place] - 1] if entry.label_ids[place] else ""
+        text = labels.get(target.name, "")
         if target.kind == "tags":
-            found.append(np.array([value in tags_of(text) for value in target.values], np.float32))
+            answers.append(np.array([value in tags_of(text) for value in target.values], np.float32))
         else:
-            found.append(np.array(target.values.index(text) if text in target.values else -1, np.int64))
-    return tuple(found)
+            answers.append(np.array(target.values.index(text) if text in target.values else -1, np.int64))
+    return tuple(answers)
 
 
-def sounds_of(corpus: Corpus, split: str, targets: Sequence[Target], most: int | None = None) -> list[Sound]:
-    """The files of a split with their answers, without those of no known answer; at most `most`, evenly by name."""
+def sounds_of(corpus: Corpus, split: str, targets: Sequence[Target], max_files: int | None = None) -> list[Sound]:
+    """The files of a split with their answers, those with a known one; at most `max_files`, evenly by name."""
     entries = corpus.split(split)
-    if most is not None and len(entries) > most:
-        entries = tuple(entries[(2 * place + 1) * len(entries) // (2 * most)] for place in range(most))
-    found = [(np.array(corpus.samples(entry)), answers_of(entry, corpus, targets)) for entry in entries]
-    return [sound for sound in found if any(answer.max(initial=-1) >= 0 for answer in sound[1])]
+    if max_files is not None and len(entries) > max_files:
+        entries = tuple(entries[(2 * place + 1) * len(entries) // (2 * max_files)] for place in range(max_files))
+    sounds = [(np.array(corpus.samples(entry)), answers_of(entry, corpus, targets)) for entry in entries]
+    return [sound for sound in sounds if any(answer.max(initial=-1) >= 0 for answer in sound[1])]
 
 
 @torch.inference_mode()
-def judge(
+def validate(
     network: ClassifierNetwork, sounds: Sequence[Sound]
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[Any]], float]:
-    """Logits (sounds, values) and answers of each target over whole sounds, and the loss, its unknown left out."""
+    """Logits (sounds, values) and answers of each target over whole sounds, and the loss, unknown answers left out."""
     config, device = network.config, next(network.parameters()).device
-    most = round(MAX_SECONDS * config.sample_rate)
+    max_samples = round(MAX_SECONDS * config.sample_rate)
     network.eval()
-    logits: list[list[torch.Tensor]] = [[] for _ in config.targets]
+    batches: list[list[torch.Tensor]] = [[] for _ in config.targets]
     answers: list[list[NDArray[Any]]] = [[] for _ in config.targets]
     order = sorted(range(len(sounds)), key=lambda place: len(sounds[place][0]))
     for at in range(0, len(order), GROUP):
         group = [sounds[place] for place in order[at : at + GROUP]]
-        clips = collate(
-            [normalized_features(to_float32(samples[:most]), config) for samples, _ in group],
-            [answer for _, answer in group],
-        )
-        for place, found in enumerate(network(*_tensors(clips, device))):
-            logits[place].append(found.cpu())
+        features = [normalized_features(to_float32(samples[:max_samples]), config) for samples, _ in group]
+        clips = collate(features, [answer for _, answer in group])
+        for place, batch in enumerate(network(*_tensors(clips, device))):
+            batches[place].append(batch.cpu())
             answers[place].append(clips.answers[place])
     network.train()
-    whole, wanted = [torch.cat(found) for found in logits], [np.concatenate(found) for found in answers]
-    return [found.numpy() for found in whole], wanted, float(loss_of(whole, [torch.from_numpy(a) for a in wanted]))
+    logits, expected = [torch.cat(each) for each in batches], [np.concatenate(each) for each in answers]
+    loss = loss_of(logits, [torch.from_numpy(answer) for answer in expected])
+    return [each.numpy() for each in logits], expected, float(loss)
 
 
 def scores(
     targets: Sequence[Target], logits: Sequence[NDArray[Any]], answers: Sequence[NDArray[Any]]
 ) -> dict[str, float]:
-    """`NAME_accuracy` of each class, `NAME_map` of each set of tags; what no sound tells is left out."""
-    found = {}
+    """`NAME_accuracy` of each class, `NAME_map` of each set of tags; those without answers are left out."""
+    figures = {}
     for target, score, answer in zip(targets, logits, answers, strict=True):
         if target.kind == "tags":
-            found[f"{target.name}_map"] = metrics.mean_average_precision(score, answer)
+            figures[f"{target.name}_map"] = metrics.mean_average_precision(score, answer)
         else:
-            found[f"{target.name}_accuracy"] = metrics.accuracy(score, answer)
-    return {name: value for name, value in found.items() if not math.isnan(value)}
+            figures[f"{target.name}_accuracy"] = metrics.accuracy(score, answer)
+    return {name: value for name, value in figures.items() if not math.isnan(value)}
 
 
 class ClassifierTask:
-    """A recogniser learns to tell targets from features; see `task.Task`."""
+    """A network learns to tell targets from features; see `base.Task`."""
 
     name: ClassVar[str] = "classify"
     unit: ClassVar[str] = "nats"
-    given: ClassVar[tuple[str, ...]] = (
-        "corpora",
-        "rate",
-        "labels",
-        "split",
-        "trim",
-        "steps",
-        "seed",
-        "target",
-        "voice",
-        "features",
-        "net",
-    )
+    accepted_options: ClassVar[type[ClassifierOptions]] = ClassifierOptions
 
-    def __init__(self, folder: RunFolder, options: dict[str, Any], device: torch.device) -> None:
-        self.model, self.config = configs(options)
-        self.corpus = corpora_module.open_cache(folder.path / "cache")
+    def __init__(self, folder: RunFolder, run_options: dict[str, Any], device: torch.device) -> None:
+        self.model, self.config = configs(run_options)
+        self.corpus = open_cache(folder.path / "cache")
         self.batches = ClassifierBatches(sounds_of(self.corpus, "train", self.model.targets), self.model, self.config)
         self.sounds = sounds_of(self.corpus, "validation", self.model.targets, self.config.most_validation)
         torch.manual_seed(self.config.seed)
-        self.learner = TrainState.around(ClassifierNetwork(self.model, self.config.dropout).to(device))
+        self.state = TrainState.of(ClassifierNetwork(self.model, self.config.dropout).to(device))
 
     @staticmethod
-    def rate(given: dict[str, Any]) -> int:
+    def sample_rate(user_options: ClassifierOptions) -> int:
         """The rate that was given, or 8000; the targets must be keys of the labels."""
-        targets, labels = given["target"] or [], given["labels"]
+        targets, labels = user_options.target or [], user_options.labels
         if not targets:
             raise UsageError("--target: --task classify takes one or more of the keys of --labels")
         if labels is None:
             raise UsageError("--labels: --task classify takes a pattern or a CSV")
         keys = Labeller(labels).keys
-        for option, names in (("target", targets), ("voice", given["voice"] or [])):
+        for option, names, known in (("target", targets, keys), ("voice", user_options.voice or [], targets)):
             for name in names:
-                among = keys if option == "target" else targets
-                if name not in among:
-                    raise UsageError(f"--{option} {name}: is not among {', '.join(among)} ({labels})")
+                if name not in known:
+                    raise UsageError(f"--{option} {name}: is not among {', '.join(known)} ({labels})")
             if len(set(names)) != len(names):
                 raise UsageError(f"--{option} {names[-1]}: is given twice")
         for name in targets:
             Target(name, "class", ("",))
-        return int(given["rate"] or ClassifierConfig().sample_rate)
+        return int(user_options.rate or ClassifierConfig().sample_rate)
 
     @staticmethod
-    def begin(given: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
+    def new_config(user_options: ClassifierOptions, corpus: Corpus) -> dict[str, Any]:
         """Features, network and targets."""
-        voices = given["voice"] if given["voice"] is not None else VOICES
-        net = given["net"] or ClassifierConfig().net
+        speakers = SPEAKER_TARGETS if user_options.voice is None else user_options.voice
+        net = user_options.net or ClassifierConfig().net
         model = ClassifierConfig(
             corpus.rate,
-            features=given["features"] or ClassifierConfig().features,
+            features=user_options.features or ClassifierConfig().features,
             net=net,
             units=UNITS[net],
-            targets=targets_of(corpus, given["target"], voices),
+            targets=targets_of(corpus, user_options.target or (), speakers),
         )
-        config = ClassifierTrainConfig(seed=given["seed"] or 0)
-        config = dataclasses.replace(config, steps=given["steps"] or config.steps)
+        config = ClassifierTrainConfig(seed=user_options.seed or 0)
+        config = dataclasses.replace(config, steps=user_options.steps or config.steps)
         return {"model": model.to_json(), "train": dataclasses.asdict(config)}
 
     @staticmethod
-    def made_with(options: dict[str, Any]) -> dict[str, Any]:
-        """The options of `given`, defaults included."""
-        model, config = configs(options)
-        known: dict[str, Any] = {"rate": model.sample_rate, "steps": config.steps, "seed": config.seed}
-        known |= {"features": model.features, "net": model.net}
-        voices = [target.name for target in model.targets if target.voice]
-        rest = {key: options["given"].get(key) for key in ("corpora", "labels", "split", "trim", "target")}
-        return {**rest, **known, "voice": voices}
+    def resolved_options(run_options: dict[str, Any]) -> dict[str, Any]:
+        """The accepted options, defaults included."""
+        model, config = configs(run_options)
+        return resolved(
+            ClassifierOptions,
+            run_options,
+            rate=model.sample_rate,
+            steps=config.steps,
+            seed=config.seed,
+            features=model.features,
+            net=model.net,
+            voice=[target.name for target in model.targets if target.speaker_dependent],
+        )
 
-    def step(self, accelerator: Accelerator) -> float:
+    def train_step(self, accelerator: Accelerator) -> float:
         """One step; returns its loss, label smoothing included."""
-        clips = self.batches.batch(self.learner.step, accelerator.process_index, accelerator.num_processes)
+        clips = self.batches.batch(self.state.step, accelerator.process_index, accelerator.num_processes)
         # what dropout draws belongs to the step, not to what was drawn before a stop
-        torch.manual_seed((self.config.seed << 32) + (self.learner.step << 8) + accelerator.process_index)
+        torch.manual_seed((self.config.seed << 32) + (self.state.step << 8) + accelerator.process_index)
         order, device = np.argsort(clips.lengths, kind="stable"), accelerator.device
         # the shorter half on its own: what is computed after a sound's end is thrown away
-        halves = [
-            self.learner.network(*_tensors(clips, device, half)) for half in np.array_split(order, 2) if len(half)
-        ]
+        halves = [self.state.network(*_tensors(clips, device, half)) for half in np.array_split(order, 2) if len(half)]
         logits = [torch.cat(both) for both in zip(*halves, strict=True)]
         answers = [torch.from_numpy(answer[order]).to(device) for answer in clips.answers]
-        return optimizer_step(self.learner, self.config, loss_of(logits, answers, self.config.smoothing), accelerator)
+        loss = loss_of(logits, answers, self.config.smoothing)
+        return optimizer_step(self.state, self.config, loss, accelerator)
 
-    def measure(self) -> dict[str, float]:
+    def validate(self) -> dict[str, float]:
         """The loss of the validation files, without smoothing, and how many answers are right."""
         if not self.sounds:
             return {}
-        logits, answers, loss = judge(self.learner.network, self.sounds)
+        logits, answers, loss = validate(self.state.network, self.sounds)
         return {"validation": loss, **scores(self.model.targets, logits, answers)}
 
-    def settled(self) -> bool:
+    def eligible_as_best(self) -> bool:
         """Always."""
         return True
 
-    def show(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
+    def log_validation(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
         """Curves."""
-        for key, value in record.items():
-            if key != "step":
-                board.add_scalar(f"classify/{key}", value, record["step"])
+        log_bits(board, record, "classify")
+
+    @staticmethod
+    def export(request: ExportRequest) -> dict[str, Any]:
+        """Write the classifier's checkpoint; returns its card.
+
+        `accuracy` in the card is measured with the NumPy network on the run's validation and test files, whole: the
+        share of right answers of each class, the mean average precision of tags. Raises RunError, CorpusError.
+        """
+        run = FinishedRun.open(request.run)
+        model, config = configs(run.options)
+        weights = {name.removeprefix("weight."): value for name, value in run.weights.items()}
+        network = classifier.Classifier(model, weights)
+        accuracy: dict[str, dict[str, float]] = {}
+        for split in ("validation", "test"):
+            if sounds := sounds_of(run.corpus, split, model.targets):
+                figures = accuracy[split] = {k: round(value, 4) for k, value in measured(network, sounds).items()}
+                request.say(f"{split}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+        facts = run.card(request, sounds_seen=run.step * config.batch)
+        facts["accuracy"] = accuracy
+        classifier.save(request.out, model, weights, facts)
+        return facts
+
+
+TASK = ClassifierTask
+
+
+def measured(network: classifier.Classifier, sounds: Sequence[Sound]) -> dict[str, float]:
+    """How many answers are right, by `scores`; a sound that can't be classified counts as told by chance."""
+    logs: list[list[NDArray[Any]]] = [[] for _ in network.targets]
+    for samples, _ in sounds:
+        try:
+            probabilities = network.classify_blocks([samples]).log_probabilities
+        except AudioError:
+            probabilities = {target.name: np.zeros(len(target.values), np.float32) for target in network.targets}
+        for column, target in zip(logs, network.targets, strict=True):
+            column.append(probabilities[target.name])
+    answers = [np.stack(column) for column in zip(*(answer for _, answer in sounds), strict=True)]
+    return scores(network.targets, [np.stack(column) for column in logs], answers)
 
 
 def _tensors(clips: Clips, device: torch.device, rows: NDArray[np.int64] | None = None) -> tuple[torch.Tensor, ...]:
     """What the network takes, of these rows (all of them) of a batch."""
     rows = np.arange(len(clips.lengths)) if rows is None else rows
     lengths = clips.lengths[rows]
-    arrays = clips.x[rows, : lengths.max()], lengths, clips.taken[rows]
+    arrays = clips.features[rows, : lengths.max()], lengths, clips.feature_stats[rows]
     return tuple(torch.from_numpy(array).to(device) for array in arrays)

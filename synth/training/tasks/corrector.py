@@ -1,12 +1,15 @@
 """`synth train --task corrector`: a network learns what the codec's adaptive mixture leaves to be known.
 
-Where a sample falls in the mixture's cdf would be noise if the mixture knew all (probability integral transform): the
-network learns the density there, from the places of earlier samples and from hints that the codec gives it.
+Where a sample falls in the mixture's cumulative distribution function would be uniform noise if the mixture knew all
+(probability integral transform): the network learns the density over 256 cells of it, from the cells of earlier samples
+and from hints that the codec gives it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,20 +18,26 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synth.audio.mulaw import SILENCE
+from synth import engine
 from synth.codec import lossless, network_choice
+from synth.codec.encoder import SECONDS
 from synth.codec.lossless.cdf_bins import BIN_STARTS
 from synth.common.errors import RunError, UsageError
-from synth.data import corpus as corpora_module
-from synth.data.corpus import Corpus
+from synth.data.corpus import Corpus, open_cache
+from synth.engine import Engine
 from synth.engine.config import ModelConfig
+from synth.generation import checkpoint
+from synth.nn.quantization import quantize
 from synth.nn.two_tier import TREE_LIMIT, TwoTierNetwork
 from synth.training import corrector_traces
 from synth.training.config import GeneratorTrainConfig
+from synth.training.corrector_batches import CorrectorBatch, batch, padding
 from synth.training.corrector_traces import Traces
-from synth.training.optimization import TrainState, optimizer_step
+from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, fine_tuning
+from synth.training.optimization import TrainState, denormals_flushed, optimizer_step
 from synth.training.run_folder import RunFolder
-from synth.training.tasks.base import VERSION, show_bits
+from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
+from synth.training.window_loss import counted_samples, window_logits
 
 PRESETS: dict[str, tuple[ModelConfig, GeneratorTrainConfig]] = {
     "small": (
@@ -40,88 +49,133 @@ PRESETS: dict[str, tuple[ModelConfig, GeneratorTrainConfig]] = {
         GeneratorTrainConfig(streams=24, span=4096, steps=2400, every=400),
     ),
 }
-CROP = 0.8  # of the streams of files that are longer than a stream
-AT_START = 0.2  # of the streams, whose first window begins with them
-SETTLE = 64  # frames of a crop without windows: the network does not know what was before it
+DEFAULT_PRESET = "small"
+GROUP = 48  # segments that are validated together
+CHUNK = 4096  # samples of them at once: memory stays bounded for long segments
+MAX_MEASURED = 1 << 21
+"""Most samples of a split that an export codes to measure it."""
 
 
-def configs(options: dict[str, Any]) -> tuple[ModelConfig, GeneratorTrainConfig]:
-    """Network and schedule of a run's options; RunError when they can't be read."""
-    try:
-        if options["version"] != VERSION:
-            raise RunError(f"run.json: of version {options['version']}; this synth goes on with {VERSION}")
-        return ModelConfig.from_json(options["model"]), GeneratorTrainConfig(**options["train"])
-    except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise RunError(f"run.json: not the options of a run of this version ({error})") from None
+@dataclass(frozen=True)
+class CorrectorOptions:
+    """What a user may say of the training of a corrector; None where nothing was said."""
+
+    corpora: list[str] | None = None
+    preset: str | None = None
+    rate: int | None = None
+    split: str | None = None
+    trim: bool | None = None
+    steps: int | None = None
+    seed: int | None = None
+
+
+def configs(run_options: dict[str, Any]) -> tuple[ModelConfig, GeneratorTrainConfig]:
+    """Network and schedule of a run; RunError when they can't be read."""
+    with reading_run_options():
+        check_version(run_options)
+        return ModelConfig.from_json(run_options["model"]), GeneratorTrainConfig(**run_options["train"])
+
+
+def preset_of(name: str | None) -> tuple[ModelConfig, GeneratorTrainConfig]:
+    """Sizes and schedule of a preset, the default one for None; UsageError when there is none of the name."""
+    preset = name or DEFAULT_PRESET
+    if preset not in PRESETS:
+        raise UsageError(f"preset {preset}: a corrector's must be {' or '.join(PRESETS)}")
+    return PRESETS[preset]
 
 
 class CorrectorTask:
-    """The two-tier network learns the cells of the codec's mixture; see `task.Task`."""
+    """The two-tier network learns the cells of the codec's mixture; see `base.Task`."""
 
     name: ClassVar[str] = "corrector"
     unit: ClassVar[str] = "bits per sample more than without"
-    given: ClassVar[tuple[str, ...]] = ("corpora", "preset", "rate", "split", "trim", "steps", "seed")
+    accepted_options: ClassVar[type[CorrectorOptions]] = CorrectorOptions
 
-    def __init__(self, folder: RunFolder, options: dict[str, Any], device: torch.device) -> None:
-        self.model, self.config = configs(options)
-        corpus, level = (
-            corpora_module.open_cache(folder.path / "cache"),
-            network_choice.effort_of(self.model.sample_units),
-        )
+    def __init__(self, folder: RunFolder, run_options: dict[str, Any], device: torch.device) -> None:
+        self.model, self.config = configs(run_options)
+        corpus, level = open_cache(folder.path / "cache"), network_choice.effort_of(self.model.sample_units)
         self.traces = corrector_traces.of(corpus, "train", level, quiet=False)
-        self.rows = validation(
-            corrector_traces.of(corpus, "validation", level, quiet=False), self.config.most_validation
-        )
-        self.learner = new(self.model, self.config.seed, device)
+        held_out = corrector_traces.of(corpus, "validation", level, quiet=False)
+        self.segments = validation_segments(held_out, self.config.most_validation)
+        self.state = new_state(self.model, self.config.seed, device)
 
     @staticmethod
-    def _preset(given: dict[str, Any]) -> tuple[ModelConfig, GeneratorTrainConfig]:
-        preset = given.get("preset") or "small"
-        if preset not in PRESETS:
-            raise UsageError(f"preset {preset}: a corrector's must be {' or '.join(PRESETS)}")
-        return PRESETS[preset]
-
-    @staticmethod
-    def rate(given: dict[str, Any]) -> int:
+    def sample_rate(user_options: CorrectorOptions) -> int:
         """The rate that was given, or the preset's."""
-        return int(given["rate"] or CorrectorTask._preset(given)[0].sample_rate)
+        return int(user_options.rate or preset_of(user_options.preset)[0].sample_rate)
 
     @staticmethod
-    def begin(given: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
+    def new_config(user_options: CorrectorOptions, corpus: Corpus) -> dict[str, Any]:
         """Sizes and schedule of the preset with what was given."""
-        model, config = CorrectorTask._preset(given)
-        config = dataclasses.replace(config, steps=given["steps"] or config.steps, seed=given["seed"] or 0)
+        model, config = preset_of(user_options.preset)
+        config = dataclasses.replace(config, steps=user_options.steps or config.steps, seed=user_options.seed or 0)
         model = dataclasses.replace(model, sample_rate=corpus.rate)
         return {"model": model.to_json(), "train": dataclasses.asdict(config)}
 
     @staticmethod
-    def made_with(options: dict[str, Any]) -> dict[str, Any]:
-        """The options of `given`, defaults included."""
-        model, config = configs(options)
-        given = options["given"]
-        known = {"preset": given.get("preset") or "small", "rate": model.sample_rate}
-        known |= {"steps": config.steps, "seed": config.seed}
-        return {**{key: given.get(key) for key in ("corpora", "split", "trim")}, **known}
+    def resolved_options(run_options: dict[str, Any]) -> dict[str, Any]:
+        """The accepted options, defaults included."""
+        model, config = configs(run_options)
+        return resolved(
+            CorrectorOptions,
+            run_options,
+            preset=run_options["given"].get("preset") or DEFAULT_PRESET,
+            rate=model.sample_rate,
+            steps=config.steps,
+            seed=config.seed,
+        )
 
-    def step(self, accelerator: Accelerator) -> float:
+    def train_step(self, accelerator: Accelerator) -> float:
         """One step; returns the bits a sample that the network costs, below 0 where it gains some."""
-        return learn(self.learner, self.config, self.traces, accelerator)
+        return train_step(self.state, self.config, self.traces, accelerator)
 
-    def measure(self) -> dict[str, float]:
+    def validate(self) -> dict[str, float]:
         """The same of validation files."""
-        return {"validation": measure(self.learner.network, self.rows)} if self.rows else {}
+        return {"validation": validate(self.state.network, self.segments)} if self.segments else {}
 
-    def settled(self) -> bool:
+    def eligible_as_best(self) -> bool:
         """Always: nothing of it goes away while it trains."""
         return True
 
-    def show(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
+    def log_validation(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
         """Curves."""
-        show_bits(board, record)
+        log_bits(board, record)
+
+    @staticmethod
+    def export(request: ExportRequest) -> dict[str, Any]:
+        """Write an integer checkpoint, after fine-tuning on the run's traces; returns its card.
+
+        `lossless_bits_per_sample` in the card: of validation and test files, coded without the network and with it at
+        the level that it is for, each file from its beginning, no container. Raises RunError, CorpusError.
+        """
+        if not engine.has_native():
+            raise RunError(f"a corrector is measured with the native engine: {engine.ADVICE}")
+        run = FinishedRun.open(request.run)
+        model, config = configs(run.options)
+        fine_steps = config.fine_steps if request.steps is None else request.steps
+        level = network_choice.effort_of(model.sample_units)
+        held_out = corrector_traces.of(run.corpus, "validation", level, request.quiet)
+        segments = validation_segments(held_out, config.most_validation)
+        with denormals_flushed():
+            network = _fine_tuned(run, level, fine_steps, request.quiet)
+            cost = validate(network, segments) if segments else 0.0
+        tensors = quantize(network, {})
+        seen = run.step * config.streams * config.windows * (config.window - config.warmup)
+        facts = run.card(request, fine_steps=fine_steps, samples_seen=seen)
+        facts["gain_of_validation"] = round(-cost, 4)
+        bits = _coded_bits(engine.create(model, tensors, "native"), run.corpus, level)
+        facts["lossless_bits_per_sample"] = bits
+        for name, value in bits.items():
+            request.say(f"{name}: {value} bits per sample")
+        checkpoint.save(request.out, model, tensors, facts)
+        return facts
 
 
-def new(config: ModelConfig, seed: int, device: torch.device) -> TrainState[TwoTierNetwork]:
-    """A learner whose network begins all but without an opinion: each cell is as likely as it is wide."""
+TASK = CorrectorTask
+
+
+def new_state(config: ModelConfig, seed: int, device: torch.device) -> TrainState[TwoTierNetwork]:
+    """A new network that begins all but without an opinion: each cell is as likely as it is wide."""
     torch.manual_seed(seed)
     network = TwoTierNetwork(config)
     with torch.no_grad():
@@ -131,48 +185,7 @@ def new(config: ModelConfig, seed: int, device: torch.device) -> TrainState[TwoT
             first = (node - (256 // width)) * width
             low, middle, high = (BIN_STARTS[first + place] for place in (0, width // 2, width))
             network.tree_bias[node] = float(np.log((high - middle) / (middle - low)))
-    return TrainState.around(network.to(device))
-
-
-@dataclasses.dataclass(frozen=True)
-class Batch:
-    """`cells`, `targets` int64 (streams, span): what is heard, and a place in the sample's interval; `hints` (streams,
-    span, hints); `windows` (streams, windows): where the sample tier begins; `ends` (streams,): samples there are."""
-
-    cells: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    hints: NDArray[np.int64]
-    windows: NDArray[np.int64]
-    ends: NDArray[np.int64]
-
-
-def batch(found: Traces, config: GeneratorTrainConfig, hop: int, step: int, rank: int = 0, world: int = 1) -> Batch:
-    """The batch of a step: a pure function of seed and step; rank r of a world gets the rows r, r + world, ...
-
-    Segments are drawn by the square root of their length, so that a corpus of long files does not hide one of short.
-    """
-    rows = range(rank, config.streams, world)
-    span, window = config.span, config.window
-    cells = np.full((len(rows), span), SILENCE, np.int64)
-    targets, hints = cells.copy(), np.full((len(rows), span, lossless.HINTS), SILENCE, np.int64)
-    windows, ends = np.zeros((len(rows), config.windows), np.int64), np.zeros(len(rows), np.int64)
-    chances = np.cumsum(np.sqrt(np.diff(found.pieces)))
-    for place, row in enumerate(rows):
-        draw = np.random.Generator(np.random.Philox(key=[config.seed, step], counter=[0, 0, 5, row]))
-        piece = found.piece(int(np.searchsorted(chances, draw.random() * chances[-1], "right")))
-        first = 0
-        if len(piece) > span and draw.random() < CROP:
-            first = int(draw.integers(0, len(piece) - span, endpoint=True)) // hop * hop
-        records = piece[first : first + span]
-        end = ends[place] = len(records)
-        cells[place, :end], hints[place, :end] = records["cell"], records["hints"]
-        low, high = records["low"].astype(np.int64), records["high"].astype(np.int64)
-        targets[place, :end] = (low + (draw.random(end) * (high - low + 1)).astype(np.int64)) >> 8
-        settle, last = SETTLE if first else 0, max(0, -(-(end - window) // hop))
-        windows[place] = draw.integers(min(settle, last), last, config.windows, endpoint=True) * hop
-        if not first and draw.random() < AT_START:
-            windows[place, 0] = 0
-    return Batch(cells, targets, hints, windows, ends)
+    return TrainState.of(network.to(device))
 
 
 def widths(device: torch.device) -> Tensor:
@@ -180,7 +193,7 @@ def widths(device: torch.device) -> Tensor:
     return torch.from_numpy(np.log2(np.diff(BIN_STARTS))).float().to(device)
 
 
-def batch_loss(network: TwoTierNetwork, b: Batch, warmup: int, window: int) -> Tensor:
+def batch_loss(network: TwoTierNetwork, b: CorrectorBatch, warmup: int, window: int) -> Tensor:
     """`windows_loss` of a batch."""
     device = network.frame_bias.device
     arrays = (torch.from_numpy(x).to(device) for x in (b.cells, b.targets, b.hints, b.windows, b.ends))
@@ -198,71 +211,109 @@ def windows_loss(
     warmup: int,
     window: int,
 ) -> Tensor:
-    """Mean bits a sample that the network costs more than the mixture, over windows of streams: see `Batch`."""
+    """Mean bits a sample that the network costs more than the mixture, over windows: see `CorrectorBatch`."""
     device, hop = network.frame_bias.device, network.config.hop
-    nothing = torch.zeros(len(cells), cells.shape[1] // hop, 0, dtype=torch.long, device=device)
-    condition, _ = network.frames(cells, nothing, network.start(len(cells)))
+    no_labels = torch.zeros(len(cells), cells.shape[1] // hop, 0, dtype=torch.long, device=device)
+    start = network.start(len(cells))
+    condition, _ = network.frames(cells, no_labels, start)
     starts = windows.flatten()
     streams = torch.arange(len(cells), device=device).repeat_interleave(windows.shape[1])
-    places = starts + torch.arange(window, device=device)[:, None]  # (window, rows)
-    padded = torch.cat([network.start(len(cells)).codes[:, :1], cells], 1)
-    rows = torch.cat([padded[streams, places][:, :, None], hints[streams, places]], 2)
-    frames = starts // hop + torch.arange(window // hop, device=device)[:, None]
-    zeros = network.frame_bias.new_zeros(len(streams), network.config.sample_units)
-    logits, _ = network.samples(rows, condition[frames, streams], zeros)
-    counted = torch.arange(window, device=device)[:, None] >= torch.where(starts == 0, 0, warmup)
-    counted = counted & (places < ends[streams])
-    aims = targets[streams, places]
-    bits = network.bits(logits, aims) + widths(device)[aims]
+    places = starts + torch.arange(window, device=device)[:, None]  # (window, windows of all streams)
+    previous = torch.cat([start.codes[:, :1], cells], 1)[streams, places][:, :, None]
+    rows = torch.cat([previous, hints[streams, places]], 2)
+    logits = window_logits(network, rows, condition, starts, streams)
+    counted = counted_samples(starts, warmup, window) & (places < ends[streams])
+    window_targets = targets[streams, places]
+    bits = network.bits(logits, window_targets) + widths(device)[window_targets]
     return (bits * counted).sum() / counted.sum().clamp_min(1)
 
 
-def learn(
-    learner: TrainState[TwoTierNetwork], config: GeneratorTrainConfig, found: Traces, accelerator: Accelerator
+def train_step(
+    state: TrainState[TwoTierNetwork], config: GeneratorTrainConfig, traces: Traces, accelerator: Accelerator
 ) -> float:
     """One step; returns its mean loss over all processes, as `optimizer_step` does."""
-    network = learner.network
-    made = batch(found, config, network.config.hop, learner.step, accelerator.process_index, accelerator.num_processes)
-    mean = optimizer_step(learner, config, batch_loss(network, made, config.warmup, config.window), accelerator)
+    network = state.network
+    rank, world = accelerator.process_index, accelerator.num_processes
+    loss = batch_loss(
+        network, batch(traces, config, network.config.hop, state.step, rank, world), config.warmup, config.window
+    )
+    mean = optimizer_step(state, config, loss, accelerator)
     with torch.no_grad():
         network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
     return mean
 
 
-def validation(found: Traces, most: int) -> list[NDArray[Any]]:
-    """Records of whole segments, spread evenly over all, of about `most` samples together."""
-    every = max(1, -(-int(found.pieces[-1]) // most))
-    return [found.piece(number) for number in range(every // 2, len(found), every) if len(found.piece(number))]
+def validation_segments(traces: Traces, max_samples: int) -> list[NDArray[Any]]:
+    """Records of whole segments, spread evenly over all, of about `max_samples` samples together."""
+    every = max(1, -(-int(traces.pieces[-1]) // max_samples))
+    return [traces.piece(number) for number in range(every // 2, len(traces), every) if len(traces.piece(number))]
 
 
 @torch.inference_mode()
-def measure(network: TwoTierNetwork, rows: list[NDArray[Any]]) -> float:
+def validate(network: TwoTierNetwork, segments: list[NDArray[Any]]) -> float:
     """Bits a sample that the network costs more than the mixture, each segment from a fresh state.
 
     A sample is taken to lie in the middle of its interval, which counts against the network.
     """
     total, hop, device = 0.0, network.config.hop, network.frame_bias.device
-    for at in range(0, len(rows), 48):
-        group = sorted(rows, key=len)[at : at + 48]
+    for cells, targets, hints, inside in _groups(segments, hop):
+        state = network.start(len(cells))
+        for start in range(0, cells.shape[1], CHUNK):
+            part = slice(start, min(start + CHUNK, cells.shape[1]))
+            codes, told, aims = (torch.from_numpy(array[:, part]).to(device) for array in (cells, hints, targets))
+            no_labels = torch.zeros(len(cells), codes.shape[1] // hop, 0, dtype=torch.long, device=device)
+            condition, frame = network.frames(codes, no_labels, state)
+            previous = torch.cat([state.codes[:, -1:], codes[:, :-1]], 1)
+            rows = torch.cat([previous[:, :, None], told], 2).transpose(0, 1)
+            logits, sample = network.samples(rows, condition, state.sample)
+            bits = network.bits(logits, aims.t()).t() + widths(device)[aims]
+            total += float((bits.double() * inside[:, part].to(device)).sum())
+            last = torch.cat([state.codes, codes], 1)[:, -network.config.window :]
+            state = dataclasses.replace(state, frame=frame[-1], sample=sample[-1], codes=last)
+    return total / max(1, sum(map(len, segments)))
+
+
+def _groups(
+    segments: list[NDArray[Any]], hop: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Tensor]]:
+    """Segments of like length, padded: cells, targets, hints, and which samples (segments, time) are inside."""
+    ordered = sorted(segments, key=len)
+    for at in range(0, len(ordered), GROUP):
+        group = ordered[at : at + GROUP]
         longest = -(-max(map(len, group)) // hop) * hop
-        cells = np.full((len(group), longest), SILENCE, np.int64)
-        targets, hints = cells.copy(), np.full((len(group), longest, lossless.HINTS), SILENCE, np.int64)
-        inside = torch.arange(longest) < torch.tensor([len(row) for row in group])[:, None]
+        cells, targets, hints = padding(len(group), longest)
         for place, row in enumerate(group):
             cells[place, : len(row)], hints[place, : len(row)] = row["cell"], row["hints"]
             targets[place, : len(row)] = (row["low"].astype(np.int64) + row["high"]) >> 9
-        state = network.start(len(group))
-        for start in range(0, longest, 4096):  # memory stays bounded for long segments
-            part = slice(start, min(start + 4096, longest))
-            nothing = torch.zeros(len(group), (part.stop - part.start) // hop, 0, dtype=torch.long, device=device)
-            heard, told, aims = (torch.from_numpy(a[:, part]).to(device) for a in (cells, hints, targets))
-            condition, frame = network.frames(heard, nothing, state)
-            previous = torch.cat([state.codes[:, -1:], heard[:, :-1]], 1)
-            logits, sample = network.samples(
-                torch.cat([previous[:, :, None], told], 2).transpose(0, 1), condition, state.sample
-            )
-            bits = network.bits(logits, aims.t()).t() + widths(device)[aims]
-            total += float((bits.double() * inside[:, part].to(device)).sum())
-            codes = torch.cat([state.codes, heard], 1)[:, -network.config.window :]
-            state = dataclasses.replace(state, frame=frame[-1], sample=sample[-1], codes=codes)
-    return total / max(1, sum(map(len, rows)))
+        yield cells, targets, hints, torch.arange(longest) < torch.tensor([len(row) for row in group])[:, None]
+
+
+def _fine_tuned(run: FinishedRun, level: str, steps: int, quiet: bool) -> TwoTierNetwork:
+    """The run's network after `steps` with weights and activations rounded as the engine will."""
+    model, config = configs(run.options)
+    state = new_state(model, config.seed, torch.device("cpu"))
+    state.load(run.weights, 0)
+    state.network.quantized = True
+    if steps:
+        # seed + 1: other batches than the run saw
+        schedule = fine_tuning(config, steps, seed=config.seed + 1)
+        traces = corrector_traces.of(run.corpus, "train", level, quiet)
+        fine_tune(steps, lambda _, accelerator: train_step(state, schedule, traces, accelerator), quiet)
+    return state.network
+
+
+def _coded_bits(network: Engine, corpus: Corpus, level: str) -> dict[str, float]:
+    """Bits a sample of validation and test files, without the network and with it."""
+    figures = {}
+    for split in ("validation", "test"):
+        entries = corpus.split(split)
+        every = max(1, -(-corpus.size(split) // MAX_MEASURED))
+        sounds = [corpus.samples(entry, 0, SECONDS * corpus.rate) for entry in entries[every // 2 :: every]]
+        count = sum(map(len, sounds))
+        for name, corrector in ((f"{split}, none", None), (split, network)):
+            size = 0
+            for sound in sounds:
+                size += len(lossless.encode_segment(sound.astype(np.int32)[:, None], 16, level, corrector))
+            if count:
+                figures[name] = round(8 * size / count, 4)
+    return figures

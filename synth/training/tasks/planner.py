@@ -1,8 +1,9 @@
-"""Training a planner: a network over the tokens of a voice, with its labels, for the loop in `train`."""
+"""`synth train --task planner`: a network learns to predict the tokens of a voice, with its labels."""
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,33 +13,60 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synth.audio.mulaw import SILENCE, decode
+from synth.audio.mulaw import SILENCE
 from synth.checkpoint import registry
 from synth.common.errors import CheckpointError, RunError, UsageError
 from synth.common.labels import LabelSet
 from synth.common.new_file import write_whole
-from synth.data import corpus as corpora_module
-from synth.data.corpus import Corpus
+from synth.data.corpus import Corpus, open_cache
 from synth.engine.config import ModelConfig
 from synth.engine.token_inputs import token_inputs
 from synth.generation import checkpoint
 from synth.generation.checkpoint import Checkpoint
+from synth.nn.quantization import quantize
 from synth.nn.two_tier import TREE_LIMIT, TwoTierNetwork
 from synth.training.batches import Row, StreamBatches, validation_rows
-from synth.training.config import GeneratorTrainConfig, PlannerTrainConfig
-from synth.training.optimization import TrainState, optimizer_step
+from synth.training.config import GeneratorTrainConfig
+from synth.training.export import voice as measures
+from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, fine_tuning
+from synth.training.export.voice import tokens_of
+from synth.training.optimization import TrainState, denormals_flushed, optimizer_step
 from synth.training.run_folder import RunFolder
-from synth.training.tasks.base import VERSION, show_bits
+from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
 from synth.vocoder.vocoder import Vocoder
 
 VOICE = "vocoder.safetensors"
 """The voice in a run's folder."""
-DROPPED = (0.1, 0.05)
+LABEL_DROP = (0.1, 0.05)
 """Shares of files whose labels are all dropped, and of labels that are dropped alone."""
-FRAME = 16  # tokens that a frame of the network's slow tier lasts
+FRAME = 16
+"""Tokens that a frame of the network's slow tier lasts."""
 
 
-PLANNERS: dict[str, tuple[ModelConfig, GeneratorTrainConfig, PlannerTrainConfig]] = {
+@dataclass(frozen=True)
+class PlannerTrainConfig:
+    """How a planner trains beside what `GeneratorTrainConfig` says.
+
+    `heard_wrong`: share of the tokens that the network hears as others than they are. `partial`: share of the streams
+    in which each frame has only its first tokens, as a codec at a lower rate has; the others are 128, without a loss.
+    `gap`: shortest and longest silence between files, in seconds. `speed`, `gain_db`: of `StreamBatches`.
+    """
+
+    heard_wrong: float = 0.05
+    partial: float = 0.0
+    gap: tuple[float, float] = (0.02, 0.06)
+    speed: float = 1.0
+    gain_db: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.speed <= 2 and 0 <= self.gain_db <= 60):
+            raise UsageError("planner: speed must be 1 to 2, gain_db 0 to 60")
+        if not 0 <= self.heard_wrong <= 1 or not 0 <= self.partial <= 1 or not 0 < self.gap[0] <= self.gap[1] <= 60:
+            raise UsageError("planner: a share must be 0 to 1, gaps above 0 and in order")
+
+
+Configs = tuple[ModelConfig, GeneratorTrainConfig, PlannerTrainConfig]
+PRESETS: dict[str, Configs] = {
     "digits": (
         ModelConfig(8000, window=16, frame_units=64, sample_units=224, head_units=64, period=2),
         GeneratorTrainConfig(steps=3000, streams=64, span=6400, windows=1, every=200, fine_steps=100, rate=3e-3),
@@ -49,86 +77,103 @@ PLANNERS: dict[str, tuple[ModelConfig, GeneratorTrainConfig, PlannerTrainConfig]
         GeneratorTrainConfig(steps=800, streams=48, span=9600, windows=1, every=100, fine_steps=60, rate=3e-3),
         PlannerTrainConfig(heard_wrong=0.0, partial=0.5, gap=(0.02, 0.2), gain_db=6.0),
     ),
-}
-PLANNERS["tiny"] = (
-    ModelConfig(8000, window=16, frame_units=16, sample_units=64, head_units=32, period=2),
-    GeneratorTrainConfig(
-        steps=300, streams=16, span=6400, windows=1, every=100, fine_steps=30, most_validation=100_000
+    "tiny": (
+        ModelConfig(8000, window=16, frame_units=16, sample_units=64, head_units=32, period=2),
+        GeneratorTrainConfig(
+            steps=300, streams=16, span=6400, windows=1, every=100, fine_steps=30, most_validation=100_000
+        ),
+        PlannerTrainConfig(),
     ),
-    PlannerTrainConfig(),
-)
-Configs = tuple[ModelConfig, GeneratorTrainConfig, PlannerTrainConfig]
+}
+DEFAULT_PRESET = "digits"
 
 
-def configs(options: dict[str, Any]) -> Configs:
-    """Network and schedule of a run's options; RunError when they can't be read."""
-    try:
-        if options["version"] != VERSION:
-            raise RunError(f"run.json: of version {options['version']}; this synth goes on with {VERSION}")
-        more = dict(options["planner_train"])
-        found = PlannerTrainConfig(**{**more, "gap": tuple(more["gap"])})
-        return ModelConfig.from_json(options["model"]), GeneratorTrainConfig(**options["train"]), found
-    except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise RunError(f"run.json: not the options of a run of this version ({error})") from None
+@dataclass(frozen=True)
+class PlannerOptions:
+    """What a user may say of the training of a planner; None where nothing was said. `vocoder`: a voice."""
+
+    corpora: list[str] | None = None
+    preset: str | None = None
+    labels: str | None = None
+    split: str | None = None
+    trim: bool | None = None
+    steps: int | None = None
+    seed: int | None = None
+    vocoder: str | None = None
 
 
-def voice_of(path: Any) -> Checkpoint:
+def configs(run_options: dict[str, Any]) -> Configs:
+    """Network and schedule of a run; RunError when they can't be read."""
+    with reading_run_options():
+        check_version(run_options)
+        more = dict(run_options["planner_train"])
+        train = PlannerTrainConfig(**{**more, "gap": tuple(more["gap"])})
+        return ModelConfig.from_json(run_options["model"]), GeneratorTrainConfig(**run_options["train"]), train
+
+
+def preset_of(user_options: PlannerOptions) -> tuple[Configs, Checkpoint]:
+    """Sizes and schedule of the preset, and the voice; UsageError when they do not fit."""
+    preset = user_options.preset or DEFAULT_PRESET
+    if preset not in PRESETS:
+        raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)} with --task planner")
+    if not user_options.vocoder:
+        raise UsageError("--task planner: needs --vocoder, the voice whose tokens it is to plan")
+    loaded = load_voice(user_options.vocoder)
+    assert loaded.voice is not None
+    period = PRESETS[preset][0].period
+    if period > loaded.voice.config.quantisers:
+        raise UsageError(f"preset {preset}: plans {period} tokens a frame, the voice has fewer")
+    return PRESETS[preset], loaded
+
+
+def load_voice(path: Any) -> Checkpoint:
     """The checkpoint of a voice; CheckpointError for one that is none."""
-    found = checkpoint.load(path)
-    if found.voice is None:
+    loaded = checkpoint.load(path)
+    if loaded.voice is None:
         raise CheckpointError(f"{path}: is no voice; synth train --task vocoder and synth export make one")
-    return found
+    return loaded
 
 
 class PlannerTask:
-    """A network learns to predict tokens from those before and from labels; see `task.Task`."""
+    """A network learns to predict tokens from those before and from labels; see `base.Task`."""
 
     name: ClassVar[str] = "planner"
     unit: ClassVar[str] = "bits per token"
-    given: ClassVar[tuple[str, ...]] = ("corpora", "preset", "labels", "split", "trim", "steps", "seed", "vocoder")
+    accepted_options: ClassVar[type[PlannerOptions]] = PlannerOptions
 
-    def __init__(self, folder: RunFolder, options: dict[str, Any], device: torch.device) -> None:
-        self.model, self.config, self.train = configs(options)
-        place = folder.path / VOICE
-        if not place.exists():  # the first time: from here on the run has its own
-            write_whole(place, Path(registry.find(options["given"]["vocoder"])).read_bytes())
-        voice = voice_of(place)
+    def __init__(self, folder: RunFolder, run_options: dict[str, Any], device: torch.device) -> None:
+        self.model, self.config, self.train = configs(run_options)
+        path, source = folder.path / VOICE, run_options["given"]["vocoder"]
+        if not path.exists():  # the first time: from here on the run has its own
+            write_whole(path, Path(registry.find(source)).read_bytes())
+        voice = load_voice(path)
         self.vocoder = vocoder_of(voice)
-        self.corpus: Corpus = corpora_module.open_cache(folder.path / "cache")
+        self.corpus = open_cache(folder.path / "cache")
         if self.corpus.labels != voice.config.labels:
-            raise RunError(f"{folder.path}: its labels are not those of {options['given']['vocoder']}")
+            raise RunError(f"{folder.path}: its labels are not those of {source}")
         self.batches = batches_of(self.corpus, self.config, self.train, self.config.seed)
-        self.rows: list[Row] = validation_rows(self.corpus, "validation", self.config.most_validation)
-        self.learner = TrainState.of(self.model, self.config.seed, device)
+        self.rows = validation_rows(self.corpus, "validation", self.config.most_validation)
+        self.state = TrainState.two_tier(self.model, self.config.seed, device)
 
     @staticmethod
-    def _preset(given: dict[str, Any]) -> tuple[Configs, Checkpoint]:
-        preset = given.get("preset") or "digits"
-        if preset not in PLANNERS:
-            raise UsageError(f"preset {preset}: must be {', '.join(PLANNERS)} with --task planner")
-        if not given.get("vocoder"):
-            raise UsageError("--task planner: needs --vocoder, the voice whose tokens it is to plan")
-        voice = voice_of(given["vocoder"])
-        assert voice.voice is not None
-        if PLANNERS[preset][0].period > voice.voice.config.quantisers:
-            raise UsageError(f"preset {preset}: plans {PLANNERS[preset][0].period} tokens a frame, the voice has fewer")
-        return PLANNERS[preset], voice
-
-    @staticmethod
-    def rate(given: dict[str, Any]) -> int:
+    def sample_rate(user_options: PlannerOptions) -> int:
         """The voice's rate."""
-        return PlannerTask._preset(given)[1].config.sample_rate
+        return preset_of(user_options)[1].config.sample_rate
 
     @staticmethod
-    def begin(given: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
+    def new_config(user_options: PlannerOptions, corpus: Corpus) -> dict[str, Any]:
         """Sizes and schedule of the preset with what was given, the corpus's labels."""
-        (model, config, more), voice = PlannerTask._preset(given)
+        (model, config, more), voice = preset_of(user_options)
         if corpus.labels != voice.config.labels:
-            both = f"{_told(voice.config.labels)}, the corpus's {_told(corpus.labels)}"
-            raise UsageError(f"--vocoder {given['vocoder']}: its labels are {both}; they must be the same")
-        config = dataclasses.replace(config, steps=given["steps"] or config.steps, seed=given["seed"] or 0)
+            both = f"{_summary(voice.config.labels)}, the corpus's {_summary(corpus.labels)}"
+            raise UsageError(f"--vocoder {user_options.vocoder}: its labels are {both}; they must be the same")
         block = vocoder_of(voice).hop * max(1, FRAME // model.period)
-        config = dataclasses.replace(config, span=-(-config.span // block) * block)
+        config = dataclasses.replace(
+            config,
+            steps=user_options.steps or config.steps,
+            seed=user_options.seed or 0,
+            span=-(-config.span // block) * block,
+        )
         model = dataclasses.replace(model, sample_rate=corpus.rate, labels=corpus.labels)
         return {
             "model": model.to_json(),
@@ -137,66 +182,79 @@ class PlannerTask:
         }
 
     @staticmethod
-    def made_with(options: dict[str, Any]) -> dict[str, Any]:
-        """The options of `given`, defaults included."""
-        _, config, _ = configs(options)
-        given = options["given"]
-        known = {"preset": given.get("preset") or "digits", "steps": config.steps, "seed": config.seed}
-        return {**{key: given.get(key) for key in ("corpora", "labels", "split", "trim", "vocoder")}, **known}
+    def resolved_options(run_options: dict[str, Any]) -> dict[str, Any]:
+        """The accepted options, defaults included."""
+        _, config, _ = configs(run_options)
+        preset = run_options["given"].get("preset") or DEFAULT_PRESET
+        return resolved(PlannerOptions, run_options, preset=preset, steps=config.steps, seed=config.seed)
 
-    def step(self, accelerator: Accelerator) -> float:
+    def train_step(self, accelerator: Accelerator) -> float:
         """One step; returns its bits per token."""
-        return learn(self.learner, self.config, self.train, self.batches, self.vocoder, accelerator)
+        return train_step(self.state, self.config, self.train, self.batches, self.vocoder, accelerator)
 
-    def measure(self) -> dict[str, float]:
+    def validate(self) -> dict[str, float]:
         """Bits per token of the validation files, with labels where the corpus has them."""
-        if not self.rows:
-            return {}
-        return {"validation": measure(self.learner.network, self.rows, self.vocoder)}
+        return {"validation": validate(self.state.network, self.rows, self.vocoder)} if self.rows else {}
 
-    def settled(self) -> bool:
+    def eligible_as_best(self) -> bool:
         """Always: nothing of it goes away while it trains."""
         return True
 
-    def show(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
+    def log_validation(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
         """Curves."""
-        show_bits(board, record)
+        log_bits(board, record)
+
+    @staticmethod
+    def export(request: ExportRequest) -> dict[str, Any]:
+        """Write the run's voice with this planner, after fine-tuning; returns its card. RunError, CorpusError."""
+        run = FinishedRun.open(request.run)
+        model, config, _ = configs(run.options)
+        loaded = load_voice(run.folder.path / VOICE)
+        assert loaded.voice is not None
+        fine_steps = config.fine_steps if request.steps is None else request.steps
+        network = _fine_tuned(run, vocoder_of(loaded), fine_steps, request.quiet)
+        temperature, network_temperature = request.temperatures or (1.0, 1.0)
+        voice = dataclasses.replace(
+            loaded.voice,
+            planner=model,
+            planner_tensors=quantize(network, {}),
+            temperatures=(temperature, network_temperature),
+            guidance=request.guidance or 1.0,
+        )
+        planned = run.card(dataclasses.replace(request, card=None), fine_steps=fine_steps)
+        facts: dict[str, Any] = {**loaded.info, **(request.card or {}), "planner": planned}
+        checkpoint.save(request.out, loaded.config, loaded.tensors, facts, voice)
+        figures = measures.bits_per_token(request.out, run.measured_rows())
+        planned["bits_per_token"] = {split: round(bits, 4) for split, bits in figures.items()}
+        for split, bits in planned["bits_per_token"].items():
+            request.say(f"{split}: {bits} bits per token")
+        checkpoint.save(request.out, loaded.config, loaded.tensors, facts, voice)
+        return facts
 
 
-def _told(labels: LabelSet) -> str:
+TASK = PlannerTask
+
+
+def _summary(labels: LabelSet) -> str:
     return ", ".join(f"{key} ({len(values)})" for key, values in labels.items()) or "none"
 
 
-def vocoder_of(found: Checkpoint) -> Vocoder:
+def vocoder_of(loaded: Checkpoint) -> Vocoder:
     """The vocoder of a voice's checkpoint."""
-    assert found.voice is not None
-    return Vocoder(found.voice.config, found.config, found.voice.tensors | {"table.tanh": found.tensors["table.tanh"]})
+    assert loaded.voice is not None
+    tensors = loaded.voice.tensors | {"table.tanh": loaded.tensors["table.tanh"]}
+    return Vocoder(loaded.voice.config, loaded.config, tensors)
 
 
 def batches_of(corpus: Corpus, config: GeneratorTrainConfig, train: PlannerTrainConfig, seed: int) -> StreamBatches:
-    """The batches of a planner's training, of sound."""
-    window = FRAME  # of the sample tier, which a planner has no use for
-    sizes = config.streams, config.span, 1, window
-    return StreamBatches(
-        corpus,
-        "train",
-        *sizes,
-        FRAME,
-        seed,
-        label_drop=DROPPED,
-        gain_db=train.gain_db,
-        gap=train.gap,
-        speed=train.speed,
-    )
+    """The batches of a planner's training, of sound; it has no use for windows of samples."""
+    augmentation: dict[str, Any] = {"gain_db": train.gain_db, "gap": train.gap, "speed": train.speed}
+    sizes = config.streams, config.span, 1, FRAME
+    return StreamBatches(corpus, "train", *sizes, FRAME, seed, label_drop=LABEL_DROP, **augmentation)
 
 
-def tokens_of(vocoder: Vocoder, codes: NDArray[np.uint8], period: int) -> NDArray[np.uint8]:
-    """Tokens (frames x period,) of mu-law codes (samples,)."""
-    return vocoder.tokens(vocoder.encode_sound(decode(codes)), period).reshape(-1)
-
-
-def learn(
-    learner: TrainState[TwoTierNetwork],
+def train_step(
+    state: TrainState[TwoTierNetwork],
     config: GeneratorTrainConfig,
     train: PlannerTrainConfig,
     batches: StreamBatches,
@@ -204,53 +262,75 @@ def learn(
     accelerator: Accelerator,
 ) -> float:
     """One step of the planner; returns its bits a token over all processes."""
-    network = learner.network
+    network, rank = state.network, accelerator.process_index
     period = network.config.period
-    batch = batches.batch(learner.step, accelerator.process_index, accelerator.num_processes)
-    draw = np.random.Generator(
-        np.random.Philox(key=[config.seed, learner.step], counter=[0, 0, 4, accelerator.process_index])
-    )
+    batch = batches.batch(state.step, rank, accelerator.num_processes)
+    draw = np.random.Generator(np.random.Philox(key=[config.seed, state.step], counter=[0, 0, 4, rank]))
     tokens = np.stack([tokens_of(vocoder, row, period) for row in batch.codes])
-    count = np.where(draw.random(len(tokens)) < train.partial, draw.integers(1, max(2, period), len(tokens)), period)
-    counted = np.arange(tokens.shape[1]) % period < count[:, None]
-    tokens = np.where(counted, tokens, SILENCE).astype(np.uint8)
-    wrong = (draw.random(tokens.shape) < train.heard_wrong) & counted
-    heard = np.where(wrong, draw.integers(0, 256, tokens.shape), tokens).astype(np.uint8)
-    every = FRAME // period * vocoder.hop // batches.hop  # label rows stand for samples, ours for tokens
+    tokens, inputs, counted = _corrupted(tokens, period, train, draw)
+    every = FRAME // period * vocoder.hop // batches.hop  # label ids stand for samples, ours for tokens
     # the last one's: what begins in a frame is to be known there, what ends may end without
-    loss = bits_of(network, tokens, heard, np.ascontiguousarray(batch.labels[:, every - 1 :: every]))
-    kept = torch.from_numpy(counted).to(loss.device)
-    mean = optimizer_step(learner, config, (loss * kept).sum() / kept.sum(), accelerator)
+    loss = bits_of(network, tokens, inputs, np.ascontiguousarray(batch.labels[:, every - 1 :: every]))
+    mask = torch.from_numpy(counted).to(loss.device)
+    mean = optimizer_step(state, config, (loss * mask).sum() / mask.sum(), accelerator)
     with torch.no_grad():
         network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
     return mean
 
 
+def _corrupted(
+    tokens: NDArray[np.uint8], period: int, train: PlannerTrainConfig, draw: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
+    """Tokens (streams, time) of which some frames lack their last ones, with errors as input, and what has a loss."""
+    count = np.where(draw.random(len(tokens)) < train.partial, draw.integers(1, max(2, period), len(tokens)), period)
+    counted = np.arange(tokens.shape[1]) % period < count[:, None]
+    tokens = np.where(counted, tokens, SILENCE).astype(np.uint8)
+    wrong = (draw.random(tokens.shape) < train.heard_wrong) & counted
+    return tokens, np.where(wrong, draw.integers(0, 256, tokens.shape), tokens).astype(np.uint8), counted
+
+
 def bits_of(
-    network: TwoTierNetwork, tokens: NDArray[np.uint8], heard: NDArray[np.uint8], labels: NDArray[np.int64]
+    network: TwoTierNetwork, tokens: NDArray[np.uint8], inputs: NDArray[np.uint8], labels: NDArray[np.int64]
 ) -> Tensor:
-    """Bits (streams, time) of tokens (streams, time), those before being `heard`; `labels` (streams, frames, keys)."""
+    """Bits (streams, time) of tokens (streams, time) after `inputs`; `labels` (streams, frames, keys)."""
     device = network.frame_bias.device
-    inputs = np.stack(token_inputs(heard, network.config.period), 2)
-    codes = torch.from_numpy(heard).to(device).long()
+    earlier = torch.from_numpy(np.stack(token_inputs(inputs, network.config.period), 2)).to(device).long()
+    codes = torch.from_numpy(inputs).to(device).long()
     state = network.start(len(tokens))
     condition, _ = network.frames(codes, torch.from_numpy(labels).to(device), state)
     previous = torch.cat([state.codes[:, -1:], codes[:, :-1]], 1)
-    rows = torch.cat([previous[:, :, None], torch.from_numpy(inputs).to(device).long()], 2).transpose(0, 1)
+    rows = torch.cat([previous[:, :, None], earlier], 2).transpose(0, 1)
     logits, _ = network.samples(rows, condition, state.sample)
     return network.bits(logits, torch.from_numpy(tokens).to(device).long().t()).t()
 
 
 @torch.inference_mode()
-def measure(network: TwoTierNetwork, rows: list[Row], vocoder: Vocoder) -> float:
+def validate(network: TwoTierNetwork, rows: list[Row], vocoder: Vocoder) -> float:
     """Bits a token of files with their labels, each from a fresh state."""
     total, count, period = 0.0, 0, network.config.period
-    for codes, label in rows:
+    for codes, label_ids in rows:
         tokens = tokens_of(vocoder, codes, period)
         padded = np.full((1, -(-len(tokens) // FRAME) * FRAME), SILENCE, np.uint8)
         padded[0, : len(tokens)] = tokens
-        known = np.broadcast_to(np.array(label, np.int64), (1, padded.shape[1] // FRAME, len(label)))
-        bits = bits_of(network, padded, padded, known.copy())
+        shape = 1, padded.shape[1] // FRAME, len(label_ids)
+        bits = bits_of(network, padded, padded, np.broadcast_to(np.array(label_ids, np.int64), shape).copy())
         total += float(bits[0, : len(tokens)].double().sum())
         count += len(tokens)
     return total / max(1, count)
+
+
+def _fine_tuned(run: FinishedRun, vocoder: Vocoder, steps: int, quiet: bool) -> TwoTierNetwork:
+    """The run's network after `steps` with weights and activations rounded as the engine will."""
+    model, config, train = configs(run.options)
+    state = TrainState.two_tier(model, config.seed, torch.device("cpu"))
+    state.load(run.weights, 0)
+    schedule = fine_tuning(config, steps)
+    batches = batches_of(run.corpus, config, train, config.seed + 1)
+
+    def step(_: int, accelerator: Accelerator) -> None:
+        train_step(state, schedule, train, batches, vocoder, accelerator)
+
+    with denormals_flushed():
+        state.network.quantized = True
+        fine_tune(steps, step, quiet)
+    return state.network

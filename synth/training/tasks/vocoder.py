@@ -1,8 +1,9 @@
-"""Training a vocoder: encoder, quantisers, conditioner and network at once, for the loop in `train`."""
+"""`synth train --task vocoder`: encoder, residual vector quantizer, conditioner and network learn at once."""
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,23 +12,59 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synth.audio.mulaw import decode
-from synth.common.errors import RunError, UsageError
-from synth.data import corpus as corpora_module
-from synth.data.corpus import Corpus
+from synth.audio.mulaw import SILENCE
+from synth.common.errors import UsageError, require
+from synth.data.corpus import Corpus, open_cache
 from synth.engine.config import ModelConfig
-from synth.engine.lattice import predictor_weights, steered_inputs
-from synth.nn.vocoder import VocoderNetwork, prediction_loss
-from synth.training.batches import Batch, Row, StreamBatches, validation_rows
-from synth.training.config import GeneratorTrainConfig, VocoderTrainConfig
-from synth.training.optimization import TrainState, optimizer_step
+from synth.generation import checkpoint
+from synth.nn.quantization import quantize, quantize_vocoder
+from synth.nn.two_tier import TREE_LIMIT
+from synth.nn.vocoder import VocoderNetwork
+from synth.training.batches import Row, StreamBatch, StreamBatches, validation_rows
+from synth.training.config import GeneratorTrainConfig
+from synth.training.export import voice as measures
+from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, fine_tuning
+from synth.training.optimization import TrainState, denormals_flushed, optimizer_step
+from synth.training.postfilter_fit import fit
 from synth.training.run_folder import RunFolder
-from synth.training.tasks.base import VERSION, show_bits
-from synth.training.tasks.generator import batch_loss
-from synth.vocoder.config import VocoderConfig, stride_of, token_hop
-from synth.vocoder.mel import mel_of, normalize_mel
+from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
+from synth.training.vocoder_loss import conditioned_loss, mels, quantizer_dropout, teacher_forced_bits
+from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of, token_hop
+from synth.vocoder.mel import normalize_mel
+from synth.vocoder.voice import VoiceParts
 
-VOICES: dict[str, tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, VocoderTrainConfig]] = {
+
+@dataclass(frozen=True)
+class VocoderTrainConfig:
+    """How a vocoder trains beside what `GeneratorTrainConfig` says of its network.
+
+    `spectral`: weight of the mean distance of the log-mel features that are read off the quantised vectors;
+    `prediction`: of the logarithm of the linear prediction's error; `commit`: of the distance between vectors and what
+    they are quantised to; `divergence`: of the Kullback-Leibler divergence of the encoder's Gaussian from a standard
+    one, in nats a number (variational autoencoder, arXiv 1312.6114; 0: vectors are no random variables). `free`: share
+    of streams that go unquantised; of the others half have all quantisers, half a number drawn evenly. `noise`:
+    codes of noise in what the network hears. `gain_db`: each file is louder or fainter by up to this much. `early`: so
+    many steps first, of encoder and quantisers alone, which cost a tenth.
+    """
+
+    spectral: float = 2.0
+    prediction: float = 0.2
+    divergence: float = 0.0
+    commit: float = 0.25
+    free: float = 0.25
+    noise: float = 2.0
+    gain_db: float = 0.0
+    early: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("spectral", "prediction", "divergence", "commit", "noise", "gain_db"):
+            require(0 <= getattr(self, name) <= 100, f"{name} {getattr(self, name)}: must be 0 to 100")
+        require(0 <= self.early, f"early {self.early}: must be 0 or more")
+        require(0 <= self.free <= 1, f"free {self.free}: must be 0 to 1")
+
+
+Configs = tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, VocoderTrainConfig]
+PRESETS: dict[str, Configs] = {
     "digits": (
         ModelConfig(8000, frame_units=160, sample_units=192, head_units=64),
         GeneratorTrainConfig(
@@ -54,64 +91,78 @@ VOICES: dict[str, tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, Vocode
     ),
 }
 DEFAULT_PRESET = "digits"
-Configs = tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, VocoderTrainConfig]
+GROUP = 32  # files that are validated together
+MAX_VALIDATED = 1 << 15  # samples of each
+ENVELOPE_STEPS, FEWEST_ENVELOPE_STEPS = 2000, 20  # of the postfilter's fit; without fine-tuning
 
 
-def configs(options: dict[str, Any]) -> Configs:
-    """Network, schedule and vocoder of a run's options; RunError when they can't be read."""
-    try:
-        if options["version"] != VERSION:
-            raise RunError(f"run.json: of version {options['version']}; this synth goes on with {VERSION}")
-        model, train = ModelConfig.from_json(options["model"]), GeneratorTrainConfig(**options["train"])
-        vocoder, more = VocoderConfig.from_json(options["vocoder"]), VocoderTrainConfig(**options["vocoder_train"])
-        if not isinstance(options["given"], dict):
-            raise ValueError("its options are not whole")
-        return model, train, vocoder, more
-    except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise RunError(f"run.json: not the options of a run of this version ({error})") from None
+@dataclass(frozen=True)
+class VocoderOptions:
+    """What a user may say of the training of a vocoder; None where nothing was said."""
+
+    corpora: list[str] | None = None
+    preset: str | None = None
+    rate: int | None = None
+    labels: str | None = None
+    split: str | None = None
+    trim: bool | None = None
+    steps: int | None = None
+    seed: int | None = None
+    divergence: float | None = None
+
+
+def configs(run_options: dict[str, Any]) -> Configs:
+    """Network, schedule and vocoder of a run; RunError when they can't be read."""
+    with reading_run_options():
+        check_version(run_options)
+        model, train = ModelConfig.from_json(run_options["model"]), GeneratorTrainConfig(**run_options["train"])
+        vocoder = VocoderConfig.from_json(run_options["vocoder"])
+        return model, train, vocoder, VocoderTrainConfig(**run_options["vocoder_train"])
+
+
+def preset_of(name: str | None) -> Configs:
+    """Sizes and schedule of a preset, the default one for None; UsageError when there is none of the name."""
+    preset = name or DEFAULT_PRESET
+    if preset not in PRESETS:
+        raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)} with --task vocoder")
+    return PRESETS[preset]
 
 
 class VocoderTask:
-    """A network learns to predict samples from the past and from what the encoder heard; see `task.Task`."""
+    """A network learns to predict samples from the past and from the encoder's latents; see `base.Task`."""
 
     name: ClassVar[str] = "vocoder"
     unit: ClassVar[str] = "bits per sample"
-    given: ClassVar[tuple[str, ...]] = (
-        *("corpora", "preset", "rate", "labels", "split", "trim", "steps", "seed"),
-        "divergence",
-    )
+    accepted_options: ClassVar[type[VocoderOptions]] = VocoderOptions
 
-    def __init__(self, folder: RunFolder, options: dict[str, Any], device: torch.device) -> None:
-        self.model, self.config, self.vocoder, self.train = configs(options)
-        self.corpus: Corpus = corpora_module.open_cache(folder.path / "cache")
+    def __init__(self, folder: RunFolder, run_options: dict[str, Any], device: torch.device) -> None:
+        self.model, self.config, self.vocoder, self.train = configs(run_options)
+        self.corpus = open_cache(folder.path / "cache")
         self.batches = batches_of(self.corpus, self.config, self.train, self.model.hop, self.config.seed)
-        self.rows: list[Row] = validation_rows(self.corpus, "validation", self.config.most_validation)
+        self.rows = validation_rows(self.corpus, "validation", self.config.most_validation)
         torch.manual_seed(self.config.seed)
-        self.learner = TrainState.around(vocoder_in(self.model, self.vocoder, self.train).to(device))
+        self.state = TrainState.of(new_vocoder(self.model, self.vocoder, self.train).to(device))
 
     @staticmethod
-    def _preset(given: dict[str, Any]) -> tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, VocoderTrainConfig]:
-        preset = given.get("preset") or DEFAULT_PRESET
-        if preset not in VOICES:
-            raise UsageError(f"preset {preset}: must be {', '.join(VOICES)} with --task vocoder")
-        return VOICES[preset]
-
-    @staticmethod
-    def rate(given: dict[str, Any]) -> int:
+    def sample_rate(user_options: VocoderOptions) -> int:
         """The rate that was given, or the preset's; UsageError for one that token frames do not fit."""
-        model, _, vocoder, _ = VocoderTask._preset(given)
-        rate = int(given["rate"] or model.sample_rate)
+        model, _, vocoder, _ = preset_of(user_options.preset)
+        rate = int(user_options.rate or model.sample_rate)
         stride_of(vocoder, dataclasses.replace(model, sample_rate=rate))
         return rate
 
     @staticmethod
-    def begin(given: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
-        """Sizes and schedule of the preset with what was given, the corpus's labels, the predictor's start."""
-        model, config, vocoder, more = VocoderTask._preset(given)
-        config = dataclasses.replace(config, steps=given["steps"] or config.steps, seed=given["seed"] or 0)
+    def new_config(user_options: VocoderOptions, corpus: Corpus) -> dict[str, Any]:
+        """Sizes and schedule of the preset with what was given, the corpus's labels."""
+        model, config, vocoder, more = preset_of(user_options.preset)
         hop = token_hop(corpus.rate)
-        config = dataclasses.replace(config, span=-(-config.span // hop) * hop)
-        more = dataclasses.replace(more, divergence=given["divergence"] or 0.0)
+        config = dataclasses.replace(
+            config,
+            steps=user_options.steps or config.steps,
+            seed=user_options.seed or 0,
+            span=-(-config.span // hop) * hop,
+        )
+        more = dataclasses.replace(more, divergence=user_options.divergence or 0.0)
         stride = stride_of(vocoder, dataclasses.replace(model, sample_rate=corpus.rate))
         model = dataclasses.replace(model, sample_rate=corpus.rate, labels=corpus.labels, stride=stride)
         return {
@@ -122,35 +173,69 @@ class VocoderTask:
         }
 
     @staticmethod
-    def made_with(options: dict[str, Any]) -> dict[str, Any]:
-        """The options of `given`, defaults included."""
-        model, config, _, more = configs(options)
-        given = options["given"]
-        known = {"preset": given.get("preset") or DEFAULT_PRESET, "rate": model.sample_rate}
-        known |= {"divergence": more.divergence, "steps": config.steps, "seed": config.seed}
-        return {**{key: given.get(key) for key in ("corpora", "labels", "split", "trim")}, **known}
+    def resolved_options(run_options: dict[str, Any]) -> dict[str, Any]:
+        """The accepted options, defaults included."""
+        model, config, _, more = configs(run_options)
+        return resolved(
+            VocoderOptions,
+            run_options,
+            preset=run_options["given"].get("preset") or DEFAULT_PRESET,
+            rate=model.sample_rate,
+            steps=config.steps,
+            seed=config.seed,
+            divergence=more.divergence,
+        )
 
-    def step(self, accelerator: Accelerator) -> float:
+    def train_step(self, accelerator: Accelerator) -> float:
         """One step; returns its loss."""
-        batch = self.batches.batch(self.learner.step, accelerator.process_index, accelerator.num_processes)
-        return learn(self.learner, self.config, self.train, batch, accelerator)
+        batch = self.batches.batch(self.state.step, accelerator.process_index, accelerator.num_processes)
+        return train_step(self.state, self.config, self.train, batch, accelerator)
 
-    def measure(self) -> dict[str, float]:
-        """Bits per sample of the validation files as heard with all tokens, and with vectors that are not quantised."""
-        if not self.rows:
-            return {}
-        return measure(self.learner.network, self.rows)
+    def validate(self) -> dict[str, float]:
+        """Bits per sample of the validation files along all tokens, and along latents that are not quantized."""
+        return validate(self.state.network, self.rows) if self.rows else {}
 
-    def settled(self) -> bool:
+    def eligible_as_best(self) -> bool:
         """Always: nothing of it goes away while it trains."""
         return True
 
-    def show(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
+    def log_validation(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
         """Curves."""
-        show_bits(board, record)
+        log_bits(board, record)
+
+    @staticmethod
+    def export(request: ExportRequest) -> dict[str, Any]:
+        """Write a voice without a planner; returns its card.
+
+        Encoder and codebooks stay as they are, network and conditioner are fine-tuned with rounded weights. Bits per
+        sample are those of the integer engine along the files' own latents. Raises RunError, CorpusError.
+        """
+        run = FinishedRun.open(request.run)
+        model, config, vocoder, train = configs(run.options)
+        fine_steps = config.fine_steps if request.steps is None else request.steps
+        network = _fine_tuned(run, fine_steps, request.quiet)
+        postfilter = PostfilterConfig()
+        batches = batches_of(run.corpus, config, train, model.hop, config.seed + 1)
+        envelope_steps = ENVELOPE_STEPS if fine_steps else FEWEST_ENVELOPE_STEPS
+        filtering = fit(network, train.free, postfilter, batches, envelope_steps, request.quiet)
+        tensors = quantize(network.network, {})
+        facts = run.card(request, fine_steps=fine_steps)
+        voice = VoiceParts(vocoder, quantize_vocoder(network), postfilter=postfilter, postfilter_tensors=filtering)
+        checkpoint.save(request.out, model, tensors, facts, voice)
+        if model.labels:
+            voice = dataclasses.replace(voice, means=measures.means_of_labels(request.out, run.corpus))
+        figures = measures.bits_per_sample(request.out, run.measured_rows())
+        facts["bits_per_sample"] = {split: round(bits, 4) for split, bits in figures.items()}
+        for split, bits in facts["bits_per_sample"].items():
+            request.say(f"{split}: {bits} bits per sample, led by what it hears")
+        checkpoint.save(request.out, model, tensors, facts, voice)
+        return facts
 
 
-def vocoder_in(model: ModelConfig, config: VocoderConfig, train: VocoderTrainConfig) -> VocoderNetwork:
+TASK = VocoderTask
+
+
+def new_vocoder(model: ModelConfig, config: VocoderConfig, train: VocoderTrainConfig) -> VocoderNetwork:
     """A new vocoder as a run has it."""
     return VocoderNetwork(model, config, train.divergence > 0)
 
@@ -159,101 +244,63 @@ def batches_of(
     corpus: Corpus, config: GeneratorTrainConfig, train: VocoderTrainConfig, hop: int, seed: int
 ) -> StreamBatches:
     """The batches of a vocoder's training."""
-    c = config
-    sizes = c.streams, c.span, c.windows, c.window
+    sizes = config.streams, config.span, config.windows, config.window
     return StreamBatches(corpus, "train", *sizes, hop, seed, gain_db=train.gain_db, noise=train.noise)
 
 
-def mels(vocoder: VocoderNetwork, codes: NDArray[np.uint8]) -> Tensor:
-    """Log-mel features (streams, 2 x tokens, mels) of codes (streams, span), silence after their end."""
-    rate = vocoder.network.config.sample_rate
-    rows = [mel_of(decode(row), vocoder.config, rate) for row in codes]
-    return torch.from_numpy(np.stack(rows)).to(vocoder.network.frame_bias.device)
-
-
-def learn(
-    learner: TrainState[VocoderNetwork],
+def train_step(
+    state: TrainState[VocoderNetwork],
     config: GeneratorTrainConfig,
     train: VocoderTrainConfig,
-    batch: Batch,
+    batch: StreamBatch,
     accelerator: Accelerator,
 ) -> float:
     """One step of the vocoder; returns its loss over all processes: bits a sample, spectral distance, commitment."""
-    vocoder = learner.network
-    draw = np.random.Generator(
-        np.random.Philox(key=[config.seed, learner.step], counter=[0, 0, 3, accelerator.process_index])
-    )
+    vocoder, rank = state.network, accelerator.process_index
+    draw = np.random.Generator(np.random.Philox(key=[config.seed, state.step], counter=[0, 0, 3, rank]))
     mel = mels(vocoder, batch.codes)
-    loss = mel.new_zeros(())
-    if vocoder.variational:
-        noise = draw.standard_normal((len(mel), mel.shape[1] // 2, vocoder.config.latent), np.float32)
-        z, divergence = vocoder.draw(mel, torch.from_numpy(noise).to(mel.device))
-        loss = train.divergence * divergence
-    else:
-        z = vocoder.encode(mel)
+    z, loss = _encoded(vocoder, mel, train.divergence, draw)
     flat = z.detach().reshape(-1, z.shape[-1])
-    if learner.step == 0:
+    if state.step == 0:
         vocoder.quantisers.initialize(flat, torch.Generator().manual_seed(config.seed))
     tokens, sums = vocoder.quantisers(z)
-    heard = dropped(z, sums, train, draw)
-    if learner.step >= train.early:
-        loss = loss + spoken(vocoder, config, train, batch, heard)
-    loss = loss + train.spectral * (vocoder.spectrum(heard) - normalize_mel(mel)).abs().mean()
+    latents = quantizer_dropout(z, sums, train.free, draw)
+    if state.step >= train.early:
+        loss = loss + conditioned_loss(vocoder, config, train.prediction, batch, latents)
+    loss = loss + train.spectral * (vocoder.spectrum(latents) - normalize_mel(mel)).abs().mean()
     loss = loss + train.commit * (z - sums[-1]).square().mean()
-    mean = optimizer_step(learner, config, loss, accelerator)
+    mean = optimizer_step(state, config, loss, accelerator)
     with torch.no_grad():
-        vocoder.network.tree.clamp_(-1.98, 1.98)
+        vocoder.network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
         generator = torch.Generator().manual_seed(int(draw.integers(1 << 62)))
         vocoder.quantisers.update(flat, tokens.reshape(len(flat), -1), sums.flatten(1, 2), generator)
     return mean
 
 
-def spoken(
-    vocoder: VocoderNetwork, config: GeneratorTrainConfig, train: VocoderTrainConfig, batch: Batch, heard: Tensor
-) -> Tensor:
-    """Bits a sample of a network that is told `heard`, and what its linear predictor leaves."""
-    given, reflections = vocoder.condition(heard)
-    inputs = inputs_of(vocoder, batch.heard, reflections)
-    bits = batch_loss(vocoder.network, batch, inputs, config.warmup, config.window, given)
-    sound = torch.from_numpy(decode(batch.codes).astype(np.float32) / 32768).to(heard.device)
-    return bits + train.prediction * prediction_loss(reflections, sound)
-
-
-def inputs_of(vocoder: VocoderNetwork, codes: NDArray[np.uint8], reflections: Tensor) -> NDArray[np.uint8]:
-    """Predicted and residual codes (streams, span, 2) of what the network hears."""
-    integers = (reflections.detach() * 32768).round().clamp(-32767, 32767).cpu().numpy().astype(np.int16)
-    part = vocoder.stride * vocoder.network.config.hop
-    return np.stack(steered_inputs(codes, predictor_weights(integers), part), 2)
-
-
-def dropped(z: Tensor, sums: Tensor, train: VocoderTrainConfig, draw: np.random.Generator) -> Tensor:
-    """Vectors as the network is to hear them: of each stream unquantised, or of some of the quantisers."""
-    count = len(sums) - 1
-    some = draw.integers(1, count, len(z), endpoint=True)
-    kept = np.where(draw.random(len(z)) < 0.5, count, some)
-    free = torch.from_numpy(draw.random(len(z)) < train.free).to(z.device)
-    chosen = sums[torch.from_numpy(kept).to(z.device), torch.arange(len(z), device=z.device)]
-    return torch.where(free[:, None, None], z, z + (chosen - z.detach()))
+def _encoded(
+    vocoder: VocoderNetwork, mel: Tensor, divergence_weight: float, draw: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Latents (streams, tokens, latent) of features, drawn where the encoder is variational, and the divergence."""
+    if not vocoder.variational:
+        return vocoder.encode(mel), mel.new_zeros(())
+    noise = draw.standard_normal((len(mel), mel.shape[1] // 2, vocoder.config.latent), np.float32)
+    z, divergence = vocoder.draw(mel, torch.from_numpy(noise).to(mel.device))
+    return z, divergence_weight * divergence
 
 
 @torch.inference_mode()
-def measure(vocoder: VocoderNetwork, rows: list[Row]) -> dict[str, float]:
+def validate(vocoder: VocoderNetwork, rows: list[Row]) -> dict[str, float]:
     """Bits a sample of files, each from a fresh state, with all tokens and with none; mean spectral distance."""
     totals: dict[str, float] = {"validation": 0.0, "validation_free": 0.0, "spectral": 0.0}
     count, hop = 0, token_hop(vocoder.network.config.sample_rate)
     ordered = sorted(rows, key=lambda row: len(row[0]))
-    for at in range(0, len(ordered), 32):
-        group = [row for row, _ in ordered[at : at + 32]]
-        longest = min(-(-max(len(codes) for codes in group) // hop), (1 << 15) // hop) * hop
-        codes = np.full((len(group), longest), 128, np.uint8)
-        for place, row in enumerate(group):
-            codes[place, : len(row)] = row[:longest]
+    for at in range(0, len(ordered), GROUP):
+        codes, inside = _padded([row for row, _ in ordered[at : at + GROUP]], hop)
         mel = mels(vocoder, codes)
         z = vocoder.encode(mel)
         sums = vocoder.quantisers(z)[1]
-        inside = torch.arange(longest)[None] < torch.tensor([len(row) for row in group])[:, None]
-        for name, heard in (("validation", sums[-1]), ("validation_free", z)):
-            bits = forced(vocoder, codes, *vocoder.condition(heard))
+        for name, latents in (("validation", sums[-1]), ("validation_free", z)):
+            bits = teacher_forced_bits(vocoder, codes, *vocoder.condition(latents))
             totals[name] += float((bits.double() * inside.to(bits.device)).sum())
         frames = inside[:, :: hop // 2].to(z.device)
         distance = (vocoder.spectrum(sums[-1]) - normalize_mel(mel)).abs().mean(2)
@@ -262,11 +309,30 @@ def measure(vocoder: VocoderNetwork, rows: list[Row]) -> dict[str, float]:
     return {name: total / max(1, count) for name, total in totals.items()}
 
 
-def forced(vocoder: VocoderNetwork, codes: NDArray[np.uint8], given: Tensor, reflections: Tensor) -> Tensor:
-    """Bits (streams, time) of codes (streams, time) that the network is led along."""
-    network = vocoder.network
-    device, hop = given.device, network.config.hop
-    inputs = torch.from_numpy(inputs_of(vocoder, codes, reflections)).to(device).long()
-    labels = torch.zeros(len(codes), codes.shape[1] // hop, len(network.config.labels), dtype=torch.long, device=device)
-    bits, _ = network(torch.from_numpy(codes).to(device).long(), inputs, labels, network.start(len(codes)), given)
-    return bits
+def _padded(group: list[NDArray[np.uint8]], hop: int) -> tuple[NDArray[np.uint8], Tensor]:
+    """Codes (files, time) of whole token frames, longer files cut, and which samples are inside of their file."""
+    longest = min(-(-max(len(codes) for codes in group) // hop), MAX_VALIDATED // hop) * hop
+    codes = np.full((len(group), longest), SILENCE, np.uint8)
+    for place, row in enumerate(group):
+        codes[place, : len(row)] = row[:longest]
+    return codes, torch.arange(longest)[None] < torch.tensor([len(row) for row in group])[:, None]
+
+
+def _fine_tuned(run: FinishedRun, steps: int, quiet: bool) -> VocoderNetwork:
+    """The run's vocoder, frozen but for network and conditioner, after `steps` with rounded weights."""
+    model, config, vocoder, train = configs(run.options)
+    train = dataclasses.replace(train, early=0)  # it is the network that is fine-tuned
+    torch.manual_seed(config.seed)
+    state = TrainState.of(new_vocoder(model, vocoder, train))
+    state.load(run.weights, 0)
+    state.network.freeze()
+    schedule = fine_tuning(config, steps)
+    batches = batches_of(run.corpus, config, train, model.hop, config.seed + 1)
+
+    def step(number: int, accelerator: Accelerator) -> None:
+        train_step(state, schedule, train, batches.batch(number), accelerator)
+
+    with denormals_flushed():
+        state.network.network.quantized = True
+        fine_tune(steps, step, quiet)
+    return state.network

@@ -14,6 +14,8 @@ from helpers import small, sounds
 
 torch = pytest.importorskip("torch")
 
+from helpers import runs
+
 from synth.audio.reader import read
 from synth.common.errors import CorpusError, RunError, UsageError
 from synth.data.build import build
@@ -22,7 +24,6 @@ from synth.recognition import config as config_module
 from synth.training import config as hearing
 from synth.training.export import export
 from synth.training.tasks import classifier
-from synth.training.train import train
 
 SPLIT = "validation:take=1"
 
@@ -52,11 +53,10 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def begin(corpus: Path, run: Path, **options: Any) -> None:
     given = {"labels": small.PATTERN, "split": SPLIT, "target": ["digit", "speaker"], **options}
-    train([corpus], run, **{"task": "classify", "quiet": True, "threads": 1, **given})
+    runs.train([corpus], run, **{"task": "classify", "quiet": True, "threads": 1, **given})
 
 
-def go_on(run: Path, **options: Any) -> None:
-    train([], run, resume=True, quiet=True, threads=1, **options)
+go_on = runs.go_on
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +123,10 @@ def test_it_learns_and_the_checkpoint_tells(tmp_path: Path, monkeypatch: pytest.
     facts = export(tmp_path / "run", out, card={"licence": "none"}, quiet=True)
     assert facts["accuracy"]["validation"] == {"pitch_accuracy": 1.0}
     assert facts["steps"] == 60 and facts["licence"] == "none"
-    ear = recogniser.load(out)
+    ear = recogniser.load_classifier(out)
     assert ear.info == json.loads(json.dumps(facts))
     for path in (tmp_path / "in").iterdir():
-        logs = ear.listen(*read(path)).log_probabilities["pitch"]
+        logs = ear.classify(*read(path)).log_probabilities["pitch"]
         assert ear.targets[0].values[int(logs.argmax())] == path.name.split("_")[0]
 
 
@@ -232,7 +232,7 @@ def test_a_value_that_only_other_files_have_is_unknown(tmp_path: Path) -> None:
     run = tmp_path / "run"
     begin(small.corpus(tmp_path / "in", 24), run, split="test:speaker=ann;validation:take=1", target=["digit"], until=1)
     model, _ = classifier.configs(small.RunFolder(run).options())
-    corpus = classifier.corpora_module.open_cache(run / "cache")
+    corpus = classifier.open_cache(run / "cache")
     assert len(classifier.sounds_of(corpus, "test", model.targets)) == 12
     two = (*model.targets, config_module.Target("digit", "class", ("0", "1")))
     answers = [classifier.answers_of(e, corpus, two) for e in corpus.entries if e.name.startswith("2")]
@@ -244,8 +244,8 @@ def test_a_loss_that_is_no_number_stops_with_the_step(
 ) -> None:
     optimizer_step = classifier.optimizer_step
 
-    def poisoned(learner: Any, config: Any, loss: Any, accelerator: Any) -> float:
-        return optimizer_step(learner, config, loss * float("nan") if learner.step == 2 else loss, accelerator)
+    def poisoned(state: Any, config: Any, loss: Any, accelerator: Any) -> float:
+        return optimizer_step(state, config, loss * float("nan") if state.step == 2 else loss, accelerator)
 
     monkeypatch.setattr(classifier, "optimizer_step", poisoned)
     with pytest.raises(RunError, match="step 2: the loss is not finite"):
@@ -259,9 +259,9 @@ def test_several_processes_take_the_step_of_one(whole: Path) -> None:
     folder = small.RunFolder(whole)
     task = classifier.ClassifierTask(folder, folder.options(), torch.device("cpu"))
     clips = task.batches.batch(0)
-    task.learner.network.eval()
+    task.state.network.eval()
     with torch.no_grad():
-        logits = task.learner.network(*classifier._tensors(clips, torch.device("cpu")))
+        logits = task.state.network(*classifier._tensors(clips, torch.device("cpu")))
     wanted = classifier.loss_of(logits, [torch.from_numpy(a) for a in clips.answers], task.config.smoothing)
-    assert task.step(Accelerator(cpu=True)) == pytest.approx(float(wanted), rel=1e-4)
+    assert task.train_step(Accelerator(cpu=True)) == pytest.approx(float(wanted), rel=1e-4)
     assert np.isfinite(float(wanted))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import pytest
 from helpers import small
 
 torch = pytest.importorskip("torch")
+
+from helpers import runs
 
 import synth
 from synth import engine
@@ -25,7 +26,6 @@ from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import corrector
-from synth.training.train import train
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="needs the compiled engine")
 MINI = (
@@ -34,45 +34,22 @@ MINI = (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def mini() -> Iterator[None]:
-    """The preset `mini` and one thread for the tests of this file."""
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(corrector.PRESETS, "mini", MINI)
-        torch.set_num_threads(1)
-        yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small.corpus(tmp_path_factory.mktemp("corpus") / "in")
-
-
-def begin(corpus: Path, run: Path, **options: Any) -> None:
-    train([corpus], run, **{"task": "corrector", "preset": "mini", "quiet": True, "threads": 1, **options})
-
-
-@pytest.fixture(scope="module")
-def whole(sounds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "whole"
-    begin(sounds_folder, run)
-    return run
+TINY = runs.Tiny(corrector.PRESETS, MINI, {"task": "corrector"})
+begin = TINY.begin
 
 
 def test_a_run_that_was_stopped_goes_on_exactly(whole: Path, sounds_folder: Path, tmp_path: Path) -> None:
     begin(sounds_folder, tmp_path / "run", until=3)
-    train([], tmp_path / "run", resume=True, quiet=True, threads=1)
+    runs.go_on(tmp_path / "run")
     small.same(whole, tmp_path / "run")
 
 
 def test_it_begins_without_an_opinion() -> None:
-    found = corrector.new(MINI[0], 0, torch.device("cpu")).network
+    found = corrector.new_state(MINI[0], 0, torch.device("cpu")).network
     rows = np.zeros(300, corrector_traces.RECORD)
     rows["hints"], rows["cell"] = 128, np.arange(300) % 256
     rows["low"] = rows["high"] = rows["cell"].astype(np.uint16) * 256 + 128
-    assert abs(corrector.measure(found, [rows, rows[:40]])) < 0.05
+    assert abs(corrector.validate(found, [rows, rows[:40]])) < 0.05
 
 
 def test_it_learns_what_the_mixture_does_not_know(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from helpers.tools import tiny_checkpoint
 
 torch = pytest.importorskip("torch")
 
+from helpers import runs
+
 import synth
 from synth.common.errors import CheckpointError, RunError, UsageError
 from synth.common.labels import LabelSet
@@ -24,15 +25,11 @@ from synth.generation import checkpoint
 from synth.nn.quantization import quantize
 from synth.nn.two_tier import TwoTierNetwork
 from synth.training.batches import validation_rows
-from synth.training.config import (
-    GeneratorTrainConfig,
-    PlannerTrainConfig,
-)
+from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import planner
-from synth.training.tasks.planner import bits_of, tokens_of
-from synth.training.train import train
+from synth.training.tasks.planner import PlannerTrainConfig, bits_of, tokens_of
 from synth.vocoder.voice import VoiceParts
 
 LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("ann", "bob"))))
@@ -43,20 +40,8 @@ MINI = (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def mini() -> Iterator[None]:
-    """The preset `mini` and one thread for the tests of this file."""
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(planner.PLANNERS, "mini", MINI)
-        torch.set_num_threads(1)
-        yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small.corpus(tmp_path_factory.mktemp("corpus") / "in", 9, 900)
+TINY = runs.Tiny(planner.PRESETS, MINI, {"task": "planner", "labels": small.PATTERN}, 9, 900)
+go_on = runs.go_on
 
 
 def voice_with(labels: LabelSet, path: Path) -> Path:
@@ -73,12 +58,7 @@ def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def begin(corpus: Path, run: Path, voice: Path | str | None, **options: Any) -> None:
-    given = {"task": "planner", "preset": "mini", "labels": small.PATTERN, "quiet": True, "threads": 1}
-    train([corpus], run, **{**given, "vocoder": voice and str(voice), **options})
-
-
-def go_on(run: Path, **options: Any) -> None:
-    train([], run, resume=True, quiet=True, threads=1, **options)
+    TINY.begin(corpus, run, vocoder=voice and str(voice), **options)
 
 
 @pytest.fixture(scope="module")

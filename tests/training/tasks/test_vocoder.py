@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,19 @@ from helpers import small, voices
 
 torch = pytest.importorskip("torch")
 
+from helpers import runs
+
 import synth
 from synth.audio import mulaw
 from synth.common.errors import OutputError, RunError, UsageError
 from synth.data.corpus import open_cache
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
-from synth.training.config import (
-    GeneratorTrainConfig,
-    VocoderTrainConfig,
-)
+from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import vocoder as vocoder_task
-from synth.training.train import train
+from synth.training.tasks.vocoder import VocoderTrainConfig
 from synth.vocoder.config import VocoderConfig
 
 MINI = (
@@ -40,37 +38,8 @@ MINI = (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def mini() -> Iterator[None]:
-    """The preset `mini` and one thread for the tests of this file."""
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(vocoder_task.VOICES, "mini", MINI)
-        torch.set_num_threads(1)
-        yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small.corpus(tmp_path_factory.mktemp("corpus") / "in", 9, 900)
-
-
-def begin(corpus: Path, run: Path, **options: Any) -> None:
-    given = {"task": "vocoder", "preset": "mini", "labels": small.PATTERN, "quiet": True, "threads": 1}
-    train([corpus], run, **{**given, **options})
-
-
-def go_on(run: Path, **options: Any) -> None:
-    train([], run, resume=True, quiet=True, threads=1, **options)
-
-
-@pytest.fixture(scope="module")
-def whole(sounds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 6 steps without a stop."""
-    run = tmp_path_factory.mktemp("whole") / "run"
-    begin(sounds_folder, run)
-    return run
+TINY = runs.Tiny(vocoder_task.PRESETS, MINI, {"task": "vocoder", "labels": small.PATTERN}, 9, 900)
+begin, go_on = TINY.begin, runs.go_on
 
 
 def test_figures_are_finite_and_logged(whole: Path) -> None:
@@ -235,3 +204,9 @@ def test_the_preset_tiny_learns(tmp_path: Path) -> None:
     begin(corpus, tmp_path / "run", preset="tiny", steps=150)
     record = small.records(tmp_path / "run")[-1]
     assert record["validation"] < 6.6 and record["spectral"] < 0.45  # 6.1 and 0.37 where this was written
+
+
+def test_training_options_have_ranges() -> None:
+    for name, value in (("spectral", -1), ("free", 1.1), ("free", float("nan")), ("noise", 101), ("gain_db", -0.1)):
+        with pytest.raises(UsageError, match=f"^{name} {value}"):
+            VocoderTrainConfig(**{name: value})

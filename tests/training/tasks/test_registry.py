@@ -1,0 +1,63 @@
+"""The registry of tasks: it loads neither torch nor NumPy, and says of each task what the task's module says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from synth.common.errors import RunError, UsageError
+from synth.training.tasks import TASKS, TaskEntry, preset_names, task_named, task_of, tasks_with
+
+ENTRIES = pytest.mark.parametrize("entry", TASKS.values(), ids=TASKS)
+
+
+@ENTRIES
+def test_an_entry_says_what_its_module_says(entry: TaskEntry) -> None:
+    pytest.importorskip("torch")
+    from importlib import import_module
+
+    module, task = import_module(f"synth.training.tasks.{entry.module}"), entry.load()
+    assert task.name == entry.name and task is module.TASK
+    assert is_dataclass(task.accepted_options) and task.accepted_options.__dataclass_params__.frozen
+    assert tuple(field.name for field in fields(task.accepted_options)) == entry.options
+    assert all(value is None for value in vars(task.accepted_options()).values())
+    assert tuple(getattr(module, "PRESETS", {})) == entry.presets
+    if entry.presets:
+        assert entry.presets[0] == module.DEFAULT_PRESET
+
+
+@ENTRIES
+def test_all_options_of_export_are_taken_or_refused(entry: TaskEntry) -> None:
+    assert set(entry.export_options) <= {"steps", "noise", "temperatures", "guidance"}
+    assert {"steps", "noise"} <= {*entry.export_options, *entry.refusals}
+    assert not set(entry.export_options) & set(entry.refusals)
+
+
+def test_names() -> None:
+    assert tuple(TASKS) == ("generate", "classify", "vocoder", "planner", "corrector")
+    assert preset_names() == ("digits", "piano", "general", "tiny", "speech", "small", "large")
+    assert tasks_with("density") == ("generate",) and tasks_with("labels") == tuple(TASKS)[:4]
+    assert task_of({}) is TASKS["generate"] and task_of({"task": "planner"}) is TASKS["planner"]
+    with pytest.raises(UsageError, match="^task sing: must be generate or classify or"):
+        task_named("sing")
+    with pytest.raises(RunError, match="task 'sing'"):
+        task_of({"task": "sing"})
+
+
+@pytest.mark.parametrize("command", ["train", "export"])
+def test_help_loads_neither_torch_nor_numpy(command: str) -> None:
+    code = f"""
+import sys
+from synth.cli.entry import main
+try:
+    main([{command!r}, "--help"])
+except SystemExit:
+    pass
+assert not {{"torch", "numpy", "accelerate"}} & set(sys.modules), "too much is loaded"
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "usage" in done.stdout
