@@ -17,8 +17,8 @@ settings.load_profile("shared")
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny_task(request: pytest.FixtureRequest) -> Iterator[None]:
-    """In a module with a TINY: its preset `mini`, and one thread."""
-    tiny = getattr(request.module, "TINY", None)
+    """In a module with a TINY_RUN: its preset `mini`, and one thread."""
+    tiny = getattr(request.module, "TINY_RUN", None)
     if tiny is None:
         yield
         return
@@ -28,15 +28,17 @@ def tiny_task(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def sounds_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The corpus of a module with a TINY."""
+    """The corpus of a module with a TINY_RUN."""
     from helpers import small
 
-    return small.corpus(tmp_path_factory.mktemp("corpus") / "in", request.module.TINY.files, request.module.TINY.count)
+    return small.corpus(
+        tmp_path_factory.mktemp("corpus") / "in", request.module.TINY_RUN.files, request.module.TINY_RUN.count
+    )
 
 
 @pytest.fixture(scope="module")
 def whole(request: pytest.FixtureRequest, sounds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished tiny run, without a stop, of a module with a TINY."""
+    """A finished tiny run, without a stop, of a module with a TINY_RUN."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    request.module.TINY.begin(sounds_folder, run)
+    request.module.TINY_RUN.begin(sounds_folder, run)
     return run

@@ -30,7 +30,7 @@ def go_on(run: Path, **options: Any) -> None:
 
 @dataclass(frozen=True)
 class Tiny:
-    """The runs of a test module, which names it TINY: see the fixtures of tests/conftest.py.
+    """The runs of a test module, which names it TINY_RUN: see the fixtures of tests/conftest.py.
 
     `presets`: of the task's module; `preset`: what is in it as "mini" meanwhile. `options`: of all runs, unless a test
     gives others. `files`, `count`: of the corpus (see `small.corpus`).

@@ -30,9 +30,9 @@ from synth.training.tasks import generator
 MODEL = dataclasses.replace(small.MINI[0], sample_units=32)
 SCHEDULE = dataclasses.replace(small.MINI[1], steps=80, every=20, streams=2, windows=1)
 DENSITY = 0.25
-TINY = runs.Tiny(generator.PRESETS, (MODEL, SCHEDULE), {"labels": small.PATTERN, "density": DENSITY})
+TINY_RUN = runs.Tiny(generator.PRESETS, (MODEL, SCHEDULE), {"labels": small.PATTERN, "density": DENSITY})
 """Blocks go after steps 20, 40 and 48."""
-begin, go_on = TINY.begin, runs.go_on
+begin, go_on = TINY_RUN.begin, runs.go_on
 
 
 def blocks(weight: Any) -> np.ndarray:

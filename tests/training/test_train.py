@@ -27,8 +27,8 @@ from synth.training.run_folder import RunFolder
 from synth.training.tasks import generator
 
 TESTS = Path(__file__).parents[1]
-TINY = runs.Tiny(generator.PRESETS, small.MINI, {"labels": small.PATTERN})
-begin, go_on = TINY.begin, runs.go_on
+TINY_RUN = runs.Tiny(generator.PRESETS, small.MINI, {"labels": small.PATTERN})
+begin, go_on = TINY_RUN.begin, runs.go_on
 
 
 # what a run leaves

@@ -19,8 +19,8 @@ from synth.training.loop import Trainer
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import generator
 
-TINY = runs.Tiny(generator.PRESETS, small.MINI, {"labels": small.PATTERN})
-begin, go_on = TINY.begin, runs.go_on
+TINY_RUN = runs.Tiny(generator.PRESETS, small.MINI, {"labels": small.PATTERN})
+begin, go_on = TINY_RUN.begin, runs.go_on
 
 
 # what is refused

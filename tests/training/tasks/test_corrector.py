@@ -34,8 +34,8 @@ MINI = (
 )
 
 
-TINY = runs.Tiny(corrector.PRESETS, MINI, {"task": "corrector"})
-begin = TINY.begin
+TINY_RUN = runs.Tiny(corrector.PRESETS, MINI, {"task": "corrector"})
+begin = TINY_RUN.begin
 
 
 def test_a_run_that_was_stopped_goes_on_exactly(whole: Path, sounds_folder: Path, tmp_path: Path) -> None:

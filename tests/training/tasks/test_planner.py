@@ -40,7 +40,7 @@ MINI = (
 )
 
 
-TINY = runs.Tiny(planner.PRESETS, MINI, {"task": "planner", "labels": small.PATTERN}, 9, 900)
+TINY_RUN = runs.Tiny(planner.PRESETS, MINI, {"task": "planner", "labels": small.PATTERN}, 9, 900)
 go_on = runs.go_on
 
 
@@ -58,7 +58,7 @@ def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def begin(corpus: Path, run: Path, voice: Path | str | None, **options: Any) -> None:
-    TINY.begin(corpus, run, vocoder=voice and str(voice), **options)
+    TINY_RUN.begin(corpus, run, vocoder=voice and str(voice), **options)
 
 
 @pytest.fixture(scope="module")

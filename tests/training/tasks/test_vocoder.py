@@ -38,8 +38,8 @@ MINI = (
 )
 
 
-TINY = runs.Tiny(vocoder_task.PRESETS, MINI, {"task": "vocoder", "labels": small.PATTERN}, 9, 900)
-begin, go_on = TINY.begin, runs.go_on
+TINY_RUN = runs.Tiny(vocoder_task.PRESETS, MINI, {"task": "vocoder", "labels": small.PATTERN}, 9, 900)
+begin, go_on = TINY_RUN.begin, runs.go_on
 
 
 def test_figures_are_finite_and_logged(whole: Path) -> None:
