@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import CheckpointError, EngineError
+from synth.common.typing import Tensors
 from synth.engine.config import SamplingConfig
 
-Arrays = dict[str, NDArray[Any]]
 
-
-def pack(arrays: Arrays) -> bytes:
+def pack(arrays: Tensors) -> bytes:
     """The bytes of a stream's arrays; `unpack` reads them."""
     from safetensors.numpy import save
 
@@ -25,7 +23,7 @@ def pack(arrays: Arrays) -> bytes:
     return hashlib.sha256(data).digest() + data
 
 
-def unpack(saved: bytes, sha256: str, name: str) -> Arrays:
+def unpack(saved: bytes, sha256: str, name: str) -> Tensors:
     """The arrays that `pack` took; CheckpointError for damaged bytes, or another checkpoint than `sha256`, `name`."""
     from safetensors.numpy import load
 
@@ -50,7 +48,7 @@ def refusing() -> Iterator[None]:
         raise CheckpointError(f"saved stream: is not one of ours ({error})") from None
 
 
-def take_part(arrays: Arrays, prefix: str) -> Arrays:
+def take_part(arrays: Tensors, prefix: str) -> Tensors:
     """Removes the arrays whose names begin with `prefix` and returns them without it."""
     return {name.removeprefix(prefix): arrays.pop(name) for name in list(arrays) if name.startswith(prefix)}
 
@@ -60,7 +58,7 @@ def sampling_array(sampling: SamplingConfig) -> NDArray[np.int64]:
     return np.array([sampling.inverse_temperature, sampling.top_k, sampling.top_p], np.int64)
 
 
-def restored_sampling(saved: Arrays, name: str) -> SamplingConfig:
+def restored_sampling(saved: Tensors, name: str) -> SamplingConfig:
     """The way to sample that was saved as `name`; EngineError when it is out of range."""
     sampling = SamplingConfig(*(int(value) for value in saved_array(saved, name, "int64", (3,))))
     require_saved(0 <= sampling.inverse_temperature <= 1 << 24)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from synth.audio import mulaw
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import UsageError
+from synth.common.typing import Tensors
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 from synth.generation import saved_stream
@@ -215,7 +216,7 @@ class Stream:
         """
         return saved_stream.pack(self._save())
 
-    def _save(self) -> saved_stream.Arrays:
+    def _save(self) -> Tensors:
         own = {
             "stream.checkpoint": np.frombuffer(bytes.fromhex(self.checkpoint.sha256), np.uint8),
             "stream.changes": schedule_array(self._schedule, self.checkpoint.config),
@@ -234,7 +235,7 @@ class Stream:
             stream._load(own)
         return stream
 
-    def _load(self, own: saved_stream.Arrays) -> None:
+    def _load(self, own: Tensors) -> None:
         """Takes what `_save` saved of the stream itself; EngineError or KeyError when it is damaged."""
         self._schedule = restored_schedule(own, "changes", self.checkpoint.config)
         self._origin, self.block = (int(value) for value in saved_array(own, "numbers", "int64", (2,)))
@@ -267,7 +268,7 @@ class Stream:
         return self._schedule[0][0] - int(self._state.position) if self._schedule else _BLOCK
 
 
-def restored_state(engine: Engine, arrays: saved_stream.Arrays) -> Any:
+def restored_state(engine: Engine, arrays: Tensors) -> Any:
     """The engine's state among a saved stream's arrays; EngineError for what is none of it."""
     for foreign in ("postfilter.", "guide."):
         saved_stream.take_part(arrays, foreign)

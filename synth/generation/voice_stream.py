@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from synth.audio import mulaw
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import EngineError
+from synth.common.typing import Tensors
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 from synth.generation import saved_stream
@@ -102,7 +103,7 @@ class VoiceStream(Stream):
         state, conditioner = self._forked_state(seed), self.conditioner.fork(seed)
         return VoiceStream(self.checkpoint, self.engine, state, self._sampling, conditioner, self._runtime, self.block)
 
-    def _save(self) -> saved_stream.Arrays:
+    def _save(self) -> Tensors:
         self._start_postfilter()
         arrays = super()._save()
         if self._postfilter is not None:
@@ -127,7 +128,7 @@ class VoiceStream(Stream):
                 stream._load_postfilter(own, runtime.restore_postfilter(filtering))
         return stream
 
-    def _load_postfilter(self, own: saved_stream.Arrays, postfilter: Postfilter) -> None:
+    def _load_postfilter(self, own: Tensors, postfilter: Postfilter) -> None:
         self._postfilter = postfilter
         self._ready = saved_array(own, "ready", "int16", (None,))
         self._skipped, self._read = (int(value) for value in saved_array(own, "given", "int64", (2,)))
