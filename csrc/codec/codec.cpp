@@ -31,7 +31,7 @@ namespace {
 #include "codec/logistic.hpp"
 //
 #include "codec/counters.hpp"
-#include "codec/listener.hpp"
+#include "codec/mulaw_predictor.hpp"
 #include "codec/mixing.hpp"
 //
 #include "codec/corrector.hpp"
@@ -49,7 +49,7 @@ bool code_segment(const Plan& plan, Coder& coder, int32_t* ranks, size_t frames,
     Channel* channels = arena.take<Channel>(plan.channels);
     if (!arena.good()) return false;
     for (int c = 0; c < plan.channels; ++c) {
-        prepare(channels[c].listener, arena, plan.network, c);
+        prepare(channels[c].predictor, arena, plan.network, c);
         prepare(channels[c].corrector, arena, plan.network, c);
         channels[c].corrector.trace = trace;
         prepare(channels[c], arena, *plan.preset, plan.channels > 1, plan.grid[c]);
@@ -63,7 +63,7 @@ bool code_segment(const Plan& plan, Coder& coder, int32_t* ranks, size_t frames,
             ranks[c] = code_sample(channel, plan.grid[c], coder, ranks[c]);
             newest[c] = value_of(plan.grid[c], ranks[c]);
             update(channel.cascade, newest[c]);
-            hear(channel.listener, newest[c]);
+            update(channel.predictor, newest[c]);
         }
     }
     return true;
@@ -71,7 +71,7 @@ bool code_segment(const Plan& plan, Coder& coder, int32_t* ranks, size_t frames,
 
 size_t encode(const Plan& plan, const int32_t* ranks, size_t frames, uint8_t* out, size_t capacity) {
     const FloatMode mode;
-    Encoder coder(out, capacity);
+    RangeEncoder coder(out, capacity);
     int32_t* same = const_cast<int32_t*>(ranks);  // an encoder writes what it reads
     if (!code_segment(plan, coder, same, frames)) return kNoMemory;
     return coder.finish();
@@ -79,7 +79,7 @@ size_t encode(const Plan& plan, const int32_t* ranks, size_t frames, uint8_t* ou
 
 bool decode(const Plan& plan, const uint8_t* in, size_t size, int32_t* ranks, size_t frames) {
     const FloatMode mode;
-    Decoder coder(in, size);
+    RangeDecoder coder(in, size);
     return code_segment(plan, coder, ranks, frames);
 }
 

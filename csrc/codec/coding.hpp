@@ -13,8 +13,8 @@ struct State;
 
 constexpr int kMaxChannels = 8;
 
-// A network that listens along: the fresh state of a stream for each coded channel, or none of all.
-struct Listening {
+// The network that predicts or corrects: the fresh state of a stream for each coded channel, or none of all.
+struct CodecNetwork {
     const Api* api;
     const Model* model;
     State* states[kMaxChannels];
@@ -29,14 +29,14 @@ struct Plan {
     const Preset* preset;
     int channels;
     Grid grid[kMaxChannels];
-    Listening network;
+    CodecNetwork network;
 };
 
-// What a corrector would be told of each sample, and which cell it then hears (see corrector.hpp); `bounds`: where the
-// sample's interval begins and ends among the cells, in 1/256 of one. Moved on sample by sample.
+// A corrector's inputs of each sample, hints before it and its bin after it (see corrector.hpp); `bounds`: where the
+// sample's interval begins and ends among the bins, in 1/256 of one. Moved on sample by sample.
 constexpr int kHints = 8;
 struct Trace {
-    uint8_t *hints, *cells;  // [samples][kHints], [samples]
+    uint8_t *hints, *bins;  // [samples][kHints], [samples]
     uint16_t* bounds;        // [samples][2]
 };
 

@@ -1,6 +1,6 @@
-// A network that corrects the mixture: it hears in which of 256 cells of the mixture's cdf each sample fell, and tells
-// how likely the next one is to fall into each. Cells are finer towards the ends: that of the lower half's number k begins
-// at k^2 / 2^15.
+// A network that corrects the mixture. Its input is the number of the bin, of 256 of the mixture's cdf, that each
+// sample fell into; its output how likely the next one is to fall into each. Bins are narrower towards the ends: number
+// k of the lower half begins at k^2 / 2^15.
 #pragma once
 
 constexpr double kDoubt = 1.0 / 1024.0;  // what is left of the mixture as it was
@@ -11,21 +11,21 @@ struct Corrector {
     State* state;
     void* work;
     double newest;             // the last sample
-    uint32_t known;            // bits: tiles whose cells' probabilities were needed
-    double tops[17];           // cdf at every 16th cell's beginning
-    double cells[16][17];      // cdf at the beginnings of the cells of a tile, as a share of it
-    uint8_t hints[kMaxHints];  // told for the next sample
-    Trace* trace;              // where a network in training wants to know what one would hear; else null
+    uint32_t computed;         // bits: tiles whose bins' probabilities were needed
+    double tops[17];           // cdf at every 16th bin's beginning
+    double bins[16][17];       // cdf at the beginnings of the bins of a tile, as a share of it
+    uint8_t hints[kMaxHints];  // inputs for the next sample
+    Trace* trace;              // where the inputs are written down, to train a network; else null
 };
 
-inline void prepare(Corrector& c, Arena& arena, const Listening& network, int channel) {
+inline void prepare(Corrector& c, Arena& arena, const CodecNetwork& network, int channel) {
     if (!network.api || !network.model->hints) return;
     c.api = network.api, c.model = network.model, c.state = network.states[channel];
     c.work = arena.take<char>(c.api->work_bytes);
 }
 
-// Where a cdf value lies among the cells; its whole part is the cell.
-inline double place_of(double u) {
+// Where a cdf value lies among the bins; its whole part is the bin's number.
+inline double position_of(double u) {
     const bool upper = u > 0.5;
     double tail = upper ? 1.0 - u : u;
     if (!(tail > 0.0)) tail = 0.0;
@@ -33,15 +33,15 @@ inline double place_of(double u) {
     return upper ? 256.0 - depth : depth;
 }
 
-inline int cell_of(double u) {
-    const int cell = static_cast<int>(place_of(u));
-    return cell < 255 ? cell : 255;
+inline int bin_of(double u) {
+    const int bin = static_cast<int>(position_of(u));
+    return bin < 255 ? bin : 255;
 }
 
-inline double cell_start(int cell) {
+inline double bin_start(int bin) {
     const double whole = 1.0 / 32768.0;
-    if (cell <= 128) return static_cast<double>(cell * cell) * whole;
-    return 1.0 - static_cast<double>((256 - cell) * (256 - cell)) * whole;
+    if (bin <= 128) return static_cast<double>(bin * bin) * whole;
+    return 1.0 - static_cast<double>((256 - bin) * (256 - bin)) * whole;
 }
 
 // The tile's 15 decisions as the cdf at its 16 ends, of which each lies between two others, and at 1.
@@ -62,18 +62,18 @@ inline void spread(const Corrector& c, int tile, double* cdf) {
 // The mixture's cdf value as corrected.
 inline double corrected(Corrector& c, double u) {
     if (!(u > 0.0 && u < 1.0)) return u;
-    const int cell = cell_of(u), tile = cell >> 4, within = cell & 15;
+    const int bin = bin_of(u), tile = bin >> 4, within = bin & 15;
     const double mass = c.tops[tile + 1] - c.tops[tile];
-    if (!(c.known >> tile & 1)) {
-        spread(c, 1 + tile, c.cells[tile]);
-        c.known |= uint32_t{1} << tile;
+    if (!(c.computed >> tile & 1)) {
+        spread(c, 1 + tile, c.bins[tile]);
+        c.computed |= uint32_t{1} << tile;
     }
-    const double from = cell_start(cell), to = cell_start(cell + 1);
+    const double from = bin_start(bin), to = bin_start(bin + 1);
     const double share = (u - from) / (to - from);
-    const double* at = c.cells[tile] + within;
+    const double* at = c.bins[tile] + within;
     const double place = at[0] + (at[1] - at[0]) * share;
-    const double found = c.tops[tile] + mass * place;
-    return found + (u - found) * kDoubt;
+    const double by_network = c.tops[tile] + mass * place;
+    return by_network + (u - by_network) * kDoubt;
 }
 
 // A positive number's logarithm in 1/16 of an octave, linear within an octave, 0 at `first` octaves.
@@ -90,7 +90,7 @@ inline uint8_t code_of(double x) {
     return kMulaw.encode[sample + 32768];
 }
 
-// What the network is told before a sample: the last sample and its prediction as mu-law codes; how large errors are, in
+// The network's other inputs before a sample: the last sample and its prediction as mu-law codes; how large errors are, in
 // sixteenths of octaves; where other predictions lie, against that; how large errors are over short and long times.
 inline void make_hints(const Experts& e, const double* guess, double newest, uint8_t* hints) {
     const double size = e.mean[1] + e.least, scale = 512.0 / size, at = guess[kFinal];
@@ -106,29 +106,30 @@ inline void make_hints(const Experts& e, const double* guess, double newest, uin
     hints[7] = static_cast<uint8_t>(longer * 16 + shorter);
 }
 
-inline void listen(Corrector& c, const Experts& e, const double* guess) {
+// Computes what `corrected` needs for the next sample.
+inline void predict(Corrector& c, const Experts& e, const double* guess) {
     if (!c.api && !c.trace) return;
     make_hints(e, guess, c.newest, c.hints);
     if (!c.api) return;
     c.api->tell(*c.model, *c.state, c.work, c.hints);
     c.api->listen(*c.model, *c.state, c.work);
-    c.known = 0;
+    c.computed = 0;
     spread(c, 0, c.tops);
 }
 
-// Past a sample, whose interval is from `low` to `high` of the mixture's cdf.
-inline void hear(Corrector& c, double low, double high, double sample) {
+// Moves the stream past a sample, whose interval is from `low` to `high` of the mixture's cdf.
+inline void update(Corrector& c, double low, double high, double sample) {
     if (!c.api && !c.trace) return;
     c.newest = sample;
-    const int cell = cell_of((low + high) * 0.5);
+    const int bin = bin_of((low + high) * 0.5);
     if (c.trace) {
         std::memcpy(c.trace->hints, c.hints, kHints);
-        *c.trace->cells = static_cast<uint8_t>(cell);
+        *c.trace->bins = static_cast<uint8_t>(bin);
         for (int i = 0; i < 2; ++i) {
-            const double place = place_of(i ? high : low) * 256.0;
-            c.trace->bounds[i] = static_cast<uint16_t>(place < 65535.0 ? place : 65535.0);
+            const double position = position_of(i ? high : low) * 256.0;
+            c.trace->bounds[i] = static_cast<uint16_t>(position < 65535.0 ? position : 65535.0);
         }
-        c.trace->hints += kHints, c.trace->cells += 1, c.trace->bounds += 2;
+        c.trace->hints += kHints, c.trace->bins += 1, c.trace->bounds += 2;
     }
-    if (c.api) c.api->hear(*c.model, *c.state, c.work, cell);
+    if (c.api) c.api->hear(*c.model, *c.state, c.work, bin);
 }

@@ -6,7 +6,7 @@ constexpr int kInputs = 32, kMixSets = 4, kMixContexts = 512;
 // the first 24 are the distributions' log-odds, in the order of Point
 constexpr int kInputMixture = 16, kInputCorrected = 20, kInputCounter = 24, kInputBias = 25, kInputNetwork = 26;
 constexpr float kMostStretch = 11.0f;
-// first weights of mixture and network: without one, where one listens, where one corrects
+// first weights of mixture and network: without one, with one that predicts, with one that corrects
 constexpr float kStarts[3][2] = {{1.0f, 0.0f}, {0.65f, 0.4f}, {0.0f, 1.0f}};
 
 struct Mixer {
@@ -19,11 +19,11 @@ struct Mixer {
     double eager;  // how much more the weights move at first
 };
 
-inline void prepare(Mixer& m, Arena& arena, int main, bool listener, bool corrector) {
+inline void prepare(Mixer& m, Arena& arena, int main, bool predictor, bool corrector) {
     m.weights = arena.take<float[kInputs]>(kMixSets * kMixContexts);
     m.finals = arena.take<float[16]>(kMixContexts);
     if (!arena.good()) return;
-    const float* start = kStarts[corrector ? 2 : listener ? 1 : 0];
+    const float* start = kStarts[corrector ? 2 : predictor ? 1 : 0];
     m.eager = corrector ? 0.004 : 0.0108;
     for (int i = 0; i < kMixSets * kMixContexts; ++i) {
         m.weights[i][main] = start[0];

@@ -9,12 +9,12 @@ struct Channel {
     Point points[3];
     Mixer mixer;
     Counters counters;
-    Listener listener;
+    MulawPredictor predictor;
     Corrector corrector;
     int bursts;  // how the error's size over a short time compares with that over a long one, 0 to 3
 };
 
-inline bool has_network(const Channel& channel) { return channel.listener.api || channel.corrector.api; }
+inline bool has_network(const Channel& channel) { return channel.predictor.api || channel.corrector.api; }
 
 inline uint32_t probability16(double p) {
     const double scaled = p * 65536.0 + 0.5;
@@ -28,7 +28,7 @@ inline void prepare(Channel& channel, Arena& arena, const Preset& preset, bool h
     prepare(channel.experts, preset, grid.unit);
     prepare(channel.map);
     if (!preset.mixing) return;
-    prepare(channel.mixer, arena, kInputMixture, channel.listener.api, channel.corrector.api);
+    prepare(channel.mixer, arena, kInputMixture, channel.predictor.api, channel.corrector.api);
     prepare(channel.counters, arena, grid);
 }
 
@@ -42,7 +42,7 @@ inline void finish_point(Channel& channel, Point& point) {
 // Where in the tree and around the prediction a decision stands.
 struct Place {
     int from, to, split;  // ranks
-    int level;            // 7 to 0 down the mu-law tree; below it 8 + log2 of the ranks left, rounded down
+    int depth;            // 7 to 0 down the mu-law tree; below it 8 + log2 of the ranks left, rounded down
     int code, half;       // the lowest mu-law code left, and half of how many are left; 0 within a code
 };
 
@@ -56,16 +56,16 @@ inline bool decide(Channel& channel, Coder& coder, const Point& low, const Point
     stretch(m, low.cdf, middle.cdf, high.cdf);
     uint8_t* counts = node(channel.counters, place.from, place.to, place.split);
     m.inputs[kInputCounter] = counts ? stretch(channel.counters, counts) : 0.0f;
-    Listener& network = channel.listener;
-    const bool heard = network.api && place.half > 0;
+    MulawPredictor& network = channel.predictor;
+    const bool predicts = network.api && place.half > 0;
     const int other = channel.corrector.api ? kInputCorrected : kInputMixture;
-    m.inputs[kInputNetwork] = heard ? stretch(network, place.code, place.half) : m.inputs[other];
+    m.inputs[kInputNetwork] = predicts ? log_odds(network, place.code, place.half) : m.inputs[other];
     m.inputs[kInputCorrected] = 0.0f;
     const int odds = exponent((high.mixed - middle.mixed) / (middle.mixed - low.mixed));
     const int opinion = static_cast<int>(m.inputs[kInputNetwork] * 1.5f + 8.0f);
     const int width = exponent((place.to - place.from) * unit * channel.experts.inverse[2]);
     const int contexts[kMixSets] = {limited(odds + 8, 15) * 4 + limited(0 - exponent(high.mixed - low.mixed), 3),
-                                    limited(place.level, 31) * 16 + (place.code >> 4),
+                                    limited(place.depth, 31) * 16 + (place.code >> 4),
                                     limited((width >> 1) + 8, 15) * 4 + channel.bursts,
                                     limited(opinion, 15) * 16 + limited(odds + 8, 15)};
     bit = coder.code(bit, probability16(mix(m, contexts, 1)));
@@ -78,8 +78,8 @@ template <class Coder>
 inline int code_sample(Channel& channel, const Grid& grid, Coder& coder, int rank) {
     Point *low = channel.points, *high = low + 1, *middle = low + 2;
     aim(channel.experts, channel.cascade.guess);
-    listen(channel.listener);
-    listen(channel.corrector, channel.experts, channel.cascade.guess);
+    predict(channel.predictor);
+    predict(channel.corrector, channel.experts, channel.cascade.guess);
     end_point(channel.experts, -1.0, *low);
     end_point(channel.experts, 1.0, *high);
     const Experts& e = channel.experts;
@@ -115,7 +115,7 @@ inline int code_sample(Channel& channel, const Grid& grid, Coder& coder, int ran
             middle = high, high = reached, to = split;
         }
     }
-    hear(channel.corrector, low->mixed, high->mixed, value_of(grid, from));
+    update(channel.corrector, low->mixed, high->mixed, value_of(grid, from));
     learn(channel.map, low->mixed, high->mixed, channel.experts.preset->map_rate);
     learn(channel.experts, *low, *high, value_of(grid, from));
     return from;

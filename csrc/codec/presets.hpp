@@ -1,4 +1,4 @@
-// What a level is made of. These numbers are part of the format: a change makes other bytes.
+// What each compression effort is made of. These numbers are part of the format: a change makes other bytes.
 #pragma once
 
 enum Source { kFinal, kSlow, kFirst, kSecond, kOlsA, kOlsB, kOlsC, kOlsD, kSources };
@@ -115,6 +115,6 @@ constexpr Preset kMaxShort = {
     0.001,
 };
 
-constexpr int kLevels = 3, kVariants = 2;
-constexpr const Preset* kPresets[kLevels][kVariants] = {
+constexpr int kEfforts = 3, kVariants = 2;
+constexpr const Preset* kPresets[kEfforts][kVariants] = {
     {&kFast, &kFast}, {&kBalanced, &kBalanced}, {&kMax, &kMaxShort}};

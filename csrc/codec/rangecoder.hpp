@@ -4,9 +4,9 @@
 
 constexpr uint32_t kLeastRange = uint32_t{1} << 24;
 
-class Encoder {
+class RangeEncoder {
    public:
-    Encoder(uint8_t* out, size_t capacity) : out_(out), capacity_(capacity) {}
+    RangeEncoder(uint8_t* out, size_t capacity) : out_(out), capacity_(capacity) {}
 
     bool code(bool bit, uint32_t probability) {
         const uint32_t bound = static_cast<uint32_t>(static_cast<uint64_t>(range_) * probability >> 16);
@@ -61,9 +61,9 @@ class Encoder {
     bool begun_ = false;
 };
 
-class Decoder {
+class RangeDecoder {
    public:
-    Decoder(const uint8_t* in, size_t size) : in_(in), size_(size) {
+    RangeDecoder(const uint8_t* in, size_t size) : in_(in), size_(size) {
         for (int i = 0; i < 4; ++i) code_ = code_ << 8 | next();
     }
 

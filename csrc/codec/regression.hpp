@@ -230,8 +230,8 @@ inline void solve(Regression* const* all) {
 inline bool take(Regression& r, double target, double error) {
     const double size = error < 0.0 ? -error : error;
     r.scale = r.scale + (size - r.scale) * 0.0625;
-    const double level = r.scale + 1.0;
-    r.gains[r.phase] = r.powers[r.phase] / (r.sharp ? level * std::sqrt(level) * 0.25 : level);
+    const double magnitude = r.scale + 1.0;
+    r.gains[r.phase] = r.powers[r.phase] / (r.sharp ? magnitude * std::sqrt(magnitude) * 0.25 : magnitude);
     r.targets[r.phase] = target;
     return ++r.phase == r.every;
 }

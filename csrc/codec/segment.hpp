@@ -11,8 +11,8 @@
 namespace synth {
 
 struct SegmentFormat {
-    int channels, bits, level;  // 1 to 8; 4 to 24, samples are signed; 0 fast, 1 balanced, 2 max
-    std::shared_ptr<const Network> network;  // that listens along, or none; not with level 0
+    int channels, bits, effort;  // 1 to 8; 4 to 24, samples are signed; 0 fast, 1 balanced, 2 max
+    std::shared_ptr<const Network> network;  // that predicts or corrects, or none; not with effort 0
 };
 
 // samples: [frames][channels], each of `bits` bits. The same bytes whatever the instruction set.
@@ -24,7 +24,7 @@ std::vector<uint8_t> encode_segment(const CodingApi& api, const SegmentFormat& f
 bool decode_segment(const CodingApi& api, const SegmentFormat& format, const uint8_t* data, size_t size,
                     int32_t* samples, size_t frames);
 
-// What a corrector would be told along samples [frames] of one channel. False where all are the same, and nothing is told.
+// A corrector's inputs along samples [frames] of one channel. False where all are the same, and there are none.
 bool trace_segment(const CodingApi& api, const SegmentFormat& format, const int32_t* samples, size_t frames, Trace trace);
 
 }  // namespace synth

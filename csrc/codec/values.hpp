@@ -1,7 +1,7 @@
 // Lists of the values that a channel has, when it has few: finding them, and coding them as gaps with adaptive bits.
 #pragma once
 
-constexpr int kMostValues = 65536;
+constexpr int kMaxValues = 65536;
 
 // Bits whose probability follows what was coded, in `Coder`'s 16 bits.
 template <class Coder>
@@ -45,7 +45,7 @@ template <class Coder>
 bool code_values(Coder& coder, std::vector<int32_t>& values, int64_t least, int64_t most) {
     AdaptiveBits<Coder> bits(coder);
     uint32_t length = 0, count = bits.number(static_cast<uint32_t>(values.size()), 31, length);
-    if (count > kMostValues || static_cast<int64_t>(count) > most - least + 1) return false;
+    if (count > kMaxValues || static_cast<int64_t>(count) > most - least + 1) return false;
     values.resize(count);
     int64_t last = least - 1;
     uint32_t context = 0;

@@ -41,14 +41,14 @@ const CodingApi& find_coding(const std::string& name) {
 
 void check(const SegmentFormat& format) {
     if (format.channels < 1 || format.channels > kMaxChannels || format.bits < 4 || format.bits > 24 ||
-        format.level < 0 || format.level >= kLevels)
+        format.effort < 0 || format.effort >= kEfforts)
         throw std::invalid_argument("segment: channels, bits or level out of range");
 }
 
-nb::bytes encode(const std::string& set, const Samples& samples, int bits, int level,
+nb::bytes encode(const std::string& set, const Samples& samples, int bits, int effort,
                  std::shared_ptr<const Network> network) {
     const CodingApi& api = find_coding(set);
-    const SegmentFormat format{static_cast<int>(samples.shape(1)), bits, level, std::move(network)};
+    const SegmentFormat format{static_cast<int>(samples.shape(1)), bits, effort, std::move(network)};
     check(format);
     const size_t frames = samples.shape(0), count = frames * samples.shape(1);
     const int32_t* data = samples.data();
@@ -64,10 +64,10 @@ nb::bytes encode(const std::string& set, const Samples& samples, int bits, int l
     return nb::bytes(out.data(), out.size());
 }
 
-nb::object decode(const std::string& set, const nb::bytes& data, size_t frames, int channels, int bits, int level,
+nb::object decode(const std::string& set, const nb::bytes& data, size_t frames, int channels, int bits, int effort,
                   std::shared_ptr<const Network> network) {
     const CodingApi& api = find_coding(set);
-    const SegmentFormat format{channels, bits, level, std::move(network)};
+    const SegmentFormat format{channels, bits, effort, std::move(network)};
     check(format);
     if (frames > (size_t{1} << 40)) throw std::invalid_argument("segment: too long");
     const size_t count = frames * static_cast<size_t>(channels), size = data.size();
@@ -88,19 +88,19 @@ using Sound = nb::ndarray<const int32_t, nb::ndim<1>, nb::c_contig, nb::device::
 using BytesOut = nb::ndarray<uint8_t, nb::c_contig, nb::device::cpu>;
 using BoundsOut = nb::ndarray<uint16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-bool trace(const std::string& set, const Sound& samples, int bits, int level, const BytesOut& hints,
-           const BytesOut& cells, const BoundsOut& bounds) {
+bool trace(const std::string& set, const Sound& samples, int bits, int effort, const BytesOut& hints,
+           const BytesOut& bins, const BoundsOut& bounds) {
     const CodingApi& api = find_coding(set);
-    const SegmentFormat format{1, bits, level, nullptr};
+    const SegmentFormat format{1, bits, effort, nullptr};
     check(format);
     const size_t frames = samples.shape(0);
-    if (hints.size() != frames * kHints || cells.size() != frames || bounds.size() != frames * 2)
+    if (hints.size() != frames * kHints || bins.size() != frames || bounds.size() != frames * 2)
         throw std::invalid_argument("trace: arrays of the wrong size");
     const int32_t bound = static_cast<int32_t>(int64_t{1} << (bits - 1));
     for (size_t i = 0; i < frames; ++i)
         if (samples.data()[i] < -bound || samples.data()[i] >= bound)
             throw std::invalid_argument("trace: a sample does not fit its bits");
-    const Trace out{hints.data(), cells.data(), bounds.data()};
+    const Trace out{hints.data(), bins.data(), bounds.data()};
     const nb::gil_scoped_release release;
     return frames > 0 && trace_segment(api, format, samples.data(), frames, out);
 }
@@ -132,11 +132,11 @@ void decode_frames(const std::shared_ptr<const Network>& network, const nb::byte
 
 void bind_coding(nb::module_& m) {
     // noconvert: what is written into a converted copy would be lost
-    m.def("encode_segment", &encode, "set"_a, "samples"_a.noconvert(), "bits"_a, "level"_a, "network"_a.none());
-    m.def("decode_segment", &decode, "set"_a, "data"_a, "frames"_a, "channels"_a, "bits"_a, "level"_a,
+    m.def("encode_segment", &encode, "set"_a, "samples"_a.noconvert(), "bits"_a, "effort"_a, "network"_a.none());
+    m.def("decode_segment", &decode, "set"_a, "data"_a, "frames"_a, "channels"_a, "bits"_a, "effort"_a,
           "network"_a.none());
-    m.def("trace", &trace, "set"_a, "samples"_a.noconvert(), "bits"_a, "level"_a, "hints"_a.noconvert(),
-          "cells"_a.noconvert(), "bounds"_a.noconvert());
+    m.def("trace", &trace, "set"_a, "samples"_a.noconvert(), "bits"_a, "effort"_a, "hints"_a.noconvert(),
+          "bins"_a.noconvert(), "bounds"_a.noconvert());
     m.def("encode_tokens", &encode_frames, "network"_a, "tokens"_a.noconvert());
     m.def("decode_tokens", &decode_frames, "network"_a, "data"_a, "tokens"_a.noconvert());
 }

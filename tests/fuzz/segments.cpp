@@ -90,13 +90,13 @@ void mutate(Random& random, Bytes& data, const Bytes& other) {
 synth::SegmentFormat any_format(Random& random, const Case& from, const Case& other, size_t& frames) {
     synth::SegmentFormat format = from.format;
     frames = from.signal.frames;
-    if (format.level > 0 && !random.one_in(8)) frames = std::min<size_t>(frames, 4);
+    if (format.effort > 0 && !random.one_in(8)) frames = std::min<size_t>(frames, 4);
     if (!random.one_in(6)) return format;
     const size_t kind = random.below(4);
     if (kind == 0) frames = random.below(257) / static_cast<size_t>(format.channels);
     if (kind == 1) format.bits = other.format.bits;
     if (kind == 2) format.channels = other.format.channels, frames = 256u / static_cast<unsigned>(format.channels);
-    if (kind == 3) format.level = other.format.level, format.network = other.format.network;
+    if (kind == 3) format.effort = other.format.effort, format.network = other.format.network;
     return format;
 }
 

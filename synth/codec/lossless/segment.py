@@ -30,7 +30,7 @@ CODES = [int(value) for value in mulaw.DECODE]
 
 
 @dataclass
-class Layout:
+class ChannelLayout:
     """What is written of a channel. `shift`: low bits that no sample uses; `like`: the channel of which this is a copy;
     `codes`: the list is that of the mu-law codes' values, and is not written."""
 
@@ -73,7 +73,7 @@ def _about_log2(x: float) -> float:
     return whole + (x - 1.0) * (1.0 + 0.34 * (2.0 - x))
 
 
-def _copied(samples: Int32, layouts: Sequence[Layout], bits: int) -> Layout | None:
+def _copied(samples: Int32, layouts: Sequence[ChannelLayout], bits: int) -> ChannelLayout | None:
     """The last channel as a copy of another one."""
     mine = samples[:, -1]
     for like, layout in enumerate(layouts):
@@ -81,9 +81,9 @@ def _copied(samples: Int32, layouts: Sequence[Layout], bits: int) -> Layout | No
         if layout.is_copy:
             continue
         if np.array_equal(other, mine):
-            return Layout(COPY, like=like)
+            return ChannelLayout(COPY, like=like)
         if np.array_equal(other, -mine) and not (other == _least(bits)).any():
-            return Layout(INVERSE, like=like)
+            return ChannelLayout(INVERSE, like=like)
     return None
 
 
@@ -107,9 +107,9 @@ def _are_codes(samples: Int32, bits: int) -> bool:
     return bits == 16 and np.array_equal(mulaw.DECODE[mulaw.ENCODE[samples + 32768]], samples)
 
 
-def analyse(samples: Int32, bits: int) -> list[Layout]:
+def analyse(samples: Int32, bits: int) -> list[ChannelLayout]:
     """The layouts of samples [frames, channels], of which there are some."""
-    layouts: list[Layout] = []
+    layouts: list[ChannelLayout] = []
     for c in range(samples.shape[1]):
         mine = samples[:, c]
         layout = _copied(samples[:, : c + 1], layouts, bits)
@@ -118,14 +118,14 @@ def analyse(samples: Int32, bits: int) -> list[Layout]:
             while shift < bits - 1 and not used >> shift & 1:
                 shift += 1
             values = _listed(mine, shift, bits)
-            layout = Layout(LIST, values=values) if values else Layout(shift=shift)
+            layout = ChannelLayout(LIST, values=values) if values else ChannelLayout(shift=shift)
             if _are_codes(mine, bits) and (not values or len(values) >= FEW_CODES):
-                layout = Layout(LIST, codes=True, values=CODES)
+                layout = ChannelLayout(LIST, codes=True, values=CODES)
         layouts.append(layout)
     return layouts
 
 
-def write_layouts(layouts: Sequence[Layout], variant: int, bits: int) -> bytes:
+def write_layouts(layouts: Sequence[ChannelLayout], variant: int, bits: int) -> bytes:
     """The layouts as bytes."""
     if all(layout.kind == PLAIN and layout.shift == 0 for layout in layouts):
         return bytes([variant | ALL_PLAIN])
@@ -139,14 +139,14 @@ def write_layouts(layouts: Sequence[Layout], variant: int, bits: int) -> bytes:
     return out
 
 
-def read_layouts(data: bytes, channels: int, bits: int, variants: int) -> tuple[int, list[Layout], bytes]:
+def read_layouts(data: bytes, channels: int, bits: int, variants: int) -> tuple[int, list[ChannelLayout], bytes]:
     """The variant, the layouts, and what follows them; CodecError for what `write_layouts` never writes."""
     variant = data[0] & 127
     if variant >= variants:
         raise _damaged()
     if data[0] & ALL_PLAIN:
-        return variant, [Layout() for _ in range(channels)], data[1:]
-    layouts: list[Layout] = []
+        return variant, [ChannelLayout() for _ in range(channels)], data[1:]
+    layouts: list[ChannelLayout] = []
     at = 1
     for _ in range(channels):
         if at == len(data):
@@ -154,14 +154,14 @@ def read_layouts(data: bytes, channels: int, bits: int, variants: int) -> tuple[
         kind, detail = data[at] & 3, data[at] >> 2
         at += 1
         if kind == PLAIN and detail < bits:
-            layouts.append(Layout(shift=detail))
+            layouts.append(ChannelLayout(shift=detail))
         elif kind == LIST and detail == 1 and bits == 16:
-            layouts.append(Layout(LIST, codes=True, values=CODES))
+            layouts.append(ChannelLayout(LIST, codes=True, values=CODES))
         elif kind == LIST and detail == 0:
             values, at = _read_list(data, at, bits)
-            layouts.append(Layout(LIST, values=values))
+            layouts.append(ChannelLayout(LIST, values=values))
         elif kind in (COPY, INVERSE) and detail < len(layouts) and not layouts[detail].is_copy:
-            layouts.append(Layout(kind, like=detail))
+            layouts.append(ChannelLayout(kind, like=detail))
         else:
             raise _damaged()
     return variant, layouts, data[at:]
@@ -180,7 +180,7 @@ def _read_list(data: bytes, at: int, bits: int) -> tuple[list[int], int]:
     return values, at + size
 
 
-def _ranks(samples: Int32, layouts: Sequence[Layout], bits: int) -> Int32:
+def _ranks(samples: Int32, layouts: Sequence[ChannelLayout], bits: int) -> Int32:
     """Of the coded channels [frames, coded]."""
     out = [
         np.searchsorted(layout.values, samples[:, c])
@@ -192,7 +192,7 @@ def _ranks(samples: Int32, layouts: Sequence[Layout], bits: int) -> Int32:
     return np.stack(out, 1).astype(np.int32) if out else np.zeros((len(samples), 0), np.int32)
 
 
-def _samples(ranks: Int32, layouts: Sequence[Layout], bits: int) -> Int32:
+def _samples(ranks: Int32, layouts: Sequence[ChannelLayout], bits: int) -> Int32:
     """The samples again."""
     samples = np.zeros((len(ranks), len(layouts)), np.int32)
     place = 0

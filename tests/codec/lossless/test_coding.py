@@ -234,7 +234,7 @@ def test_wrong_input_is_named() -> None:
     for samples, bits, effort, word in [
         (good + 40000, 16, "fast", "bits"),
         (good, 25, "fast", "bits"),
-        (good, 16, "best", "effort"),
+        (good, 16, "best", "level"),
         (good[:, :0], 16, "fast", "channels"),
         (np.zeros((5, 9), np.int32), 16, "fast", "channels"),
         (good.astype(np.float32), 16, "fast", "integers"),
