@@ -4,7 +4,7 @@
     python benchmarks/recognition.py CORPORA [--work FOLDER] [--table] [--loso-steps N]
 
 CORPORA is a folder with fsdd-8k, kathleen-arctic-16k, piano-headroom-giantmidi-16k, sonic-pi-samples-44k and
-maad-soundscape-22k. What is in FOLDER already (runs, checkpoints) is not recognisers again, an unfinished run goes on;
+maad-soundscape-22k. What is in FOLDER already (runs, checkpoints) is not made again, an unfinished run goes on;
 `--table` only measures and writes. `--loso-steps N` is for the six runs without a speaker. Needs the dev extra; cores
 that are shared make it slow, one free core takes about half an hour.
 """
