@@ -66,7 +66,7 @@ def test_what_is_heard() -> None:
     assert np.array_equal(heard.embedding, again.embedding)
 
 
-@given(st.lists(st.to_float32(-800, 800), min_size=1, max_size=6))
+@given(st.lists(st.floats(-800, 800), min_size=1, max_size=6))
 def test_probabilities_of_any_logits(logits: list[float]) -> None:
     one = probabilities(listeners.DIGIT, np.array(logits))
     assert np.isfinite(one).all() and one.sum() == pytest.approx(1)
