@@ -30,7 +30,7 @@ def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any
 
 
 def pack(
-    kind: str, config: dict[str, Any], tensors: dict[str, NDArray[Any]], info: dict[str, Any], version: int = VERSION
+    kind: str, config: dict[str, Any], tensors: dict[str, NDArray[Any]], info: dict[str, Any], *, version: int = VERSION
 ) -> bytes:
     """The bytes of a file of this kind, `unpack` reads them; CheckpointError when they are too many."""
     texts = str(version), json.dumps(config), json.dumps(info)
@@ -49,42 +49,42 @@ def pack(
 def is_recogniser(data: bytes) -> bool:
     """Whether these are the bytes of a classifier (`synth.load_classifier`); False too for what is no checkpoint."""
     try:
-        return _metadata(data).get("format") == RECOGNISER
+        return read_metadata(data).get("format") == RECOGNISER
     except CheckpointError:
         return False
 
 
 def unpack(data: bytes, kind: str) -> tuple[Any, dict[str, NDArray[Any]], dict[str, Any]]:
     """What `pack` took: config, tensors and card, checked against the checksum; CheckpointError says what is wrong."""
-    meta = _metadata(data)
+    meta = read_metadata(data)
     if meta.get("format") == FORMAT != kind:
         raise CheckpointError("generates; this takes a recogniser, as digits-classifier")
     if meta.get("format") != kind:
         raise CheckpointError("a safetensors file, but not a synth checkpoint")
-    version = _short(meta.get("version"))
+    version = one_line(meta.get("version"))
     newest = CORRECTOR_VERSION if kind == FORMAT else VERSION
     if version not in map(str, range(VERSION, newest + 1)):
         raise CheckpointError(f"format version {version}; this synth reads {newest}: install a newer one")
     try:
         tensors = from_bytes(data)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"damaged ({_short(error)})") from None
+        raise CheckpointError(f"damaged ({one_line(error)})") from None
     config_text, info_text = meta.get("config", ""), meta.get("info", "")
     if _digest(version, config_text, info_text, tensors, kind) != meta.get("digest"):
         raise CheckpointError("damaged: its checksum does not fit its content")
     try:
         config, info = json.loads(config_text), json.loads(info_text)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"its config can't be used ({_short(error)})") from None
+        raise CheckpointError(f"its config can't be used ({one_line(error)})") from None
     return config, tensors, info if isinstance(info, dict) else {}
 
 
-def _short(text: object) -> str:
+def one_line(text: object) -> str:
     """One line, not too long, of what a stranger's file may have put into a message."""
     return " ".join(str(text).split())[:200]
 
 
-def _metadata(data: bytes) -> dict[str, str]:
+def read_metadata(data: bytes) -> dict[str, str]:
     """The header's metadata, its length checked against the file before anything is made of it."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > min(MAX_HEADER_BYTES, len(data) - 8):

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from synth.checkpoint.format import MAX_FILE_BYTES, MAX_HEADER_BYTES, RECOGNISER, _metadata
+from synth.checkpoint.format import MAX_FILE_BYTES, MAX_HEADER_BYTES, RECOGNISER, read_metadata
 from synth.common.errors import CheckpointError
 
 SUFFIX = ".safetensors"
@@ -110,7 +110,7 @@ def _unchecked(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
             head = file.read(min(size, MAX_HEADER_BYTES))
-        meta = _metadata(size.to_bytes(8, "little") + head)
+        meta = read_metadata(size.to_bytes(8, "little") + head)
         config = json.loads(meta.get("config", "{}"))
     except (OSError, ValueError, CheckpointError, RecursionError):
         return {}, {}

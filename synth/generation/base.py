@@ -83,7 +83,13 @@ class AudioModel(ABC):
         return label_schedule(self.checkpoint.config, labels, samples)
 
     def _generate(
-        self, count: int, sampling: SamplingConfig, seed: int | None, labels: LabelRequest | None, prime: Prime | None
+        self,
+        count: int,
+        sampling: SamplingConfig,
+        *,
+        seed: int | None,
+        labels: LabelRequest | None,
+        prime: Prime | None,
     ) -> NDArray[np.float32]:
         """`count` samples, float32, block by block."""
         stream = self.start(sampling, seed=seed, labels=labels, prompt=self._codes(prime), samples=count)

@@ -16,8 +16,8 @@ from synth.checkpoint.format import (
     FORMAT,
     VERSION,
     VOICE_VERSION,
-    _short,
     is_recogniser,
+    one_line,
     pack,
     unpack,
 )
@@ -54,18 +54,12 @@ def encode(
     if voice is None:
         if config.kind in ("steered", "tokens"):
             raise CheckpointError("a network that is steered, or over tokens, is saved with its voice")
-        return pack(
-            FORMAT, config.to_json(), tensors, info, CORRECTOR_VERSION if config.kind == "corrector" else VERSION
-        )
+        version = CORRECTOR_VERSION if config.kind == "corrector" else VERSION
+        return pack(FORMAT, config.to_json(), tensors, info, version=version)
     voices.check(config, voice)
     both = {"network": config.to_json(), **voice.to_json()}
-    return pack(
-        FORMAT,
-        both,
-        tensors | voice.named(),
-        info,
-        FILTERED_VERSION if voice.postfilter or voice.means else VOICE_VERSION,
-    )
+    version = FILTERED_VERSION if voice.postfilter or voice.means else VOICE_VERSION
+    return pack(FORMAT, both, tensors | voice.named(), info, version=version)
 
 
 def save(
@@ -101,6 +95,6 @@ def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str,
         if config.kind == "tokens" or config.is_conditioned != steered:
             raise UsageError("a network that is steered comes with its vocoder")
     except UsageError as error:
-        raise CheckpointError(f"its config can't be used ({_short(error)})") from None
+        raise CheckpointError(f"its config can't be used ({one_line(error)})") from None
     check(config, tensors)
     return config, tensors, info, voices.read(config, raw, parts) if steered else None

@@ -109,7 +109,9 @@ class Model(AudioModel):
         (800,)
         """
         sampling = SamplingConfig.of(temperature, top_k, top_p)
-        return self._generate(sample_count(seconds, samples, self.sample_rate), sampling, seed, labels, prime)
+        return self._generate(
+            sample_count(seconds, samples, self.sample_rate), sampling, seed=seed, labels=labels, prime=prime
+        )
 
     def stream(
         self,

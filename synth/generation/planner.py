@@ -36,7 +36,7 @@ class PlannedLatents:
     ahead = 1  # so that labels that are changed take effect at once
 
     def __init__(
-        self, vocoder: Vocoder, planner: Engine, state: Any, sampling: SamplingConfig, guidance: float = 1.0
+        self, vocoder: Vocoder, planner: Engine, state: Any, sampling: SamplingConfig, *, guidance: float = 1.0
     ) -> None:
         self.vocoder, self.engine, self.state = vocoder, planner, state
         self.period: int = planner.config.period
@@ -104,7 +104,7 @@ class PlannedLatents:
         """The same with another seed's draws."""
         saved = self.save()
         saved["state.seed"] = np.array([seed, saved["state.seed"][1]], np.uint32)
-        return PlannedLatents.restored(self.vocoder, self.engine, saved, self.prompt, self.guidance)
+        return PlannedLatents.restored(self.vocoder, self.engine, saved, prompt=self.prompt, guidance=self.guidance)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """The planner's state, how it draws, the prompt's latents and the labels to come."""
@@ -120,7 +120,7 @@ class PlannedLatents:
 
     @classmethod
     def restored(
-        cls, vocoder: Vocoder, planner: Engine, saved: dict[str, NDArray[Any]], prompt: Int64, guidance: float
+        cls, vocoder: Vocoder, planner: Engine, saved: dict[str, NDArray[Any]], *, prompt: Int64, guidance: float
     ) -> PlannedLatents:
         """What `save` saved; EngineError or KeyError when it is damaged or of another voice."""
 
@@ -129,7 +129,7 @@ class PlannedLatents:
 
         inverse = int(saved_array(saved, "draw", "int64", (1,))[0])
         require_saved(0 <= inverse <= 1 << 24)
-        source = cls(vocoder, planner, planner.restore(part("state.")), SamplingConfig(inverse), guidance)
+        source = cls(vocoder, planner, planner.restore(part("state.")), SamplingConfig(inverse), guidance=guidance)
         if source.unconditional is not None:
             source.unconditional = planner.restore(part("free."))
         source.schedule = restored_schedule(saved, "changes", planner.config)

@@ -46,7 +46,7 @@ class Stream:
     """
 
     def __init__(
-        self, loaded: Checkpoint, engine: Engine, state: Any, sampling: SamplingConfig, block: int = 1024
+        self, loaded: Checkpoint, engine: Engine, state: Any, sampling: SamplingConfig, *, block: int = 1024
     ) -> None:
         self.checkpoint = loaded
         self.engine = engine
@@ -200,7 +200,7 @@ class Stream:
         return other
 
     def _fork(self, seed: int) -> Stream:
-        return Stream(self.checkpoint, self.engine, self._forked_state(seed), self._sampling, self.block)
+        return Stream(self.checkpoint, self.engine, self._forked_state(seed), self._sampling, block=self.block)
 
     def _forked_state(self, seed: int) -> Any:
         saved = self._state.save()

@@ -100,7 +100,9 @@ class Voice(AudioModel):
         """
         sampling = SamplingConfig.of(temperature, top_k, top_p)
         if features is None:
-            return self._generate(sample_count(seconds, samples, self.sample_rate), sampling, seed, labels, prime)
+            return self._generate(
+                sample_count(seconds, samples, self.sample_rate), sampling, seed=seed, labels=labels, prime=prime
+            )
         if seconds is not None or samples is not None or prime is not None:
             raise UsageError("features: their length is the sound's, and no prime goes before them")
         stream = self._along(features, sampling, seed, labels)
@@ -212,7 +214,7 @@ class Voice(AudioModel):
         sampling = runtime.network_sampling(sampling)
         # the prompt itself is conditioned by its own latents, not by planned ones
         conditioner = planned if sound is None else runtime.along_sound(sound)
-        stream = VoiceStream(self.checkpoint, self.engine, state, sampling, conditioner, runtime)
+        stream = VoiceStream(self.checkpoint, self.engine, state, sampling, conditioner=conditioner, runtime=runtime)
         stream.begin(schedule, prompt)
         stream.conditioner = planned
         return stream
@@ -261,7 +263,7 @@ class Voice(AudioModel):
         else:
             conditioner, samples = runtime.along_pieces(latents), None
         sampling = runtime.network_sampling(sampling or SamplingConfig())
-        stream = VoiceStream(self.checkpoint, self.engine, state, sampling, conditioner, runtime)
+        stream = VoiceStream(self.checkpoint, self.engine, state, sampling, conditioner=conditioner, runtime=runtime)
         stream.begin(self.label_schedule(labels or {}, samples), None)
         return stream
 

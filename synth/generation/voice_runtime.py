@@ -116,14 +116,14 @@ class VoiceRuntime:
         if self.planner is None:
             raise EngineError("saved guide: is of a voice with a planner")
         own = {name.removeprefix("source."): value for name, value in saved.items() if name.startswith("source.")}
-        return PlannedLatents.restored(self.vocoder, self.planner, own, latents, self.guidance)
+        return PlannedLatents.restored(self.vocoder, self.planner, own, prompt=latents, guidance=self.guidance)
 
     def _planner_source(self, sampling: SamplingConfig, seed: int) -> PlannedLatents:
         if self.planner is None:
             raise UsageError("this voice has no planner: it speaks what it is given, by synth vocode or features=...")
         state = self.planner.state(seed=seed, stream=PLANNING)
         sampling = scale_temperature(sampling, self.temperatures[0])
-        return PlannedLatents(self.vocoder, self.planner, state, sampling, self.guidance)
+        return PlannedLatents(self.vocoder, self.planner, state, sampling, guidance=self.guidance)
 
 
 def scale_temperature(sampling: SamplingConfig, factor: float) -> SamplingConfig:

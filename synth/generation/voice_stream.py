@@ -33,11 +33,12 @@ class VoiceStream(Stream):
         engine: Engine,
         state: Any,
         sampling: SamplingConfig,
+        *,
         conditioner: Conditioner,
         runtime: VoiceRuntime,
         block: int = 1024,
     ) -> None:
-        super().__init__(loaded, engine, state, sampling, block)
+        super().__init__(loaded, engine, state, sampling, block=block)
         self.conditioner = conditioner
         self._runtime = runtime
         self._postfilter: Postfilter | None = None
@@ -101,7 +102,15 @@ class VoiceStream(Stream):
 
     def _fork(self, seed: int) -> VoiceStream:
         state, conditioner = self._forked_state(seed), self.conditioner.fork(seed)
-        return VoiceStream(self.checkpoint, self.engine, state, self._sampling, conditioner, self._runtime, self.block)
+        return VoiceStream(
+            self.checkpoint,
+            self.engine,
+            state,
+            self._sampling,
+            conditioner=conditioner,
+            runtime=self._runtime,
+            block=self.block,
+        )
 
     def _save(self) -> Tensors:
         self._start_postfilter()
@@ -121,7 +130,8 @@ class VoiceStream(Stream):
                 saved_stream.take_part(arrays, prefix) for prefix in ("stream.", "postfilter.", "guide.")
             )
             state, sampling = restored_state(engine, arrays), saved_stream.restored_sampling(own, "draw")
-            stream = cls(loaded, engine, state, sampling, runtime.restore(conditioning), runtime)
+            conditioner = runtime.restore(conditioning)
+            stream = cls(loaded, engine, state, sampling, conditioner=conditioner, runtime=runtime)
             stream._load(own)
             stream.conditioner.check(int(state.position))
             if runtime.filters:

@@ -156,7 +156,7 @@ def test_what_is_no_voice_keeps_its_format() -> None:
 
 
 def test_a_newer_format_says_so() -> None:
-    newer = format.pack(format.FORMAT, CONFIG.to_json(), TENSORS, INFO, 5)
+    newer = format.pack(format.FORMAT, CONFIG.to_json(), TENSORS, INFO, version=5)
     refused(newer, "^format version 5; this synth reads 4: install a newer one$")
     refused(forged(version="x\ny" * 1000))
 

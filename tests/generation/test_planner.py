@@ -69,7 +69,11 @@ def test_what_labels_ask_for_is_told_more_often() -> None:
     shares = []
     for guidance in (1.0, 4.0):
         source = PlannedLatents(
-            runtime.vocoder, runtime.planner, runtime.planner.state(seed=1, stream=1), SamplingConfig(), guidance
+            runtime.vocoder,
+            runtime.planner,
+            runtime.planner.state(seed=1, stream=1),
+            SamplingConfig(),
+            guidance=guidance,
         )
         source.begin([(0, rows)], np.zeros((0, 8), np.int64), np.zeros((0, 0), np.uint8))
         told, free = runtime.planner.state(), runtime.planner.state()

@@ -34,7 +34,7 @@ def forged(change: dict[str, Any] | None = None, tensors: Any = None, version: i
     """A voice file with a fitting checksum, some of its config replaced, whatever is in it."""
     config = {"network": NETWORK.to_json(), **VOICE.to_json(), **(change or {})}
     whole = NET | VOICE.named() if tensors is None else tensors
-    return format.pack(format.FORMAT, config, whole, meta, version)
+    return format.pack(format.FORMAT, config, whole, meta, version=version)
 
 
 def without(*names: str) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def test_a_name_less_is_refused() -> None:
     for name in ("vocoder", "planner", "temperatures"):
         config = {"network": NETWORK.to_json(), **VOICE.to_json()}
         del config[name]
-        refused(format.pack(format.FORMAT, config, NET | VOICE.named(), {}, 2), "names are not the known ones")
+        refused(format.pack(format.FORMAT, config, NET | VOICE.named(), {}, version=2), "names are not the known ones")
 
 
 WRONG: dict[str, tuple[Any, str]] = {
@@ -220,7 +220,7 @@ def test_what_could_not_be_read_back_is_not_saved(tmp_path: Path) -> None:
 
 def test_later_formats_and_recognisers_of_version_2_are_refused() -> None:
     refused(forged(version=5), "^format version 5; this synth reads 4: install a newer one$")
-    later = format.pack(format.RECOGNISER, {}, {}, {}, 2)
+    later = format.pack(format.RECOGNISER, {}, {}, {}, version=2)
     with pytest.raises(CheckpointError, match="^format version 2; this synth reads 1: install a newer one$"):
         format.unpack(later, format.RECOGNISER)
 

@@ -145,7 +145,7 @@ def test_all_sets_write_the_same(effort: str, monkeypatch: pytest.MonkeyPatch) -
 def test_only_the_codec_takes_a_corrector(tmp_path: Any) -> None:
     path = tmp_path / "own.safetensors"
     checkpoint.save(path, checkpoints.NETWORKS[NAME][0], checkpoints.tensors(NAME), {"licence": "none"})
-    assert format._metadata(path.read_bytes())["version"] == "4"
+    assert format.read_metadata(path.read_bytes())["version"] == "4"
     with pytest.raises(CheckpointError, match="own: is a corrector, for synth compress alone; digits"):
         synth.load(path)
     own = made()
