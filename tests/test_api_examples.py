@@ -10,7 +10,7 @@ import synth
 from synth import engine
 
 FUNCTIONS = [name for name in synth.__all__ if callable(getattr(synth, name))]
-NEED_EXAMPLES = ["compress", "compress_file", "decompress", "decompress_file"]
+NEED_EXAMPLES = ["compress", "compress_file", "decompress", "decompress_file", "load"]
 
 
 def _examples(name: str) -> list[doctest.DocTest]:

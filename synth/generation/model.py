@@ -87,8 +87,7 @@ class Model(AudioModel):
         labels
             For each key a value, or a list of values that take equal parts of the output.
         prime
-            (wave, rate): sound of any rate, shape (frames,) or (frames, channels), that the output goes on from; it
-            isn't part of the output.
+            (wave, rate): sound, (frames,) or (frames, channels), that the output goes on from; it isn't part of it.
 
         Returns
         -------

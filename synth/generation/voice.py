@@ -63,22 +63,16 @@ class Voice(AudioModel):
         ----------
         seconds, samples
             Length, by one of the two; 2 seconds when neither is set.
-        temperature
-            Divides the logit of each of the eight binary decisions of a sample: 1 is the network's own distribution, 0
-            takes the likelier branch each time.
-        top_k, top_p
-            Cut the 256 probabilities of a sample: the `top_k` greatest stay, and of these the fewest that have `top_p`
-            of their sum.
+        temperature, top_k, top_p
+            How samples and tokens are drawn, as in `Model.generate`; 1, 256 and 1 are the voice's own distribution.
         seed
             0 to 4294967295; drawn when it is None.
         labels
             For each key a value, or a list of values that take equal parts of the output.
         prime
-            (wave, rate): sound of any rate, shape (frames,) or (frames, channels), that the output goes on from; it
-            isn't part of the output.
+            (wave, rate): sound, (frames,) or (frames, channels), that the output goes on from; it isn't part of it.
         features
-            Log-mel features (frames, mels), 10 ms each, as `Voice.features` gives them, that are spoken; the length is
-            theirs.
+            Log-mel features (frames, mels), 10 ms each, as of `Voice.features`, that are spoken; the length is theirs.
 
         Returns
         -------
