@@ -64,7 +64,7 @@ class Voice(AudioModel):
         seconds, samples
             Length, by one of the two; 2 seconds when neither is set.
         temperature, top_k, top_p
-            How samples and tokens are drawn, as in `Model.generate`; 1, 256 and 1 are the voice's own distribution.
+            How samples are drawn, as in `Model.generate`; the temperature is the planner's too.
         seed
             0 to 4294967295; drawn when it is None.
         labels
