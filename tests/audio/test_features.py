@@ -16,7 +16,7 @@ from synth.audio.features import dct, features, mel_filters, normalized_features
 from synth.recognition.config import ClassifierConfig
 
 TOLERANCE = 1e-4
-"""Largest difference from torchaudio's features, in natural logarithms of power; README.md states it."""
+"""Largest difference from torchaudio's features, in natural logarithms of power; docs/recognise.md states it."""
 
 
 @pytest.fixture(scope="module")
