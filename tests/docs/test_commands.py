@@ -151,9 +151,10 @@ def test_every_command_that_trains_runs(
     page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
-    from synth.benchmarking import timing
+    from synth.benchmarking import generator, timing
 
     monkeypatch.setattr(timing, "SECONDS", 1e-3)
+    monkeypatch.setattr(generator, "SIZES", ((32, 32, 1.0), (32, 64, 0.25)))
     run_all(page, tmp_path, capsys, slow=True)
 
 
