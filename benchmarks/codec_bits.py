@@ -11,7 +11,6 @@ into the page; rows that were not measured now stay as they are.
 from __future__ import annotations
 
 import io
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ import pages
 import splits
 from synth.codec import decoder, encoder, network_choice, sources
 from synth.codec.decoder import Decoder
+from synth.common.cpus import available_cpus
 from synth.common.limits import LEVELS
 
 RESULTS = "codec-bits.json"
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="SET", help=", ".join(SETS))
     parser.add_argument("--levels", default=",".join(LEVELS), help="(default: %(default)s)")
     parser.add_argument("--rows", default=",".join(ROWS), help="(default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=available_cpus())
     parser.add_argument("--write", action="store_true", help="keep the figures and write the page")
     options = parser.parse_args()
     results = pages.read_results(RESULTS)

@@ -9,7 +9,6 @@ that lie in FOLDER already are not made again. Spectrograms of some are drawn in
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ import soundfile
 
 import pages
 import splits
+from synth.common.cpus import available_cpus
 
 VOICE, CLASSIFIER = "digits-4", "digits-classifier-1"
 PICTURE = pages.SAMPLES / "morph.png"
@@ -99,7 +99,7 @@ def row(name: str, paths: Iterable[Path], wanted: list[tuple[str, ...]], heads: 
 
 def rows(shop: Workshop, copies: list[Spoken], sources: list[Spoken]) -> list[list[object]]:
     """The table's rows: copies of many recordings, morphs of a few."""
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(available_cpus())
     plain, both = ("digit", "speaker"), ("digit", "first speaker", "second")
     same: list[tuple[str, ...]] = [(s.digit, s.speaker) for s in copies]
     again = [

@@ -138,14 +138,15 @@ def read(
 def from_array(wave: AnyArray, rate: int, target_rate: int) -> MonoSamples:
     """An array as int16 mono (samples,) at `target_rate`.
 
-    `wave`: (samples,) or (samples, channels), int16, int32 (full scale 2^31) or floating (full scale 1, clipped), at
-    `rate` Hz. Raises AudioError for another type or shape, no samples, NaN or infinity.
+    `wave`: (samples,) or (samples, channels), in any order of bytes or memory, at `rate` Hz: int16, int32 (full scale
+    2^31) or floating (full scale 1, clipped). Raises AudioError for another type or shape, no samples, NaN or infinity.
     """
     array = np.asarray(wave)
     _check_rate(rate)
     _check_rate(target_rate)
     if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= _MAX_CHANNELS):
         raise AudioError(f"audio array of shape {array.shape}: must be (samples,) or (samples, channels)")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype == np.int16 and array.ndim == 1 and rate == target_rate and len(array):
         return array.copy()
     if array.dtype in (np.dtype(np.int16), np.dtype(np.int32)):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from synth.benchmarking import generator, voice
 from synth.benchmarking.rows import processor
+from synth.common.cpus import available_cpus
 from synth.common.errors import UsageError
 from synth.generation import checkpoint
 
@@ -19,7 +19,7 @@ def run(name: str, threads: int | None, baseline: str | None) -> dict[str, Any]:
     CheckpointError for a file that is no checkpoint that generates, UsageError for a baseline that a voice has not.
     """
     loaded = checkpoint.load(name)
-    cores = threads or os.cpu_count() or 1
+    cores = threads or available_cpus()
     if loaded.voice is None:
         rows = generator.measure(loaded, cores, bool(baseline))
     elif baseline:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from synth.benchmarking import timing
+from synth.common.cpus import available_cpus
 from synth.engine.config import SamplingConfig
 from synth.generation import generate
 from synth.generation.base import AudioModel
@@ -99,4 +100,4 @@ def processor() -> str:
             name = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), name)
     except OSError:
         pass
-    return f"{name}, {os.cpu_count()} cores"
+    return f"{name}, {available_cpus()} cores"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
 from synth.cli.report import Report
 from synth.cli.shared_options import add_checkpoint, add_common, add_engine
+from synth.common.cpus import available_cpus
 from synth.common.errors import SynthError
 
 
@@ -30,7 +30,7 @@ def run(options: Namespace, console: Console) -> Report:
 
     outputs.check_no_duplicates(options.audio)
     classifier = classifying.open_classifier(options.checkpoint, options.engine)
-    threads = options.threads or os.cpu_count() or 1
+    threads = options.threads or available_cpus()
     results = classifying.classify_files(classifier, options.audio, threads)
     failures = [result for result in results if isinstance(result, SynthError)]
     files = [result for result in results if not isinstance(result, SynthError)]

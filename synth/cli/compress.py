@@ -11,6 +11,7 @@ from synth.cli.console import Console
 from synth.cli.report import Report
 from synth.cli.shared_options import add_common, add_out, add_threads
 from synth.common import limits
+from synth.common.cpus import available_cpus
 from synth.common.errors import UsageError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _chosen(options: Namespace) -> CodecOptions:
     if options.mode != "parametric":
         checkpoint = network_choice.resolve(checkpoint, options.level)
     return batch.CodecOptions(
-        threads=options.threads or os.cpu_count() or 1,
+        threads=options.threads or available_cpus(),
         effort=options.level,
         mode=options.mode,
         checkpoint=checkpoint,

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple, TextIO
 
+from synth.common.errors import OutputError
+
 
 @contextmanager
 def progress(samples: int | None, quiet: bool) -> Iterator[Callable[[int], Any]]:
@@ -24,17 +26,23 @@ def progress(samples: int | None, quiet: bool) -> Iterator[Callable[[int], Any]]
 
 
 def print_json(report: dict[str, Any], stream: TextIO | None) -> None:
-    """The report as JSON in one line, if the stream is open."""
+    """The report as JSON in one line; OutputError where the stream is closed."""
     import json
 
-    if stream is not None:
-        print(json.dumps(report), file=stream, flush=True)
+    print(json.dumps(report), file=_need_open(stream), flush=True)
 
 
-def print_text(text: str, stream: TextIO) -> None:
-    """A text, with escapes for what the stream's encoding doesn't have."""
+def print_text(text: str, stream: TextIO | None) -> None:
+    """A text, with escapes for what the stream's encoding doesn't have; OutputError where the stream is closed."""
+    stream = _need_open(stream)
     coding = stream.encoding or "utf-8"
     print(text.encode(coding, "backslashreplace").decode(coding), file=stream, flush=True)
+
+
+def _need_open(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        raise OutputError("-: the stream for the results is closed")
+    return stream
 
 
 def say(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from synth.cli import arguments as opt
 from synth.cli.console import Console
 from synth.cli.report import Report
 from synth.cli.shared_options import add_common, add_decoding_checkpoint, add_out, add_recursive_syn, add_threads
+from synth.common.cpus import available_cpus
 from synth.common.errors import CodecError, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(options: Namespace, console: Console) -> Report:
         if isinstance(job, job_plan.Job):
             batch.check_kind(job)
     chosen = batch.CodecOptions(
-        threads=options.threads or os.cpu_count() or 1,
+        threads=options.threads or available_cpus(),
         force=options.force,
         salvage=options.salvage,
         start=options.start,

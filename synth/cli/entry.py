@@ -50,6 +50,8 @@ def _run(name: str, body: Callable[[str, list[str]], int], arguments: list[str],
 
     `alone`: the process is there for nothing else.
     """
+    if alone:
+        _occupy_closed_descriptors()
     debug = "--debug" in arguments[: arguments.index("--") if "--" in arguments else len(arguments)]
     try:
         with _terminable(), warnings.catch_warnings():
@@ -76,6 +78,16 @@ def _run(name: str, body: Callable[[str, list[str]], int], arguments: list[str],
         _complain(name, error)
         _settle(sys.stdout)
         return error.exit_code if isinstance(error, SynthError) else 1
+
+
+def _occupy_closed_descriptors() -> None:
+    """Leads descriptors 0 to 2 that are closed nowhere, so that no file gets one and what a library prints."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            with suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest one that is free
 
 
 def _leave(code: int, alone: bool) -> int:
@@ -135,13 +147,14 @@ def _synth(name: str, argv: list[str]) -> int:
 
 def _print_report(name: str, report: Report, as_json: bool) -> int:
     """Prints what a subcommand reports, JSON or lines, then its failures; the exit code."""
-    if report.data is not None:
-        if as_json:
+    try:
+        if report.data is not None and as_json:
             print_json(report.data, sys.stderr if report.aside else sys.stdout)
-        elif report.lines and sys.stdout is not None:
+        elif report.data is not None and report.lines:
             print_text("\n".join(one_line(line) for line in report.lines), sys.stdout)
-    for failure in report.failures:
-        _complain(name, failure)
+    finally:
+        for failure in report.failures:
+            _complain(name, failure)
     return 1 if report.failures else 0
 
 

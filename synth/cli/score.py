@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
 from synth.cli.report import Report, single_labels
 from synth.cli.shared_options import add_checkpoint, add_common, add_engine, add_label
+from synth.common.cpus import available_cpus
 from synth.common.errors import SynthError, UsageError
 
 
@@ -40,7 +40,7 @@ def run(options: Namespace, console: Console) -> Report:
     if options.labels and single:
         raise UsageError("--label and --labels: give one of them")
     by_name = scoring.labels_by_name(options.labels, model) if options.labels else lambda path: single
-    threads = options.threads or os.cpu_count() or 1
+    threads = options.threads or available_cpus()
     with console.progress(None) as tick:
         results = scoring.score_files(model, options.audio, by_name, threads=threads, tick=tick)
     failures = [result for result in results if isinstance(result, SynthError)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 
 from synth.cli import arguments as opt
@@ -10,6 +9,7 @@ from synth.cli.console import Console
 from synth.cli.decompress import decoded
 from synth.cli.report import Report
 from synth.cli.shared_options import add_common, add_decoding_checkpoint, add_recursive_syn, add_threads
+from synth.common.cpus import available_cpus
 from synth.common.errors import SynthError
 
 
@@ -29,7 +29,7 @@ def run(options: Namespace, console: Console) -> Report:
 
     inputs = job_plan.list_inputs(options.inputs, recursive=options.recursive, packed=True)
     jobs = [item if isinstance(item, SynthError) else job_plan.Job(item[0], "") for item in inputs]
-    chosen = batch.CodecOptions(threads=options.threads or os.cpu_count() or 1, checkpoint=options.checkpoint)
+    chosen = batch.CodecOptions(threads=options.threads or available_cpus(), checkpoint=options.checkpoint)
     results, failures = batch.run_jobs(jobs, batch.verify_one, chosen, console.progress)
     for result in [] if options.json else results:
         console.say(f"{result.path}: whole, {result.samples / result.rate:g} s at {result.rate} Hz")

@@ -72,7 +72,8 @@ def compress(
     Parameters
     ----------
     wave
-        Samples (frames,) or (frames, channels), up to 8 channels: uint8, int8, int16, or int32 with values of 24 bits.
+        Samples (frames,) or (frames, channels), up to 8 channels, in any order of bytes or memory: uint8, int8,
+        int16, or wider integers with values of 24 bits, which come back as int32 in the machine's order.
         Mode "parametric" takes what `Model.generate` makes and floating samples too.
     rate
         Sample rate in Hz.

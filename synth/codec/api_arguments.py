@@ -19,7 +19,9 @@ from synth.common.typing import AnyArray, ChannelSamples
 
 Place = str | os.PathLike[str] | IO[bytes]
 """A file: its path, or an open one, binary, that is read from or written to where it stands, and stays open."""
-_TYPES = {"uint8": "u8", "int8": "s8", "int16": "s16", "int32": "s24"}
+_TYPES = {"uint8": "u8", "int8": "s8", "int16": "s16"}
+_WIDE = "s24"
+"""Of arrays of wider integers, whose values must be of 24 bits."""
 
 
 def check_coding(level: str, mode: str, checkpoint: str, threads: int, bitrate: float | None) -> None:
@@ -108,10 +110,10 @@ def describe(what: object) -> str:
 
 def describe_array(array: AnyArray, rate: int, level: str, mode: str) -> tuple[ChannelSamples, Header]:
     """The samples [frames, channels] of an array and the header that tells of it; CodecError for what can't be one."""
-    kind = _TYPES.get(array.dtype.name)
+    kind = _TYPES.get(array.dtype.name, _WIDE if np.issubdtype(array.dtype, np.integer) else None)
     if kind is None or array.ndim not in (1, 2):
         raise CodecError(
-            f"array of {array.dtype} and shape {array.shape}: must be uint8, int8, int16 or int32 (24 bits), "
+            f"array of {array.dtype} and shape {array.shape}: must be uint8, int8, int16 or wider integers of 24 bits, "
             "(frames,) or (frames, channels)"
         )
     channels = 1 if array.ndim == 1 else array.shape[1]
@@ -119,8 +121,8 @@ def describe_array(array: AnyArray, rate: int, level: str, mode: str) -> tuple[C
         raise CodecError(f"{channels} channels: must be 1 to {MAX_CHANNELS}")
     if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= MAX_RATE:
         raise CodecError(f"sample rate {rate!r}: must be a whole number of Hz, 1 to {MAX_RATE}")
-    if kind == "s24" and array.size and not -(1 << 23) <= int(array.min()) <= int(array.max()) < 1 << 23:
-        raise CodecError("array of int32: has values of more than 24 bits")
+    if kind == _WIDE and array.size and not -(1 << 23) <= int(array.min()) <= int(array.max()) < 1 << 23:
+        raise CodecError(f"array of {array.dtype}: has values of more than 24 bits")
     samples = array.astype(np.int32).reshape(len(array), channels) - (128 if kind == "u8" else 0)
     if mode != "lossless":
         samples, kind = quantize(samples, pcm.BITS[kind]), "s16"

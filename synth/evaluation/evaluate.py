@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from synth.audio import mulaw
 from synth.common import new_file, outputs
 from synth.common import threads as parallel
+from synth.common.cpus import available_cpus
 from synth.common.errors import CorpusError, UsageError
 from synth.common.labels import LabelSet
 from synth.common.limits import MAX_COUNT, MAX_SEED
@@ -164,7 +165,7 @@ def _judge(
     progress: Progress,
 ) -> dict[str, Any]:
     """All figures, and the page."""
-    rate, threads = model.sample_rate, request.threads or os.cpu_count() or 1
+    rate, threads = model.sample_rate, request.threads or available_cpus()
     seconds = request.duration
     if seconds is None and reference is not None:
         seconds = float(np.median([entry.length for entry in reference.split("test")])) / rate

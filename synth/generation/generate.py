@@ -17,6 +17,7 @@ from synth.audio.writer import AudioWriter, format_of
 from synth.checkpoint import registry
 from synth.common import limits, new_file, outputs
 from synth.common import threads as parallel
+from synth.common.cpus import available_cpus
 from synth.common.errors import UsageError
 from synth.engine.config import SamplingConfig
 from synth.generation import loading, seeds, stream
@@ -91,7 +92,7 @@ def generate(request: GenerateRequest, progress: Progress) -> dict[str, Any]:
     labels = request.labels or {}
     prompt = mulaw.encode(reader.read(request.prime, model.sample_rate)[0]) if request.prime else None
     source = model.start(sampling, seed=jobs[0].seed, labels=labels, prompt=prompt, samples=samples)
-    threads = 1 if request.play else min(request.threads or os.cpu_count() or 1, len(jobs))
+    threads = 1 if request.play else min(request.threads or available_cpus(), len(jobs))
     with progress(samples * len(jobs)) as tick:
         work = _Work(model, source, samples, form, request.force, tick, threading.Event())
         began = time.perf_counter()

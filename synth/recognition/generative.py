@@ -22,6 +22,7 @@ from synth.common.labels import LabelIds, LabelSet
 from synth.generation.loading import need_plain
 from synth.generation.model import Model
 from synth.generation.voice import Voice
+from synth.recognition.classifier import QUIET
 
 MAX_COMBINATIONS = 128
 """Label values are combined (each digit by each speaker) when there are no more combinations; else key by key."""
@@ -47,12 +48,15 @@ def costs(
 ) -> NDArray[np.int64]:
     """Code lengths (combinations,) in 1/65536 bit of one sound under each combination of label ids.
 
-    `blocks`: int16 (samples,) at the model's rate. AudioError when they hold no sample.
+    `blocks`: int16 (samples,) at the model's rate. AudioError when they hold no sample, or are
+    silent or one value throughout.
     """
     groups = [combinations[at : at + _GROUP] for at in range(0, len(combinations), _GROUP)]
     states = [[_state(model, label_ids) for label_ids in group] for group in groups]
-    total, samples = np.zeros(len(combinations), np.int64), 0
+    total = np.zeros(len(combinations), np.int64)
+    samples, lowest, highest = 0, 32767, -32768
     for block in blocks:
+        lowest, highest = int(block.min(initial=lowest)), int(block.max(initial=highest))
         for at in range(0, len(block), _BLOCK):
             codes = mulaw.encode(block[at : at + _BLOCK])
 
@@ -64,6 +68,8 @@ def costs(
             samples += len(codes)
     if not samples:
         raise AudioError("holds no samples")
+    if highest - lowest <= 2 * QUIET:
+        raise AudioError("is silent")
     return total
 
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from synth.codec import lossless
 from synth.codec.encoder import SECONDS
+from synth.common.cpus import available_cpus
 from synth.data.corpus import Corpus, Entry
 
 RECORD = np.dtype([("hints", "u1", lossless.HINTS), ("cell", "u1"), ("low", "<u2"), ("high", "<u2")])
@@ -61,7 +62,7 @@ def _make(corpus: Corpus, split: str, level: str, path: Path, quiet: bool) -> li
         pieces += [(entry, at) for at in range(0, entry.length, most)]
     new = path.with_name(f".{path.name}.new")
     hidden = True if quiet else None
-    with open(new, "wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with open(new, "wb") as file, ThreadPoolExecutor(available_cpus()) as pool:
         bar = tqdm(pieces, desc=f"tracing {split}", unit="file", disable=hidden)
         for at in range(0, len(pieces), 64):  # no more than these in memory
             sounds = [corpus.samples(entry, first, first + most) for entry, first in pieces[at : at + 64]]

@@ -150,6 +150,19 @@ def test_arrays() -> None:
     assert from_array(np.array([2.0, -2.0]), 8000, 8000).tolist() == [32767, -32768]
 
 
+@pytest.mark.parametrize("kind", [">i2", "<i2", ">i4", ">f4", ">f8", "f2"])
+def test_arrays_of_any_order_are_the_same_sound(kind: str) -> None:
+    sound = tone(1000) >> 6 << 6  # of few bits, for half precision
+    full = {"i2": 1, "i4": 65536}.get(kind[-2:], 1 / 32768)
+    wave = (sound * np.float64(full)).astype(kind)
+    backwards = np.ascontiguousarray(wave[::-1])[::-1]
+    columns = np.asfortranarray(np.stack([wave, wave], 1))
+    for array in (wave, backwards, columns, np.repeat(wave, 2)[::2]):
+        result = from_array(array, 8000, 8000)
+        assert result.dtype == np.dtype(np.int16) and result.dtype.isnative
+        np.testing.assert_array_equal(result, sound)
+
+
 def test_an_array_equals_its_file(tmp_path: Path) -> None:
     sound = np.random.default_rng(2).normal(0, 3000, (5000, 2)).astype(np.int16)
     soundfile.write(tmp_path / "a.wav", sound, 44100)

@@ -239,6 +239,29 @@ def test_standard_output_is_closed() -> None:
     assert done.stderr.decode().count("\n") == 1 and b"standard output is closed" in done.stderr
 
 
+def test_results_to_a_closed_standard_output() -> None:
+    soundfile.write("a.wav", TONE, 8000)
+    code = command("synth")[2]
+    shell = f'exec "$0" -c \'{code}\' "$@" >&-'
+    for arguments in (["info"], ["info", "--json"], ["score", "-c", tiny_checkpoint(), "a.wav", "missing.wav"]):
+        done = subprocess.run(["sh", "-c", shell, sys.executable, *arguments], stderr=subprocess.PIPE, timeout=60)
+        lines = done.stderr.decode().splitlines()
+        assert done.returncode == 1 and "results is closed" in lines[-1]
+        assert len(lines) == 1 + ("missing.wav" in arguments)  # what else went wrong is told too
+
+
+def test_no_file_takes_the_place_of_a_closed_stream() -> None:
+    """What a library prints to descriptor 2 must not get into a file."""
+    code = (
+        "import os, sys; from synth.cli import entry; entry._generate_audio = lambda name, argv: print(list(map("
+        "os.path.exists, [f'/proc/self/fd/{n}' for n in range(3)]))) or 0; sys.exit(entry.generate_audio_main())"
+    )
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("no /proc here")
+    done = subprocess.run(["sh", "-c", f'exec "$0" -c "{code}" <&- 2>&-', sys.executable], stdout=subprocess.PIPE)
+    assert done.returncode == 0 and done.stdout == b"[True, True, True]\n"
+
+
 def test_output_is_the_prime() -> None:
     soundfile.write("a.wav", TONE, 8000)
     before = Path("a.wav").read_bytes()

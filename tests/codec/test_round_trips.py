@@ -136,10 +136,21 @@ def test_arrays_come_back(kind: str, channels: int, frames: int, effort: str) ->
     np.testing.assert_array_equal(back, wave)
 
 
+@pytest.mark.parametrize("kind", [">i2", ">i4", "i8", ">i8", "u2", "u4", ">u8"])
+def test_integers_of_any_type_come_back_as_the_same_values(kind: str) -> None:
+    wave = np.abs(tones(300, 2, 16)).astype(kind)
+    for array in (wave, np.asfortranarray(wave), wave[::-1], wave[::2]):
+        back, _ = synth.decompress(synth.compress(array, 8000, level="fast"))
+        assert back.dtype == np.dtype(np.int16 if kind == ">i2" else np.int32) and back.dtype.isnative
+        np.testing.assert_array_equal(back, array)
+
+
 @pytest.mark.parametrize(
     "wave,rate,words",
     [
         (np.zeros(5), 8000, "array of float64"),
+        (np.zeros(5, bool), 8000, "array of bool"),
+        (np.full(3, 1 << 63, np.uint64), 8000, "array of uint64: has values of more than 24 bits"),
         (np.zeros((5, 9), np.int16), 8000, "9 channels"),
         (np.zeros((2, 2, 2), np.int16), 8000, "shape (2, 2, 2)"),
         (np.full(3, 1 << 23, np.int32), 8000, "more than 24 bits"),

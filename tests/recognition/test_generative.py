@@ -64,3 +64,13 @@ def test_many_values_are_tried_key_by_key() -> None:
 def test_no_samples(model: Model) -> None:
     with pytest.raises(AudioError, match="no samples"):
         generative.classify(model, [np.zeros(0, np.int16)])
+
+
+@pytest.mark.parametrize("value", [0, 1, -1, 9000])
+def test_silence_is_refused_as_by_a_recogniser(model: Model, value: int) -> None:
+    with pytest.raises(AudioError, match="is silent"):
+        generative.classify(model, [np.full(100, value, np.int16), np.full(20, value, np.int16)])
+
+
+def test_what_begins_silent_is_heard(model: Model) -> None:
+    assert generative.classify(model, [np.zeros(40, np.int16), WAVE])
