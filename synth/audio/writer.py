@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
 import struct
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import IO, Any
+from types import TracebackType
+from typing import IO
 
 import numpy as np
-import soundfile
 
+from synth.audio.encoder import ENCODINGS, Encoder
 from synth.common.errors import OutputError, UsageError
 from synth.common.files import check_output, output_errors, write_all
 from synth.common.limits import MAX_WAV_SAMPLES, OUTPUT_FORMATS
 from synth.common.new_file import NewFile
 from synth.common.typing import MonoSamples
-
-_ENCODED = {"flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS")}
-_CHUNK = 1 << 14  # samples that go to an encoder at a time
 
 
 def wav_header(samples: int | None, rate: int) -> bytes:
@@ -48,7 +41,7 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
     if format is not None and format not in OUTPUT_FORMATS:
         raise UsageError(f"format {format!r}: must be one of {known}")
     if name == "-":
-        if format in _ENCODED:
+        if format in ENCODINGS:
             raise UsageError(f"format {format}: can't go to a pipe; use wav or raw")
         return format or "wav"
     suffix = Path(name).suffix[1:].lower()
@@ -57,46 +50,6 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
     if format not in (None, suffix):
         raise UsageError(f"{name}: its suffix contradicts the format {format}")
     return suffix
-
-
-class _Target:
-    """An unbuffered file for libsndfile's callbacks, which can't raise: the error waits for `check`."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.seek, self.tell, self.read = file.seek, file.tell, file.read
-        self._error: OSError | None = None
-
-    def write(self, data: bytes) -> int:
-        """How many bytes were written: all, or none after an error."""
-        try:
-            write_all(self._file, data)
-        except OSError as error:
-            self._error = self._error or error
-            return 0
-        return len(data)
-
-    def check(self) -> None:
-        """Raises the first error of the file, if there was one."""
-        if self._error is not None:
-            raise self._error
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment: cffi would swallow it inside a callback."""
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield
-        return
-    caught: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if caught:
-            before(*caught[0])
 
 
 class AudioWriter:
@@ -125,8 +78,7 @@ class AudioWriter:
         self._pipe = self.name == "-"
         self._new: NewFile | None = None
         self._file: IO[bytes] | None = None
-        self._encoder: soundfile.SoundFile | None = None
-        self._target: _Target | None = None
+        self._encoder: Encoder | None = None
 
     def __enter__(self) -> AudioWriter:
         check_output(self.name, self.force)
@@ -174,43 +126,24 @@ class AudioWriter:
             self._file = self._new.file
         if self.format == "wav":
             write_all(self._file, wav_header(self.promised, self.rate))
-        elif self.format in _ENCODED:
-            self._target = _Target(self._file)
-            kind, subtype = _ENCODED[self.format]
-            try:
-                with _uninterrupted():
-                    self._encoder = soundfile.SoundFile(self._target, "w", self.rate, 1, subtype, format=kind)
-            except soundfile.SoundFileError:
-                self._target.check()
-                raise OutputError(f"{self.name}: {self.format} can't be written at {self.rate} Hz") from None
+        elif self.format in ENCODINGS:
+            self._encoder = Encoder(self._file, self.format, self.rate, self.name)
 
     def _put(self, samples: MonoSamples) -> None:
         """Samples into the file, or to the encoder."""
         assert self._file is not None, "write outside of the with block"
-        if self._encoder is None:
-            write_all(self._file, samples.astype("<i2", copy=False).tobytes())
-            if self._pipe:
-                self._file.flush()
+        if self._encoder is not None:
+            self._encoder.write(samples)
             return
-        for at in range(0, len(samples), _CHUNK):
-            self._encode(lambda encoder, at=at: encoder.write(samples[at : at + _CHUNK]))
-
-    def _encode(self, action: Any) -> None:
-        """Run `action` on the encoder; what went wrong in the file comes first, then what libsndfile says."""
-        assert self._target is not None
-        try:
-            with _uninterrupted():
-                action(self._encoder)
-        except (soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all was written
-            self._target.check()
-            raise OutputError(f"{self.name}: can't be written ({' '.join(str(error).split())})") from None
-        self._target.check()
+        write_all(self._file, samples.astype("<i2", copy=False).tobytes())
+        if self._pipe:
+            self._file.flush()
 
     def _finish(self) -> None:
         """Complete the hidden file and give it its name."""
         assert self._file is not None
         if self._encoder is not None:
-            self._encode(lambda encoder: encoder.close())
+            self._encoder.close()
         elif self.format == "wav" and self.promised != self.written:
             self._file.seek(0)
             write_all(self._file, wav_header(self.written, self.rate))
@@ -223,8 +156,7 @@ class AudioWriter:
             return
         try:
             if self._encoder is not None:
-                with suppress(soundfile.SoundFileError, OSError), _uninterrupted():
-                    self._encoder.close()
+                self._encoder.abandon()
         finally:
             if self._new is not None:
                 self._new.abandon()

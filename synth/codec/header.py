@@ -37,7 +37,7 @@ _COMMON_RATES = 16
 class Header:
     """What a file was. `frames`: as far as it was known when the file was begun; `suffix`: None where it is the kind's.
 
-    `big`: samples are big-endian (kind array: the array has one axis). `plain`: the 44 bytes of `wav.plain_head` come
+    `big`: samples are big-endian (kind array: the array has one axis). `plain`: the 44 bytes of `plain_head` come
     first. `checkpoint`: its 8-byte digest, or nothing. `version`: of the format.
     """
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from helpers.sounds import tone
 
-from synth.audio import writer
+from synth.audio import encoder, writer
 from synth.audio.reader import read
 from synth.audio.writer import AudioWriter, wav_header
 from synth.common import limits
@@ -167,13 +167,13 @@ def test_no_space_when_it_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_interrupt_in_the_encoder_arrives_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = writer._Target.write
+    original = encoder.Target.write
 
     def interrupted(self: Any, data: bytes) -> int:
         signal.raise_signal(signal.SIGINT)
         return original(self, data)
 
-    monkeypatch.setattr(writer._Target, "write", interrupted)
+    monkeypatch.setattr(encoder.Target, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "a.flac", tone(100_000))
     assert os.listdir(tmp_path) == [] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
