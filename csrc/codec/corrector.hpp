@@ -50,8 +50,8 @@ inline void spread(const Corrector& c, int tile, double* cdf) {
     float wide[16], right[16];
     c.api->logits(*c.model, c.work, tile, logits);
     for (int i = 0; i < 16; ++i) wide[i] = static_cast<float>(logits[i]) * (1.0f / 512.0f);
-    const F16 most = fset(kMostStretch), one = fset(1.0f);
-    const F16 x = fmin(fmax(fload(wide), fset(-kMostStretch)), most);
+    const F16 most = fset(kMaxStretch), one = fset(1.0f);
+    const F16 x = fmin(fmax(fload(wide), fset(-kMaxStretch)), most);
     fstore(right, fdiv(one, fadd(one, exponential(fsub(fset(0.0f), x)))));
     cdf[0] = 0.0, cdf[16] = 1.0;
     for (int half = 8, node = 1; half > 0; half /= 2)

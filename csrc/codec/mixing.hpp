@@ -5,7 +5,7 @@
 constexpr int kInputs = 32, kMixSets = 4, kMixContexts = 512;
 // the first 24 are the distributions' log-odds, in the order of Point
 constexpr int kInputMixture = 16, kInputCorrected = 20, kInputCounter = 24, kInputBias = 25, kInputNetwork = 26;
-constexpr float kMostStretch = 11.0f;
+constexpr float kMaxStretch = 11.0f;
 // first weights of mixture and network: without one, with one that predicts, with one that corrects
 constexpr float kStarts[3][2] = {{1.0f, 0.0f}, {0.65f, 0.4f}, {0.0f, 1.0f}};
 
@@ -50,7 +50,7 @@ inline void stretch(Mixer& m, const double* low, const double* middle, const dou
         ratio[i] = ddiv(dmax(dsub(dload(high + i * 8), at), least), dmax(dsub(at, dload(low + i * 8)), least));
     }
     ratio[3] = dset(1.0);
-    const F16 most = fset(kMostStretch), minus = fset(-kMostStretch);
+    const F16 most = fset(kMaxStretch), minus = fset(-kMaxStretch);
     for (int i = 0; i < 2; ++i) {
         const F16 x = log16(fnarrow(ratio[2 * i], ratio[2 * i + 1]));
         float* to = m.inputs + i * 16;
@@ -64,7 +64,7 @@ inline void stretch(Mixer& m, const double* low, const double* middle, const dou
     }
 }
 
-inline F16 odds_limited(F16 x) { return fmin(fmax(x, fset(-kMostStretch)), fset(kMostStretch)); }
+inline F16 odds_limited(F16 x) { return fmin(fmax(x, fset(-kMaxStretch)), fset(kMaxStretch)); }
 
 // The probability of a 1; the last set of weights is chosen as those of the set `last`.
 inline float mix(Mixer& m, const int* contexts, int last) {
@@ -78,7 +78,7 @@ inline float mix(Mixer& m, const int* contexts, int last) {
     fstore(m.sums, sums);
     fstore(m.chances, fdiv(one, fadd(one, exponential(fsub(fset(0.0f), sums)))));
     float x = ffold(fmul(fload(m.final), sums));
-    x = x > -kMostStretch ? (x < kMostStretch ? x : kMostStretch) : -kMostStretch;
+    x = x > -kMaxStretch ? (x < kMaxStretch ? x : kMaxStretch) : -kMaxStretch;
     m.probability = 1.0f / (1.0f + exponential(0.0f - x));
     return m.probability;
 }

@@ -2,7 +2,7 @@
 // with the product in 64 bits so that nothing of the range is lost). The probability is that of a one, 1 to 65535.
 #pragma once
 
-constexpr uint32_t kLeastRange = uint32_t{1} << 24;
+constexpr uint32_t kMinRange = uint32_t{1} << 24;
 
 class RangeEncoder {
    public:
@@ -16,7 +16,7 @@ class RangeEncoder {
             low_ += bound;
             range_ -= bound;
         }
-        while (range_ < kLeastRange) {
+        while (range_ < kMinRange) {
             shift();
             range_ <<= 8;
         }
@@ -76,7 +76,7 @@ class RangeDecoder {
             code_ -= bound;
             range_ -= bound;
         }
-        while (range_ < kLeastRange) {
+        while (range_ < kMinRange) {
             code_ = code_ << 8 | next();
             range_ <<= 8;
         }

@@ -8,7 +8,7 @@ namespace {
 #include "codec/rangecoder.hpp"
 
 constexpr int kSilence = 128;
-constexpr size_t kMostBytes = 17;  // of a token: its eight decisions take 16 bits each at most, and a little
+constexpr size_t kMaxBytes = 17;  // of a token: its eight decisions take 16 bits each at most, and a little
 
 // A fresh stream of the network, followed token by token.
 class Planner {
@@ -68,7 +68,7 @@ void code_tokens(const std::shared_ptr<const Network>& network, Coder& coder, ui
 
 std::vector<uint8_t> encode_tokens(const std::shared_ptr<const Network>& network, const uint8_t* tokens, size_t frames,
                                    size_t count) {
-    std::vector<uint8_t> out(frames * count * kMostBytes + 16);
+    std::vector<uint8_t> out(frames * count * kMaxBytes + 16);
     RangeEncoder coder(out.data(), out.size());
     code_tokens(network, coder, const_cast<uint8_t*>(tokens), frames, count);  // an encoder writes what it reads
     out.resize(coder.finish());

@@ -59,10 +59,10 @@ class BlockSource:
             raise CodecError(f"{self.name}: nothing of it is whole, or its header is damaged")
 
     def all(self) -> list[Block]:
-        """All blocks of a seekable file, the end last, without their data."""
+        """All blocks of a seekable file, the end last, without their payload."""
         if self.index is not None:
             return self.index
-        blocks = [replace(item.block, data=b"") for item in self._sequential()]
+        blocks = [replace(item.block, payload=b"") for item in self._sequential()]
         self._reader.seek(self._reader.start, 0)
         assert self.end is not None
         return [*blocks, self.end]

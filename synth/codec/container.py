@@ -26,13 +26,13 @@ MIN_BLOCK = 6
 class Block:
     """A block of the file, with its place in it. `count`: frames, bytes of a raw block, or entries of the index.
 
-    `period`: the first frames, which the data is of, and which the others repeat; 0 where nothing is repeated, or where
-    all have the same `values`. `damage` says what is wrong with it, where its data can't be used.
+    `period`: the first frames, which the payload is of, and which the others repeat; 0 where nothing is repeated, or
+    where all have the same `values`. `damage` says what is wrong with it, where its payload can't be used.
     """
 
     kind: int
     count: int
-    data: bytes = b""
+    payload: bytes = b""
     values: tuple[int, ...] = ()
     at: int = 0
     size: int = 0

@@ -87,5 +87,5 @@ class ContainerFile(SynFile):
             "segments": len(segments),
             "constant_segments": sum(block.kind == CONSTANT for block in segments),
             "other_bytes": sum(block.size for block in blocks) - sum(block.size for block in segments),
-            "md5": blocks[-1].data.hex(),
+            "md5": blocks[-1].payload.hex(),
         }

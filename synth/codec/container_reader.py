@@ -50,7 +50,7 @@ class ContainerReader:
             count, self._last = (self.header.frames or 0) - frames, True
         self._check_count(kind, count)
         block = Block(kind, count, at=at)
-        block = self._with_values(block) if kind == CONSTANT else self._with_data(block)
+        block = self._with_values(block) if kind == CONSTANT else self._with_payload(block)
         if kind != RAW:
             self.frames += count
         intact = checksum(bytes(self._checked_bytes), self._header_crc) == self._read(4)
@@ -116,15 +116,15 @@ class ContainerReader:
         if period > block.count:
             raise CodecError(f"a block of {block.count} that repeats {period}")
         self._check_count(CODED, period)
-        return replace(block, period=period, data=self._sized(self._varint(), self._max_bytes(period)))
+        return replace(block, period=period, payload=self._sized(self._varint(), self._max_bytes(period)))
 
-    def _with_data(self, block: Block) -> Block:
+    def _with_payload(self, block: Block) -> Block:
         if self._last:
-            return replace(block, data=self._up_to_the_end(self._max_bytes(block.count), 4 + 16))
+            return replace(block, payload=self._up_to_the_end(self._max_bytes(block.count), 4 + 16))
         size = self._varint()
         if block.kind == RAW:
-            return replace(block, data=self._sized(size or block.count, block.count))
-        return replace(block, data=self._sized(size, self._max_bytes(block.count)))
+            return replace(block, payload=self._sized(size or block.count, block.count))
+        return replace(block, payload=self._sized(size, self._max_bytes(block.count)))
 
     def _max_bytes(self, frames: int) -> int:
         """Bytes of as many coded frames."""
@@ -139,9 +139,9 @@ class ContainerReader:
         """`block`, with its bytes inflated, or marked as damaged."""
         if not intact:
             return replace(block, damage="its checksum is wrong")
-        if block.kind == RAW and len(block.data) != block.count:
-            data = _inflate(block.data, block.count)
-            return replace(block, data=data) if data is not None else replace(block, damage="it can't be inflated")
+        if block.kind == RAW and len(block.payload) != block.count:
+            data = _inflate(block.payload, block.count)
+            return replace(block, payload=data) if data is not None else replace(block, damage="it can't be inflated")
         return block
 
     def _end(self, at: int, count: int) -> Block:

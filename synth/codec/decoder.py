@@ -79,7 +79,7 @@ class Decoder:
         for item in parallel.ordered(self._decode, self._blocks.read(), self.threads):
             item = self._account(item)
             if item.block.kind == RAW:
-                yield b"" if item.block.damage else item.block.data
+                yield b"" if item.block.damage else item.block.payload
                 continue
             for samples in self._samples(item):
                 md5.update(pcm.hashed_bytes(samples, self.header.encoding))
@@ -99,7 +99,7 @@ class Decoder:
             fits = all(-bound <= value < bound for value in block.values)
             return item if fits else replace(item, block=replace(block, damage="its values are too large"))
         try:
-            samples = segments.decode(block.data, block.period or block.count, header, self.network)
+            samples = segments.decode(block.payload, block.period or block.count, header, self.network)
         except CodecError as error:
             return replace(item, block=replace(block, damage=str(error)))
         return replace(item, samples=samples)
@@ -157,7 +157,7 @@ class Decoder:
         if end is not None:
             if end.damage:
                 problems.append(f"its end is damaged: {end.damage}")
-            if end.data != md5 and not self.damages:
+            if end.payload != md5 and not self.damages:
                 problems.append("its samples don't have the MD5 that it gives")
             if self._blocks.has_more and not (self._blocks.index and self.salvage):
                 problems.append("has bytes after its end")

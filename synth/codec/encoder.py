@@ -1,7 +1,7 @@
-"""Compress, decompress and check audio losslessly, segment by segment, in bounded memory.
+"""Samples to .syn files, segment by segment, in bounded memory.
 
-Segments are coded on threads; the bytes do not depend on how many. `compress_stream` and `decompress_stream` are of
-file objects, `compress_array` is of samples; `codec_api` has what is called from Python.
+Segments are coded on threads; the bytes do not depend on how many. `compress_stream` is of sound files,
+`compress_array` of samples; `api` has what is called from Python.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from synth.codec.container_writer import ContainerWriter
 from synth.codec.header import Header, storable_suffix
 from synth.codec.mulaw_source import MulawSource
 from synth.codec.network_choice import CodecPredictor
+from synth.codec.syn_file import Tick, no_tick
 from synth.common import threads as parallel
 from synth.common.typing import ChannelSamples
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 SECONDS, FRAMES, SAMPLES = 30, 1 << 19, 1 << 21
 """Most of a segment: its length, its frames, its samples of all channels. A segment more costs about 300 bytes."""
-
-Tick = Callable[[int], Any]
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def compress_stream(
     suffix: str | None = None,
     threads: int = 1,
     segment: int | None = None,
-    tick: Tick = lambda done: None,
+    tick: Tick = no_tick,
 ) -> Summary:
     """What `open_sound` opened, as a .syn file through `write`.
 
@@ -72,24 +71,35 @@ def compress_stream(
     to be kept; `segment`: frames of a segment. Raises AudioError, CheckpointError and CodecError.
     """
     sound = source if mode == "lossless" else MulawSource(source)
-    suffix = suffix if mode == "lossless" else None
+    header = _header_of(sound, effort=effort, mode=mode, suffix=suffix if mode == "lossless" else None)
+    length = segment or segment_length(header.rate, header.channels, header.frames)
+    first = sound.read(length)
+    predictor = _choose_predictor(network, first, header)
+    writer, md5 = _write_segments(
+        _pieces(first, sound.read, length),
+        write,
+        replace(header, checkpoint=predictor.digest if predictor else b""),
+        head=b"" if header.plain else sound.head,
+        predictor=predictor,
+        threads=threads,
+        tick=tick,
+    )
+    sound.check(md5)
+    for data in sound.tail():
+        writer.raw(data)
+    writer.end(md5)
+    return Summary(writer.header, writer.frames, writer.size, writer.segments)
+
+
+def _header_of(sound: Sound | MulawSource, *, effort: str, mode: str, suffix: str | None) -> Header:
+    """The header of a sound file; `suffix` is kept where it is not the kind's own."""
     if suffix is not None and (suffix == f".{sound.kind}" or not storable_suffix(suffix)):
         suffix = None
     shape = sound.kind, sound.encoding, sound.channels, sound.rate, effort
     header = Header(*shape, sound.frames, sound.big, suffix=suffix, mode=mode)
     if sound.kind == "wav" and not sound.big and sound.frames is not None:
         header = replace(header, plain=sound.head == riff_header.plain_head(header, sound.frames))
-    length = segment or segment_length(header.rate, header.channels, header.frames)
-    first = sound.read(length)
-    listening = _chosen(network, first, header)
-    header = replace(header, checkpoint=listening.digest if listening else b"")
-    head = b"" if header.plain else sound.head
-    writer, md5 = _compress_samples(_pieces(first, sound.read, length), write, header, head, listening, threads, tick)
-    sound.check(md5)
-    for data in sound.tail():
-        writer.raw(data)
-    writer.end(md5)
-    return Summary(writer.header, writer.frames, writer.size, writer.segments)
+    return header
 
 
 def _pieces(first: ChannelSamples, read: Callable[[int], ChannelSamples], length: int) -> Iterator[ChannelSamples]:
@@ -100,61 +110,70 @@ def _pieces(first: ChannelSamples, read: Callable[[int], ChannelSamples], length
         yield first
 
 
-def _chosen(network: str, samples: ChannelSamples, header: Header) -> CodecPredictor | None:
-    """The network that listens to a file that begins with these samples."""
+def _choose_predictor(network: str, samples: ChannelSamples, header: Header) -> CodecPredictor | None:
+    """The network that helps to code a file that begins with these samples."""
     name = network_choice.resolve(network, header.effort)
     if name == network_choice.AUTO and not (samples == samples[:1]).all():
         return network_choice.choose(samples, pcm.BITS[header.encoding], header.effort)
     return None if name in (network_choice.AUTO, network_choice.NONE) else network_choice.load_predictor(name)
 
 
-def _compress_samples(
+class _HashedPieces:
+    """Pieces of samples up to the first that is empty; `md5` is of those that were taken."""
+
+    def __init__(self, pieces: Iterable[ChannelSamples], encoding: str) -> None:
+        self._pieces, self._encoding = pieces, encoding
+        self.md5 = hashlib.md5(usedforsecurity=False)
+
+    def __iter__(self) -> Iterator[ChannelSamples]:
+        for samples in self._pieces:
+            if not len(samples):
+                return
+            self.md5.update(pcm.hashed_bytes(samples, self._encoding))
+            yield samples
+
+
+def _write_segments(
     pieces: Iterable[ChannelSamples],
     write: Callable[[bytes], Any],
     header: Header,
+    *,
     head: bytes,
-    network: CodecPredictor | None,
+    predictor: CodecPredictor | None,
     threads: int,
     tick: Tick,
 ) -> tuple[ContainerWriter, bytes]:
     """Codes the pieces, each a segment, up to the first that is empty; the writer of a file begun so, and their MD5.
 
-    Whether the file is of version 2 of the format, its first two segments decide, for the header comes before them.
+    `head`: bytes of the sound file before its samples. Whether the file is of version 2 of the format, its first two
+    segments decide, for the header comes before them.
     """
-    engine = network.engine if network else None
-    md5 = hashlib.md5(usedforsecurity=False)
-
-    def filled() -> Iterator[ChannelSamples]:
-        for samples in pieces:
-            if not len(samples):
-                return
-            md5.update(pcm.hashed_bytes(samples, header.encoding))
-            yield samples
-
-    source = filled()
+    engine = predictor.engine if predictor else None
+    hashed = _HashedPieces(pieces, header.encoding)
+    source = iter(hashed)
     ahead = list(islice(source, 2))
     repeating = any(not segments.is_constant(samples) and segments.period(samples) for samples in ahead)
-    made = parallel.ordered(
+    coded = parallel.ordered(
         lambda samples: segments.make(samples, header, engine, repeating), chain(ahead, source), threads
     )
     del ahead
-    begun = list(islice(made, 2))
+    begun = list(islice(coded, 2))
     if repeating or any(segment.codes for segment in begun):
         header = replace(header, version=2)
     writer = ContainerWriter(write, header)
     writer.raw(head)
-    for frames in segments.write(chain(begun, made), writer):
+    for frames in segments.write(chain(begun, coded), writer):
         tick(frames)
-    return writer, md5.digest()
+    return writer, hashed.md5.digest()
 
 
 def compress_array(
     samples: ChannelSamples, header: Header, write: Callable[[bytes], Any], *, network: str, threads: int
 ) -> None:
     """Samples [frames, channels] that a header of the kind array describes, as a .syn file through `write`."""
-    listening = _chosen(network, samples, header) if len(samples) else None
-    header = replace(header, checkpoint=listening.digest if listening else b"")
+    predictor = _choose_predictor(network, samples, header) if len(samples) else None
+    header = replace(header, checkpoint=predictor.digest if predictor else b"")
     length = segment_length(header.rate, header.channels, len(samples))
     pieces = (samples[at : at + length] for at in range(0, len(samples), length))
-    writer, md5 = _compress_samples(pieces, write, header, b"", listening, threads, lambda done: None)
+    writer, md5 = _write_segments(pieces, write, header, head=b"", predictor=predictor, threads=threads, tick=no_tick)
     writer.end(md5)

@@ -1,4 +1,4 @@
-"""The header of a .syn file, as docs/format.md has it: what the file was that it was made of."""
+"""The header of a .syn file, as docs/format.md has it: it describes the sound file that was compressed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from synth.checkpoint import fingerprint
 from synth.codec import varint
 from synth.common.errors import CodecError
 from synth.common.limits import LEVELS, MAX_RATE
@@ -17,7 +18,7 @@ NEWEST = 3
 """The newest that is read, of the mode parametric alone."""
 KINDS = ("wav", "aiff", "flac", "array")
 ENCODINGS = ("u8", "s8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i")
-OF_KIND = {
+ENCODINGS_OF_KIND = {
     "wav": {"u8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i"},
     "aiff": set(ENCODINGS),
     "flac": {"s8", "s16", "s24"},
@@ -35,10 +36,11 @@ _COMMON_RATES = 16
 
 @dataclass(frozen=True)
 class Header:
-    """What a file was. `frames`: as far as it was known when the file was begun; `suffix`: None where it is the kind's.
+    """The sound file, or array, that was compressed, and how.
 
-    `big`: samples are big-endian (kind array: the array has one axis). `plain`: the 44 bytes of `plain_head` come
-    first. `checkpoint`: its 8-byte digest, or nothing. `version`: of the format.
+    `rate` in Hz. `frames`: as far as it was known when the file was begun; `suffix`: of the file's name, None where it
+    is the kind's. `big`: samples are big-endian (kind array: the array has one axis). `plain`: the file begins with the
+    44 bytes of `plain_head`. `checkpoint`: its 8-byte digest, or nothing. `version`: of the format.
     """
 
     kind: str
@@ -92,19 +94,30 @@ def unpack_header(read: Callable[[int], bytes], number: Callable[[], int]) -> He
     what, how = read(2)
     rate, frames = number(), number()
     suffix = read(min(number(), 16)).decode("latin-1") if what & 128 else None
-    checkpoint = read(8) if how & 64 else b""
+    checkpoint = read(fingerprint.SHORT) if how & 64 else b""
     effort, rate = how >> 3 & 3, RATES[rate] if rate < len(RATES) else rate - _COMMON_RATES
     packed = what >> 2 & 7 | how >> 7 << 3
     if (
         version < 1
         or effort >= len(LEVELS)
         or packed >= len(ENCODINGS)
-        or ENCODINGS[packed] not in OF_KIND[KINDS[what & 3]]
+        or ENCODINGS[packed] not in ENCODINGS_OF_KIND[KINDS[what & 3]]
         or (what & 64 and KINDS[what & 3] != "wav")
         or not 1 <= rate <= MAX_RATE
         or not storable_suffix(suffix or "")
     ):
         raise CodecError("its header is damaged: it has what this version does not know")
-    kind, encoding, known = KINDS[what & 3], ENCODINGS[packed], frames - 1 if frames else None
-    shape = kind, encoding, (how & 7) + 1, rate, LEVELS[effort]
-    return Header(*shape, known, bool(what & 32), bool(what & 64), suffix, MODES[how >> 5 & 1], checkpoint, version)
+    return Header(
+        kind=KINDS[what & 3],
+        encoding=ENCODINGS[packed],
+        channels=(how & 7) + 1,
+        rate=rate,
+        effort=LEVELS[effort],
+        frames=frames - 1 if frames else None,
+        big=bool(what & 32),
+        plain=bool(what & 64),
+        suffix=suffix,
+        mode=MODES[how >> 5 & 1],
+        checkpoint=checkpoint,
+        version=version,
+    )

@@ -34,14 +34,14 @@ _EXPANDED = 1 << 17
 
 @dataclass(frozen=True)
 class Segment:
-    """So many frames: `pattern` again and again where there is one, with its last time cut, else what `data` codes.
+    """So many frames: `pattern` again and again where there is one, with its last time cut, else what `payload` codes.
 
-    `data` is that of the pattern then; of a constant segment, whose pattern is one frame, there is none. `codes`: what
-    can stand for `data` in a file of version 2, where it is shorter.
+    `payload` is that of the pattern then; of a constant segment, whose pattern is one frame, there is none. `codes`:
+    what can stand for `payload` in a file of version 2, where it is shorter.
     """
 
     frames: int
-    data: bytes = b""
+    payload: bytes = b""
     codes: bytes = b""
     pattern: ChannelSamples | None = None
 
@@ -99,18 +99,18 @@ def period(samples: ChannelSamples) -> int:
     half = min(frames // 2, frames - MIN_SAVED, container.MAX_SAMPLES // samples.shape[1])
     if half < 2:
         return 0
-    found = 2 + np.flatnonzero(one[2 : half + 1] == one[0])
+    periods = 2 + np.flatnonzero(one[2 : half + 1] == one[0])
     for at in np.linspace(half, frames - 1, _PROBES, dtype=np.int64):  # of most sounds nothing is left soon
-        found = found[one[at - found] == one[at]]
-    if not len(found):
+        periods = periods[one[at - periods] == one[at]]
+    if not len(periods):
         return 0
     # Sums of the first i frames, each times its power of a factor: two stretches are equal if their sums are, shifted.
     powers = np.multiply.accumulate(np.full(frames + 1, _FACTOR))
     weights = np.multiply.accumulate(np.full(samples.shape[1], _FACTOR + np.uint64(2)))
     sums = np.zeros(frames + 1, np.uint64)
     np.add.accumulate((samples.astype(np.uint64) @ weights) * powers[:-1], out=sums[1:])
-    found = found[sums[-1:] - sums[found] == powers[found - 1] * sums[frames - found]]
-    length = int(found[0]) if len(found) else 0
+    periods = periods[sums[-1:] - sums[periods] == powers[periods - 1] * sums[frames - periods]]
+    length = int(periods[0]) if len(periods) else 0
     return length if length and np.array_equal(samples[length:], samples[:-length]) else 0
 
 
@@ -140,7 +140,7 @@ def _continues(held: Segment, frames: int, segment: Segment) -> bool:
 
 
 def _put(segment: Segment, frames: int, writer: ContainerWriter) -> None:
-    data = segment.codes if segment.codes and writer.version > 1 else segment.data
+    data = segment.codes if segment.codes and writer.version > 1 else segment.payload
     if segment.pattern is None:
         writer.coded(frames, data)
     elif len(segment.pattern) == 1:

@@ -16,7 +16,7 @@ from synth.codec import container, varint
 from synth.codec.container import Block
 from synth.codec.container_reader import ContainerReader
 from synth.codec.container_writer import ContainerWriter
-from synth.codec.header import KINDS, OF_KIND, RATES, Header, pack_header
+from synth.codec.header import ENCODINGS_OF_KIND, KINDS, RATES, Header, pack_header
 from synth.common.errors import CodecError
 from synth.common.limits import LEVELS, MAX_RATE
 
@@ -47,7 +47,7 @@ def test_a_file_is_what_format_md_says() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(
-    st.sampled_from([(kind, encoding) for kind in KINDS for encoding in OF_KIND[kind]]),
+    st.sampled_from([(kind, encoding) for kind in KINDS for encoding in ENCODINGS_OF_KIND[kind]]),
     st.builds(
         functools.partial(Header, "wav", "s16"),
         st.integers(1, 8),
@@ -90,8 +90,8 @@ def test_the_index_finds_every_block_and_raw_bytes_are_deflated_in_blocks() -> N
     for block in blocks:
         reader.seek(block.at, 0)
         read.append(reader.next())
-    assert b"".join(block.data for block in read[:2]) == raw
-    assert [block.data for block in read[2:4]] == [b"a", b"bb"]
+    assert b"".join(block.payload for block in read[:2]) == raw
+    assert [block.payload for block in read[2:4]] == [b"a", b"bb"]
 
 
 def test_one_segment_needs_no_index() -> None:

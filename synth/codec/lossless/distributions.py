@@ -26,18 +26,21 @@ FIRST_WEIGHTS = {None: (1.0, 0.0), "predictor": (0.65, 0.4), "corrector": (0.0, 
 
 
 def fold8(v: NDArray) -> float:
+    """The sum of eight doubles, halves onto each other."""
     v = v[:4] + v[4:]
     v = v[:2] + v[2:]
     return float(v[0] + v[1])
 
 
 def fold16(v: NDArray[np.float32]) -> np.float32:
+    """The sum of sixteen floats, halves onto each other, of the last four every other one."""
     v = v[:8] + v[8:]
     v = v[:4] + v[4:]
     return f32((v[0] + v[2]) + (v[1] + v[3]))
 
 
 def probability16(p: float) -> int:
+    """A probability in 1/65536, from 1 to 65535."""
     scaled = p * 65536.0 + 0.5
     return 65535 if scaled >= 65535.0 else int(scaled) if scaled >= 1.0 else 1
 
@@ -62,6 +65,7 @@ class Grid:
         self.threshold = [int(rank) for rank in ranks]
 
     def value(self, rank: int) -> float:
+        """The sample of this rank, in units of 16-bit samples."""
         return self.values[rank] if self.values else self.first + rank * self.unit
 
     def bound(self, rank: int) -> float:
@@ -81,6 +85,7 @@ class Point:
         self.value = mixed + (mapped - mixed) * weight
 
     def all(self) -> NDArray[np.float64]:
+        """All cdf values, in the order of the mixer's inputs, padded to a multiple of eight."""
         return np.concatenate([self.cdf, [self.mixed, self.slow, self.mapped, self.value, self.corrected], np.zeros(3)])
 
 

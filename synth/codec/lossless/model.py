@@ -56,6 +56,7 @@ class Regression:
         return float(fold(sums[0] + sums[1]))
 
     def push(self, target: float, error: float) -> None:
+        """Takes in what was to be predicted, and the error; every so many samples the weights are solved anew."""
         self.scale = self.scale + (abs(error) - self.scale) * 0.0625
         size = self.scale + 1.0
         divisor = size * math.sqrt(size) * 0.25 if self.sharp else size
@@ -121,6 +122,7 @@ class Filter:
 
 
 def bounded(x: float) -> float:
+    """`x` within the range of 16-bit samples."""
     return min(max(x, -32768.0), 32767.0)
 
 
@@ -164,6 +166,7 @@ class Cascade:
             self.guess[OLS_A + i] = ols[i] if i < len(ols) else 0.0
 
     def update(self, sample: float) -> None:
+        """Adapts all predictors to the sample that came."""
         for i in range(2):
             self.combiner[i].push(sample - self.guess[FIRST], sample - self.guess[(FINAL, SLOW)[i]])
         for filters, source in ((self.first, OLS_A), (self.second, OLS_A + 1)):

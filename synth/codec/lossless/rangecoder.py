@@ -6,12 +6,13 @@ MIN_RANGE = 1 << 24
 
 
 class RangeEncoder:
-    """Follows the decisions that it is told."""
+    """Writes decisions."""
 
     def __init__(self) -> None:
         self.low, self.range, self.shifts = 0, 0xFFFFFFFF, 0
 
     def code(self, bit: bool, probability: int) -> bool:
+        """Writes the decision, whose probability of being 1 is `probability` / 65536, and returns it."""
         bound = self.range * probability >> 16
         if bit:
             self.range = bound
@@ -34,13 +35,14 @@ class RangeEncoder:
 
 
 class RangeDecoder:
-    """Finds the decisions again; past the end it reads zeros."""
+    """Reads the decisions again; past the end it reads zeros."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.place, self.range = data, 4, 0xFFFFFFFF
         self.value = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
 
     def code(self, _: bool, probability: int) -> bool:
+        """The next decision; `probability` as in the encoder."""
         bound = self.range * probability >> 16
         bit = self.value < bound
         if bit:
