@@ -66,8 +66,9 @@ def run(options: Namespace, console: Console) -> Report:
     from synth.codec import batch
 
     _check(options)
+    jobs = _jobs(options)  # first: a wrong input or output is named before the checkpoint is looked for
     chosen = _chosen(options)
-    results, failures = batch.run_jobs(_jobs(options), batch.compress_one, chosen, console.progress)
+    results, failures = batch.run_jobs(jobs, batch.compress_one, chosen, console.progress)
     if not options.json:
         for result in results:
             console.say(f"{result.path}: {result.out}, {_size(result)}")
