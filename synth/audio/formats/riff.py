@@ -104,16 +104,23 @@ class PcmReader:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _find_unit(self) -> None:
-        """Floats are of full scale 1, or integers as they are: the first one that isn't zero tells."""
-        ahead = b""
-        while len(ahead) < _MAX_AHEAD and (data := self._take(_BLOCK)):
-            ahead += data
-            values = np.frombuffer(ahead[: len(ahead) // 4 * 4], ">f4" if self.big else "<f4")
-            sounding = values[values != 0]
-            if len(sounding):
-                self.encoding = "f32i" if abs(sounding[0]) >= 1 else "f32"
-                break
-        self._ahead = ahead
+        """Floats are of full scale 1, or integers as they are: the first sample that can be of one alone tells.
+
+        That is neither 0 nor -1. Where there is none, -1 is an integer.
+        """
+        parts: list[bytes] = []
+        size, order, unit = 0, ">f4" if self.big else "<f4", None
+        while unit is None and size < _MAX_AHEAD and (data := self._take(_BLOCK)):
+            parts.append(data)
+            size += len(data)
+            values = np.frombuffer(data, order, len(data) // 4)  # a file's end alone may leave a block of other length
+            telling = values[(values != 0) & (values != -1)]
+            if len(telling):
+                unit = "f32i" if abs(telling[0]) >= 1 else "f32"
+            elif (values == -1).any():
+                self.encoding = "f32i"
+        self.encoding = unit or self.encoding
+        self._ahead = b"".join(parts)
 
     def _grow(self, count: int, what: str) -> bytes:
         """The next bytes of the head; `what`: where the file ends when it is too short for them."""
