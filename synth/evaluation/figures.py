@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synth.audio import loudness
 from synth.common.labels import LabelSet
@@ -18,82 +19,90 @@ NOTHING = "nothing"
 """What is heard of a silent clip, in the confusion."""
 
 
-def figures(labels: LabelSet, ear: Classifier | None, made: Sequence[Clip], real: Sequence[Clip]) -> dict[str, Any]:
+def figures(
+    labels: LabelSet, classifier: Classifier | None, generated: Sequence[Clip], real: Sequence[Clip]
+) -> dict[str, Any]:
     """`labels`, Fréchet distances and `levels`; None where what they need is not there."""
-    data: dict[str, Any] = {"labels": {}, "frechet_distance": None, "frechet_floor": None, "frechet": None}
-    told = {target.name: place for place, target in enumerate(ear.targets) if target.kind == "class"} if ear else {}
+    targets = classifier.targets if classifier else ()
+    classes = {target.name: place for place, target in enumerate(targets) if target.kind == "class"}
+    data: dict[str, Any] = {"labels": {}, **_frechet(embeddings(generated), embeddings(real))}
     for place, (key, values) in enumerate(labels.items()):
-        found: dict[str, Any] = {"values": list(values), "heard": None}
-        found |= dict.fromkeys(("accuracy", "real_accuracy", "confusion", "real_confusion"))
-        if ear and key in told:
-            names = ear.targets[told[key]].values
-            found["heard"] = [*names, NOTHING]
-            for prefix, clips in (("", made), ("real_", real)):
-                found |= _hits(values, names, place, told[key], clips, prefix)
-        found["median_rms"] = {
-            value: {"generated": _loudness(made, place, row), "real": _loudness(real, place, row)}
-            for row, value in enumerate(values, 1)
+        label: dict[str, Any] = {"values": list(values), "heard": None}
+        label |= dict.fromkeys(("accuracy", "real_accuracy", "confusion", "real_confusion"))
+        if key in classes:
+            names = targets[classes[key]].values
+            label["heard"] = [*names, NOTHING]
+            for prefix, clips in (("", generated), ("real_", real)):
+                label |= _accuracy(values, names, place, classes[key], clips, prefix)
+        label["median_rms"] = {
+            value: {"generated": _median_rms(generated, place, number), "real": _median_rms(real, place, number)}
+            for number, value in enumerate(values, 1)
         }
-        data["labels"][key] = found
-    own, others = embeddings(made), embeddings(real)
-    distance, floor, count = frechet.frechet_beside_floor(own, others)
-    if count >= 2:
-        data["frechet_distance"], data["frechet_floor"] = distance, floor
-        data["frechet"] = {"layer": LAYER, "files_each": count, "generated": len(own), "real": len(others)}
-        data["frechet"]["all_files"] = frechet.frechet(own, others)
-    data["levels"] = {"generated": loudness.summarize([take.level for take in made])}
-    data["levels"]["real"] = loudness.summarize([take.level for take in real]) if real else None
+        data["labels"][key] = label
+    data["levels"] = {"generated": loudness.summarize([clip.loudness for clip in generated])}
+    data["levels"]["real"] = loudness.summarize([clip.loudness for clip in real]) if real else None
     return data
 
 
-def _hits(
+def _frechet(own: NDArray[np.float32], others: NDArray[np.float32]) -> dict[str, Any]:
+    """Distances of generated to real embeddings; None where there are too few."""
+    distance, floor, count = frechet.frechet_beside_floor(own, others)
+    if count < 2:
+        return dict.fromkeys(("frechet_distance", "frechet_floor", "frechet"))
+    facts = {"layer": LAYER, "files_each": count, "generated": len(own), "real": len(others)}
+    facts["all_files"] = frechet.frechet(own, others)
+    return {"frechet_distance": distance, "frechet_floor": floor, "frechet": facts}
+
+
+def _accuracy(
     values: Sequence[str], names: Sequence[str], place: int, target: int, clips: Sequence[Clip], prefix: str
 ) -> dict[str, Any]:
     """Accuracy and confusion (a row a value; a column a name, the last for nothing) of clips whose label is known."""
     table = np.zeros((len(values), len(names) + 1), np.int64)
-    for take in clips:
-        if take.rows[place]:
-            table[take.rows[place] - 1, take.heard[target] if take.heard else len(names)] += 1
+    for clip in clips:
+        if clip.label_ids[place]:
+            table[clip.label_ids[place] - 1, clip.predicted[target] if clip.predicted else len(names)] += 1
     if not table.sum():
         return {}
     right = sum(int(table[row, names.index(value)]) for row, value in enumerate(values))
     return {f"{prefix}accuracy": right / int(table.sum()), f"{prefix}confusion": table.tolist()}
 
 
-def _loudness(clips: Sequence[Clip], place: int, row: int) -> float | None:
-    found = [take.level.rms for take in clips if take.rows[place] == row]
-    return float(np.median(found)) if found else None
+def _median_rms(clips: Sequence[Clip], place: int, number: int) -> float | None:
+    """Of the clips with one label; None without any."""
+    values = [clip.loudness.rms for clip in clips if clip.label_ids[place] == number]
+    return float(np.median(values)) if values else None
 
 
 def left_out(data: Mapping[str, Any], labels: Mapping[str, tuple[str, ...]], reference: bool) -> list[str]:
     """What is not in the figures, and why, for people."""
-    found = []
+    reasons = []
     if not reference:
-        found.append("real files, Fréchet distance, bits per sample and copying need --reference CORPUS")
+        reasons.append("real files, Fréchet distance, bits per sample and copying need --reference CORPUS")
     if not labels:
-        found.append("the checkpoint has no labels: no accuracy")
+        reasons.append("the checkpoint has no labels: no accuracy")
     if data["classifier"] is None:
-        found.append("no --classifier: nothing was heard, no distance between embeddings")
+        reasons.append("no --classifier: nothing was heard, no distance between embeddings")
     for key, label in data["labels"].items():
         if label["heard"] is None:
-            found.append(f"label {key}: the classifier doesn't tell it")
+            reasons.append(f"label {key}: the classifier doesn't tell it")
         elif reference and label["real_accuracy"] is None:
-            found.append(f"label {key}: not known of the reference's files (--labels)")
+            reasons.append(f"label {key}: not known of the reference's files (--labels)")
     if reference and data["classifier"] is not None and data["frechet"] is None:
-        found.append("Fréchet distance: needs four real files and two generated ones that can be heard")
+        reasons.append("Fréchet distance: needs four real files and two generated ones that can be heard")
     if reference and data["reference"]["skipped"]:
-        found.append(f"{data['reference']['skipped']} files of the reference can't be used")
-    return found
+        reasons.append(f"{data['reference']['skipped']} files of the reference can't be used")
+    return reasons
 
 
 def lines(data: Mapping[str, Any]) -> list[str]:
     """The report as lines for people."""
-    found = [
+    texts = [
         f"{data['checkpoint']}: {data['files']} files of {data['seconds']:g} s, {seeds(data)},"
         f" temperature {data['temperature']:g}"
     ]
-    found += [f"{name}: {made}" + (f" (real {real})" if real else "") for name, made, real in rows(data)]
-    return [*found, *(f"left out: {why}" for why in data["left_out"])]
+    texts += [f"{name}: {made}" + (f" (real {real})" if real else "") for name, made, real in rows(data)]
+    return [*texts, *(f"left out: {why}" for why in data["left_out"])]
 
 
 def seeds(data: Mapping[str, Any]) -> str:
@@ -104,28 +113,28 @@ def seeds(data: Mapping[str, Any]) -> str:
 
 def rows(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The summary as (what, generated, real) texts."""
-    found = []
+    table = []
     for key, label in data["labels"].items():
         if label["accuracy"] is not None:
-            found.append((f"{key} heard as asked", percent(label["accuracy"]), percent(label["real_accuracy"])))
+            table.append((f"{key} heard as asked", percent(label["accuracy"]), percent(label["real_accuracy"])))
     if data["frechet"]:
         count = data["frechet"]["files_each"]
         name = f"Fréchet distance to real, {count} files each (real: one half to the other)"
-        found.append((name, f"{data['frechet_distance']:.2f}", f"{data['frechet_floor']:.2f}"))
+        table.append((name, f"{data['frechet_distance']:.2f}", f"{data['frechet_floor']:.2f}"))
     if data["bits_per_sample"] is not None:
         labelled = data["bits_per_sample_labels"]
         more = f"; with labels {labelled:.4f}" if labelled is not None else ""
-        found.append(("bits per sample of the test files", f"{data['bits_per_sample']:.4f}{more}", ""))
+        table.append(("bits per sample of the test files", f"{data['bits_per_sample']:.4f}{more}", ""))
     for measure in ("embedding", "waveform") if data["copying"] else ():
         verdict = data["copying"][measure]
         if verdict:
             passed = "no copies" if verdict["passed"] else "TOO NEAR"
             name = f"copying, 1st percentile of distances to training by {measure}"
-            found.append((name, f"{verdict['generated']:.3f}, {passed}", f"{verdict['real']:.3f}"))
+            table.append((name, f"{verdict['generated']:.3f}, {passed}", f"{verdict['real']:.3f}"))
     own, real = data["levels"]["generated"], data["levels"]["real"]
     for name, key, scale, form in _LEVELS:
-        found.append((name, form.format(scale * own[key]), form.format(scale * real[key]) if real else ""))
-    return found
+        table.append((name, form.format(scale * own[key]), form.format(scale * real[key]) if real else ""))
+    return table
 
 
 _LEVELS = (

@@ -1,4 +1,4 @@
-"""How well answers fit: accuracy, mean average precision, confusion; how far two sets of embeddings are apart."""
+"""How far two sets of embeddings are apart: the Fréchet distance between Gaussians of them."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def frechet(one: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) ->
 
 
 def frechet_beside_floor(
-    made: NDArray[np.floating[Any]], real: NDArray[np.floating[Any]], rounds: int = 20
+    generated: NDArray[np.floating[Any]], real: NDArray[np.floating[Any]], rounds: int = 20
 ) -> tuple[float, float, int]:
-    """Distance of made embeddings to real ones, the floor (one half of the real to the other), and files in each set.
+    """Distance of generated embeddings to real ones, the floor (one half of the real to the other), files in each set.
 
     The estimate is too high by about 1/n of a set of n, so that all sets have the same n, at most half of the real
     ones, and the floor is what sets of one distribution come to at this n. Means over `rounds` random draws.
     """
-    count = min(len(made), len(real) // 2)
+    count = min(len(generated), len(real) // 2)
     if count < 2:
         return float("nan"), float("nan"), count
     draw, distances, floors = np.random.default_rng(0), [], []
     for _ in range(rounds):
         order = draw.permutation(len(real))
         half, rest = real[order[:count]], real[order[count : 2 * count]]
-        distances.append(frechet(made[draw.permutation(len(made))[:count]], half))
+        distances.append(frechet(generated[draw.permutation(len(generated))[:count]], half))
         floors.append(frechet(half, rest))
     return float(np.mean(distances)), float(np.mean(floors)), count

@@ -42,14 +42,14 @@ audio { display: block; width: 210px; height: 30px; margin-top: 4px; }
 
 @dataclass(frozen=True)
 class Section:
-    """Sounds of a label key: for each value (its name, real takes, generated takes)."""
+    """Sounds of a label key: for each value (its name, real clips, generated clips)."""
 
     title: str
     lines: list[tuple[str, list[Clip], list[Clip]]]
 
 
 def render(data: Mapping[str, Any], sections: Sequence[Section], rate: int) -> bytes:
-    """The page, UTF-8. `data`: what `--json` reports; the takes' sounds are at `rate` samples a second."""
+    """The page, UTF-8. `data`: what `--json` reports; the clips' sounds are at `rate` samples a second."""
     title = f"{data['checkpoint']}, heard by {data['classifier']}" if data["classifier"] else data["checkpoint"]
     body = [f"<h1>{escape(title)}</h1>", _intro(data), _summary(data)]
     for key, label in data["labels"].items():
@@ -117,9 +117,9 @@ def _confusions(key: str, label: Mapping[str, Any]) -> str:
     return f'<h2>{escape(key)}: asked for and heard</h2><div class="beside">{"".join(tables)}</div>'
 
 
-def _confusion(title: str, values: Sequence[str], heard: Sequence[str], table: Sequence[Sequence[int]]) -> str:
-    """Rows what was asked for, columns what was heard, shaded by the share of the row; no last column of zeros."""
-    names = list(heard if any(row[-1] for row in table) else heard[:-1])
+def _confusion(title: str, values: Sequence[str], predicted: Sequence[str], table: Sequence[Sequence[int]]) -> str:
+    """Rows what was asked for, columns what was predicted, shaded by the share of the row; no last column of zeros."""
+    names = list(predicted if any(row[-1] for row in table) else predicted[:-1])
     lines = ["<tr><th></th>" + "".join(f"<th>{escape(name)}</th>" for name in names) + "</tr>"]
     for value, row in zip(values, table, strict=True):
         total, cells = max(1, sum(row)), []
@@ -154,7 +154,7 @@ def _sounds(section: Section, rate: int, names: Sequence[tuple[str, list[str]]])
     scale = min(_PIXELS_A_SECOND / rate, _MAX_PIXELS / longest)
     for value, real, made in section.lines:
         cells = "".join(
-            f"<td>{_figures(takes, rate, scale, names)}</td>" for takes in ((real, made) if beside else (made,))
+            f"<td>{_figures(clips, rate, scale, names)}</td>" for clips in ((real, made) if beside else (made,))
         )
         lines.append(f"<tr><td><strong>{escape(value)}</strong></td>{cells}</tr>")
     head = f"<tr><th>{escape(section.title)}</th>{'<th>Real</th>' if beside else ''}<th>Generated</th></tr>"
@@ -166,23 +166,23 @@ def _sounds(section: Section, rate: int, names: Sequence[tuple[str, list[str]]])
     )
 
 
-def _figures(takes: Iterable[Clip], rate: int, scale: float, names: Sequence[tuple[str, list[str]]]) -> str:
+def _figures(clips: Iterable[Clip], rate: int, scale: float, names: Sequence[tuple[str, list[str]]]) -> str:
     """Players with their spectrograms, at `scale` pixels a sample."""
-    found = []
-    for take in takes:
-        if take.sound is None:
+    players = []
+    for clip in clips:
+        if clip.sound is None:
             continue
-        labels = [values[row - 1] for (_, values), row in zip(names, take.rows, strict=True) if row]
-        caption = ", ".join([*labels, take.name])
-        width = max(24, round(len(take.sound) * scale))
-        picture = _inline("image/png", spectrogram_png.spectrogram(take.sound, rate))
-        sound = _inline("audio/wav", wav_header(len(take.sound), rate) + take.sound.astype("<i2").tobytes())
-        found.append(
+        labels = [values[number - 1] for (_, values), number in zip(names, clip.label_ids, strict=True) if number]
+        caption = ", ".join([*labels, clip.name])
+        width = max(24, round(len(clip.sound) * scale))
+        picture = _inline("image/png", spectrogram_png.spectrogram(clip.sound, rate))
+        sound = _inline("audio/wav", wav_header(len(clip.sound), rate) + clip.sound.astype("<i2").tobytes())
+        players.append(
             f'<figure><figcaption>{escape(caption)}</figcaption><img alt="spectrogram of {escape(caption)}"'
             f' style="width: {width}px" src="{picture}">'
             f'<audio controls preload="metadata" src="{sound}"></audio></figure>'
         )
-    return "".join(found)
+    return "".join(players)
 
 
 def _inline(kind: str, data: bytes) -> str:

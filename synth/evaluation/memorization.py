@@ -33,15 +33,15 @@ def excerpt(samples: NDArray[np.int16], length: int) -> Float32:
     part = wave[start : start + length]
     part = part - part.mean()
     norm = np.sqrt(np.sum(part**2))
-    found: Float32 = np.pad(part / norm if norm > 0 else part, (0, length - len(part))).astype(np.float32)
-    return found
+    padded: Float32 = np.pad(part / norm if norm > 0 else part, (0, length - len(part))).astype(np.float32)
+    return padded
 
 
 def by_embedding(clips: Float32, training: Float32) -> NDArray[np.float64]:
     """Distances (n,) of embeddings (n, d) to the nearest of (m, d)."""
     known = training.astype(np.float64)
-    found = [np.sqrt(np.min(np.sum((known - clip) ** 2, axis=1))) for clip in clips.astype(np.float64)]
-    return np.array(found)
+    nearest = [np.sqrt(np.min(np.sum((known - clip) ** 2, axis=1))) for clip in clips.astype(np.float64)]
+    return np.array(nearest)
 
 
 def by_waveform(
@@ -61,13 +61,13 @@ def by_waveform(
     size = 1 << (4 * length - 1).bit_length()
 
     def one(part: tuple[Float32, Float32]) -> Float32:
-        found = _correlations(excerpts, *part, size)
+        greatest = _correlations(excerpts, *part, size)
         tick(part[1].size)
-        return found
+        return greatest
 
     blocks = _blocks(training, length, size - length + 1, size)
-    for found in parallel.ordered(one, blocks, threads):
-        np.maximum(best, found, out=best)
+    for greatest in parallel.ordered(one, blocks, threads):
+        np.maximum(best, greatest, out=best)
     return 1.0 - np.minimum(best.astype(np.float64), 1.0)
 
 
@@ -77,9 +77,8 @@ def _correlations(excerpts: Sequence[Float32], waves: Float32, weights: Float32,
     best = np.zeros(len(excerpts), np.float32)
     for place, each in enumerate(excerpts):
         turned = np.conj(np.fft.rfft(each, size)).astype(np.complex64)
-        found = np.fft.irfft(spectra * turned, size, axis=1)[:, : weights.shape[1]]
-        found = found * weights
-        best[place] = max(found.max(), -found.min())
+        correlations = np.fft.irfft(spectra * turned, size, axis=1)[:, : weights.shape[1]] * weights
+        best[place] = max(correlations.max(), -correlations.min())
     return best
 
 
@@ -118,9 +117,9 @@ def _inverse_norms(wave: Float32, length: int) -> Float32:
     """Of every stretch of a clip (n,), less its mean, by its start: (n,), 0 for those beyond its end, or silent."""
     sums = np.concatenate([[0.0], np.cumsum(wave, dtype=np.float64)])
     energy = np.concatenate([[0.0], np.cumsum(wave.astype(np.float64) ** 2)])
-    found = energy[length:] - energy[:-length] - (sums[length:] - sums[:-length]) ** 2 / length
-    loud = found > length * _QUIET**2
-    inverse = np.where(loud, 1 / np.sqrt(np.where(loud, found, 1.0)), 0.0)
+    energies = energy[length:] - energy[:-length] - (sums[length:] - sums[:-length]) ** 2 / length
+    loud = energies > length * _QUIET**2
+    inverse = np.where(loud, 1 / np.sqrt(np.where(loud, energies, 1.0)), 0.0)
     return np.pad(inverse, (0, len(wave) - len(inverse))).astype(np.float32)
 
 
