@@ -74,16 +74,16 @@ def run(paths: Sequence[str], tick: Callable[[int], Any]) -> dict[str, Any]:
 
 def coders() -> list[tuple[str, Coder]]:
     """Ours at every level, without and with a network, the others that are found here, and xz."""
-    found: list[tuple[str, Coder]] = []
+    coders: list[tuple[str, Coder]] = []
     for level in limits.LEVELS:
         for network in (
             (network_choice.NONE,) if level == limits.LEVELS[0] else (network_choice.NONE, network_choice.AUTO)
         ):
-            found.append((f"synth {level} -c {network}", _ours(level, network)))
+            coders.append((f"synth {level} -c {network}", _ours(level, network)))
     for name, encode, decode in PROGRAMS:
         if shutil.which(encode.split()[0]) and shutil.which(decode.split()[0]):
-            found.append((name, _theirs(encode, decode)))
-    return [*found, ("xz -9e", _xz)]
+            coders.append((name, _theirs(encode, decode)))
+    return [*coders, ("xz -9e", _xz)]
 
 
 def _row(name: str, coder: Coder, sounds: Sequence[Sound], folder: Path, tick: Callable[[int], Any]) -> dict[str, Any]:

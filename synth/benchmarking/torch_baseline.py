@@ -24,12 +24,12 @@ def speeds(loaded: Checkpoint, samples: int) -> list[tuple[str, list[float]]]:
     one GRU step, the head, the walk down the tree.
     """
     with torch.inference_mode(), _one_thread():
-        found = [("PyTorch eager, one thread", _measure(Stepper(loaded, None), samples))]
+        rows = [("PyTorch eager, one thread", _measure(Stepper(loaded, None), samples))]
         try:
-            found.append(("torch.compile, one thread", _measure(Stepper(loaded, torch.compile), samples)))
+            rows.append(("torch.compile, one thread", _measure(Stepper(loaded, torch.compile), samples)))
         except Exception as error:  # no compiler, an unsupported Python: whatever kept torch from it
-            found.append((f"torch.compile: {str(error).splitlines()[0][:60]}", [0.0]))
-        return found
+            rows.append((f"torch.compile: {str(error).splitlines()[0][:60]}", [0.0]))
+        return rows
 
 
 @contextmanager
@@ -44,12 +44,12 @@ def _one_thread() -> Iterator[None]:
 
 def _measure(stepper: Stepper, samples: int) -> list[float]:
     stepper(100)
-    found = []
+    speeds = []
     for _ in range(timing.REPEATS):
         began = time.perf_counter()
         stepper(samples)
-        found.append(samples / (time.perf_counter() - began))
-    return found
+        speeds.append(samples / (time.perf_counter() - began))
+    return speeds
 
 
 class Stepper:

@@ -27,12 +27,12 @@ def folder() -> Path:
 
 
 def _numbered() -> dict[str, list[tuple[int, Path]]]:
-    found: dict[str, list[tuple[int, Path]]] = {}
+    versions: dict[str, list[tuple[int, Path]]] = {}
     for path in sorted(folder().glob(f"*{SUFFIX}")):
         match = re.fullmatch(r"(.+)-(\d+)", path.stem)
         if match:
-            found.setdefault(match[1], []).append((int(match[2]), path))
-    return found
+            versions.setdefault(match[1], []).append((int(match[2]), path))
+    return versions
 
 
 def names() -> list[str]:
