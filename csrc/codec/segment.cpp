@@ -9,7 +9,7 @@ namespace synth {
 namespace {
 
 #include "codec/rangecoder.hpp"
-#include "codec/values.hpp"
+#include "codec/value_lists.hpp"
 //
 #include "codec/layouts.hpp"
 
