@@ -51,9 +51,9 @@ def _contest(options: Namespace, console: Console) -> Report:
     from synth.benchmarking import codecs
     from synth.codec import job_plan
 
-    inputs = job_plan.list_inputs(options.codec, recursive=True)
+    inputs = job_plan.list_inputs(options.codec, recursive=True, note=console.say)
     failures = [one for one in inputs if isinstance(one, SynthError)]
-    paths = [one[0] for one in inputs if not isinstance(one, SynthError)]
+    paths = [one.path for one in inputs if not isinstance(one, SynthError)]
     if not paths:
         return Report(None, [], failures)
     with console.progress(len(paths) * len(codecs.coders())) as tick:

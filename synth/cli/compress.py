@@ -66,7 +66,7 @@ def run(options: Namespace, console: Console) -> Report:
     from synth.codec import batch
 
     _check(options)
-    jobs = _jobs(options)  # first: a wrong input or output is named before the checkpoint is looked for
+    jobs = _jobs(options, console)  # first: a wrong input or output is named before the checkpoint is looked for
     chosen = _chosen(options)
     results, failures = batch.run_jobs(jobs, batch.compress_one, chosen, console.progress)
     if not options.json:
@@ -96,14 +96,15 @@ def _check(options: Namespace) -> None:
         job_plan.check_suffix(options.out, (job_plan.SUFFIX,))
 
 
-def _jobs(options: Namespace) -> list[Job | SynthError]:
-    from synth.codec import job_plan, network_choice
+def _jobs(options: Namespace, console: Console) -> list[Job | SynthError]:
+    from synth.codec import batch, job_plan, network_choice
 
     return job_plan.plan(
-        job_plan.list_inputs(options.inputs, recursive=options.recursive),
+        job_plan.list_inputs(options.inputs, recursive=options.recursive, note=console.say),
         options.out,
-        lambda _, name: os.path.splitext(name)[0] + job_plan.SUFFIX,
+        lambda _, name: batch.packed_name(name),
         folder=options.recursive,
+        longer=lambda _, name: name + job_plan.SUFFIX,
         checkpoint=network_choice.file_of(options.checkpoint, network_choice.AUTO, network_choice.NONE),
     )
 

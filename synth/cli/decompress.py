@@ -37,7 +37,7 @@ def run(options: Namespace, console: Console) -> Report:
 
     if options.end is not None and options.end <= (options.start or 0):
         raise UsageError(f"--end {options.end:g}: must be after --start {options.start:g}")
-    inputs = job_plan.list_inputs(options.inputs, recursive=options.recursive, packed=True)
+    inputs = job_plan.list_inputs(options.inputs, recursive=options.recursive, packed=True, note=console.say)
     network = network_choice.file_of(options.checkpoint)
     jobs = job_plan.plan(inputs, options.out, batch.original_name, folder=options.recursive, checkpoint=network)
     for job in jobs:

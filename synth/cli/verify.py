@@ -27,8 +27,8 @@ def run(options: Namespace, console: Console) -> Report:
     """`synth verify`: decodes each .syn file; goes on after one that is damaged."""
     from synth.codec import batch, job_plan
 
-    inputs = job_plan.list_inputs(options.inputs, recursive=options.recursive, packed=True)
-    jobs = [item if isinstance(item, SynthError) else job_plan.Job(item[0], "") for item in inputs]
+    inputs = job_plan.list_inputs(options.inputs, recursive=options.recursive, packed=True, note=console.say)
+    jobs = [item if isinstance(item, SynthError) else job_plan.Job(item.path, "") for item in inputs]
     chosen = batch.CodecOptions(threads=options.threads or available_cpus(), checkpoint=options.checkpoint)
     results, failures = batch.run_jobs(jobs, batch.verify_one, chosen, console.progress)
     for result in [] if options.json else results:

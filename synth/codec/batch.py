@@ -235,12 +235,26 @@ def _size(source: InputFile) -> int:
     return source.count if source.size is None else source.size
 
 
+def packed_name(name: str) -> str:
+    """The name of the .syn file for a sound file: x.syn for x.wav, x.wav.wav.syn for x.wav.wav."""
+    stem, suffix = os.path.splitext(name)
+    return (name if _ends_in(stem, suffix) else stem) + SUFFIX
+
+
+def _ends_in(stem: str, suffix: str) -> bool:
+    """Whether a name has a suffix and something before it."""
+    return bool(suffix) and stem.lower().endswith(suffix.lower()) and len(stem) > len(suffix)
+
+
 def original_name(path: str, name: str) -> str:
-    """The name of the file that `path` was made of: the stem, and the suffix that its header tells."""
+    """The name of the file that `path` was made of: the stem, and the suffix that its header tells.
+
+    The suffix is there already in the name that a .syn file gets where x.wav and x.flac are in one folder: x.wav.syn.
+    """
     with open_input(path) as source:
         suffix = open_syn(source, path).name_suffix
     stem = name[: -len(SUFFIX)] if name.lower().endswith(SUFFIX) and len(name) > len(SUFFIX) else name
-    return stem + suffix
+    return stem if _ends_in(stem, suffix) else stem + suffix
 
 
 def check_kind(job: Job) -> None:

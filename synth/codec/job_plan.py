@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from synth.common import files, outputs
+from synth.common import files, folders, outputs
 from synth.common.errors import AudioError, OutputError, SynthError, UsageError
+from synth.data.audio_files import SUFFIXES as AUDIO_SUFFIXES
 
 SUFFIX = ".syn"
 SOUNDS = {"wav": (".wav", ".wave"), "aiff": (".aiff", ".aif", ".aifc"), "flac": (".flac",)}
-"""Suffixes of the kinds of files, and what is looked for in folders."""
+"""Suffixes of the kinds of files."""
+_SEARCHED = (
+    *(suffix for several in SOUNDS.values() for suffix in several),
+    *(".bwf", ".rf64", ".bw64", ".rifx", ".amb", ".w64", ".au", ".snd"),
+)
+"""What is looked for in folders; what a file is its content tells."""
 
-Input = tuple[str, str]
 Rename = Callable[[str, str], str]
+
+
+class Input(NamedTuple):
+    """A file to read: its path, its name below the folder that it is in, and whether it came with that folder."""
+
+    path: str
+    name: str
+    in_folder: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,28 +48,46 @@ def check_suffix(out: str, suffixes: Sequence[str]) -> None:
         raise UsageError(f"{out}: its suffix must be {' or '.join(suffixes)}")
 
 
-def list_inputs(paths: Sequence[str], *, recursive: bool, packed: bool = False) -> list[Input | SynthError]:
+def list_inputs(
+    paths: Sequence[str], *, recursive: bool, packed: bool = False, note: Callable[[str], None] = lambda text: None
+) -> list[Input | SynthError]:
     """Every input with its name below the folder that it is in, in the order of names; errors in their places.
 
-    Of folders, with `recursive`, the sound files, or the .syn files if they are `packed`.
+    Of folders, with `recursive`, the sound files, or the .syn files if they are `packed`. `note`: is told what is
+    passed over in folders on purpose.
     """
-    suffixes = (SUFFIX,) if packed else tuple(suffix for several in SOUNDS.values() for suffix in several)
     inputs: list[Input | SynthError] = []
     for path in paths:
         if not os.path.isdir(path):
-            inputs.append((path, os.path.basename(path)))
+            inputs.append(Input(path, os.path.basename(path)))
         elif not recursive:
             inputs.append(AudioError(f"{path}: is a folder; -r takes the {'.syn' if packed else 'sound'} files in it"))
         else:
-            inner = [
-                os.path.join(folder, name)
-                for folder, _, names in os.walk(path)
-                for name in names
-                if name.lower().endswith(suffixes)
-            ]
-            inputs += [(name, os.path.relpath(name, path)) for name in sorted(inner)]
-            if not inner:
-                inputs.append(AudioError(f"{path}: no {SUFFIX if packed else 'WAV, AIFF or FLAC'} file is in it"))
+            inputs += _list_folder(path, packed, note)
+    return inputs
+
+
+def _list_folder(top: str, packed: bool, note: Callable[[str], None]) -> list[Input | SynthError]:
+    """The inputs in a folder, after an error for each place in it that can't be looked into."""
+    suffixes = (SUFFIX,) if packed else _SEARCHED
+    others: Counter[str] = Counter()
+
+    def wanted(name: str) -> bool:
+        suffix = os.path.splitext(name)[1].lower()
+        if not packed and suffix not in suffixes and suffix[1:] in AUDIO_SUFFIXES and not name.startswith("._"):
+            others[suffix] += 1
+        return suffix in suffixes or name.lower().endswith(suffixes)
+
+    below = folders.list_files(top, wanted)
+    inputs: list[Input | SynthError] = [AudioError(f"{path}: {reason}") for path, reason in below.unreadable]
+    inputs += [Input(path, os.path.relpath(path, top), in_folder=True) for path in below.files]
+    if not inputs:
+        inputs.append(AudioError(f"{top}: no {SUFFIX if packed else 'WAV, AIFF or FLAC'} file is in it"))
+    for line in below.notes:
+        note(line)
+    if others:
+        counts = ", ".join(f"{number} {suffix}" for suffix, number in sorted(others.items()))
+        note(f"{top}: sound files of other kinds are left out: {counts}")
     return inputs
 
 
@@ -65,24 +98,32 @@ def plan(
     *,
     folder: bool,
     checkpoint: str | None = None,
+    longer: Rename | None = None,
 ) -> list[Job | SynthError]:
-    """The jobs; `rename(path, name)` is an output's name. `folder`: `out` is one, whatever is there.
+    """The jobs; `rename(path, name)` is an output's name, `longer(path, name)` the one for outputs that would clash.
 
-    `checkpoint`: the file of the network, which is read too. Raises UsageError where outputs clash with one another or
-    with what is read, OutputError where the folder can't be.
+    `folder`: `out` is one, whatever is there. `checkpoint`: the file of the network, which is read too. Where outputs
+    clash all the same, with one another or with what is read, UsageError is raised, or is in the place of the job if
+    the file came with a folder. Raises OutputError where the folder can't be.
     """
-    names = [item for item in inputs if not isinstance(item, SynthError)]
-    outputs.check_no_duplicates(path for path, _ in names if path != outputs.STDOUT)
+    sources = [item for item in inputs if isinstance(item, Input)]
+    outputs.check_no_duplicates(source.path for source in sources if source.path != outputs.STDOUT)
     folder = folder or len(inputs) > 1
-    if folder and (out == outputs.STDOUT or any(path == outputs.STDOUT for path, _ in names)):
+    if folder and (out == outputs.STDOUT or any(source.path == outputs.STDOUT for source in sources)):
         raise UsageError("-: several files don't go through one pipe")
     if out is not None and out != outputs.STDOUT and (folder or os.path.isdir(out)):
         folder = True
         _check_folder(out)
     jobs = [_job(item, out, rename, folder) for item in inputs]
+    if longer is not None:
+        _lengthen(jobs, inputs, lambda item: _job(item, out, longer, folder))
+    read = [*(source.path for source in sources), checkpoint]
+    for place, error in _clashes(jobs, read).items():
+        source = inputs[place]
+        if not (isinstance(source, Input) and source.in_folder):
+            raise error
+        jobs[place] = error
     planned = [job for job in jobs if isinstance(job, Job)]
-    _check_clashes(planned)
-    outputs.check_names([job.out for job in planned], [*(path for path, _ in names), checkpoint])
     to_stdout = any(job.out == outputs.STDOUT for job in planned)
     if to_stdout and (sys.stdout is None or sys.stdout.isatty()):
         raise UsageError("standard output is a terminal: pipe it into a program or name a file")
@@ -93,27 +134,57 @@ def plan(
 
 def _check_folder(out: str) -> None:
     """UsageError for a folder to make that is named like a file."""
-    suffixes = (SUFFIX, *(suffix for several in SOUNDS.values() for suffix in several))
-    if out.lower().endswith(suffixes) and not os.path.lexists(out):
+    if out.lower().endswith((SUFFIX, *_SEARCHED)) and not os.path.lexists(out):
         raise UsageError(f"{out}: is named like a file; several files, and -r, take a folder")
 
 
-def _check_clashes(jobs: Sequence[Job]) -> None:
-    """UsageError where two inputs are to become one file."""
-    seen: dict[tuple[object, ...], str] = {}
-    for job in jobs:
-        other = seen.setdefault(outputs.identity(job.out), job.path)
-        if other != job.path:
-            raise UsageError(
-                f"{other} and {job.path}: both would become {job.out}; give them one at a time, each with its own -o"
+def _same_outputs(jobs: Sequence[Job | SynthError]) -> list[list[int]]:
+    """The places of jobs whose outputs are one file, for each such file."""
+    places: dict[str, list[int]] = {}
+    for place, job in enumerate(jobs):
+        if isinstance(job, Job) and job.out != outputs.STDOUT and "\0" not in job.out:
+            places.setdefault(os.path.realpath(job.out), []).append(place)
+    return [several for several in places.values() if len(several) > 1]
+
+
+def _lengthen(
+    jobs: list[Job | SynthError], inputs: Sequence[Input | SynthError], again: Callable[[Input], Job | SynthError]
+) -> None:
+    """Gives outputs that clash their longer names, and those that clash with these, until nothing changes."""
+    waiting = set(range(len(jobs)))
+    while clashing := {place for several in _same_outputs(jobs) for place in several} & waiting:
+        for place in clashing:
+            source = inputs[place]
+            if isinstance(source, Input):
+                jobs[place] = again(source)
+        waiting -= clashing
+
+
+def _clashes(jobs: Sequence[Job | SynthError], read: Sequence[str | None]) -> Mapping[int, UsageError]:
+    """Why jobs can't be done, by their places: two are to become one file, or one would replace what is read."""
+    errors: dict[int, UsageError] = {}
+    for several in _same_outputs(jobs):
+        first, other = (job for place in several[:2] if isinstance(job := jobs[place], Job))
+        for place in several:
+            errors[place] = UsageError(
+                f"{first.path} and {other.path}: both would become {first.out}; give them one at a time, "
+                "each with its own -o"
             )
+    sources = outputs.by_identity(read)
+    for place, job in enumerate(jobs):
+        try:
+            if isinstance(job, Job):
+                outputs.check_name(job.out, sources)
+        except UsageError as error:
+            errors.setdefault(place, error)
+    return errors
 
 
 def _job(item: Input | SynthError, out: str | None, rename: Rename, folder: bool) -> Job | SynthError:
     """The job of an input, or why there is none."""
     if isinstance(item, SynthError):
         return item
-    path, name = item
+    path, name, _ = item
     if path == outputs.STDOUT:
         if folder:
             raise UsageError("-: has no name to take for the output")
@@ -122,13 +193,13 @@ def _job(item: Input | SynthError, out: str | None, rename: Rename, folder: bool
         files.check_input(path)
         if out is not None and not folder:
             return Job(path, out)
-        named = rename(path, os.path.basename(name))
+        renamed = rename(path, os.path.basename(name))
     except SynthError as error:
         return error
     if out is None:
-        return Job(path, os.path.join(os.path.dirname(path), named))
+        return Job(path, os.path.join(os.path.dirname(path), renamed))
     inner = os.path.join(out, os.path.dirname(name))
-    return Job(path, os.path.join(inner, named), folder=inner)
+    return Job(path, os.path.join(inner, renamed), folder=inner)
 
 
 def _make_folder(out: str) -> None:

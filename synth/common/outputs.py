@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from synth.common.errors import UsageError
 from synth.common.files import STDOUT, check_output
@@ -28,18 +28,31 @@ def identity(path: str) -> tuple[object, ...]:
         return (os.path.realpath(path),) if "\0" not in path else (path,)
 
 
+def by_identity(inputs: Iterable[str | None]) -> dict[tuple[object, ...], str]:
+    """The inputs by what two names of one file have in common; None passes."""
+    return {identity(path): path for path in inputs if path is not None}
+
+
+def check_name(path: str, read: Mapping[tuple[object, ...], str]) -> None:
+    """UsageError when an output is no file name, or one of the inputs `read`, which `by_identity` gave; "-" passes."""
+    if path == STDOUT:
+        return
+    if not path or "\0" in path:
+        raise UsageError(f"output {path!r}: is not a file name")
+    name = identity(path)
+    if name in read:
+        raise UsageError(f"{path}: is the input {read[name]} too; nothing is written over what is read")
+
+
 def check_names(outputs: Iterable[str], inputs: Iterable[str | None]) -> None:
     """UsageError when one of `outputs` is no file name, is one of `inputs`, or stands there twice; "-" passes."""
-    read = {identity(path): path for path in inputs if path is not None}
+    read = by_identity(inputs)
     seen: set[tuple[object, ...]] = set()
     for path in outputs:
+        check_name(path, read)
         if path == STDOUT:
             continue
-        if not path or "\0" in path:
-            raise UsageError(f"output {path!r}: is not a file name")
         name = identity(path)
-        if name in read:
-            raise UsageError(f"{path}: is the input {read[name]} too; nothing is written over what is read")
         if name in seen:
             raise UsageError(f"{path}: is an output twice")
         seen.add(name)
@@ -59,9 +72,10 @@ def check_pipe(out: str) -> None:
 
 
 def check_no_duplicates(paths: Iterable[str]) -> None:
-    """UsageError when two of the inputs are one file."""
-    seen: set[tuple[object, ...]] = set()
+    """UsageError when an input is given twice under one name; two names of one file, as links are, pass."""
+    seen: set[str] = set()
     for path in paths:
-        if identity(path) in seen:
+        name = os.path.abspath(path) if path != STDOUT else path
+        if name in seen:
             raise UsageError(f"{path}: is given twice")
-        seen.add(identity(path))
+        seen.add(name)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synth.common import folders
 from synth.common.errors import CorpusError
 
 SUFFIXES = frozenset(
-    "wav wave rf64 w64 flac ogg oga opus mp3 aif aiff aifc au snd caf voc sph nist avr paf pvf sds svx 8svx ircam sf"
-    " htk xi mpc2k m4a aac wma mp4 ape wv".split()
+    "wav wave bwf rf64 bw64 w64 amb flac ogg oga opus mp3 aif aiff aifc au snd caf voc sph nist avr paf pvf sds"
+    " svx 8svx ircam sf htk xi mpc2k m4a aac wma mp4 ape wv".split()
 )  # the last six are audio that libsndfile does not read: they are named and skipped
 
 
@@ -30,14 +31,15 @@ class AudioFile:
 def find_audio_files(paths: Sequence[str | os.PathLike[str]], exclude: set[str]) -> list[AudioFile]:
     """All sound files in `paths`, by name; one that is reached twice counts once.
 
-    Folders are searched to the bottom, but for those of the real paths `exclude` and what begins with a dot.
-    CorpusError for a path that isn't there, and when there are no sound files.
+    Folders are searched to the bottom, linked ones too, but for those of the real paths `exclude`, folders of trash and
+    what begins with a dot. CorpusError for a path that isn't there, or a folder that can't be looked into, and when
+    there are no sound files.
     """
     seen: dict[str, tuple[str, Path]] = {}
     for place in paths:
         top = Path(place)
         if top.is_dir():
-            for path in _below(top, exclude):
+            for path in sorted(_below(top, exclude), key=lambda path: (path.is_symlink(), path)):
                 seen.setdefault(os.path.realpath(path), (path.relative_to(top).as_posix(), path))
         elif top.exists():
             seen.setdefault(os.path.realpath(top), (top.name, top))
@@ -49,14 +51,20 @@ def find_audio_files(paths: Sequence[str | os.PathLike[str]], exclude: set[str])
     return [AudioFile(path, name, number) for number, (name, path) in enumerate(order, 1)]
 
 
-def _below(top: Path, exclude: set[str]) -> Iterator[Path]:
-    """The sound files in a folder and those below it, in no order."""
-    for folder, folders, files in os.walk(top):
-        folders[:] = [n for n in folders if n[0] != "." and os.path.realpath(Path(folder, n)) not in exclude]
-        for name in files:
-            path = Path(folder, name)
-            if not name.startswith(".") and path.suffix[1:].lower() in SUFFIXES:
-                yield path
+def _below(top: Path, exclude: set[str]) -> list[Path]:
+    """The sound files in a folder and those below it; CorpusError where a folder can't be looked into."""
+
+    def wanted(name: str) -> bool:
+        return not name.startswith(".") and Path(name).suffix[1:].lower() in SUFFIXES
+
+    def enter(path: str) -> bool:
+        return not os.path.basename(path).startswith(".") and os.path.realpath(path) not in exclude
+
+    below = folders.list_files(os.fspath(top), wanted, enter)
+    for path, reason in below.unreadable[:1]:
+        more = f"; so can't {len(below.unreadable) - 1} more" if len(below.unreadable) > 1 else ""
+        raise CorpusError(f"{path}: {reason}{more}")
+    return [Path(path) for path in below.files]
 
 
 def fingerprint(files: Sequence[AudioFile], options: list[Any]) -> str:

@@ -149,8 +149,11 @@ def test_it_goes_on_after_a_bad_file(capfd: pytest.CaptureFixture[str]) -> None:
         ("compress x.wav -o x.wav", 2, "x.wav: its suffix must be .syn"),
         ("compress x.syn -o x.syn", 2, "x.syn: is the input x.syn too"),
         ("compress x.wav ./x.wav", 2, "./x.wav: is given twice"),
-        ("compress x.wav x.flac", 2, "x.wav and x.flac: both would become x.syn; give them one at a time, each with"),
-        ("compress -r . -o out", 2, "./x.flac and ./x.wav: both would become out/x.syn; give them one at a time"),
+        (
+            "compress x.wav in/x.wav -o .",
+            2,
+            "x.wav and in/x.wav: both would become ./x.wav.syn; give them one at a time",
+        ),
         ("compress x.wav y.wav -o z.syn", 2, "z.syn: is named like a file; several files, and -r, take a folder"),
         ("decompress -r . -o z.wav", 2, "z.wav: is named like a file; several files, and -r, take a folder"),
         ("decompress .", 1, ".: is a folder; -r takes the .syn files in it"),
@@ -183,7 +186,7 @@ def test_it_goes_on_after_a_bad_file(capfd: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_what_is_refused(arguments: str, code: int, words: str, capfd: pytest.CaptureFixture[str]) -> None:
-    for name in ("x.wav", "y.wav", "x.flac"):
+    for name in ("x.wav", "y.wav", "x.flac", "in/x.wav"):
         make(name)
     assert synth("compress", "x.wav", "-q", "--level", "fast") == 0
     os.mkdir("empty")
@@ -191,6 +194,45 @@ def test_what_is_refused(arguments: str, code: int, words: str, capfd: pytest.Ca
     assert synth(*arguments.split()) == code
     assert words in error(capfd, arguments.split()[0])
     assert {path: path.is_file() and path.read_bytes() for path in Path().iterdir()} == before
+
+
+def test_names_that_would_clash_keep_their_suffixes(capfd: pytest.CaptureFixture[str]) -> None:
+    names = ("x.wav", "x.WAVE", "x.aif.wav", "y.wav", "z.wav.wav", "x.wav.aif")
+    files = {name: make(f"in/{name}", 200 + place) for place, name in enumerate(names)}
+    soundfile.write("in/x.flac", np.arange(300, dtype=np.int16), 8000)
+    assert synth("compress", "-r", "in", "-o", "out", "-q", "--level", "fast") == 0
+    expected = "x.WAVE.syn x.aif.syn x.flac.syn x.wav.aif.syn x.wav.syn y.syn z.wav.wav.syn"
+    assert sorted(os.listdir("out")) == expected.split()
+    assert synth("decompress", "-r", "out", "-o", "back", "-q") == 0
+    assert sorted(os.listdir("back")) == sorted(os.listdir("in"))
+    assert all(Path("back", name).read_bytes() == file for name, file in files.items())
+    assert synth("compress", "in/x.wav", "in/x.flac", "-q", "--level", "fast") == 0  # named one by one
+    assert {"x.wav.syn", "x.flac.syn"} <= set(os.listdir("in"))
+    assert capfd.readouterr().err == ""
+
+
+def test_a_folder_is_done_but_for_what_clashes(capfd: pytest.CaptureFixture[str]) -> None:
+    for name in ("one/a.wav", "one/b.wav", "two/a.wav", "two/c.wav"):
+        make(name, 100)
+    assert synth("compress", "-r", "one", "two", "-o", "out", "-q", "--level", "fast") == 1
+    clash = "one/a.wav and two/a.wav: both would become out/a.wav.syn; give them one at a time, each with its own -o"
+    assert capfd.readouterr().err == 2 * f"synth compress: error: {clash}\n"
+    assert sorted(os.listdir("out")) == ["b.syn", "c.syn"]
+    os.symlink("a.wav", "one/a.syn")  # where its output is to be
+    assert synth("compress", "-r", "one", "-q", "-f", "--level", "fast") == 1
+    assert "one/a.syn: is the input one/a.wav too" in capfd.readouterr().err
+    assert sorted(os.listdir("one")) == ["a.syn", "a.wav", "b.syn", "b.wav"]
+
+
+def test_every_name_of_a_file_is_done(capfd: pytest.CaptureFixture[str]) -> None:
+    make("in/a.wav"), make("other/y.wav"), Path("in/z.mp3").write_bytes(b"ID3")
+    os.link("in/a.wav", "in/b.wav"), os.symlink("a.wav", "in/c.wav"), os.symlink("../other", "in/d")
+    assert synth("compress", "-r", "in", "-o", "out", "--level", "fast") == 0
+    outputs = sorted(str(path) for path in Path("out").rglob("*.syn"))
+    assert outputs == ["out/a.syn", "out/b.syn", "out/c.syn", "out/d/y.syn"]
+    assert "in: sound files of other kinds are left out: 1 .mp3\n" in capfd.readouterr().err
+    assert synth("compress", "in/a.wav", "in/c.wav", "-q", "--level", "fast") == 0
+    assert synth("verify", "-r", "in", "-q") == 0
 
 
 def test_damage_leaves_no_file_and_salvage_tells_what_it_saved(capfd: pytest.CaptureFixture[str]) -> None:

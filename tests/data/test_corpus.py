@@ -50,6 +50,34 @@ def test_any_rate_channels_and_format_from_folders_and_files(make: Make, tmp_pat
     np.testing.assert_array_equal(corpus.samples(corpus.entries[1], 10, 30), reader.read(paths[0])[0][10:30])
 
 
+def test_linked_folders_are_searched_and_trash_is_not(make: Make, tmp_path: Path) -> None:
+    top = tmp_path / "in"
+    for name in ("a.wav", "../other/b.wav", "$RECYCLE.BIN/c.wav", "sub/d.wav"):
+        make(name)
+    (top / "sub" / "d.wav").rename(top / "sub" / "d.bwf")
+    os.symlink(tmp_path / "other", top / "link")
+    os.symlink(top, top / "sub" / "up")
+    os.symlink("a.wav", top / "0.wav")
+    corpus = build([top], tmp_path / "cache", 8000)
+    assert [entry.name for entry in corpus.entries] == ["a.wav", "link/b.wav", "sub/d.bwf"]
+    assert corpus.skipped == ()
+
+
+def test_a_folder_that_cannot_be_looked_into_is_an_error(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make("a.wav").parent
+    make("locked/b.wav")
+    scan = os.scandir
+
+    def refuse(path: str) -> Any:
+        if path.endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(CorpusError, match=r"in.locked: can't be read \(Permission denied\)"):
+        build([folder], folder / "cache", 8000)
+
+
 def test_what_cannot_be_used_is_named_and_skipped(make: Make, tmp_path: Path) -> None:
     make("good1.wav")
     make("good2.wav")
