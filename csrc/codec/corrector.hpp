@@ -111,8 +111,8 @@ inline void predict(Corrector& c, const Experts& e, const double* guess) {
     if (!c.api && !c.trace) return;
     make_hints(e, guess, c.newest, c.hints);
     if (!c.api) return;
-    c.api->tell(*c.model, *c.state, c.work, c.hints);
-    c.api->listen(*c.model, *c.state, c.work);
+    c.api->set_hints(*c.model, *c.state, c.work, c.hints);
+    c.api->step(*c.model, *c.state, c.work);
     c.computed = 0;
     spread(c, 0, c.tops);
 }
@@ -131,5 +131,5 @@ inline void update(Corrector& c, double low, double high, double sample) {
         }
         c.trace->hints += kHints, c.trace->bins += 1, c.trace->bounds += 2;
     }
-    if (c.api) c.api->hear(*c.model, *c.state, c.work, bin);
+    if (c.api) c.api->advance(*c.model, *c.state, c.work, bin);
 }

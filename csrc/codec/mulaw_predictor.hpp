@@ -20,7 +20,7 @@ inline void prepare(MulawPredictor& p, Arena& arena, const CodecNetwork& network
 // Computes what log_odds needs for the next sample.
 inline void predict(MulawPredictor& p) {
     if (!p.api) return;
-    p.api->listen(*p.model, *p.state, p.work);
+    p.api->step(*p.model, *p.state, p.work);
     p.api->logits(*p.model, p.work, 0, p.logits[0]);
     p.tile = 0;
 }
@@ -46,5 +46,5 @@ inline void update(MulawPredictor& p, double value) {
     if (!p.api) return;
     int sample = static_cast<int>(value);
     if (sample > value) --sample;
-    p.api->hear(*p.model, *p.state, p.work, kMulaw.encode[sample + 32768]);
+    p.api->advance(*p.model, *p.state, p.work, kMulaw.encode[sample + 32768]);
 }

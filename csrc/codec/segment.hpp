@@ -12,7 +12,7 @@ namespace synth {
 
 struct SegmentFormat {
     int channels, bits, effort;  // 1 to 8; 4 to 24, samples are signed; 0 fast, 1 balanced, 2 max
-    std::shared_ptr<const Network> network;  // that predicts or corrects, or none; not with effort 0
+    std::shared_ptr<const PackedNetwork> network;  // that predicts or corrects, or none; not with effort 0
 };
 
 // samples: [frames][channels], each of `bits` bits. The same bytes whatever the instruction set.

@@ -13,12 +13,12 @@ constexpr size_t kMaxBytes = 17;  // of a token: its eight decisions take 16 bit
 // A fresh stream of the network, followed token by token.
 class Planner {
    public:
-    explicit Planner(const std::shared_ptr<const Network>& network)
+    explicit Planner(const std::shared_ptr<const PackedNetwork>& network)
         : stream_(network, 0, 0), api_(network->api), model_(network->model),
           work_(arena_.take<char>(api_.work_bytes)) {}
 
-    void predict() { api_.listen(model_, stream_.state, work_); }
-    void update(int token) { api_.hear(model_, stream_.state, work_, token); }
+    void predict() { api_.step(model_, stream_.state, work_); }
+    void update(int token) { api_.advance(model_, stream_.state, work_, token); }
 
     // The next token, by the eight decisions of the tree. `weight` is the sum of the codes that are left: their weights
     // are products down the tree that lose nothing, so that those beside the path need not be known.
@@ -51,7 +51,7 @@ class Planner {
 };
 
 template <class Coder>
-void code_tokens(const std::shared_ptr<const Network>& network, Coder& coder, uint8_t* tokens, size_t frames,
+void code_tokens(const std::shared_ptr<const PackedNetwork>& network, Coder& coder, uint8_t* tokens, size_t frames,
                  size_t count) {
     Planner planner(network);
     const size_t period = static_cast<size_t>(network->model.period);
@@ -66,8 +66,8 @@ void code_tokens(const std::shared_ptr<const Network>& network, Coder& coder, ui
 
 }  // namespace
 
-std::vector<uint8_t> encode_tokens(const std::shared_ptr<const Network>& network, const uint8_t* tokens, size_t frames,
-                                   size_t count) {
+std::vector<uint8_t> encode_tokens(const std::shared_ptr<const PackedNetwork>& network, const uint8_t* tokens,
+                                   size_t frames, size_t count) {
     std::vector<uint8_t> out(frames * count * kMaxBytes + 16);
     RangeEncoder coder(out.data(), out.size());
     code_tokens(network, coder, const_cast<uint8_t*>(tokens), frames, count);  // an encoder writes what it reads
@@ -75,8 +75,8 @@ std::vector<uint8_t> encode_tokens(const std::shared_ptr<const Network>& network
     return out;
 }
 
-void decode_tokens(const std::shared_ptr<const Network>& network, const uint8_t* data, size_t size, uint8_t* tokens,
-                   size_t frames, size_t count) {
+void decode_tokens(const std::shared_ptr<const PackedNetwork>& network, const uint8_t* data, size_t size,
+                   uint8_t* tokens, size_t frames, size_t count) {
     RangeDecoder coder(data, size);
     code_tokens(network, coder, tokens, frames, count);
 }

@@ -10,11 +10,11 @@ namespace synth {
 
 // tokens: [frames][count], count at most the network's period; its other tokens are known as 128. The same bytes
 // whatever the instruction set.
-std::vector<uint8_t> encode_tokens(const std::shared_ptr<const Network>& network, const uint8_t* tokens, size_t frames,
-                                   size_t count);
+std::vector<uint8_t> encode_tokens(const std::shared_ptr<const PackedNetwork>& network, const uint8_t* tokens,
+                                   size_t frames, size_t count);
 
 // Fills tokens [frames][count]; damaged bytes give other tokens.
-void decode_tokens(const std::shared_ptr<const Network>& network, const uint8_t* data, size_t size, uint8_t* tokens,
-                   size_t frames, size_t count);
+void decode_tokens(const std::shared_ptr<const PackedNetwork>& network, const uint8_t* data, size_t size,
+                   uint8_t* tokens, size_t frames, size_t count);
 
 }  // namespace synth

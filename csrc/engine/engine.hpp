@@ -45,11 +45,11 @@ struct Tensors {
     PredictorWeights predictor;
 };
 
-class Network {
+class PackedNetwork {
    public:
-    Network(const Api& api, const Sizes& sizes, const Tensors& tensors);
-    Network(const Network&) = delete;
-    Network& operator=(const Network&) = delete;
+    PackedNetwork(const Api& api, const Sizes& sizes, const Tensors& tensors);
+    PackedNetwork(const PackedNetwork&) = delete;
+    PackedNetwork& operator=(const PackedNetwork&) = delete;
 
     const Api& api;
     Model model{};
@@ -75,7 +75,7 @@ struct SavedState {
     std::vector<uint32_t> seed;
     std::vector<int32_t> labels;
     std::vector<uint8_t> codes, residual;
-    std::vector<int16_t> given, frame, condition, sample;
+    std::vector<int16_t> conditioning, frame, condition, sample;
     std::vector<double> history, weights, covariance, correlation, scale, rows, targets, gains;
 
     // Calls visit(name, vector, columns) for each piece that a network has; columns is 0 for a vector, else the pieces'
@@ -84,7 +84,7 @@ struct SavedState {
     void each(const Model& model, Visit visit) {
         const int order = model.predictor.order;
         visit("position", position, 0), visit("seed", seed, 0), visit("labels", labels, 0);
-        if (model.stride) visit("given", given, 0);
+        if (model.stride) visit("given", conditioning, 0);
         visit("codes", codes, 0);
         if (order) visit("residual", residual, 0);
         visit("frame", frame, 0), visit("condition", condition, 0), visit("sample", sample, 0);
@@ -99,16 +99,16 @@ struct SavedState {
 
 class Stream {
    public:
-    Stream(std::shared_ptr<const Network> network, uint32_t seed, uint32_t stream);
+    Stream(std::shared_ptr<const PackedNetwork> network, uint32_t seed, uint32_t stream);
     Stream(const Stream& other);
     Stream& operator=(const Stream&) = delete;
 
     SavedState save() const;
     void restore(const SavedState& saved);  // sizes already checked against those of save()
-    std::vector<int16_t> given() const;     // [3][frame units] and [order], or nothing
-    void give(const int16_t* given);        // as many as given() has
+    std::vector<int16_t> conditioning() const;              // [3][frame units] and [order], or nothing
+    void set_conditioning(const int16_t* vector);           // as many as conditioning() has
 
-    std::shared_ptr<const Network> network;
+    std::shared_ptr<const PackedNetwork> network;
     State state{};
     mutable std::mutex mutex;
 
@@ -116,8 +116,8 @@ class Stream {
     void allocate();
     void save_predictor(SavedState& to) const;
     void restore_predictor(const SavedState& from);
-    std::vector<int16_t> gather_given() const;
-    void spread_given(const int16_t* given);
+    std::vector<int16_t> gather_conditioning() const;
+    void spread_conditioning(const int16_t* vector);
     Arena arena_;
 };
 

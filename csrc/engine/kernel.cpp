@@ -200,7 +200,7 @@ void generate_by_leaves(const Model& model, State& state, uint8_t* codes, size_t
 }
 
 template <int N, int S>
-void force_some(const Model& model, State* const* states, const uint8_t* const* in, uint32_t* const* costs,
+void teacher_force_some(const Model& model, State* const* states, const uint8_t* const* in, uint32_t* const* costs,
                 size_t count) {
     Work works[S];
     int codes[S];
@@ -227,12 +227,12 @@ void generate_all(const Model& model, State* const* states, uint8_t* const* code
 }
 
 template <int N>
-void force_all(const Model& model, State* const* states, const uint8_t* const* codes, uint32_t* const* costs,
+void teacher_force_all(const Model& model, State* const* states, const uint8_t* const* codes, uint32_t* const* costs,
                int streams, size_t count) {
     int k = 0;
     for (; k + kTogether <= streams; k += kTogether)
-        force_some<N, kTogether>(model, states + k, codes + k, costs + k, count);
-    for (; k < streams; ++k) force_some<N, 1>(model, states + k, codes + k, costs + k, count);
+        teacher_force_some<N, kTogether>(model, states + k, codes + k, costs + k, count);
+    for (; k < streams; ++k) teacher_force_some<N, 1>(model, states + k, codes + k, costs + k, count);
 }
 
 template <int N>
@@ -259,10 +259,10 @@ void generate(const Model& model, State* const* states, uint8_t* const* codes, i
     by_order(model, [&](auto order) { generate_all<order.value>(model, states, codes, streams, count, draw); });
 }
 
-void force(const Model& model, State* const* states, const uint8_t* const* codes, uint32_t* const* costs, int streams,
-           size_t count) {
+void teacher_force(const Model& model, State* const* states, const uint8_t* const* codes, uint32_t* const* costs,
+                   int streams, size_t count) {
     const FloatMode mode;
-    by_order(model, [&](auto order) { force_all<order.value>(model, states, codes, costs, streams, count); });
+    by_order(model, [&](auto order) { teacher_force_all<order.value>(model, states, codes, costs, streams, count); });
 }
 
 void distribution(const Model& model, State& state, uint32_t* leaves) {
@@ -282,13 +282,13 @@ void state_product(const Model& model, State& state, Work& work) {
     multiply_gates<1>(model.sample_recurrent, {{work.bytes}, {state.sample_product}});
 }
 
-void tell(const Model& model, State& state, void* work, const uint8_t* hints) {
+void set_hints(const Model& model, State& state, void* work, const uint8_t* hints) {
     Work& w = *static_cast<Work*>(work);
     w.predicted = hints[0], state.residual = hints[1];
     for (int k = 2; k < kMaxHints && k < model.hints; ++k) w.hints[k] = hints[k];
 }
 
-void listen(const Model& model, State& state, void* work) {
+void step(const Model& model, State& state, void* work) {
     State* const one = &state;
     Work& w = *static_cast<Work*>(work);
     by_order(model, [&](auto order) { begin_sample<order.value, 1>(model, &one, &w); });
@@ -296,12 +296,12 @@ void listen(const Model& model, State& state, void* work) {
 }
 
 void logits(const Model& model, const void* work, int tile, int16_t* out) {
-    TileLogits found;
-    tree_tile(model, *static_cast<const Work*>(work), tile, found);
-    for (int i = 0; i < kTile; ++i) out[i] = found.logits[i];
+    TileLogits tile_logits;
+    tree_tile(model, *static_cast<const Work*>(work), tile, tile_logits);
+    for (int i = 0; i < kTile; ++i) out[i] = tile_logits.logits[i];
 }
 
-void hear(const Model& model, State& state, void* work, int code) {
+void advance(const Model& model, State& state, void* work, int code) {
     Work& w = *static_cast<Work*>(work);
     by_order(model, [&](auto order) { end_sample<order.value>(model, state, w, code); });
 }
@@ -345,9 +345,9 @@ void predict_codes(const PredictorWeights& constants, const uint8_t* codes, uint
 
 extern const Api SYNTH_API(SYNTH_SET), SYNTH_TOKENS_API(SYNTH_SET);
 const Api SYNTH_API(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), &SYNTH_TOKENS_API(SYNTH_SET),
-                                  kGateTiles, kHeadTiles, kBiased,      refresh,
-                                  generate,   force,      sizeof(Work), tell,
-                                  listen,     logits,     hear,         distribution,
+                                  kGateTiles, kHeadTiles,    kBiased,      refresh,
+                                  generate,   teacher_force, sizeof(Work), set_hints,
+                                  step,       logits,        advance,      distribution,
                                   product,    predict_codes};
 
 }  // namespace synth

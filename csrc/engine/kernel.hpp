@@ -76,7 +76,7 @@ struct State {
     uint32_t seed, stream;
     int phase, residual;
     int labels[kLabels];
-    int16_t* given;  // added to the frame tier's gates; null where the network has none
+    int16_t* conditioning;  // added to the frame tier's gates; null where the network has none
     int16_t reflections[kMaxOrder];  // of the predictor, where the network is steered and its codes are samples
     int8_t* window;
     int16_t *frame, *condition, *sample;
@@ -90,9 +90,9 @@ struct DrawOptions {
     uint64_t top_p;
 };
 
-// What one instruction set gives. `tokens`: the same for networks of tokens and for those with hints. `gate_tiles`: tiles of a block in a group of
-// a matrix of three blocks; `head_tiles`: most tiles in a group of the head's hidden layer; `biased`: products read the
-// input + 128.
+// What one instruction set gives. `tokens`: the same for networks of tokens and for those with hints. `gate_tiles`:
+// tiles of a block in a group of a matrix of three blocks; `head_tiles`: most tiles in a group of the head's hidden
+// layer; `biased`: products read the input + 128.
 struct Api {
     const char* name;
     const Api* tokens;
@@ -102,16 +102,16 @@ struct Api {
     // `count` samples of each of some streams, which share what they can
     void (*generate)(const Model&, State* const* states, uint8_t* const* codes, int streams, size_t count,
                      const DrawOptions&);
-    void (*force)(const Model&, State* const* states, const uint8_t* const* codes, uint32_t* const* costs, int streams,
-                  size_t count);
+    void (*teacher_force)(const Model&, State* const* states, const uint8_t* const* codes, uint32_t* const* costs,
+                          int streams, size_t count);
     // A stream that is followed from outside, sample by sample, `work` (work_bytes, aligned to 64, zeroed) going along:
     // the next sample's hints, in a network that has some; its hidden layer; the logits of one of the tree's 17 tiles;
     // past the code that the sample had.
     size_t work_bytes;
-    void (*tell)(const Model&, State&, void* work, const uint8_t* hints);
-    void (*listen)(const Model&, State&, void* work);
+    void (*set_hints)(const Model&, State&, void* work, const uint8_t* hints);
+    void (*step)(const Model&, State&, void* work);
     void (*logits)(const Model&, const void* work, int tile, int16_t* out);
-    void (*hear)(const Model&, State&, void* work, int code);
+    void (*advance)(const Model&, State&, void* work, int code);
     void (*distribution)(const Model&, State&, uint32_t* leaves);  // spoils the state: give it a copy
     void (*product)(const Model&, State&, size_t count);  // the recurrent product alone, to be timed; spoils the state
     void (*predict_codes)(const PredictorWeights&, const uint8_t* codes, uint8_t* predicted, uint8_t* residual,

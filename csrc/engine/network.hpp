@@ -126,11 +126,11 @@ inline void add_row(int16_t* gates, const int16_t* row, int count) {
     for (int i = 0; i < count; i += kLanes) vstore(gates + i, vadds(vload(gates + i), vload(row + i)));
 }
 
-// What the frame tier's gates read from outside its product: the last codes, the bias, what is given, the labels.
+// What the frame tier's gates read from outside its product: the last codes, the bias, conditioning, the labels.
 inline void frame_gates(const Model& model, const State& state, Work& work) {
     const int all = 3 * model.frame_padded;
     add_row(work.input, model.frame_input_bias, all);
-    if (state.given) add_row(work.input, state.given, all);
+    if (state.conditioning) add_row(work.input, state.conditioning, all);
     for (int key = 0; key < model.labels; ++key)
         add_row(work.input, model.frame_label[key] + static_cast<size_t>(state.labels[key]) * all, all);
 }

@@ -33,14 +33,14 @@ void* Arena::bytes(size_t size) {
 }
 
 template <class T>
-const T* Network::copy(const T* from, size_t count) {
+const T* PackedNetwork::copy(const T* from, size_t count) {
     T* to = arena_.take<T>(count);
     std::copy(from, from + count, to);
     return to;
 }
 
 // [rows][units] with every row padded.
-const int16_t* Network::spread(const int16_t* from, size_t rows, int units) {
+const int16_t* PackedNetwork::spread(const int16_t* from, size_t rows, int units) {
     const size_t wide = static_cast<size_t>(padded(units));
     int16_t* to = arena_.take<int16_t>(rows * wide);
     for (size_t row = 0; row < rows; ++row) std::copy(from + row * units, from + (row + 1) * units, to + row * wide);
@@ -50,7 +50,7 @@ const int16_t* Network::spread(const int16_t* from, size_t rows, int units) {
 // What every group of a packed matrix reads: for each step and tile the first of four columns. All steps of all columns, or,
 // where it saves a quarter of them or more, as many steps as the group's fullest tile has blocks that are not zero
 // (an even number; shorter tiles repeat a column, with zeros for weights).
-Network::Plan Network::plan(const LinearTensors& from, int blocks, int tiles, int units, int columns) const {
+PackedNetwork::Plan PackedNetwork::plan(const LinearTensors& from, int blocks, int tiles, int units, int columns) const {
     const int group = tiles * kTile, groups = (units + group - 1) / group, wide = blocks * tiles, all = columns / 4;
     Plan dense{false, {0}, {}}, sparse{true, {0}, {}};
     for (int g = 0; g < groups; ++g) {
@@ -75,7 +75,7 @@ Network::Plan Network::plan(const LinearTensors& from, int blocks, int tiles, in
     return sparse.first.back() * 4 <= dense.first.back() * 3 ? sparse : dense;
 }
 
-Matrix Network::pack(const LinearTensors& from, int blocks, int tiles, int units, int columns) {
+Matrix PackedNetwork::pack(const LinearTensors& from, int blocks, int tiles, int units, int columns) {
     const int group = tiles * kTile, groups = (units + group - 1) / group, wide = padded(units), across = blocks * tiles;
     const Plan plan = this->plan(from, blocks, tiles, units, columns);
     int8_t* weight = arena_.take<int8_t>(plan.columns.size() * kTile * 4);
@@ -112,7 +112,7 @@ Matrix Network::pack(const LinearTensors& from, int blocks, int tiles, int units
 }
 
 // 17 tiles of 16 rows, the first row of each unused; see Model.
-void Network::pack_tree(const Tensors& tensors) {
+void PackedNetwork::pack_tree(const Tensors& tensors) {
     const LinearTensors& from = tensors.head_tree;
     const int columns = model.head_units;
     int8_t* weight = arena_.take<int8_t>(static_cast<size_t>(17) * kTile * columns);
@@ -134,7 +134,8 @@ void Network::pack_tree(const Tensors& tensors) {
     model.tree_shift = from.shift;
 }
 
-Network::Network(const Api& set, const Sizes& sizes, const Tensors& tensors) : api(sizes.period || sizes.hints ? *set.tokens : set) {
+PackedNetwork::PackedNetwork(const Api& set, const Sizes& sizes, const Tensors& tensors)
+    : api(sizes.period || sizes.hints ? *set.tokens : set) {
     const int frame = sizes.frame_units, sample = sizes.sample_units, head = sizes.head_units;
     const int gate = set.gate_tiles;
     int together = set.head_tiles;

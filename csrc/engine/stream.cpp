@@ -32,14 +32,14 @@ void reset_predictor(const PredictorWeights& weights, Predictor& state) {
 void Stream::allocate() {
     const Model& model = network->model;
     state.window = arena_.take<int8_t>(model.window + kHop);
-    state.given = model.stride ? arena_.take<int16_t>(3 * model.frame_padded) : nullptr;
+    state.conditioning = model.stride ? arena_.take<int16_t>(3 * model.frame_padded) : nullptr;
     state.frame = arena_.take<int16_t>(model.frame_padded);
     state.condition = arena_.take<int16_t>(3 * model.sample_padded);
     state.sample = arena_.take<int16_t>(model.sample_padded);
     state.sample_product = arena_.take<int16_t>(3 * model.sample_padded);
 }
 
-Stream::Stream(std::shared_ptr<const Network> of, uint32_t seed, uint32_t stream) : network(std::move(of)) {
+Stream::Stream(std::shared_ptr<const PackedNetwork> of, uint32_t seed, uint32_t stream) : network(std::move(of)) {
     allocate();
     state.seed = seed, state.stream = stream, state.residual = 128;
     reset_predictor(network->model.predictor, state.predictor);
@@ -53,7 +53,7 @@ Stream::Stream(const Stream& other) : network(other.network) {
     const Model& model = network->model;
     const State& from = other.state;
     std::copy(from.window, from.window + model.window + kHop, state.window);
-    if (model.stride) std::copy(from.given, from.given + 3 * model.frame_padded, state.given);
+    if (model.stride) std::copy(from.conditioning, from.conditioning + 3 * model.frame_padded, state.conditioning);
     std::copy(from.frame, from.frame + model.frame_padded, state.frame);
     std::copy(from.condition, from.condition + 3 * model.sample_padded, state.condition);
     std::copy(from.sample, from.sample + model.sample_padded, state.sample);
@@ -70,7 +70,7 @@ SavedState Stream::save() const {
     to.labels.assign(state.labels, state.labels + model.labels);
     for (int i = 0; i < model.window; ++i)
         to.codes.push_back(static_cast<uint8_t>(state.window[kHop - phase + i] + 128));
-    to.given = gather_given();
+    to.conditioning = gather_conditioning();
     to.frame.assign(state.frame, state.frame + model.frame_units);
     to.condition = gathered(state.condition, units, model.sample_padded);
     to.sample.assign(state.sample, state.sample + units);
@@ -108,7 +108,7 @@ void Stream::restore(const SavedState& from) {
     std::copy(from.labels.begin(), from.labels.end(), state.labels);
     for (int i = 0; i < model.window; ++i)
         state.window[kHop - state.phase + i] = static_cast<int8_t>(from.codes[i] - 128);
-    spread_given(from.given.data());
+    spread_conditioning(from.conditioning.data());
     std::copy(from.frame.begin(), from.frame.end(), state.frame);
     spread(from.condition.data(), state.condition, units, model.sample_padded);
     std::copy(from.sample.begin(), from.sample.end(), state.sample);
@@ -132,29 +132,29 @@ void Stream::restore_predictor(const SavedState& from) {
     std::copy(from.gains.begin(), from.gains.end(), p.gains);
 }
 
-std::vector<int16_t> Stream::given() const {
+std::vector<int16_t> Stream::conditioning() const {
     const std::lock_guard<std::mutex> guard(mutex);
-    return gather_given();
+    return gather_conditioning();
 }
 
-void Stream::give(const int16_t* given) {
+void Stream::set_conditioning(const int16_t* vector) {
     const std::lock_guard<std::mutex> guard(mutex);
-    spread_given(given);
+    spread_conditioning(vector);
 }
 
-std::vector<int16_t> Stream::gather_given() const {
+std::vector<int16_t> Stream::gather_conditioning() const {
     const Model& model = network->model;
     if (!model.stride) return {};
-    std::vector<int16_t> found = gathered(state.given, model.frame_units, model.frame_padded);
-    found.insert(found.end(), state.reflections, state.reflections + model.predictor.order);
-    return found;
+    std::vector<int16_t> vector = gathered(state.conditioning, model.frame_units, model.frame_padded);
+    vector.insert(vector.end(), state.reflections, state.reflections + model.predictor.order);
+    return vector;
 }
 
-void Stream::spread_given(const int16_t* given) {
+void Stream::spread_conditioning(const int16_t* vector) {
     const Model& model = network->model;
     if (!model.stride) return;
-    spread(given, state.given, model.frame_units, model.frame_padded);
-    std::copy_n(given + 3 * model.frame_units, model.predictor.order, state.reflections);
+    spread(vector, state.conditioning, model.frame_units, model.frame_padded);
+    std::copy_n(vector + 3 * model.frame_units, model.predictor.order, state.reflections);
 }
 
 }  // namespace synth

@@ -87,7 +87,7 @@ synth::Sizes check_sizes(int window, int frame, int sample, int head, int order,
     return sizes;
 }
 
-std::shared_ptr<synth::Network> make_network(const std::string& set, int window, int frame, int sample, int head,
+std::shared_ptr<synth::PackedNetwork> make_network(const std::string& set, int window, int frame, int sample, int head,
                                              int order, int stride, int period, int hints,
                                              const std::vector<int>& label_values, const nb::dict& from) {
     const synth::Sizes sizes = check_sizes(window, frame, sample, head, order, stride, period, hints, label_values);
@@ -117,9 +117,9 @@ std::shared_ptr<synth::Network> make_network(const std::string& set, int window,
     t.probability = data<uint32_t>(from, "table.probability", {2048});
     t.cost = data<uint32_t>(from, "table.cost", {2048});
     if (!period && !stride && !hints) t.predictor = predictor(from);
-    if (!period && stride) t.predictor.order = order;  // its weights come with what is given
+    if (!period && stride) t.predictor.order = order;  // its weights come with the conditioning
     need(period || hints || t.predictor.order == order, "predictor.start: wrong shape");
-    return std::make_shared<synth::Network>(find_set(set), sizes, t);
+    return std::make_shared<synth::PackedNetwork>(find_set(set), sizes, t);
 }
 
 // A one-dimensional array that owns its values; [n / columns, columns] where columns is not 0.
@@ -160,20 +160,20 @@ nb::dict save(const synth::Stream& stream) {
     return out;
 }
 
-void check_labels(const synth::Network& network, const std::vector<int>& rows) {
+void check_labels(const synth::PackedNetwork& network, const std::vector<int>& rows) {
     need(static_cast<int>(rows.size()) == network.model.labels, "labels: one row for each key");
     for (size_t key = 0; key < rows.size(); ++key)
         need(rows[key] >= 0 && rows[key] <= network.model.label_values[key], "labels: no such row");
 }
 
-std::shared_ptr<synth::Stream> restore(const std::shared_ptr<synth::Network>& network, const nb::dict& from) {
+std::shared_ptr<synth::Stream> restore(const std::shared_ptr<synth::PackedNetwork>& network, const nb::dict& from) {
     auto stream = std::make_shared<synth::Stream>(network, 0, 0);
     synth::SavedState saved = stream->save();  // for its sizes
     saved.each(network->model, [&](const char* name, auto& values, int columns) {
         using T = std::decay_t<decltype(values[0])>;
         const int64_t length = static_cast<int64_t>(values.size());
-        const T* found = columns ? data<T>(from, name, {length / columns, columns}) : data<T>(from, name, {length});
-        values.assign(found, found + length);
+        const T* source = columns ? data<T>(from, name, {length / columns, columns}) : data<T>(from, name, {length});
+        values.assign(source, source + length);
     });
     check_labels(*network, {saved.labels.begin(), saved.labels.end()});
     stream->restore(saved);
@@ -197,7 +197,7 @@ class Held {
     }
     int count() const { return static_cast<int>(states.size()); }
 
-    const synth::Network& network;
+    const synth::PackedNetwork& network;
     std::vector<synth::State*> states;
 
    private:
@@ -207,9 +207,9 @@ class Held {
 // Pointers to the rows of a [rows][columns] array.
 template <class T>
 std::vector<T*> rows_of(T* values, size_t rows, size_t columns) {
-    std::vector<T*> found;
-    for (size_t row = 0; row < rows; ++row) found.push_back(values + row * columns);
-    return found;
+    std::vector<T*> pointers;
+    for (size_t row = 0; row < rows; ++row) pointers.push_back(values + row * columns);
+    return pointers;
 }
 
 using Streams = std::vector<std::shared_ptr<synth::Stream>>;
@@ -229,14 +229,14 @@ nb::object generate(const Streams& streams, size_t count, int64_t inverse_temper
     return to_array(codes, count);
 }
 
-nb::object force(const Streams& streams, const CodeRows& codes) {
+nb::object teacher_force(const Streams& streams, const CodeRows& codes) {
     need(!streams.empty() && codes.shape(0) == streams.size(), "codes: one row for each stream");
     const size_t count = codes.shape(1);
     std::vector<uint32_t> costs(streams.size() * count);
     {
         const nb::gil_scoped_release release;
         const Held held(streams);
-        held.network.api.force(held.network.model, held.states.data(),
+        held.network.api.teacher_force(held.network.model, held.states.data(),
                                rows_of(codes.data(), streams.size(), count).data(),
                                rows_of(costs.data(), streams.size(), count).data(), held.count(), count);
     }
@@ -284,24 +284,26 @@ void set_labels(synth::Stream& stream, const std::vector<int>& rows) {
     alone(stream, [&] { std::copy(rows.begin(), rows.end(), stream.state.labels); });
 }
 
-nb::object given(const synth::Stream& stream) { return to_array(released([&] { return stream.given(); }), 0); }
+nb::object conditioning(const synth::Stream& stream) {
+    return to_array(released([&] { return stream.conditioning(); }), 0);
+}
 
-void set_given(synth::Stream& stream, const Gates& given) {
+void set_conditioning(synth::Stream& stream, const Gates& vector) {
     const synth::Model& model = stream.network->model;
     const int length = model.stride ? 3 * model.frame_units + model.predictor.order : 0;
-    need(given.shape(0) == static_cast<size_t>(length), "given: wrong shape");
-    released([&] { stream.give(given.data()); });
+    need(vector.shape(0) == static_cast<size_t>(length), "given: wrong shape");
+    released([&] { stream.set_conditioning(vector.data()); });
 }
 
 }  // namespace
 
 NB_MODULE(_kernel, m) {
-    nb::class_<synth::Network>(m, "Network").def_prop_ro("instruction_set", [](const synth::Network& network) {
-        return std::string(network.api.name);
-    });
+    nb::class_<synth::PackedNetwork>(m, "Network")
+        .def_prop_ro("instruction_set",
+                     [](const synth::PackedNetwork& network) { return std::string(network.api.name); });
     nb::class_<synth::Stream>(m, "Stream")
         .def("__init__",
-             [](synth::Stream* place, std::shared_ptr<synth::Network> network, uint32_t seed, uint32_t stream) {
+             [](synth::Stream* place, std::shared_ptr<synth::PackedNetwork> network, uint32_t seed, uint32_t stream) {
                  new (place) synth::Stream(std::move(network), seed, stream);
              })
         .def_prop_ro("position", [](const synth::Stream& stream) {
@@ -310,14 +312,14 @@ NB_MODULE(_kernel, m) {
         .def_prop_ro("seed", [](const synth::Stream& stream) { return stream.state.seed; })
         .def_prop_ro("stream", [](const synth::Stream& stream) { return stream.state.stream; })
         .def_prop_rw("labels", &labels, &set_labels)
-        .def_prop_rw("given", &given, &set_given)
+        .def_prop_rw("given", &conditioning, &set_conditioning)
         .def("copy", [](const synth::Stream& stream) {
             return released([&] { return std::make_shared<synth::Stream>(stream); });
         })
         .def("save", &save)
         .def("distribution", &distribution);
     m.def("generate", &generate);
-    m.def("force", &force);
+    m.def("force", &teacher_force);
     m.def("product", &product);
     m.def("network", &make_network, "set"_a, "window"_a, "frame_units"_a, "sample_units"_a, "head_units"_a,
           "order"_a, "stride"_a, "period"_a, "hints"_a, "label_values"_a, "tensors"_a);

@@ -21,16 +21,16 @@ nanobind::ndarray<const T, nanobind::c_contig, nanobind::device::cpu> array(cons
                                                                             std::initializer_list<int64_t> shape) {
     using Array = nanobind::ndarray<const T, nanobind::c_contig, nanobind::device::cpu>;
     need(from.contains(name.c_str()), name + ": missing");
-    Array found;
-    need(nanobind::try_cast<Array>(from[name.c_str()], found, false), name + ": wrong type, or not contiguous");
-    bool good = found.ndim() == shape.size();
+    Array tensor;
+    need(nanobind::try_cast<Array>(from[name.c_str()], tensor, false), name + ": wrong type, or not contiguous");
+    bool good = tensor.ndim() == shape.size();
     size_t axis = 0;
     for (const int64_t length : shape) {
-        good = good && (length < 0 || found.shape(axis) == static_cast<size_t>(length));
+        good = good && (length < 0 || tensor.shape(axis) == static_cast<size_t>(length));
         ++axis;
     }
     need(good, name + ": wrong shape");
-    return found;
+    return tensor;
 }
 
 template <class T>

@@ -46,7 +46,7 @@ void check(const SegmentFormat& format) {
 }
 
 nb::bytes encode(const std::string& set, const Samples& samples, int bits, int effort,
-                 std::shared_ptr<const Network> network) {
+                 std::shared_ptr<const PackedNetwork> network) {
     const CodingApi& api = find_coding(set);
     const SegmentFormat format{static_cast<int>(samples.shape(1)), bits, effort, std::move(network)};
     check(format);
@@ -65,7 +65,7 @@ nb::bytes encode(const std::string& set, const Samples& samples, int bits, int e
 }
 
 nb::object decode(const std::string& set, const nb::bytes& data, size_t frames, int channels, int bits, int effort,
-                  std::shared_ptr<const Network> network) {
+                  std::shared_ptr<const PackedNetwork> network) {
     const CodingApi& api = find_coding(set);
     const SegmentFormat format{channels, bits, effort, std::move(network)};
     check(format);
@@ -105,12 +105,12 @@ bool trace(const std::string& set, const Sound& samples, int bits, int effort, c
     return frames > 0 && trace_segment(api, format, samples.data(), frames, out);
 }
 
-void check_tokens(const Network& network, size_t count) {
+void check_tokens(const PackedNetwork& network, size_t count) {
     if (count > static_cast<size_t>(network.model.period))
         throw std::invalid_argument("tokens: more in a frame than the network's period");
 }
 
-nb::bytes encode_frames(const std::shared_ptr<const Network>& network, const Tokens& tokens) {
+nb::bytes encode_frames(const std::shared_ptr<const PackedNetwork>& network, const Tokens& tokens) {
     check_tokens(*network, tokens.shape(1));
     std::vector<uint8_t> out;
     {
@@ -120,7 +120,8 @@ nb::bytes encode_frames(const std::shared_ptr<const Network>& network, const Tok
     return nb::bytes(out.data(), out.size());
 }
 
-void decode_frames(const std::shared_ptr<const Network>& network, const nb::bytes& data, const TokensOut& tokens) {
+void decode_frames(const std::shared_ptr<const PackedNetwork>& network, const nb::bytes& data,
+                   const TokensOut& tokens) {
     check_tokens(*network, tokens.shape(1));
     const uint8_t* bytes = reinterpret_cast<const uint8_t*>(data.c_str());
     const size_t size = data.size();

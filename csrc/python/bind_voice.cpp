@@ -30,9 +30,9 @@ using Total = nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 template <class T>
 const T* within(const nb::dict& from, const std::string& name, std::initializer_list<int64_t> shape, int least,
                 int most) {
-    const auto found = array<T>(from, name, shape);
-    const T* values = found.data();
-    for (size_t i = 0; i < found.size(); ++i)
+    const auto tensor = array<T>(from, name, shape);
+    const T* values = tensor.data();
+    for (size_t i = 0; i < tensor.size(); ++i)
         need(values[i] >= least && values[i] <= most, name + ": out of range");
     return values;
 }
@@ -71,12 +71,12 @@ void filter(const Postfilter& postfilter, const Samples& samples, const Levels& 
     const int16_t* in = samples.data();
     const int32_t* asked = levels.data();
     int64_t* sums = total.data();
-    int16_t* found = out.data();
+    int16_t* result = out.data();
     bool good;
     {
         const nb::gil_scoped_release release;
         good = postfilter.api.filter(model, in, asked, frames, sums);
-        if (good) postfilter.settle(sums, frames * hop, place, found);
+        if (good) postfilter.settle(sums, frames * hop, place, result);
     }
     if (!good) throw std::bad_alloc();
 }
@@ -102,9 +102,9 @@ void layer_values(const Layer& layer, const Bytes& in, const Values& out) {
              out.shape(1) == static_cast<size_t>(layer.model.rows),
          "layer: wrong shape");
     const int8_t* x = in.data();
-    int16_t* found = out.data();
+    int16_t* result = out.data();
     const nb::gil_scoped_release release;
-    layer.api.values(layer.model, x, count, found);
+    layer.api.values(layer.model, x, count, result);
 }
 
 void layer_hidden(const Layer& layer, const Bytes& in, const BytesOut& out) {
@@ -112,30 +112,30 @@ void layer_hidden(const Layer& layer, const Bytes& in, const BytesOut& out) {
     need(in.shape(1) == static_cast<size_t>(layer.model.columns) && out.shape(0) == count && out.shape(1) == rows,
          "layer: wrong shape");
     const int8_t* x = in.data();
-    int8_t* found = out.data();
+    int8_t* result = out.data();
     const nb::gil_scoped_release release;
     std::vector<int16_t> between(count * rows);
     layer.api.values(layer.model, x, count, between.data());
-    layer.api.hidden(layer.model, between.data(), between.size(), found);
+    layer.api.hidden(layer.model, between.data(), between.size(), result);
 }
 
-std::shared_ptr<Books> make_books(const std::string& set, const nb::dict& from) {
-    const auto books = array<int8_t>(from, "vocoder.books", {-1, kCodes, -1});
-    need(books.shape(0) <= kMaxQuantisers && books.shape(2) >= 1 && books.shape(2) <= kMaxLatent,
+std::shared_ptr<Codebooks> make_codebooks(const std::string& set, const nb::dict& from) {
+    const auto codebooks = array<int8_t>(from, "vocoder.books", {-1, kCodes, -1});
+    need(codebooks.shape(0) <= kMaxQuantisers && codebooks.shape(2) >= 1 && codebooks.shape(2) <= kMaxLatent,
          "vocoder.books: wrong shape");
-    return std::make_shared<Books>(find_voice(set.c_str()), static_cast<int>(books.shape(0)),
-                                   static_cast<int>(books.shape(2)), books.data());
+    return std::make_shared<Codebooks>(find_voice(set.c_str()), static_cast<int>(codebooks.shape(0)),
+                                   static_cast<int>(codebooks.shape(2)), codebooks.data());
 }
 
-void search(const Books& books, const Bytes& vectors, const Tokens& tokens) {
-    const size_t frames = vectors.shape(0), count = tokens.shape(1);
-    need(vectors.shape(1) == static_cast<size_t>(books.model.latent) && tokens.shape(0) == frames &&
-             count <= static_cast<size_t>(books.model.quantisers),
+void search(const Codebooks& codebooks, const Bytes& latents, const Tokens& tokens) {
+    const size_t frames = latents.shape(0), count = tokens.shape(1);
+    need(latents.shape(1) == static_cast<size_t>(codebooks.model.latent) && tokens.shape(0) == frames &&
+             count <= static_cast<size_t>(codebooks.model.quantisers),
          "search: wrong shape");
-    const int8_t* in = vectors.data();
-    uint8_t* found = tokens.data();
+    const int8_t* in = latents.data();
+    uint8_t* result = tokens.data();
     const nb::gil_scoped_release release;
-    books.api.search(books.model, in, frames, static_cast<int>(count), found);
+    codebooks.api.search(codebooks.model, in, frames, static_cast<int>(count), result);
 }
 
 }  // namespace
@@ -148,10 +148,10 @@ void bind_voice(nb::module_& m) {
     nb::class_<Layer>(m, "Layer")
         .def("values", &layer_values, "x"_a.noconvert(), "out"_a.noconvert())
         .def("hidden", &layer_hidden, "x"_a.noconvert(), "out"_a.noconvert());
-    nb::class_<Books>(m, "Books").def("search", &search, "vectors"_a.noconvert(), "tokens"_a.noconvert());
+    nb::class_<Codebooks>(m, "Books").def("search", &search, "vectors"_a.noconvert(), "tokens"_a.noconvert());
     m.def("postfilter", &make_postfilter, "set"_a, "hop"_a, "mels"_a, "tensors"_a);
     m.def("layer", &make_layer, "set"_a, "name"_a, "tensors"_a);
-    m.def("books", &make_books, "set"_a, "tensors"_a);
+    m.def("books", &make_codebooks, "set"_a, "tensors"_a);
 }
 
 }  // namespace synth

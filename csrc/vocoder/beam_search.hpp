@@ -30,7 +30,7 @@ inline void cheapest(const double* products, const double* norms, const double* 
 // Moves the ways past a quantiser. left, after [latent]: what is left to say before it and after it.
 inline void choose(const SearchModel& model, int quantiser, const double* left, const double* products, Ways& ways,
                    double* after) {
-    const double* book = model.books[quantiser];
+    const double* book = model.codebooks[quantiser];
     const Ways before = ways;
     for (int lane = 0; lane < kAbreast; lane += kWays) {
         double best[kWays];
@@ -65,7 +65,7 @@ void search(const SearchModel& model, const int8_t* vectors, size_t frames, int 
             ways.cost[lane] = lane % kWays == 0 ? norm : kNever;
         }
         for (int q = 0; q < count; ++q) {
-            multiply_rows(model.books[q], kCodes / kAbreast, model.latent, rows[q & 1], 1, model.latent, products);
+            multiply_rows(model.codebooks[q], kCodes / kAbreast, model.latent, rows[q & 1], 1, model.latent, products);
             choose(model, q, rows[q & 1], products, ways, rows[~q & 1]);
         }
         for (int f = 0; f < here; ++f)

@@ -62,16 +62,16 @@ const double* Postfilter::matrix(const int16_t* cosine, int n, bool sine) {
     const int fft = model.fft, step = fft / 2 / n;
     const bool whole = n == kSmallest;
     const int rows = whole ? 2 * kAbreast : n / 2, columns = whole ? n + 1 : n / 2;
-    std::vector<double> made(static_cast<size_t>(rows) * columns);
+    std::vector<double> matrix(static_cast<size_t>(rows) * columns);
     for (int row = 0; row < rows; ++row) {
         const int64_t bin = row + (sine && !whole ? 1 : 0);
         for (int column = 0; column < columns; ++column) {
             const int64_t turn = bin * (whole ? column : 2 * column + 1) * step - (sine ? fft / 4 : 0);
             const size_t group = static_cast<size_t>(row / kAbreast) * columns + column;
-            made[group * kAbreast + row % kAbreast] = whole && row > n ? 0.0 : cosine[turn & (fft - 1)];
+            matrix[group * kAbreast + row % kAbreast] = whole && row > n ? 0.0 : cosine[turn & (fft - 1)];
         }
     }
-    matrices_.push_back(std::move(made));
+    matrices_.push_back(std::move(matrix));
     return matrices_.back().data();
 }
 
@@ -79,10 +79,10 @@ void Postfilter::settle(const int64_t* total, size_t count, size_t place, int16_
     const int shift = 14 + model.bits + kReciprocal - 10;
     for (size_t i = 0; i < count; ++i) {
         // unsigned: what a forged state holds may not fit, and wraps as in NumPy
-        const int64_t whole = static_cast<int64_t>(static_cast<uint64_t>(total[i]) + 512) >> 10;
-        const uint64_t product = static_cast<uint64_t>(whole) * static_cast<uint64_t>(model.reciprocal[place]);
-        const int64_t found = static_cast<int64_t>(product + (uint64_t{1} << (shift - 1))) >> shift;
-        out[i] = static_cast<int16_t>(std::clamp<int64_t>(found, -32768, 32767));
+        const int64_t sum = static_cast<int64_t>(static_cast<uint64_t>(total[i]) + 512) >> 10;
+        const uint64_t product = static_cast<uint64_t>(sum) * static_cast<uint64_t>(model.reciprocal[place]);
+        const int64_t sample = static_cast<int64_t>(product + (uint64_t{1} << (shift - 1))) >> shift;
+        out[i] = static_cast<int16_t>(std::clamp<int64_t>(sample, -32768, 32767));
         if (++place == static_cast<size_t>(model.hop)) place = 0;
     }
 }

@@ -60,9 +60,9 @@ inline void find_gains(const FilterModel& model, const int32_t* levels, int fram
             for (int f = 0; f < kAbreast; ++f) sums[f] += power[k * kAbreast + f] * weights[k];
         for (int f = 0; f < kAbreast; ++f) {
             const uint64_t bits = bits_of(sums[f] + kOffset);
-            const int heard = (static_cast<int>(bits >> 52) - 1022 - 31) * kUnit + model.logarithm[bits >> 44 & 255];
+            const int level = (static_cast<int>(bits >> 52) - 1022 - 31) * kUnit + model.logarithm[bits >> 44 & 255];
             const int32_t asked = f < frames ? levels[f * model.mels + m] : kNeutral;
-            const int64_t gain = int64_t{asked} - heard;
+            const int64_t gain = int64_t{asked} - level;
             const int64_t within = gain < -kLimit ? -kLimit : gain > kLimit ? kLimit : gain;
             gains[f] = asked == kNeutral ? 0 : static_cast<int32_t>(within);
         }

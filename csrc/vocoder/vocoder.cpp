@@ -22,19 +22,19 @@ Layer::Layer(const VoiceApi& api, int rows, int columns, const int8_t* weight, c
     model.weight = weight_.data(), model.scale = scale_.data(), model.bias = bias_.data();
 }
 
-Books::Books(const VoiceApi& api, int quantisers, int latent, const int8_t* books) : api(api) {
+Codebooks::Codebooks(const VoiceApi& api, int quantisers, int latent, const int8_t* codebooks) : api(api) {
     const size_t size = static_cast<size_t>(kCodes) * latent;
-    books_.resize(quantisers * size);
+    codebooks_.resize(quantisers * size);
     norms_.resize(static_cast<size_t>(quantisers) * kCodes);
-    for (int row = 0; row < quantisers * kCodes; ++row) {  // kAbreast divides kCodes: no group has two books
+    for (int row = 0; row < quantisers * kCodes; ++row) {  // kAbreast divides kCodes: no group has two codebooks
         for (int d = 0; d < latent; ++d) {
-            const int value = books[static_cast<size_t>(row) * latent + d];
-            books_[(static_cast<size_t>(row / kAbreast) * latent + d) * kAbreast + row % kAbreast] = value;
+            const int value = codebooks[static_cast<size_t>(row) * latent + d];
+            codebooks_[(static_cast<size_t>(row / kAbreast) * latent + d) * kAbreast + row % kAbreast] = value;
             norms_[row] += value * value;
         }
     }
     model.quantisers = quantisers, model.latent = latent, model.norms = norms_.data();
-    for (int q = 0; q < quantisers; ++q) model.books[q] = books_.data() + q * size;
+    for (int q = 0; q < quantisers; ++q) model.codebooks[q] = codebooks_.data() + q * size;
 }
 
 const VoiceApi& find_voice(const char* name) {

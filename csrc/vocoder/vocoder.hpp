@@ -22,18 +22,18 @@ class Layer {
     std::vector<int16_t> weight_, scale_, bias_;
 };
 
-class Books {
+class Codebooks {
    public:
-    // books [quantisers][kCodes][latent]
-    Books(const VoiceApi& api, int quantisers, int latent, const int8_t* books);
-    Books(const Books&) = delete;
-    Books& operator=(const Books&) = delete;
+    // codebooks [quantisers][kCodes][latent]
+    Codebooks(const VoiceApi& api, int quantisers, int latent, const int8_t* codebooks);
+    Codebooks(const Codebooks&) = delete;
+    Codebooks& operator=(const Codebooks&) = delete;
 
     const VoiceApi& api;
     SearchModel model{};
 
    private:
-    std::vector<double> books_, norms_;
+    std::vector<double> codebooks_, norms_;
 };
 
 }  // namespace synth

@@ -1,6 +1,6 @@
 // What a voice has around its network, as plain structs over raw buffers: the search for tokens, the layers of
 // conditioner and envelope, the postfilter. Nothing here knows Python. The arithmetic is that of vocoder.py, layers.py
-// and postfilter.py, bit for bit: whole numbers below 2^53, exact in doubles, in any order.
+// and frame_filter.py, bit for bit: whole numbers below 2^53, exact in doubles, in any order.
 #pragma once
 
 #include <cstddef>
@@ -45,10 +45,10 @@ struct LayerModel {
 
 constexpr int kWays = 4, kCodes = 256, kMaxQuantisers = 16, kMaxLatent = 256;
 
-// books: codes in groups of kAbreast, [group][latent][code]; norms: [quantiser][code], squares of their lengths.
+// codebooks: codes in groups of kAbreast, [group][latent][code]; norms: [quantiser][code], squares of their lengths.
 struct SearchModel {
     int quantisers, latent;
-    const double* books[kMaxQuantisers];
+    const double* codebooks[kMaxQuantisers];
     const double* norms;
 };
 

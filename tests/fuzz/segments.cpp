@@ -21,7 +21,7 @@ void __sanitizer_set_death_callback(void (*callback)());
 namespace {
 
 using Bytes = std::vector<uint8_t>;
-using Networks = std::vector<std::shared_ptr<const synth::Network>>;
+using Networks = std::vector<std::shared_ptr<const synth::PackedNetwork>>;
 
 constexpr unsigned kSeconds = 20;
 constexpr size_t kMostMemory = size_t{64} << 20;  // at a time, for at most 256 samples of 8 channels at any level
@@ -148,7 +148,7 @@ int main(int count, char** arguments) try {
     Networks networks;
     for (int i = 3; i < count; ++i) {
         const Checkpoint checkpoint(arguments[i]);
-        networks.push_back(std::make_shared<const synth::Network>(*synth::instruction_sets().back(), checkpoint.sizes,
+        networks.push_back(std::make_shared<const synth::PackedNetwork>(*synth::instruction_sets().back(), checkpoint.sizes,
                                                                   checkpoint.tensors));
     }
     __sanitizer_set_death_callback(tell);

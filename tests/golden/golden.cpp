@@ -24,7 +24,7 @@ constexpr DrawOptions kPlain{4096, 256, kAll}, kGreedy{0, 256, kAll};
 // One stream of a network, and the hash of what it did.
 class Session {
    public:
-    explicit Session(const std::shared_ptr<const synth::Network>& of) : network(of) {
+    explicit Session(const std::shared_ptr<const synth::PackedNetwork>& of) : network(of) {
         stream.emplace(network, 0xFFFFFFFEu, 3);
         labels(0);
     }
@@ -45,10 +45,10 @@ class Session {
     void labels(int turn) {
         for (int key = 0; key < network->model.labels; ++key)
             stream->state.labels[key] = (turn + key) % (network->model.label_values[key] + 1);
-        std::vector<int16_t> given = stream->given();
-        for (int i = 0; i < static_cast<int>(given.size()); ++i)
-            given[i] = static_cast<int16_t>(((turn * 7919 + i * 1543) % 65536 - 32768) >> i % 8);
-        stream->give(given.data());
+        std::vector<int16_t> vector = stream->conditioning();
+        for (int i = 0; i < static_cast<int>(vector.size()); ++i)
+            vector[i] = static_cast<int16_t>(((turn * 7919 + i * 1543) % 65536 - 32768) >> i % 8);
+        stream->set_conditioning(vector.data());
     }
     void keep() {
         synth::SavedState saved = stream->save();
@@ -65,7 +65,7 @@ class Session {
         std::vector<uint32_t> costs(codes.size()), others(codes.size());
         const uint8_t* const in[] = {codes.data(), codes.data()};
         uint32_t* const out[] = {costs.data(), others.data()};
-        network->api.force(network->model, side_by_side().data(), in, out, turn_, codes.size());
+        network->api.teacher_force(network->model, side_by_side().data(), in, out, turn_, codes.size());
         add("costs", costs);
         keep();
     }
@@ -84,7 +84,7 @@ class Session {
         keep();
     }
 
-    std::shared_ptr<const synth::Network> network;
+    std::shared_ptr<const synth::PackedNetwork> network;
     std::optional<synth::Stream> stream;
     Sha256 hash;
 
@@ -183,8 +183,8 @@ void token_inputs(int period, const std::vector<uint8_t>& codes, std::vector<uin
 }
 
 void predicted(Session& session) {
-    const synth::Network& network = *session.network;
-    if (network.model.stride && !network.model.period) return;  // what is predicted depends on what is given
+    const synth::PackedNetwork& network = *session.network;
+    if (network.model.stride && !network.model.period) return;  // what is predicted depends on the conditioning
     for (int kind = 0; kind < 3; ++kind) {
         const std::vector<uint8_t> codes = signal(kind, 200);
         std::vector<uint8_t> guesses(codes.size()), residual(codes.size());
@@ -201,13 +201,13 @@ void predicted(Session& session) {
 void heard(Session& session) {
     std::vector<int32_t> samples = samples_of(kCoded[0]);
     samples.resize(18);
-    const std::shared_ptr<const synth::Network>& network = session.network;
+    const std::shared_ptr<const synth::PackedNetwork>& network = session.network;
     for (const int level : {1, 2})
         session.add("heard", coded(coding_of(network->api), {1, 16, level, network}, samples));
 }
 
 void corrected(Session& session) {
-    const std::shared_ptr<const synth::Network>& network = session.network;
+    const std::shared_ptr<const synth::PackedNetwork>& network = session.network;
     for (const auto& [level, place] : {std::pair{1, 0}, {1, 2}, {2, 1}}) {
         const Coded& segment = kCoded[place];
         session.add("corrected", coded(coding_of(network->api), {segment.channels, segment.bits, level, network},
@@ -269,7 +269,7 @@ bool run(const std::string& path) {
     std::vector<std::string> first;
     bool same = true;
     for (const synth::Api* api : synth::instruction_sets()) {
-        const auto network = std::make_shared<const synth::Network>(*api, checkpoint.sizes, checkpoint.tensors);
+        const auto network = std::make_shared<const synth::PackedNetwork>(*api, checkpoint.sizes, checkpoint.tensors);
         size_t place = 0;
         const auto run_one = [&](const char* what, void (*scenario)(Session&)) {
             Session session(network);

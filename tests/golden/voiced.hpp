@@ -99,7 +99,7 @@ inline void searched(const synth::VoiceApi& api, Sha256& hash) {
     Noise noise;
     const std::vector<int8_t> books = noise.many<int8_t>(kQuantisers * synth::kCodes * kLatent, 81, 40);
     const std::vector<int8_t> vectors = noise.many<int8_t>(kCount * kLatent, 255, 127);
-    const synth::Books made(api, kQuantisers, kLatent, books.data());
+    const synth::Codebooks made(api, kQuantisers, kLatent, books.data());
     std::vector<uint8_t> tokens(kCount * kQuantisers);
     api.search(made.model, vectors.data(), kCount, kQuantisers, tokens.data());
     hash_values(hash, tokens);
