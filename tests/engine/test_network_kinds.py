@@ -37,6 +37,16 @@ LEAST_SQUARES = ("covariance", "correlation", "scale", "rows", "targets", "gains
 DRAWS = [SamplingConfig(), SamplingConfig.of(0), SamplingConfig.of(1.3, 20, 0.9)]
 
 
+def test_a_config_says_its_kind() -> None:
+    corrector = dataclasses.replace(SMALL, hints=3, labels=LabelSet())
+    kinds = {"generator": SMALL, "steered": GIVEN, "tokens": TOKENS, "corrector": corrector}
+    for kind, config in kinds.items():
+        assert config.kind == kind and ModelConfig.from_json(config.to_json()).kind == kind
+        assert "kind" not in config.to_json()
+    assert BOTH.kind == "tokens" and BOTH.is_conditioned and not TOKENS.is_conditioned
+    assert [config.codes_are_samples for config in kinds.values()] == [True, True, False, False]
+
+
 def same(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> bool:
     """Equal names in one order, types, shapes and bytes."""
     return list(a) == list(b) and all(

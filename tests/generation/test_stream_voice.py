@@ -363,6 +363,24 @@ def test_features_take_no_length_and_no_prime() -> None:
         voices.load().generate(features=np.full((4, 8), -6.0), labels={"digit": "x"})
 
 
+def test_streams_at_different_places_are_drawn_as_alone() -> None:
+    """Also where their postfilters want as many samples more: the network's codes are not their sound's."""
+    together, alone = ([start(seed, filtered=True) for seed in (1, 2)] for _ in range(2))
+    for streams in (together, alone):
+        streams[1].pcm(3 * PART)
+    for count in (400, 3 * PART):
+        np.testing.assert_array_equal(pcm_together(together, count), [stream.pcm(count) for stream in alone])
+
+
+def test_tokens_of_a_recording_are_those_of_its_latents() -> None:
+    sound, vocoder = voices.sound(5 * HOP), voices.vocoder()
+    tokens = voices.load().tokens(sound, 8000, 2)
+    np.testing.assert_array_equal(tokens, vocoder.tokens(vocoder.encode_sound(sound), 2))
+    assert voices.load().tokens(sound, 8000).shape == (5, voices.VOCODER.quantisers)
+    with pytest.raises(UsageError, match="tokens 5"):
+        voices.load().tokens(sound, 8000, 5)
+
+
 def test_what_a_voice_cannot_do_is_said() -> None:
     with pytest.raises(UsageError, match="no planner"):
         voices.load(0).generate(samples=10)
