@@ -35,17 +35,17 @@ class Conditioner:
         self._frame, self._ready = 0, np.zeros((0, 0, 0), np.int16)
 
     @property
-    def part(self) -> int:
+    def hop(self) -> int:
         """Samples that one conditioning vector lasts."""
-        return self.vocoder.part
+        return self.vocoder.conditioning_hop
 
     def vector_at(self, position: int) -> NDArray[np.int16]:
-        """The conditioning from sample `position` on, a multiple of `part`: int16 (conditioning units,)."""
+        """The conditioning from sample `position` on, a multiple of `hop`: int16 (conditioning units,)."""
         frame = position // self.vocoder.hop
         if not self._frame <= frame < self._frame + len(self._ready):
             self._fill(frame, self.source.ahead)
             self._frame, self._ready = frame, self._condition(frame)
-        return self._ready[frame - self._frame, position % self.vocoder.hop // self.part]
+        return self._ready[frame - self._frame, position % self.vocoder.hop // self.hop]
 
     def _fill(self, frame: int, count: int) -> None:
         """Holds what there is from LOOKAHEAD frames before `frame` to as many after the `count` from it on."""

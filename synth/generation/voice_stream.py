@@ -169,9 +169,9 @@ class VoiceStream(Stream):
     def _apply_due(self) -> None:
         super()._apply_due()
         position = self._state.position
-        if position % self.conditioner.part == 0:
+        if position % self.conditioner.hop == 0:
             self._state.conditioning = self.conditioner.vector_at(position)
 
     def _until_change(self) -> int:
-        part = self.conditioner.part
-        return min(super()._until_change(), part - self._state.position % part)
+        hop = self.conditioner.hop
+        return min(super()._until_change(), hop - self._state.position % hop)

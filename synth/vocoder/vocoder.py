@@ -49,14 +49,14 @@ def _gelu(x: Float64) -> Float64:
 class Vocoder:
     """Encoder, residual vector quantizer and conditioner of a voice; may be shared by threads.
 
-    `hop`: samples of a token frame; `part`: samples that one conditioning vector lasts; `conditioning_units`: its
-    length. `prefer`: the engine, as for `engine.create`.
+    `hop`: samples of a token frame; `conditioning_hop`: samples that one conditioning vector lasts;
+    `conditioning_units`: its length. `prefer`: the engine, as for `engine.create`.
     """
 
     def __init__(self, config: VocoderConfig, model: ModelConfig, tensors: Tensors, prefer: str = "auto") -> None:
         self.config, self.rate = config, model.sample_rate
         self.hop = token_hop(model.sample_rate)
-        self.part = stride_of(config, model) * model.hop
+        self.conditioning_hop = stride_of(config, model) * model.hop
         self.conditioning_units = 3 * model.frame_units + model.order
         self._floats = {name: tensors[name] for name in tensors if name.startswith("vocoder.encoder.")}
         self._products: dict[str, ExactProduct] = {}
