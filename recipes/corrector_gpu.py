@@ -63,7 +63,7 @@ class Store:
 
     def __init__(self, folder: Path, most: int, device: torch.device) -> None:
         self.folder, self.seen, self.device = folder, set[str](), device
-        self.cells = torch.zeros(most, dtype=torch.uint8, device=device)
+        self.bins = torch.zeros(most, dtype=torch.uint8, device=device)
         self.hints = torch.zeros(most, HINTS, dtype=torch.uint8, device=device)
         self.bounds = torch.zeros(most, 2, dtype=torch.int32, device=device)
         self.starts, self.weights = [0], list[float]()
@@ -77,9 +77,9 @@ class Store:
             self.seen.add(path.name)
             records = np.load(path)
             first, last = self.starts[-1], self.starts[-1] + len(records)
-            if last > len(self.cells):
+            if last > len(self.bins):
                 break
-            self.cells[first:last] = torch.from_numpy(records["cell"].copy()).to(self.device)
+            self.bins[first:last] = torch.from_numpy(records["bin"].copy()).to(self.device)
             self.hints[first:last] = torch.from_numpy(records["hints"].copy()).to(self.device)
             both = np.stack([records["low"], records["high"]], 1).astype(np.int32)
             self.bounds[first:last] = torch.from_numpy(both).to(self.device)
@@ -109,14 +109,14 @@ def loss_of(network: Any, store: Store, config: Any, random: Any) -> torch.Tenso
     begin, end, windows = draw_windows(store, config, network.config.hop, random)
     times = torch.arange(config.span, device=store.device)
     inside = times < end[:, None]
-    places = (begin[:, None] + times).clamp_max(len(store.cells) - 1)
-    cells = torch.where(inside, store.cells[places].long(), SILENCE)
+    places = (begin[:, None] + times).clamp_max(len(store.bins) - 1)
+    bins = torch.where(inside, store.bins[places].long(), SILENCE)
     hints = torch.where(inside[:, :, None], store.hints[places].long(), SILENCE)
     low, high = store.bounds[places].unbind(-1)
     drawn = low + (torch.rand(places.shape, device=store.device) * (high - low + 1)).int()
     targets = torch.where(inside, (drawn >> 8).clamp(0, 255).long(), SILENCE)
     sizes = {"warmup": config.warmup, "window": config.window}
-    return corrector.windows_loss(network, cells, targets, hints, windows, end, **sizes)
+    return corrector.windows_loss(network, bins, targets, hints, windows, end, **sizes)
 
 
 def save(network: Any, out: Path, step: int) -> None:

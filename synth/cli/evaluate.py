@@ -15,7 +15,7 @@ def add_options(parser: opt.Parser) -> None:
     """The options of `synth evaluate`."""
     add = parser.add_argument
     add("checkpoint", metavar="CHECKPOINT", help="checkpoint that generates, a name or a path")
-    add("--classifier", metavar="NAME|PATH", help="recogniser that hears (default: digits-classifier)")
+    add("--classifier", metavar="NAME|PATH", help="classifier of the clips (default: digits-classifier)")
     add(
         "-n",
         "--count",
@@ -44,7 +44,7 @@ def add_options(parser: opt.Parser) -> None:
 
 
 def run(options: Namespace, console: Console) -> Report:
-    """`synth evaluate`: what is generated, heard by a recogniser and beside real recordings."""
+    """`synth evaluate`: what is generated, by a classifier and beside real recordings."""
     from dataclasses import fields
 
     from synth.evaluation import evaluate as evaluating

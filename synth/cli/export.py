@@ -9,6 +9,7 @@ from synth.cli.console import Console
 from synth.cli.shared_options import add_common
 from synth.common.errors import UsageError
 from synth.common.extras import training_extra
+from synth.training.tasks import tasks_with_export
 
 
 def add_options(parser: opt.Parser) -> None:
@@ -23,20 +24,21 @@ def add_options(parser: opt.Parser) -> None:
         type=opt.real(0, 64),
         default=0.0,
         metavar="CODES",
-        help="noise in what the network hears while it is fine-tuned: steadier sound for a few hundredths of a bit",
+        help=f"{_of_tasks('noise')}: noise in what the network reads while it is fine-tuned: steadier sound for a few "
+        "hundredths of a bit",
     )
     parser.add_argument(
         "--temperatures",
         type=opt.real(0.05, 4),
         nargs=2,
         metavar=("PLANNER", "NETWORK"),
-        help="of a planner's voice: what a temperature of 1 stands for (default: 1 1)",
+        help=f"{_of_tasks('temperatures')}: what a temperature of 1 stands for in the voice (default: 1 1)",
     )
     parser.add_argument(
         "--guidance",
         type=opt.half_steps,
         metavar="W",
-        help="of a planner's voice: 1.5 to 4, in halves, do more than the planner by itself what labels ask for",
+        help=f"{_of_tasks('guidance')}: 1.5 to 4, in halves, do more than the planner by itself what labels ask for",
     )
     parser.add_argument(
         "--card", action="append", default=[], metavar="KEY=TEXT", help="a fact for the model card, like licence=CC0"
@@ -44,6 +46,10 @@ def add_options(parser: opt.Parser) -> None:
     parser.add_argument("-f", "--force", action="store_true", help="replace a file that exists")
     add_common(parser, as_json=False)
     parser.set_defaults(run=run)
+
+
+def _of_tasks(option: str) -> str:
+    return f"of runs of --task {' or '.join(tasks_with_export(option))}"
 
 
 def run(options: Namespace, console: Console) -> None:

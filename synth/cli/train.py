@@ -93,7 +93,9 @@ def run(options: Namespace, console: Console) -> None:
     """`synth train`: trains a network on folders of audio."""
     if not options.corpora and not options.resume:
         raise UsageError("CORPUS: name at least one folder of audio")
-    given = {name: getattr(options, name) for entry in TASKS.values() for name in entry.options if name != "corpora"}
+    task_options = {
+        name: getattr(options, name) for entry in TASKS.values() for name in entry.options if name != "corpora"
+    }
     with training_extra("synth train"):
         from synth.training import train as training
 
@@ -101,7 +103,7 @@ def run(options: Namespace, console: Console) -> None:
             corpora=options.corpora,
             run=options.out,
             task=options.task,
-            options=given,
+            options=task_options,
             resume=options.resume,
             device=options.device,
             threads=options.threads,

@@ -1,1 +1,1 @@
-"""Generated sound judged: what is heard in it, how it is distributed, whether it is copied."""
+"""Generated sound judged: what a classifier tells of it, how it is distributed, whether it is copied."""

@@ -16,7 +16,7 @@ from synth.recognition.classifier import Classifier
 
 LAYER = "the classifier's embedding, before its nonlinearity"
 NOTHING = "nothing"
-"""What is heard of a silent clip, in the confusion."""
+"""What is predicted of a silent clip, in the confusion."""
 
 
 def figures(
@@ -101,7 +101,7 @@ def lines(data: Mapping[str, Any]) -> list[str]:
         f"{data['checkpoint']}: {data['files']} files of {data['seconds']:g} s, {seeds(data)},"
         f" temperature {data['temperature']:g}"
     ]
-    texts += [f"{name}: {made}" + (f" (real {real})" if real else "") for name, made, real in rows(data)]
+    texts += [f"{name}: {generated}" + (f" (real {real})" if real else "") for name, generated, real in rows(data)]
     return [*texts, *(f"left out: {why}" for why in data["left_out"])]
 
 

@@ -75,10 +75,10 @@ def _intro(data: Mapping[str, Any]) -> str:
 
 def _summary(data: Mapping[str, Any]) -> str:
     lines, beside = [], data["levels"]["real"] is not None
-    for name, made, real in figures.rows(data):
-        mark = ' class="bad"' if "TOO NEAR" in made else ' class="good"' if "no copies" in made else ""
+    for name, generated, real in figures.rows(data):
+        mark = ' class="bad"' if "TOO NEAR" in generated else ' class="good"' if "no copies" in generated else ""
         more = f"<td>{escape(real)}</td>" if beside else ""
-        lines.append(f"<tr><td>{escape(name)}</td><td{mark}>{escape(made)}</td>{more}</tr>")
+        lines.append(f"<tr><td>{escape(name)}</td><td{mark}>{escape(generated)}</td>{more}</tr>")
     head = f"<tr><th>What</th><th>Generated</th>{'<th>Real</th>' if beside else ''}</tr>"
     return f'<h2>Summary</h2><div class="wide"><table>{head}{"".join(lines)}</table></div>{_notes(data)}'
 
@@ -135,10 +135,10 @@ def _confusion(title: str, values: Sequence[str], predicted: Sequence[str], tabl
 def _loudness(key: str, label: Mapping[str, Any]) -> str:
     lines, beside = [], any(pair["real"] is not None for pair in label["median_rms"].values())
     for value, pair in label["median_rms"].items():
-        made, real = ("" if pair[who] is None else f"{pair[who]:.4f}" for who in ("generated", "real"))
+        generated, real = ("" if pair[who] is None else f"{pair[who]:.4f}" for who in ("generated", "real"))
         ratio = f"{pair['generated'] / pair['real']:.2f}" if pair["generated"] is not None and pair["real"] else ""
         more = f"<td>{real}</td><td>{ratio}</td>" if beside else ""
-        lines.append(f"<tr><td>{escape(value)}</td><td>{made}</td>{more}</tr>")
+        lines.append(f"<tr><td>{escape(value)}</td><td>{generated}</td>{more}</tr>")
     more = "<th>Real</th><th>Ratio</th>" if beside else ""
     head = f"<tr><th>{escape(key)}</th><th>Generated</th>{more}</tr>"
     return f'<div class="wide"><table>{head}{"".join(lines)}</table></div>'
@@ -152,9 +152,10 @@ def _sounds(section: Section, rate: int, names: Sequence[tuple[str, list[str]]])
     lines, beside = [], any(real for _, real, _ in section.lines)
     longest = max([len(t.sound) for _, *both in section.lines for t in sum(both, []) if t.sound is not None], default=1)
     scale = min(_PIXELS_A_SECOND / rate, _MAX_PIXELS / longest)
-    for value, real, made in section.lines:
+    for value, real, generated in section.lines:
         cells = "".join(
-            f"<td>{_figures(clips, rate, scale, names)}</td>" for clips in ((real, made) if beside else (made,))
+            f"<td>{_figures(clips, rate, scale, names)}</td>"
+            for clips in ((real, generated) if beside else (generated,))
         )
         lines.append(f"<tr><td><strong>{escape(value)}</strong></td>{cells}</tr>")
     head = f"<tr><th>{escape(section.title)}</th>{'<th>Real</th>' if beside else ''}<th>Generated</th></tr>"

@@ -42,10 +42,10 @@ class GeneratorTrainConfig:
 
 @dataclass(frozen=True)
 class ClassifierTrainConfig:
-    """How a recogniser trains: `steps` of `batch` sounds, at most `longest` seconds of each; one cosine from `rate`
-    down; a validation every `every`. `warp`: half of the sounds (all, when no target is a voice) are heard at speeds
-    and pitches of 1/warp to warp. `noise`: share of the sounds that are heard with noise. `mask`: widest stretch of
-    bands and of frames that SpecAugment (arXiv 1904.08779) hides.
+    """How a classifier trains: `steps` of `batch` sounds, at most `longest` seconds of each; one cosine from `rate`
+    down; a validation every `every`. `warp`: half of the sounds (all, when no target depends on the speaker) are
+    played at speeds and pitches of 1/warp to warp. `noise`: share of the sounds that get noise. `mask`: widest stretch
+    of bands and of frames that SpecAugment (arXiv 1904.08779) hides.
     """
 
     steps: int = 2500

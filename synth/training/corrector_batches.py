@@ -19,11 +19,11 @@ SETTLE = 64  # frames of a crop without windows: the network does not know what 
 
 @dataclass(frozen=True)
 class CorrectorBatch:
-    """`cells`, `targets` int64 (streams, span): what the network reads, and a place in the sample's interval; `hints`
+    """`bins`, `targets` int64 (streams, span): what the network reads, and a place in the sample's interval; `hints`
     (streams, span, hints); `windows` (streams, windows): where the sample tier begins; `ends` (streams,): samples there
     are."""
 
-    cells: NDArray[np.int64]
+    bins: NDArray[np.int64]
     targets: NDArray[np.int64]
     hints: NDArray[np.int64]
     windows: NDArray[np.int64]
@@ -39,7 +39,7 @@ def batch(
     """
     rows = range(rank, config.streams, world)
     span = config.span
-    cells, targets, hints = padding(len(rows), span)
+    bins, targets, hints = padding(len(rows), span)
     windows, ends = np.zeros((len(rows), config.windows), np.int64), np.zeros(len(rows), np.int64)
     chances = np.cumsum(np.sqrt(np.diff(traces.pieces)))
     for place, row in enumerate(rows):
@@ -50,17 +50,17 @@ def batch(
             first = int(draw.integers(0, len(piece) - span, endpoint=True)) // hop * hop
         records = piece[first : first + span]
         end = ends[place] = len(records)
-        cells[place, :end], hints[place, :end] = records["cell"], records["hints"]
+        bins[place, :end], hints[place, :end] = records["bin"], records["hints"]
         low, high = records["low"].astype(np.int64), records["high"].astype(np.int64)
         targets[place, :end] = (low + (draw.random(end) * (high - low + 1)).astype(np.int64)) >> 8
         settle, last = SETTLE if first else 0, max(0, -(-(end - config.window) // hop))
         windows[place] = draw.integers(min(settle, last), last, config.windows, endpoint=True) * hop
         if not first and draw.random() < AT_START:
             windows[place, 0] = 0
-    return CorrectorBatch(cells, targets, hints, windows, ends)
+    return CorrectorBatch(bins, targets, hints, windows, ends)
 
 
 def padding(streams: int, span: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Cells, targets (streams, span) and hints (streams, span, hints) of nothing: all in the middle."""
-    cells = np.full((streams, span), SILENCE, np.int64)
-    return cells, cells.copy(), np.full((streams, span, lossless.HINTS), SILENCE, np.int64)
+    bins = np.full((streams, span), SILENCE, np.int64)
+    return bins, bins.copy(), np.full((streams, span, lossless.HINTS), SILENCE, np.int64)

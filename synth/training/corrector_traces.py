@@ -1,4 +1,4 @@
-"""What correctors learn from: along each file of a corpus, what the codec would tell one, and what one would hear."""
+"""What correctors learn from: along each file of a corpus, the codec's hints and the cdf bin of each sample."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from synth.codec.encoder import SECONDS
 from synth.common.cpus import available_cpus
 from synth.data.corpus import Corpus, Entry
 
-RECORD = np.dtype([("hints", "u1", lossless.HINTS), ("cell", "u1"), ("low", "<u2"), ("high", "<u2")])
-"""Of a sample: what was told before it; the cell that it fell into; its interval among the cells, in 1/256 of one."""
+RECORD = np.dtype([("hints", "u1", lossless.HINTS), ("bin", "u1"), ("low", "<u2"), ("high", "<u2")])
+"""Of a sample: what was told before it; the bin that it fell into; its interval among the bins, in 1/256 of one."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ def of(corpus: Corpus, split: str, level: str, quiet: bool = True) -> Traces:
     data, index = (corpus.folder / f"traces-{split}.{kind}" for kind in ("bin", "json"))
     made_of = [corpus.fingerprint, level]
     try:
-        known = json.loads(index.read_text())
+        contents = json.loads(index.read_text())
     except (OSError, ValueError):
-        known = {}
-    if known.get("made_of") != made_of:
+        contents = {}
+    if contents.get("made_of") != made_of:
         pieces = _make(corpus, split, level, data, quiet)
         index.write_text(json.dumps({"made_of": made_of, "pieces": pieces}))
-        known = {"pieces": pieces}
-    starts = np.array(known["pieces"], np.int64)
+        contents = {"pieces": pieces}
+    starts = np.array(contents["pieces"], np.int64)
     records = np.memmap(data, RECORD, "r", shape=(int(starts[-1]),)) if starts[-1] else np.zeros(0, RECORD)
     return Traces(records, starts)
 
@@ -77,8 +77,8 @@ def _make(corpus: Corpus, split: str, level: str, path: Path, quiet: bool) -> li
 
 def trace(sound: NDArray[np.int16], level: str) -> NDArray[Any]:
     """The records of one segment of sound; none where all of its samples are the same."""
-    hints, cells, bounds = lossless.trace(sound.astype(np.int32), 16, level)
-    records = np.empty(len(cells), RECORD)
-    records["hints"], records["cell"] = hints, cells
+    hints, bins, bounds = lossless.trace(sound.astype(np.int32), 16, level)
+    records = np.empty(len(bins), RECORD)
+    records["hints"], records["bin"] = hints, bins
     records["low"], records["high"] = bounds[:, 0], bounds[:, 1]
     return records

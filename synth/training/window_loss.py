@@ -1,4 +1,4 @@
-"""The loss of a two-tier network that hears sound: the frame tier over whole streams, the sample tier on windows."""
+"""The loss of a two-tier network over sound: the frame tier over whole streams, the sample tier on windows."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from synth.common.files import check_output
 from synth.training.export.common import ExportRequest
 from synth.training.optimization import steady_memory
 from synth.training.run_folder import RunFolder
-from synth.training.tasks import TASKS, TaskEntry, task_of
+from synth.training.tasks import TaskEntry, task_of, tasks_with_export
 
 
 def export(run: str | os.PathLike[str], out: str | os.PathLike[str], **options: Any) -> dict[str, Any]:
@@ -39,5 +39,4 @@ def check_accepted(entry: TaskEntry, request: ExportRequest) -> None:
         if is_set and name not in entry.export_options:
             if name in entry.refusals:
                 raise UsageError(f"--{name}: a run of --task {entry.name} {entry.refusals[name]}")
-            takers = " or ".join(task.name for task in TASKS.values() if name in task.export_options)
-            raise UsageError(f"--{name}: is for a run of --task {takers}")
+            raise UsageError(f"--{name}: is for a run of --task {' or '.join(tasks_with_export(name))}")

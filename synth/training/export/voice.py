@@ -25,8 +25,8 @@ def means_of_labels(voice: str | os.PathLike[str], corpus: Corpus) -> dict[str, 
     assert model.runtime is not None
     entries = [entry for entry in corpus.split("train") if entry.length]
     every = -(-len(entries) // MAX_FILES_OF_MEANS)
-    hear = model.runtime.vocoder.encode_sound
-    latents = [(entry.label_ids, hear(np.array(corpus.samples(entry)))) for entry in entries[::every]]
+    encode = model.runtime.vocoder.encode_sound
+    latents = [(entry.label_ids, encode(np.array(corpus.samples(entry)))) for entry in entries[::every]]
     return label_means.measure(model.checkpoint.config.labels, latents)
 
 

@@ -103,6 +103,11 @@ def tasks_with(option: str) -> tuple[str, ...]:
     return tuple(name for name, entry in TASKS.items() if option in entry.options)
 
 
+def tasks_with_export(option: str) -> tuple[str, ...]:
+    """The tasks whose runs take an option of `synth export`."""
+    return tuple(name for name, entry in TASKS.items() if option in entry.export_options)
+
+
 def task_named(name: str) -> TaskEntry:
     """The task of a name; UsageError when there is none."""
     if name not in TASKS:

@@ -1,7 +1,7 @@
 """`synth train --task corrector`: a network learns what the codec's adaptive mixture leaves to be known.
 
 Where a sample falls in the mixture's cumulative distribution function would be uniform noise if the mixture knew all
-(probability integral transform): the network learns the density over 256 cells of it, from the cells of earlier samples
+(probability integral transform): the network learns the density over 256 bins of it, from the bins of earlier samples
 and from hints that the codec gives it.
 """
 
@@ -85,7 +85,7 @@ def preset_of(name: str | None) -> tuple[ModelConfig, GeneratorTrainConfig]:
 
 
 class CorrectorTask:
-    """The two-tier network learns the cells of the codec's mixture; see `base.Task`."""
+    """The two-tier network learns the cdf bins of the codec's mixture; see `base.Task`."""
 
     name: ClassVar[str] = "corrector"
     unit: ClassVar[str] = "bits per sample more than without"
@@ -175,7 +175,7 @@ TASK = CorrectorTask
 
 
 def new_state(config: ModelConfig, seed: int, device: torch.device) -> TrainState[TwoTierNetwork]:
-    """A new network that begins all but without an opinion: each cell is as likely as it is wide."""
+    """A new network that begins all but without an opinion: each bin is as likely as it is wide."""
     torch.manual_seed(seed)
     network = TwoTierNetwork(config)
     with torch.no_grad():
@@ -189,20 +189,20 @@ def new_state(config: ModelConfig, seed: int, device: torch.device) -> TrainStat
 
 
 def widths(device: torch.device) -> Tensor:
-    """Binary logarithms of the cells' widths: what each costs without a network."""
+    """Binary logarithms of the bins' widths: what each costs without a network."""
     return torch.from_numpy(np.log2(np.diff(BIN_STARTS))).float().to(device)
 
 
 def batch_loss(network: TwoTierNetwork, b: CorrectorBatch, warmup: int, window: int) -> Tensor:
     """`windows_loss` of a batch."""
     device = network.frame_bias.device
-    arrays = (torch.from_numpy(x).to(device) for x in (b.cells, b.targets, b.hints, b.windows, b.ends))
+    arrays = (torch.from_numpy(x).to(device) for x in (b.bins, b.targets, b.hints, b.windows, b.ends))
     return windows_loss(network, *arrays, warmup=warmup, window=window)
 
 
 def windows_loss(
     network: TwoTierNetwork,
-    cells: Tensor,
+    bins: Tensor,
     targets: Tensor,
     hints: Tensor,
     windows: Tensor,
@@ -213,13 +213,13 @@ def windows_loss(
 ) -> Tensor:
     """Mean bits a sample that the network costs more than the mixture, over windows: see `CorrectorBatch`."""
     device, hop = network.frame_bias.device, network.config.hop
-    no_labels = torch.zeros(len(cells), cells.shape[1] // hop, 0, dtype=torch.long, device=device)
-    start = network.start(len(cells))
-    condition, _ = network.frames(cells, no_labels, start)
+    no_labels = torch.zeros(len(bins), bins.shape[1] // hop, 0, dtype=torch.long, device=device)
+    start = network.start(len(bins))
+    condition, _ = network.frames(bins, no_labels, start)
     starts = windows.flatten()
-    streams = torch.arange(len(cells), device=device).repeat_interleave(windows.shape[1])
+    streams = torch.arange(len(bins), device=device).repeat_interleave(windows.shape[1])
     places = starts + torch.arange(window, device=device)[:, None]  # (window, windows of all streams)
-    previous = torch.cat([start.codes[:, :1], cells], 1)[streams, places][:, :, None]
+    previous = torch.cat([start.codes[:, :1], bins], 1)[streams, places][:, :, None]
     rows = torch.cat([previous, hints[streams, places]], 2)
     logits = window_logits(network, rows, condition, starts, streams)
     counted = counted_samples(starts, warmup, window) & (places < ends[streams])
@@ -256,15 +256,15 @@ def validate(network: TwoTierNetwork, segments: list[NDArray[Any]]) -> float:
     A sample is taken to lie in the middle of its interval, which counts against the network.
     """
     total, hop, device = 0.0, network.config.hop, network.frame_bias.device
-    for cells, targets, hints, inside in _groups(segments, hop):
-        state = network.start(len(cells))
-        for start in range(0, cells.shape[1], CHUNK):
-            part = slice(start, min(start + CHUNK, cells.shape[1]))
-            codes, told, aims = (torch.from_numpy(array[:, part]).to(device) for array in (cells, hints, targets))
-            no_labels = torch.zeros(len(cells), codes.shape[1] // hop, 0, dtype=torch.long, device=device)
+    for bins, targets, hints, inside in _groups(segments, hop):
+        state = network.start(len(bins))
+        for start in range(0, bins.shape[1], CHUNK):
+            part = slice(start, min(start + CHUNK, bins.shape[1]))
+            codes, hints_in, aims = (torch.from_numpy(array[:, part]).to(device) for array in (bins, hints, targets))
+            no_labels = torch.zeros(len(bins), codes.shape[1] // hop, 0, dtype=torch.long, device=device)
             condition, frame = network.frames(codes, no_labels, state)
             previous = torch.cat([state.codes[:, -1:], codes[:, :-1]], 1)
-            rows = torch.cat([previous[:, :, None], told], 2).transpose(0, 1)
+            rows = torch.cat([previous[:, :, None], hints_in], 2).transpose(0, 1)
             logits, sample = network.samples(rows, condition, state.sample)
             bits = network.bits(logits, aims.t()).t() + widths(device)[aims]
             total += float((bits.double() * inside[:, part].to(device)).sum())
@@ -276,16 +276,16 @@ def validate(network: TwoTierNetwork, segments: list[NDArray[Any]]) -> float:
 def _groups(
     segments: list[NDArray[Any]], hop: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Tensor]]:
-    """Segments of like length, padded: cells, targets, hints, and which samples (segments, time) are inside."""
+    """Segments of like length, padded: bins, targets, hints, and which samples (segments, time) are inside."""
     ordered = sorted(segments, key=len)
     for at in range(0, len(ordered), GROUP):
         group = ordered[at : at + GROUP]
         longest = -(-max(map(len, group)) // hop) * hop
-        cells, targets, hints = padding(len(group), longest)
+        bins, targets, hints = padding(len(group), longest)
         for place, row in enumerate(group):
-            cells[place, : len(row)], hints[place, : len(row)] = row["cell"], row["hints"]
+            bins[place, : len(row)], hints[place, : len(row)] = row["bin"], row["hints"]
             targets[place, : len(row)] = (row["low"].astype(np.int64) + row["high"]) >> 9
-        yield cells, targets, hints, torch.arange(longest) < torch.tensor([len(row) for row in group])[:, None]
+        yield bins, targets, hints, torch.arange(longest) < torch.tensor([len(row) for row in group])[:, None]
 
 
 def _fine_tuned(run: FinishedRun, level: str, steps: int, quiet: bool) -> TwoTierNetwork:

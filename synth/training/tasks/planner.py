@@ -47,7 +47,7 @@ FRAME = 16
 class PlannerTrainConfig:
     """How a planner trains beside what `GeneratorTrainConfig` says.
 
-    `heard_wrong`: share of the tokens that the network hears as others than they are. `partial`: share of the streams
+    `heard_wrong`: share of the tokens that are wrong in what the network reads. `partial`: share of the streams
     in which each frame has only its first tokens, as a codec at a lower rate has; the others are 128, without a loss.
     `gap`: shortest and longest silence between files, in seconds. `speed`, `gain_db`: of `StreamBatches`.
     """

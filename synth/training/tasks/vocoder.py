@@ -43,7 +43,7 @@ class VocoderTrainConfig:
     they are quantised to; `divergence`: of the Kullback-Leibler divergence of the encoder's Gaussian from a standard
     one, in nats a number (variational autoencoder, arXiv 1312.6114; 0: vectors are no random variables). `free`: share
     of streams that go unquantised; of the others half have all quantisers, half a number drawn evenly. `noise`:
-    codes of noise in what the network hears. `gain_db`: each file is louder or fainter by up to this much. `early`: so
+    codes of noise in what the network reads. `gain_db`: each file is louder or fainter by up to this much. `early`: so
     many steps first, of encoder and quantisers alone, which cost a tenth.
     """
 

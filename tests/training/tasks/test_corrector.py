@@ -47,8 +47,8 @@ def test_a_run_that_was_stopped_goes_on_exactly(whole: Path, sounds_folder: Path
 def test_it_begins_without_an_opinion() -> None:
     found = corrector.new_state(MINI[0], 0, torch.device("cpu")).network
     rows = np.zeros(300, corrector_traces.RECORD)
-    rows["hints"], rows["cell"] = 128, np.arange(300) % 256
-    rows["low"] = rows["high"] = rows["cell"].astype(np.uint16) * 256 + 128
+    rows["hints"], rows["bin"] = 128, np.arange(300) % 256
+    rows["low"] = rows["high"] = rows["bin"].astype(np.uint16) * 256 + 128
     assert abs(corrector.validate(found, [rows, rows[:40]])) < 0.05
 
 
@@ -105,7 +105,7 @@ def test_batches_are_a_function_of_the_step_and_of_nothing_else(whole: Path) -> 
     one, again, other = (corrector.batch(found, config, 16, step) for step in (5, 5, 6))
     assert np.array_equal(one.targets, again.targets) and not np.array_equal(one.targets, other.targets)
     half = corrector.batch(found, config, 16, 5, 1, 2)
-    assert np.array_equal(half.cells, one.cells[1::2]) and np.array_equal(half.windows, one.windows[1::2])
+    assert np.array_equal(half.bins, one.bins[1::2]) and np.array_equal(half.windows, one.windows[1::2])
     assert (one.windows % 16 == 0).all() and (one.windows + 64 <= 512 + 16).all() and (one.targets < 256).all()
 
 
