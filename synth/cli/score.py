@@ -39,7 +39,7 @@ def run(options: Namespace, console: Console) -> Report:
     model.label_schedule(single, None)
     if options.labels and single:
         raise UsageError("--label and --labels: give one of them")
-    by_name = scoring.labels_by_name(options.labels, model) if options.labels else lambda path: single
+    by_name = scoring.labels_by_name(options.labels, model, options.audio) if options.labels else lambda path: single
     threads = options.threads or available_cpus()
     with console.progress(None) as tick:
         results = scoring.score_files(model, options.audio, by_name, threads=threads, tick=tick)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,15 @@ from synth.common.errors import UsageError, require
 
 LabelIds = tuple[int, ...]
 """One id a key, in the order of the keys: 0 is none, 1 the first value."""
+
+
+def _known(value: str, values: tuple[str, ...]) -> int | None:
+    """The place of a value, of which Unicode's form does not matter (NFC, NFD); None where it isn't there."""
+    if value in values:
+        return values.index(value)
+    composed = [unicodedata.normalize("NFC", known) for known in values]
+    value = unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+    return composed.index(value) if value in composed else None
 
 
 @dataclass(frozen=True)
@@ -48,9 +58,10 @@ class LabelSet(Mapping[str, tuple[str, ...]]):
             if key not in self:
                 have = ", ".join(self) if self else "none: this checkpoint was trained without labels"
                 raise UsageError(f"label key {key!r} is not known; known keys: {have}")
-            if value not in self[key]:
+            if _known(value, self[key]) is None:
                 raise UsageError(f"label {key}={value} is not known; known values: {', '.join(self[key])}")
-        return tuple(values.index(labels[key]) + 1 if key in labels else 0 for key, values in self.pairs)
+        places = [(_known(labels[key], values) if key in labels else None) for key, values in self.pairs]
+        return tuple(0 if place is None else place + 1 for place in places)
 
     def names(self, ids: LabelIds) -> dict[str, str]:
         """The values of ids by key, without the keys whose id is 0."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import re
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synth.common.errors import CorpusError, UsageError
+from synth.data.tables import FileNames, composed, read_table, table_rows
 
 SPLITS = ("train", "validation", "test")
 _SHARE = 0.05  # of the files, for validation and for test each
@@ -50,44 +50,41 @@ class Splitter:
         self.explicit = split is not None
         self._terms: dict[str, tuple[str, str, Condition]] = {}
         self._list: dict[str, str] | None = None
-        self._path = Path()
+        self._names = FileNames(Path(), ())
         content = split or ""
         if split is not None:
             if re.match(r"\s*[a-z]+\s*:.*=", split):
-                self._terms = {t.strip(): _term(split, t.strip()) for t in split.split(";") if t.strip()}
+                self._terms = {t.strip(): _term(split, composed(t.strip())) for t in split.split(";") if t.strip()}
             else:
                 content = self._read_list(Path(split))
         self.fingerprint = hashlib.sha256(repr((self.explicit, content)).encode()).hexdigest()
 
     def _read_list(self, path: Path) -> str:
         """Reads the list "file,split"; its text."""
-        try:
-            content = path.read_text("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            what = "no such list; a rule is SPLIT:KEY=VALUES" if isinstance(error, FileNotFoundError) else str(error)
-            raise CorpusError(f"{path}: {what}") from None
-        self._path, self._list = path, {}
-        for number, row in enumerate(csv.reader(content.splitlines()), 1):
-            cells = [cell.strip() for cell in row]
-            if not any(cells) or (number == 1 and cells == ["file", "split"]):
+        content = read_table(path, "no such list; a rule is SPLIT:KEY=VALUES")
+        listed: dict[str, str] = {}
+        table = table_rows(path, content, lambda cells: len(cells) > 1 and cells[1] in ("split", *SPLITS))
+        for place, (line, cells) in enumerate(table):
+            if place == 0 and cells[:2] == ["file", "split"]:
                 continue
-            if len(cells) != 2 or cells[1] not in SPLITS:
-                raise CorpusError(f"{path}: line {number}: must be FILE,SPLIT with a split of {', '.join(SPLITS)}")
+            if len(cells) < 2 or any(cells[2:]) or not cells[0] or cells[1] not in SPLITS:
+                raise CorpusError(f"{path}: line {line}: must be FILE,SPLIT with a split of {', '.join(SPLITS)}")
             name = cells[0].replace(os.sep, "/").removeprefix("./")
-            if self._list.setdefault(name, cells[1]) != cells[1]:
-                raise CorpusError(f"{path}: line {number}: {name} stands there twice")
+            if listed.setdefault(name, cells[1]) != cells[1]:
+                raise CorpusError(f"{path}: line {line}: {name} stands there twice")
+        self._list, self._names = listed, FileNames(path, listed)
         return content
 
     def check(self, names: Sequence[str], keys: Sequence[str]) -> None:
-        """Raise when a rule has a key that is not among `keys` or the list a file that is not among `names`."""
+        """UsageError when a rule has a key that is not among `keys`.
+
+        CorpusError when a name in the list is that of two of the files `names`, or of none.
+        """
         for _, key, _ in self._terms.values():
             if key != "every" and key not in keys:
                 raise UsageError(f"split rule: key {key!r} is not known; known keys: {', '.join(('every', *keys))}")
-        known = set(names) | {name.rsplit("/", 1)[-1] for name in names}
-        missing = [name for name in self._list or () if name not in known]
-        if missing:
-            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-            raise CorpusError(f"{self._path}: {missing[0]}{more}: not among the files of the corpus")
+        if self._list is not None:
+            self._names.check((name, _candidates(name)) for name in names)
 
     def assign(self, items: Sequence[Item]) -> list[str]:
         """The split of each item."""
@@ -114,8 +111,13 @@ class Splitter:
     def _asked(self, item: Item) -> str:
         """What the list or the first rule that fits says of an item; "train" where neither speaks of it."""
         if self._list is not None:
-            return self._list.get(item.name) or self._list.get(item.name.rsplit("/", 1)[-1]) or "train"
+            return self._list.get(self._names.find(_candidates(item.name)) or "", "train")
         return next((split for split, _, fits in self._terms.values() if fits(item)), "train")
+
+
+def _candidates(name: str) -> list[str]:
+    """The names under which a list may have a file: its own and the bare one."""
+    return [name, name.rsplit("/", 1)[-1]]
 
 
 def _term(rule: str, text: str) -> tuple[str, str, Condition]:

@@ -37,12 +37,13 @@ class FileScore:
 LabelsOf = Callable[[str], Mapping[str, str]]
 
 
-def labels_by_name(rule: str, model: Model) -> LabelsOf:
+def labels_by_name(rule: str, model: Model, paths: Sequence[str] = ()) -> LabelsOf:
     """A function from a path to its labels, by a pattern or a CSV as in training, of the keys that the model knows.
 
     UsageError where the rule has none of them.
     """
     labeller = Labeller(rule)
+    labeller.check([(Path(path), Path(path).name) for path in paths], complete=False)
     keys = set(model.checkpoint.config.labels)
     if not keys.intersection(labeller.chosen):
         raise UsageError(f"--labels {rule}: has none of the checkpoint's keys: {', '.join(sorted(keys)) or 'none'}")

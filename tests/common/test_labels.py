@@ -27,6 +27,13 @@ def test_ids_count_from_one_and_zero_is_none() -> None:
         BOTH.names((1,))
 
 
+def test_unicode_forms_of_a_value_are_one_value() -> None:
+    for known, asked in (("caf\u00e9", "cafe\u0301"), ("cafe\u0301", "caf\u00e9")):
+        assert LabelSet((("word", ("tea", known)),)).ids({"word": asked}) == (2,)
+    both = LabelSet((("word", ("caf\u00e9", "cafe\u0301")),))  # of a checkpoint that was trained with two
+    assert both.ids({"word": "caf\u00e9"}) == (1,) and both.ids({"word": "cafe\u0301"}) == (2,)
+
+
 @pytest.mark.parametrize(
     ("known", "labels", "message"),
     [
