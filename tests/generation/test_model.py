@@ -203,7 +203,7 @@ def test_saving_changes_nothing(model: Model) -> None:
 
 
 def test_forks_are_what_their_seed_gives(model: Model) -> None:
-    options: dict[str, Any] = {"labels": {"digit": ["3", "1"]}, "samples": 300, "prime": np.full(37, 140, np.uint8)}
+    options: dict[str, Any] = {"labels": {"digit": ["3", "1"]}, "samples": 300, "prompt": np.full(37, 140, np.uint8)}
     source = model.start(SamplingConfig(), seed=1, **options)
     for seed in (5, 1, 4294967295):
         fork = source.fork(seed)
