@@ -55,6 +55,13 @@ def add_options(parser: opt.Parser) -> None:
         help="network that helps to predict; decompress needs the same one (default: auto, the level's "
         "corrector or none by a short trial; for mode parametric the voice speech)",
     )
+    add(
+        "--segment",
+        type=opt.real(limits.MIN_SEGMENT, limits.MAX_SEGMENT),
+        metavar="SECONDS",
+        help="most of a segment, which is what one damaged bit costs; each takes about 300 bytes (default: 15, or "
+        "less where that costs little)",
+    )
     add("--verify", action="store_true", help="decode what was written before it gets its name")
     add_threads(parser)
     add_common(parser)
@@ -91,6 +98,8 @@ def _check(options: Namespace) -> None:
         raise UsageError("--verify: what goes into a pipe can't be read again; name a file")
     if options.bitrate is not None and options.mode != "parametric":
         raise UsageError("--bitrate: is for --mode parametric")
+    if options.segment is not None and options.mode == "parametric":
+        raise UsageError("--segment: is not for --mode parametric, whose segments are of 30 seconds")
     several = len(options.inputs) > 1 or options.recursive
     if options.out not in (None, "-") and not (several or os.path.isdir(options.out)):
         job_plan.check_suffix(options.out, (job_plan.SUFFIX,))
@@ -121,6 +130,7 @@ def _chosen(options: Namespace) -> CodecOptions:
         mode=options.mode,
         checkpoint=checkpoint,
         bitrate=options.bitrate,
+        segment=options.segment,
         force=options.force,
         verify=options.verify,
     )

@@ -39,6 +39,7 @@ def compress(
     checkpoint: str = ...,
     threads: int = ...,
     bitrate: float | None = ...,
+    segment: float | None = ...,
 ) -> bytes: ...
 
 
@@ -53,6 +54,7 @@ def compress(
     checkpoint: str = ...,
     threads: int = ...,
     bitrate: float | None = ...,
+    segment: float | None = ...,
 ) -> None: ...
 
 
@@ -66,6 +68,7 @@ def compress(
     checkpoint: str = network_choice.AUTO,
     threads: int = 1,
     bitrate: float | None = None,
+    segment: float | None = None,
 ) -> bytes | None:
     """Compress an array of samples to a .syn file, which `decompress` gives back.
 
@@ -91,6 +94,9 @@ def compress(
         Threads to use; they change no byte.
     bitrate
         Of mode "parametric" the most bits a second, 100 to 100000. None: 1600 where that can be had.
+    segment
+        Of the other modes the most seconds of a segment, 0.1 to 600: what damage costs, and a thread's share. None: 15,
+        or less where that costs little. None has more than 2^22 samples.
 
     Returns
     -------
@@ -125,14 +131,14 @@ def compress(
         raise UsageError(
             f"wave is {describe(wave)}: compress takes an array; compress_file takes paths and binary files"
         )
-    check_coding(level, mode, checkpoint, threads, bitrate)
+    check_coding(level, mode, checkpoint, threads, bitrate, segment)
     buffer = io.BytesIO()
     with new_file.open_output(buffer if out is None else writable(out)) as (write, _):
         if mode == PARAMETRIC:
             write(_parametric(wave, rate, checkpoint, bitrate))
         else:
             samples, header = describe_array(np.asarray(wave), rate, level, mode)
-            encoder.compress_array(samples, header, write, network=checkpoint, threads=threads)
+            encoder.compress_array(samples, header, write, network=checkpoint, threads=threads, seconds=segment)
     return buffer.getvalue() if out is None else None
 
 
@@ -204,6 +210,7 @@ def compress_file(
     checkpoint: str = network_choice.AUTO,
     threads: int = 1,
     bitrate: float | None = None,
+    segment: float | None = None,
 ) -> None:
     """Compress a WAV, AIFF or FLAC file to a .syn file, as `synth compress` does.
 
@@ -213,7 +220,7 @@ def compress_file(
         The sound file: a path, or a binary file that is read from where it stands.
     out
         Where the .syn file goes: a path, at which a file is replaced once the new one is whole, or a binary file.
-    level, mode, checkpoint, threads, bitrate
+    level, mode, checkpoint, threads, bitrate, segment
         As in `compress`. Mode "parametric" takes any file that libsndfile reads.
 
     Raises
@@ -239,7 +246,7 @@ def compress_file(
     >>> len(syn.getvalue()) < 40
     True
     """
-    check_coding(level, mode, checkpoint, threads, bitrate)
+    check_coding(level, mode, checkpoint, threads, bitrate, segment)
     path = check_places(source, out, network_choice.file_of(checkpoint, network_choice.AUTO, network_choice.NONE))
     place = output_place(out)
     if mode == PARAMETRIC:
@@ -252,7 +259,14 @@ def compress_file(
         sound = sources.open_sound(opened, opened.name, opened.size)
         suffix = os.path.splitext(path)[1] if path is not None else None
         encoder.compress_stream(
-            sound, write, effort=level, mode=mode, network=checkpoint, suffix=suffix, threads=threads
+            sound,
+            write,
+            effort=level,
+            mode=mode,
+            network=checkpoint,
+            suffix=suffix,
+            threads=threads,
+            seconds=segment,
         )
 
 

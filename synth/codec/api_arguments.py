@@ -14,7 +14,16 @@ from synth.codec.header import MODES, PARAMETRIC, Header
 from synth.codec.mulaw_source import quantize
 from synth.common import input_file, outputs
 from synth.common.errors import AudioError, CodecError, UsageError
-from synth.common.limits import LEVELS, MAX_BITRATE, MAX_CHANNELS, MAX_RATE, MAX_THREADS, MIN_BITRATE
+from synth.common.limits import (
+    LEVELS,
+    MAX_BITRATE,
+    MAX_CHANNELS,
+    MAX_RATE,
+    MAX_SEGMENT,
+    MAX_THREADS,
+    MIN_BITRATE,
+    MIN_SEGMENT,
+)
 from synth.common.typing import AnyArray, ChannelSamples
 
 Place = str | os.PathLike[str] | IO[bytes]
@@ -24,7 +33,9 @@ _WIDE = "s24"
 """Of arrays of wider integers, whose values must be of 24 bits."""
 
 
-def check_coding(level: str, mode: str, checkpoint: str, threads: int, bitrate: float | None) -> None:
+def check_coding(
+    level: str, mode: str, checkpoint: str, threads: int, bitrate: float | None, segment: float | None = None
+) -> None:
     """CodecError or UsageError for options of compressing that can't be."""
     if level not in LEVELS:
         raise CodecError(f"level {level}: must be {', '.join(LEVELS)}")
@@ -35,13 +46,21 @@ def check_coding(level: str, mode: str, checkpoint: str, threads: int, bitrate: 
             f"checkpoint {checkpoint!r}: must be a name, a path, {network_choice.AUTO} or {network_choice.NONE}"
         )
     check_decoding(checkpoint, threads)
-    if bitrate is None:
-        return
-    if mode != PARAMETRIC:
-        raise UsageError(f"bitrate {bitrate!r}: is for mode {PARAMETRIC}")
-    real = isinstance(bitrate, int | float | np.integer | np.floating) and not isinstance(bitrate, bool)
-    if not (real and MIN_BITRATE <= bitrate <= MAX_BITRATE):  # not NaN either
-        raise UsageError(f"bitrate {bitrate!r}: must be bits a second, {MIN_BITRATE} to {MAX_BITRATE}")
+    if bitrate is not None:
+        if mode != PARAMETRIC:
+            raise UsageError(f"bitrate {bitrate!r}: is for mode {PARAMETRIC}")
+        _check_real("bitrate", bitrate, "bits a second", MIN_BITRATE, MAX_BITRATE)
+    if segment is not None:
+        if mode == PARAMETRIC:
+            raise UsageError(f"segment {segment!r}: is not for mode {PARAMETRIC}, whose segments are of 30 seconds")
+        _check_real("segment", segment, "seconds", MIN_SEGMENT, MAX_SEGMENT)
+
+
+def _check_real(name: str, value: object, unit: str, least: float, most: float) -> None:
+    """UsageError for an argument that is no number in its bounds."""
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (real and least <= value <= most):  # type: ignore[operator]  # not NaN either
+        raise UsageError(f"{name} {value!r}: must be {unit}, {least} to {most}")
 
 
 def check_decoding(checkpoint: str | None, threads: int) -> None:

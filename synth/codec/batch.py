@@ -53,8 +53,8 @@ class FileResult:
 class CodecOptions:
     """What the commands share; `effort`, `mode` and `verify` are of compressing, the last three of decompressing.
 
-    `bitrate`: of mode parametric. `checkpoint`: what compressing is to use, or where decompressing may find the one
-    that a file names. `start`, `end`: seconds.
+    `bitrate`: of mode parametric. `segment`: most seconds of a segment of the others. `checkpoint`: what compressing is
+    to use, or where decompressing may find the one that a file names. `start`, `end`: seconds.
     """
 
     threads: int
@@ -62,6 +62,7 @@ class CodecOptions:
     mode: str = "lossless"
     checkpoint: str | None = None
     bitrate: float | None = None
+    segment: float | None = None
     force: bool = False
     verify: bool = False
     salvage: bool = False
@@ -171,6 +172,7 @@ def _compress_samples(job: Job, options: CodecOptions, *, threads: int, tick: Ti
                 network=options.checkpoint or network_choice.AUTO,
                 suffix=suffix,
                 threads=threads,
+                seconds=options.segment,
                 tick=tick,
             )
             if source.state() != before:

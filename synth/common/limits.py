@@ -18,6 +18,8 @@ MAX_TOP_K = 256
 MAX_THREADS = 4096
 MIN_BITRATE, MAX_BITRATE = 100, 100_000
 """Bits a second of mode parametric."""
+MIN_SEGMENT, MAX_SEGMENT = 0.1, 600
+"""Seconds of a segment of a .syn file that can be asked for."""
 OUTPUT_FORMATS = ("wav", "flac", "ogg", "raw")
 """Formats of generated sound, which are the suffixes of files too."""
 LEVELS = ("fast", "balanced", "max")

@@ -302,3 +302,14 @@ def test_help_offers_what_works() -> None:
     text = run("synth", "compress", "--help").stdout.decode()
     assert "mulaw" in text and "auto" in text and "Opus" in text
     assert "x.syn" in error_line(run("synth", "verify", "x.syn"), 1, "synth verify")
+
+
+def test_segments_have_the_length_that_is_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+    make("x.wav", 4000)
+    assert synth("compress", "x.wav", "--segment", 0.1, "--level", "fast", "-q") == 0
+    assert synth("info", "x.syn", "--json") == 0
+    assert json.loads(capfd.readouterr().out)["segments"] == 6
+    assert synth("compress", "x.wav", "--segment", 0.01) == 2
+    assert "--segment" in error(capfd, "compress")
+    assert synth("compress", "x.wav", "--segment", 1, "--mode", "parametric") == 2
+    assert "--segment: is not for --mode parametric" in error(capfd, "compress")

@@ -189,8 +189,12 @@ def test_what_is_not_used_costs_nothing() -> None:
 
 
 def test_segments_are_about_equal_and_an_even_number() -> None:
-    assert encoder.segment_length(16000, 1, 960000) == 480000
-    assert encoder.segment_length(8000, 1, 480000) == 240000
+    assert encoder.segment_length(16000, 1, 960000) == 240000
+    assert encoder.segment_length(8000, 1, 480000) == 120000
+    assert encoder.segment_length(16000, 1, 320000) == 160000
+    assert encoder.segment_length(16000, 1, 960000, 30) == 480000
+    assert encoder.segment_length(16000, 1, None, 0.1) == 1600
+    assert encoder.segment_length(192000, 8, None, 600) == 1 << 19
     assert encoder.segment_length(44100, 2, None) == encoder.FRAMES
     assert encoder.segment_length(192000, 8, 10**9) <= encoder.SAMPLES // 8
     for frames in (0, 1, 10**5, 10**6, 10**7):

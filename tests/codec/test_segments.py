@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 import synth
 from synth import engine
 from synth.audio.formats import pcm
-from synth.codec import container, segments, varint
+from synth.codec import container, encoder, segments, varint
 from synth.codec.container_reader import ContainerReader
 from synth.codec.container_writer import ContainerWriter
 from synth.codec.decoder import Decoder
 from synth.codec.header import Header, pack_header
 from synth.codec.mulaw_source import quantize
-from synth.common.errors import CodecError
+from synth.common.errors import CodecError, UsageError
 from synth.common.typing import Int32
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
@@ -225,3 +225,45 @@ def test_codes_are_refused_where_they_can_not_be() -> None:
         with pytest.raises(CodecError, match="segment: damaged"):
             attempt(version, data, **more)
     assert attempt(2, good, encoding="s16", mode="mulaw").shape == (3, 2)
+
+
+def test_a_damaged_bit_of_20_seconds_loses_half() -> None:
+    samples = np.random.default_rng(0).integers(-900, 900, (160_000, 1))
+    data = bytearray(packed(file_of(samples)))
+    data[len(data) // 4] ^= 4
+    back, damages = salvaged(bytes(data))
+    assert len(damages) == 1 and "0.00 s to 10.00 s" in damages[0]
+    np.testing.assert_array_equal(np.frombuffer(back, "<i2", offset=44)[80_000:], samples[80_000:, 0])
+
+
+@pytest.mark.parametrize("seconds,count", [(0.1, 20), (0.5, 4), (1.99, 2), (2, 1), (600, 1)])
+def test_segments_are_as_long_as_one_asks(seconds: float, count: int) -> None:
+    samples = tones(16_000, 1, 16)
+    data = synth.compress(samples.astype(np.int16), 8000, level="fast", segment=seconds)
+    assert len(blocks_of(data)[1]) == count
+    assert len(blocks_of(packed(file_of(samples), seconds=seconds))[1]) == count
+    np.testing.assert_array_equal(synth.decompress(data)[0], samples)
+
+
+@pytest.mark.parametrize("segment", [0, 0.09, 601, float("nan"), "1", True])
+def test_segments_of_other_lengths_are_refused(segment: Any) -> None:
+    with pytest.raises(UsageError, match=r"^segment .*: must be seconds, 0.1 to 600$"):
+        synth.compress(np.zeros(9, np.int16), 8000, segment=segment)
+
+
+def test_a_period_of_ten_seconds_is_found() -> None:
+    loop = np.random.default_rng(0).integers(-900, 900, (80_000, 1))
+    samples = np.resize(loop, (240_000, 1))
+    for file in (file_of(samples), file_of(samples)[:40] + b"\xff\xff\xff\xff" + file_of(samples)[44:]):
+        data = packed(file, piped=True)
+        assert len(data) < 1.1 * 80_000 * 11 / 8 and unpacked(data) == file
+
+
+@pytest.mark.parametrize("frames", [0, 1, 40, 79, 80, 81, 159, 160, 161, 400])
+def test_what_was_read_ahead_is_cut_into_segments(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "FRAMES", 40)
+    samples = tones(frames, 1, 16)
+    for piped in (False, True):
+        data = packed(file_of(samples), piped=piped)
+        assert unpacked(data) == file_of(samples)
+        assert all(count <= 40 for kind, count, _ in blocks_of(data)[1] if kind == container.CODED)
