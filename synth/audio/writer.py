@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -12,6 +13,7 @@ from typing import IO
 import numpy as np
 
 from synth.audio.encoder import ENCODINGS, Encoder
+from synth.common import permissions
 from synth.common.errors import OutputError, UsageError
 from synth.common.files import check_output, output_errors, write_all
 from synth.common.limits import MAX_WAV_SAMPLES, OUTPUT_FORMATS
@@ -58,7 +60,8 @@ class AudioWriter:
     The format is `format_of(path, format)`. A file is written under a hidden name in its folder, synced, and renamed
     when the block ends well; when it ends with an exception, Ctrl-C too, nothing is left. An existing file is refused
     when the block is entered and again at the end, unless `force`. "-" is standard output; its WAV header tells
-    `samples`, if given, else 0xFFFFFFFF. Raises UsageError (format, more `samples` than a WAV can hold), OutputError
+    `samples`, if given, else 0xFFFFFFFF. `like`: what the sound is made of, as for
+    `NewFile`. Raises UsageError (format, more `samples` than a WAV can hold), OutputError
     (anything that the system refuses) with the path, and lets BrokenPipeError through when a pipe's reader has gone.
     """
 
@@ -69,7 +72,9 @@ class AudioWriter:
         format: str | None = None,
         force: bool = False,
         samples: int | None = None,
+        like: Iterable[permissions.Source] = (),
     ) -> None:
+        self._like = tuple(like)
         self.name, self.rate, self.force, self.promised = os.fspath(path), int(rate), force, samples
         self.format = format_of(path, format)
         self.written = 0
@@ -122,7 +127,7 @@ class AudioWriter:
         if self._pipe:
             self._file = sys.stdout.buffer
         else:
-            self._new = NewFile(self.name, self.force)
+            self._new = NewFile(self.name, self.force, self._like)
             self._file = self._new.file
         if self.format == "wav":
             write_all(self._file, wav_header(self.promised, self.rate))

@@ -255,7 +255,7 @@ def compress_file(
         with open_place(source, "sound file") as opened:
             parametric.compress(opened, opened.name, out=place, checkpoint=checkpoint, bitrate=bitrate, force=True)
         return
-    with open_place(source, "sound file") as opened, new_file.open_output(place, True) as (write, _):
+    with open_place(source, "sound file") as opened, new_file.open_output(place, True, [opened]) as (write, _):
         sound = sources.open_sound(opened, opened.name, opened.size)
         suffix = os.path.splitext(path)[1] if path is not None else None
         encoder.compress_stream(
@@ -309,4 +309,5 @@ def decompress_file(source: Place, out: Place, *, checkpoint: str | None = None,
     check_places(source, out, network_choice.file_of(checkpoint))
     place = output_place(out)
     with open_place(source, "compressed audio") as opened:
-        open_syn(opened, opened.name, threads=threads, checkpoint=checkpoint).decode_to(place, force=True)
+        file = open_syn(opened, opened.name, threads=threads, checkpoint=checkpoint)
+        file.decode_to(place, force=True, like=[opened])

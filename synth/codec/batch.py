@@ -163,7 +163,7 @@ def _compress_samples(job: Job, options: CodecOptions, *, threads: int, tick: Ti
     with open_input(job.path) as source:
         before = source.state()
         sound = sources.open_sound(source, job.path, source.size)
-        with new_file.open_output(job.out, options.force) as (write, file):
+        with new_file.open_output(job.out, options.force, [source]) as (write, file):
             summary = encoder.compress_stream(
                 sound,
                 write,
@@ -214,7 +214,7 @@ def decompress_one(job: Job, options: CodecOptions, *, threads: int, tick: Tick)
         )
         if options.is_part:
             opened.limit(options.start, options.end)
-        frames = opened.decode_to(job.out, force=options.force, tick=tick)
+        frames = opened.decode_to(job.out, force=options.force, tick=tick, like=[source])
     return _decoded(job, source, opened, frames)
 
 

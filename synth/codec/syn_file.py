@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO, Any
 
-from synth.common import new_file
+from synth.common import new_file, permissions
 from synth.common.typing import AnyArray
 
 Tick = Callable[[int], Any]
@@ -78,8 +78,18 @@ class SynFile(ABC):
     def check_output(self, name: str) -> None:  # noqa: B027  (most formats have no limit)
         """OutputError unless the sound fits into a file; `name` is the output's."""
 
-    def decode_to(self, out: str | IO[bytes], *, force: bool = False, tick: Tick = no_tick) -> int:
-        """Write the sound file to a path, which it replaces with `force` alone, or a binary file; the frames of it."""
+    def decode_to(
+        self,
+        out: str | IO[bytes],
+        *,
+        force: bool = False,
+        tick: Tick = no_tick,
+        like: Iterable[permissions.Source] = (),
+    ) -> int:
+        """Write the sound file to a path, which it replaces with `force` alone, or a binary file; the frames of it.
+
+        `like`: the .syn file, for the permissions of the new one.
+        """
         self.check_output(out if isinstance(out, str) else self.name)
-        with new_file.open_output(out, force) as (write, _):
+        with new_file.open_output(out, force, like) as (write, _):
             return self.decode(write, tick)

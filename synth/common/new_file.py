@@ -6,11 +6,12 @@ import errno
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO, Any
 
+from synth.common import permissions
 from synth.common.errors import OutputError
 from synth.common.files import STDOUT, check_output, output_errors, write_all
 
@@ -30,18 +31,32 @@ class NewFile:
     """A hidden, unbuffered file in the folder of `path`, which `finish` gives its name and `abandon` removes.
 
     As a context manager it finishes when the block ends well, and is abandoned when it doesn't, Ctrl-C too. An existing
-    file is refused when it is made (and again at the end), unless `force`. Raises OutputError with the path.
+    file is refused when it is made (and again at the end), unless `force`. Nobody may read the file who may not read
+    the files of `like`, of which it is made, and the one that it replaces. Raises OutputError with the path.
     """
 
-    def __init__(self, path: str | os.PathLike[str], force: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], force: bool = False, like: Iterable[permissions.Source] = ()
+    ) -> None:
         self.name, self.force = os.fspath(path), force
         check_output(self.name, force)
         self._place = os.path.realpath(self.name) if os.path.islink(self.name) else self.name
         self._temporary = os.path.join(os.path.dirname(self._place), f".synth-{os.urandom(8).hex()}.part")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        sources = permissions.statuses((*like, self._place))
+        mode = permissions.mode_of_copy(sources, os.getegid()) if hasattr(os, "getegid") else permissions.PLAIN
         with output_errors(self.name), _lock:
-            self.file: IO[bytes] = os.fdopen(os.open(self._temporary, flags, 0o666), "wb+", buffering=0)
+            self.file: IO[bytes] = os.fdopen(os.open(self._temporary, flags, mode), "wb+", buffering=0)
             _unfinished.add(self)
+        self._check_group(sources)
+
+    def _check_group(self, sources: Iterable[os.stat_result]) -> None:
+        """Takes permissions away where the folder gave the file another group than the process has."""
+        status = os.fstat(self.file.fileno())
+        allowed = status.st_mode & permissions.mode_of_copy(sources, status.st_gid)
+        if hasattr(os, "fchmod") and allowed != status.st_mode & 0o777:
+            with suppress(OSError):  # a file system without permissions
+                os.fchmod(self.file.fileno(), allowed)
 
     def __enter__(self) -> NewFile:
         return self
@@ -93,9 +108,9 @@ class NewFile:
             os.unlink(self._temporary)
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+def write_whole(path: str | os.PathLike[str], data: bytes, like: Iterable[permissions.Source] = ()) -> None:
     """Makes or replaces `path`, which has its old content or the new one at any moment; OutputError when it can't."""
-    with NewFile(path, force=True) as new:
+    with NewFile(path, force=True, like=like) as new:
         new.write(data)
 
 
@@ -107,10 +122,13 @@ def _hand_over(file: IO[bytes], data: bytes) -> None:
 
 
 @contextmanager
-def open_output(out: str | IO[bytes], force: bool = False) -> Iterator[tuple[Callable[[bytes], Any], IO[bytes] | None]]:
+def open_output(
+    out: str | IO[bytes], force: bool = False, like: Iterable[permissions.Source] = ()
+) -> Iterator[tuple[Callable[[bytes], Any], IO[bytes] | None]]:
     """What writes to an output, and its file where it is one that is made.
 
     `out`: a path, which appears when the block ends well, "-" for standard output, or an open file, which is left open.
+    `like`: what the new file is made of, as for `NewFile`.
     OutputError with the path where the system refuses.
     """
     if not isinstance(out, str):
@@ -119,7 +137,7 @@ def open_output(out: str | IO[bytes], force: bool = False) -> Iterator[tuple[Cal
             yield (lambda data: _hand_over(out, data)), None
         return
     if out != STDOUT:
-        with NewFile(out, force) as new:
+        with NewFile(out, force, like) as new:
             yield new.write, new.file
         return
     with output_errors(out):

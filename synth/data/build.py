@@ -86,7 +86,7 @@ class _Build:
         """Audio, then index: it goes before new audio comes, and comes last, so that it never names other audio."""
         self.labeller.check([(file.path, file.name) for file in files])
         self.splitter.check([file.name for file in files], self.labeller.keys)
-        with NewFile(self.folder / AUDIO, force=True) as audio:
+        with NewFile(self.folder / AUDIO, force=True, like=[file.path for file in files]) as audio:
             indexed, skipped = self._append_all(audio.file, files, progress)
             index = self._index(indexed, skipped)
             (self.folder / INDEX).unlink(missing_ok=True)

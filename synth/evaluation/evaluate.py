@@ -15,7 +15,7 @@ from synth.common.cpus import available_cpus
 from synth.common.errors import UsageError
 from synth.common.labels import LabelSet
 from synth.common.limits import MAX_COUNT, MAX_SEED
-from synth.data.corpus import Corpus
+from synth.data.corpus import AUDIO, Corpus
 from synth.engine.config import SamplingConfig
 from synth.evaluation import clips, figures, html_report
 from synth.evaluation.clips import Clip, ClipAnalyzer, ClipJob
@@ -161,7 +161,8 @@ def _evaluate(
         data["left_out"].append("a voice: bits per sample are along each file's own vectors, without labels")
     if request.report is not None:
         sections = _sections(labels, generated, real)
-        new_file.write_whole(request.report, html_report.render(data, sections, model.sample_rate))
+        page = html_report.render(data, sections, model.sample_rate)
+        new_file.write_whole(request.report, page, like=[reference.folder / AUDIO] if reference else [])
     return data
 
 

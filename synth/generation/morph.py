@@ -56,7 +56,7 @@ def morph(request: MorphRequest, progress: Progress) -> dict[str, Any]:
     latents = label_means.moved(latents, label_ids, voice.runtime.means)
     stream = voice.follow(vocoder.quantize_latents(latents), sampling, seed=seed, labels=request.labels)
     count = len(latents) * vocoder.hop
-    seconds = write_stream(stream, request, form, samples=count, progress=progress)
+    seconds = write_stream(stream, request, form, samples=count, progress=progress, sources=sources)
     return {
         **source_facts(voice, [{"path": request.out, "samples": count, "seed": seed}], count),
         "mix": list(mix),

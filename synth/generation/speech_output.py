@@ -44,10 +44,19 @@ def check_places(request: SpeechOutput, sources: Sequence[str]) -> None:
     outputs.check_pipe(request.out)
 
 
-def write_stream(stream: Stream, request: SpeechOutput, form: str, *, samples: int, progress: Progress) -> float:
+def write_stream(
+    stream: Stream,
+    request: SpeechOutput,
+    form: str,
+    *,
+    samples: int,
+    progress: Progress,
+    sources: Sequence[str] = (),
+) -> float:
     """Writes the next `samples` samples of a stream to `request.out` as `form`; returns the seconds that it took."""
     began, rate = time.perf_counter(), stream.checkpoint.config.sample_rate
-    with progress(samples) as tick, AudioWriter(request.out, rate, form, request.force, samples) as writer:
+    writer = AudioWriter(request.out, rate, form, request.force, samples, like=sources)
+    with progress(samples) as tick, writer:
         for start in range(0, samples, BLOCK):
             count = min(BLOCK, samples - start)
             writer.write(stream.pcm(count))

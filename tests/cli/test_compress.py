@@ -15,6 +15,7 @@ from helpers.tools import command, error_line, run
 
 from synth import engine
 from synth.cli import entry, parser
+from synth.codec import api as codec
 from synth.codec import encoder
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
@@ -233,6 +234,27 @@ def test_every_name_of_a_file_is_done(capfd: pytest.CaptureFixture[str]) -> None
     assert "in: sound files of other kinds are left out: 1 .mp3\n" in capfd.readouterr().err
     assert synth("compress", "in/a.wav", "in/c.wav", "-q", "--level", "fast") == 0
     assert synth("verify", "-r", "in", "-q") == 0
+
+
+def test_a_private_recording_stays_private() -> None:
+    def mode(name: str) -> int:
+        return os.stat(name).st_mode & 0o777
+
+    file = make("x.wav")
+    Path("public").touch()
+    os.chmod("x.wav", 0o600)
+    assert synth("compress", "x.wav", "-q", "--level", "fast") == 0
+    assert synth("decompress", "x.syn", "-o", "y.wav", "-q") == 0
+    assert mode("x.syn") == mode("y.wav") == 0o600
+    with open("x.wav", "rb") as private:
+        assert run("synth", "compress", "-", "-o", "z.syn", "-q", "--level", "fast", stdin=private).returncode == 0
+    piped = run("synth", "decompress", "-", "-o", "p.wav", "-q", "--start", 0.01, input=Path("x.syn").read_bytes())
+    assert piped.returncode == 0 and mode("z.syn") == 0o600 and mode("p.wav") == mode("public")
+    codec.compress_file("x.wav", "a.syn")
+    codec.decompress_file("a.syn", "b.wav")
+    with open("x.wav", "rb") as private:
+        codec.compress_file(private, "c.syn")
+    assert mode("a.syn") == mode("b.wav") == mode("c.syn") == 0o600 and Path("b.wav").read_bytes() == file
 
 
 def test_damage_leaves_no_file_and_salvage_tells_what_it_saved(capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from synth.common import permissions
 from synth.common.errors import AudioError, OutputError
 from synth.common.input_file import InputFile, open_input
 from synth.common.new_file import NewFile, open_output, write_whole
@@ -27,6 +28,56 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
     os.symlink(tmp_path / "deep" / "x", tmp_path / "link")
     write_whole(tmp_path / "link", b"new")
     assert os.path.islink(tmp_path / "link") and (tmp_path / "deep" / "x").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("umask", "source", "replaced", "expected"),
+    [
+        (0o022, 0o644, None, 0o644),
+        (0o002, 0o644, None, 0o664),
+        (0o077, 0o644, None, 0o600),
+        (0o022, 0o600, None, 0o600),
+        (0o022, 0o400, None, 0o600),
+        (0o022, 0o640, None, 0o640),
+        (0o002, 0o640, None, 0o660),
+        (0o022, 0o604, None, 0o604),
+        (0o022, 0o755, None, 0o644),
+        (0o022, 0o644, 0o600, 0o600),
+        (0o022, 0o600, 0o644, 0o600),
+        (0o022, 0o644, 0o664, 0o644),
+    ],
+)
+def test_nobody_may_read_a_copy_who_may_not_read_what_it_is_of(
+    umask: int, source: int, replaced: int | None, expected: int, tmp_path: Path
+) -> None:
+    one, other, out = tmp_path / "one", tmp_path / "other", tmp_path / "out"
+    for place, mode in ((one, source), (other, 0o666), (out, replaced)):
+        if mode is not None:
+            place.touch()
+            place.chmod(mode)
+    before = os.umask(umask)
+    try:
+        with NewFile(out, force=True, like=[one, str(other), tmp_path / "none"]) as new:
+            new.write(b"copy")
+        write_whole(tmp_path / "page", b"copy", like=[one])
+        with open(one, "rb") as file, open_output(str(tmp_path / "third"), like=[file]) as (write, _):
+            write(b"copy")
+    finally:
+        os.umask(before)
+    assert out.stat().st_mode & 0o777 == expected
+    if replaced is None:
+        assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("page", "third")} == {expected}
+
+
+def test_those_of_another_group_are_all_others() -> None:
+    def status(mode: int, group: int) -> os.stat_result:
+        return os.stat_result((mode, 0, 0, 1, 0, group, 0, 0, 0, 0))
+
+    assert permissions.mode_of_copy([status(0o640, 7)], group=7) == 0o660
+    assert permissions.mode_of_copy([status(0o640, 7)], group=8) == 0o600
+    assert permissions.mode_of_copy([status(0o644, 7)], group=8) == 0o666
+    assert permissions.mode_of_copy([status(0o644, 7), status(0o640, 7)], group=7) == 0o660
+    assert permissions.mode_of_copy([], group=7) == 0o666
 
 
 def test_what_fails_leaves_the_old_file(tmp_path: Path) -> None:

@@ -78,6 +78,13 @@ def test_a_folder_that_cannot_be_looked_into_is_an_error(make: Make, monkeypatch
         build([folder], folder / "cache", 8000)
 
 
+def test_a_cache_of_private_sounds_is_private(make: Make, tmp_path: Path) -> None:
+    make("a.wav")
+    make("b.wav").chmod(0o600)
+    build([tmp_path / "in"], tmp_path / "cache", 8000)
+    assert (tmp_path / "cache" / "audio.i16").stat().st_mode & 0o777 == 0o600
+
+
 def test_what_cannot_be_used_is_named_and_skipped(make: Make, tmp_path: Path) -> None:
     make("good1.wav")
     make("good2.wav")

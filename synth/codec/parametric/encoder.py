@@ -71,7 +71,7 @@ def compress(
     reader = ParametricReader(data, name)
     if verify:
         _check_decoded(reader, model, samples)
-    with new_file.open_output(out, force) as (write, _):
+    with new_file.open_output(out, force, [source]) as (write, _):
         write(data)
     return Summary(reader.header, size, len(data))
 
