@@ -24,7 +24,7 @@ class Readable(Protocol):
 
 
 def check_input(name: str) -> None:
-    """AudioError when there is no such file, or it can't hold anything."""
+    """AudioError when there is no such file, it can't be opened, or it can't hold anything."""
     try:
         size = os.stat(name).st_size
     except (FileNotFoundError, NotADirectoryError):
@@ -37,6 +37,10 @@ def check_input(name: str) -> None:
         raise AudioError(f"{name}: is not a regular file")
     if size == 0:
         raise AudioError(f"{name}: is empty")
+    try:
+        os.close(os.open(name, os.O_RDONLY))
+    except OSError as error:
+        raise AudioError(f"{name}: can't be read ({error.strerror or error})") from None
 
 
 def check_output(path: str | os.PathLike[str], force: bool = False) -> None:

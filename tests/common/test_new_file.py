@@ -11,6 +11,7 @@ import pytest
 
 from synth.common import permissions
 from synth.common.errors import AudioError, OutputError
+from synth.common.files import check_input
 from synth.common.input_file import InputFile, open_input
 from synth.common.new_file import NewFile, open_output, write_whole
 
@@ -78,6 +79,18 @@ def test_those_of_another_group_are_all_others() -> None:
     assert permissions.mode_of_copy([status(0o644, 7)], group=8) == 0o666
     assert permissions.mode_of_copy([status(0o644, 7), status(0o640, 7)], group=7) == 0o660
     assert permissions.mode_of_copy([], group=7) == 0o666
+
+
+def test_an_input_that_may_not_be_read_is_named_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "x.wav").write_bytes(b"sound")
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(AudioError, match=r"x.wav: can't be read \(Permission denied\)"):
+        check_input(str(tmp_path / "x.wav"))
 
 
 def test_what_fails_leaves_the_old_file(tmp_path: Path) -> None:
