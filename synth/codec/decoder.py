@@ -14,6 +14,7 @@ from synth.audio.formats import pcm, riff_header
 from synth.codec import container, network_choice, segments
 from synth.codec.block_source import BlockSource, DecodedBlock
 from synth.codec.container import CONSTANT, RAW, Block
+from synth.codec.header import SURROUNDED_VERSION
 from synth.codec.syn_file import Tick, no_tick
 from synth.common import threads as parallel
 from synth.common.errors import CheckpointError, CodecError
@@ -204,17 +205,23 @@ def decompress_stream(
 def _restore_flac(opened: Decoder, write: Callable[[bytes], Any], tick: Tick) -> int:
     from synth.audio.formats import flac
 
-    frames = 0
-    header = opened.header
-    maker = flac.FlacWriter(header.encoding, header.channels, header.rate, opened.name)
+    header, frames, finished = opened.header, 0, False
+    surrounded = header.version >= SURROUNDED_VERSION
+    maker = flac.FlacWriter(header.encoding, header.channels, header.rate, opened.name, surrounded)
     try:
         for piece in opened.pieces(tick):
-            if isinstance(piece, bytes):
-                maker.head += piece
-            else:
+            if not isinstance(piece, bytes):
                 maker.samples(piece)
                 frames += len(piece)
-        maker.finish(write)
+            elif frames and surrounded:
+                if not finished:
+                    maker.finish(write)
+                finished = True
+                write(piece)
+            else:
+                maker.metadata(piece)
+        if not finished:
+            maker.finish(write)
     finally:
         maker.close()
     return frames

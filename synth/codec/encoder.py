@@ -17,7 +17,7 @@ import numpy as np
 from synth.audio.formats import pcm, riff, riff_header
 from synth.codec import container, network_choice, segments
 from synth.codec.container_writer import ContainerWriter
-from synth.codec.header import Header, storable_suffix
+from synth.codec.header import SURROUNDED_VERSION, Header, storable_suffix
 from synth.codec.mulaw_source import MulawSource
 from synth.codec.network_choice import CodecPredictor
 from synth.codec.syn_file import Tick, no_tick
@@ -96,7 +96,7 @@ def compress_stream(
         _pieces(first, sound.read, length),
         write,
         replace(header, checkpoint=predictor.digest if predictor else b""),
-        head=b"" if header.plain else sound.head,
+        head=() if header.plain else sound.head_parts(),
         predictor=predictor,
         threads=threads,
         tick=tick,
@@ -113,9 +113,11 @@ def _header_of(sound: Sound | MulawSource, *, effort: str, mode: str, suffix: st
     if suffix is not None and (suffix == f".{sound.kind}" or not storable_suffix(suffix)):
         suffix = None
     shape = sound.kind, sound.encoding, sound.channels, sound.rate, effort
-    header = Header(*shape, sound.frames, sound.big, suffix=suffix, mode=mode)
+    version = SURROUNDED_VERSION if sound.is_surrounded else 1
+    header = Header(*shape, sound.frames, sound.big, suffix=suffix, mode=mode, version=version)
     if sound.kind == "wav" and not sound.big and sound.frames is not None:
-        header = replace(header, plain=sound.head == riff_header.plain_head(header, sound.frames))
+        plain = riff_header.plain_head(header, sound.frames)
+        header = replace(header, plain=b"".join(sound.head_parts()) == plain)
     return header
 
 
@@ -168,7 +170,7 @@ def _write_segments(
     write: Callable[[bytes], Any],
     header: Header,
     *,
-    head: bytes,
+    head: Iterable[bytes],
     predictor: CodecPredictor | None,
     threads: int,
     tick: Tick,
@@ -189,9 +191,10 @@ def _write_segments(
     del ahead
     begun = list(islice(coded, 2))
     if repeating or any(segment.codes for segment in begun):
-        header = replace(header, version=2)
+        header = replace(header, version=max(2, header.version))
     writer = ContainerWriter(write, header)
-    writer.raw(head)
+    for data in head:
+        writer.raw(data)
     for frames in segments.write(chain(begun, coded), writer):
         tick(frames)
     return writer, hashed.md5.digest()
@@ -215,5 +218,5 @@ def compress_array(
     longest = segment_length(header.rate, header.channels, len(samples), seconds, double=True)
     length = _length_after(samples[:longest], header, len(samples), seconds)
     pieces = (samples[at : at + length] for at in range(0, len(samples), length))
-    writer, md5 = _write_segments(pieces, write, header, head=b"", predictor=predictor, threads=threads, tick=no_tick)
+    writer, md5 = _write_segments(pieces, write, header, head=(), predictor=predictor, threads=threads, tick=no_tick)
     writer.end(md5)

@@ -12,10 +12,13 @@ from synth.common.errors import CodecError
 from synth.common.limits import LEVELS, MAX_RATE
 
 MAGIC = b"\xb5SY"
-VERSION = 2
-"""The newest of files with this header; 1 is written where it has all that a file needs."""
-NEWEST = 3
-"""The newest that is read, of the mode parametric alone."""
+PARAMETRIC_VERSION = 3
+"""Of the mode parametric alone; the others are of files with this header. Of these the lowest is written that has all
+that a file needs."""
+SURROUNDED_VERSION = 4
+"""Of a FLAC file that has something before its stream or after its frames."""
+NEWEST = 4
+"""The newest that is read."""
 KINDS = ("wav", "aiff", "flac", "array")
 ENCODINGS = ("u8", "s8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i")
 ENCODINGS_OF_KIND = {
@@ -27,7 +30,7 @@ ENCODINGS_OF_KIND = {
 """The encodings that files of a kind can have."""
 MODES = ("lossless", "mulaw")
 PARAMETRIC = "parametric"
-PARAMETRIC_START = MAGIC + bytes([NEWEST, 2])
+PARAMETRIC_START = MAGIC + bytes([PARAMETRIC_VERSION, 2])
 """What files of the mode parametric begin with, which have nothing else in common with those of the others."""
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000)
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,15})?", re.ASCII)
@@ -89,7 +92,7 @@ def unpack_header(read: Callable[[int], bytes], number: Callable[[], int]) -> He
         raise CodecError(
             f"is of version {version} of the format; this synth reads up to {NEWEST}: it takes a newer one"
         )
-    if version > VERSION:
+    if version == PARAMETRIC_VERSION:
         raise CodecError(f"its header is damaged: version {version} of the format is of mode {PARAMETRIC} alone")
     what, how = read(2)
     rate, frames = number(), number()

@@ -33,6 +33,7 @@ class MulawSource:
     """A WAV file of 16 bits in place of the sound that it reads; nothing but the samples is kept."""
 
     kind, encoding, big = "wav", "s16", False
+    is_surrounded = False
 
     def __init__(self, sound: Sound) -> None:
         self._sound, self._md5 = sound, hashlib.md5(usedforsecurity=False)
@@ -44,6 +45,10 @@ class MulawSource:
         samples = self._sound.read(frames)
         self._md5.update(pcm.hashed_bytes(samples, self._sound.encoding))
         return quantize(samples, pcm.BITS[self._sound.encoding])
+
+    def head_parts(self) -> Iterator[bytes]:
+        """The bytes before the samples."""
+        yield self.head
 
     def check(self, md5: bytes) -> None:
         """AudioError where the sound knows another MD5 than that of what was read."""

@@ -7,6 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from synth.audio.formats import riff
+from synth.audio.formats.id3 import tag_length
 from synth.common.errors import AudioError
 from synth.common.files import Readable
 
@@ -15,24 +16,42 @@ if TYPE_CHECKING:
 
     Sound = riff.PcmReader | FlacReader
 
+_MAGIC = 12
+_BLOCK = 1 << 18
+
 
 def open_sound(source: Readable, name: str, size: int | None) -> Sound:
     """The WAV, AIFF or FLAC file that `source` gives, at its first sample; `size`: its bytes, None for a pipe.
 
-    Raises AudioError with `name`.
+    ID3v2 tags may stand before it. Raises AudioError with `name`.
     """
-    magic = b""
-    while len(magic) < 12 and (more := source.read(12 - len(magic))):
-        magic += more
+    start = _read(source, b"", _MAGIC)
+    tags = 0
+    while length := tag_length(start[tags:]):
+        if size is not None and tags + length > size:
+            raise AudioError(f"{name}: is cut short: it ends in the ID3v2 tag before its sound")
+        tags += length
+        start = _read(source, start, tags + _MAGIC)
+    magic = start[tags:]
     if magic[:4] == b"fLaC":
         from synth.audio.formats import flac
 
-        return flac.FlacReader(source if _on_disk(source, size) else _spooled(magic, source), name)
+        return flac.FlacReader(source if _on_disk(source, size) else _spooled(start, source), name, tags)
     if magic[:4] in (b"RIFF", b"RIFX", b"RF64") and magic[8:] == b"WAVE":
-        return riff.WaveReader(source, name, size, magic)
+        return riff.WaveReader(source, name, size, start)
     if magic[:4] == b"FORM" and magic[8:] in (b"AIFF", b"AIFC"):
-        return riff.AiffReader(source, name, size, magic)
-    raise AudioError(f"{name}: is {'not WAV, AIFF or FLAC' if magic else 'empty'}")
+        return riff.AiffReader(source, name, size, start)
+    behind = " behind its ID3v2 tag" if tags else ""
+    raise AudioError(f"{name}: is {f'not WAV, AIFF or FLAC{behind}' if start else 'empty'}")
+
+
+def _read(source: Readable, start: bytes, count: int) -> bytes:
+    """`start` and what follows it, up to `count` bytes of both."""
+    parts, have = [start], len(start)
+    while have < count and (more := source.read(min(count - have, _BLOCK))):
+        parts.append(more)
+        have += len(more)
+    return b"".join(parts)
 
 
 def _on_disk(source: Readable, size: int | None) -> bool:

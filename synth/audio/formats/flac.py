@@ -5,71 +5,50 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import soundfile
 
 from synth.audio.formats import pcm
+from synth.audio.formats.file_view import read_at, read_by_seeking
+from synth.audio.formats.flac_stream import MAGIC, FlacStream, blocks_in, reason
+from synth.audio.formats.id3 import HEADER, tag_length
 from synth.common.errors import AudioError, OutputError
 from synth.common.files import Readable
 from synth.common.limits import MAX_CHANNELS
 from synth.common.typing import ChannelSamples
 
-MAGIC = b"fLaC"
-_STREAMINFO, _SEEKTABLE = 0, 3
 _SUBTYPES = {"PCM_S8": "s8", "PCM_16": "s16", "PCM_24": "s24"}
-_MAX_HEAD = 1 << 26
 _BLOCK = 1 << 16
-
-
-def _metadata(file: Readable) -> Iterator[tuple[int, bytes]]:
-    """Type and body of the blocks before the frames; ends early where the file does."""
-    file.seek(len(MAGIC))
-    last, total = False, 0
-    while not last:
-        start = file.read(4)
-        if len(start) < 4:
-            return
-        last, length = bool(start[0] & 128), int.from_bytes(start[1:], "big")
-        total += length
-        if total > _MAX_HEAD:
-            return
-        yield start[0] & 127, file.read(length)
+_PIECE = 1 << 18
 
 
 class FlacReader:
     """A FLAC file at its first sample, with the members of `riff.PcmReader`; AudioError with `name`.
 
-    `head`: its metadata without STREAMINFO and SEEKTABLE, which speak of the frames and are made anew.
+    Of its metadata all is kept but STREAMINFO and SEEKTABLE, which speak of the frames and are made anew. `start`:
+    bytes that stand before the stream, ID3v2 tags; they and what comes after the last frame are kept too.
     """
 
     kind, big = "flac", False
 
-    def __init__(self, file: Readable, name: str) -> None:
+    def __init__(self, file: Readable, name: str, start: int = 0) -> None:
         self.name = name
-        self._file = file  # kept: libsndfile's descriptor has its offset, which closing it would move
-        blocks = list(_metadata(file))
-        kept = [(kind, body) for kind, body in blocks if kind not in (_STREAMINFO, _SEEKTABLE)]
-        self.head = b"".join(bytes([kind]) + len(body).to_bytes(3, "big") + body for kind, body in kept)
-        info = blocks[0][1] if blocks else b""
-        self._md5 = info[18:34]
-        self._check_bits(info)
-        os.lseek(file.fileno(), 0, os.SEEK_SET)  # where libsndfile begins; a buffered seek may not move it
-        try:
-            self._sound = soundfile.SoundFile(os.dup(file.fileno()), closefd=True)
-        except (soundfile.SoundFileError, OSError, TypeError) as error:
-            raise AudioError(f"{name}: is not FLAC that libsndfile reads ({_reason(error)})") from None
+        self._file = file  # kept: the last who knows it closes it
+        self._stream = FlacStream(read_at(file), os.fstat(file.fileno()).st_size, name, start)
+        self._check_bits(self._stream.bits)
+        self._sound = self._stream.decoder()
         subtype = self._sound.subtype
         if self._sound.format != "FLAC" or subtype not in _SUBTYPES or self._sound.channels > MAX_CHANNELS:
             raise AudioError(f"{name}: holds {subtype} of {self._sound.channels} channels, which can't be compressed")
         self.encoding, self.channels, self.rate = _SUBTYPES[subtype], self._sound.channels, self._sound.samplerate
-        self.frames = int.from_bytes(info[13:18], "big") & (1 << 36) - 1 or None
+        self.frames = self._stream.frames.samples
+        self.is_surrounded = self._stream.is_surrounded
         self._done = 0
 
-    def _check_bits(self, info: bytes) -> None:
-        """AudioError for bits per sample that the codec has no encoding for."""
-        bits = ((info[12] & 1) << 4 | info[13] >> 4) + 1 if len(info) > 13 else 8
+    def _check_bits(self, bits: int) -> None:
         if bits not in (8, 16, 24):
             instead = 16 if bits < 16 else 24
             raise AudioError(
@@ -77,76 +56,107 @@ class FlacReader:
             )
 
     def read(self, frames: int) -> ChannelSamples:
-        """The next `frames` samples (n, channels), fewer at the end; AudioError where the file is damaged."""
+        """The next samples, as many as there still are."""
         bits = pcm.BITS[self.encoding]
+        frames = min(frames, self.frames - self._done)
         try:
             block = self._sound.read(frames, dtype="int32" if bits == 24 else "int16", always_2d=True)
         except soundfile.SoundFileError as error:
-            raise AudioError(f"{self.name}: is damaged or cut short ({_reason(error)})") from None
+            raise AudioError(f"{self.name}: is damaged or cut short ({reason(error)})") from None
         self._done += len(block)
-        if len(block) < frames and self.frames is not None and self._done < self.frames:
+        if len(block) < frames:
             raise AudioError(f"{self.name}: is cut short: {self._done} of {self.frames} samples")
         return block.astype(np.int32) >> (16 - bits if bits < 16 else 32 - bits if bits == 24 else 0)
 
+    def head_parts(self) -> Iterator[bytes]:
+        """The metadata as a .syn file holds it; before it, in a file that `is_surrounded`, what stands before it."""
+        start = self._stream.before() + MAGIC if self.is_surrounded else b""
+        return chain([start], self._stream.metadata())
+
     def tail(self) -> Iterator[bytes]:
-        """Nothing comes after the samples."""
-        return iter(())
+        """What comes after the last frame, in pieces."""
+        return self._stream.after()
 
     def check(self, md5: bytes) -> None:
         """AudioError when the file says that its samples have another MD5."""
-        if any(self._md5) and md5 != self._md5:
+        if any(self._stream.md5) and md5 != self._stream.md5:
             raise AudioError(f"{self.name}: is damaged: its samples don't have the MD5 that it gives")
 
 
 class FlacWriter:
-    """Makes a FLAC file: set `head` (metadata), add `samples` in blocks, then `finish`; OutputError with `name`."""
+    """Makes a FLAC file of samples and metadata: `metadata` and `samples` in pieces, then `finish` into a file.
 
-    def __init__(self, encoding: str, channels: int, rate: int, name: str) -> None:
-        self._name, self._bits, self.head = name, pcm.BITS[encoding], b""
+    `is_surrounded`: the metadata begin with what is to stand before the stream, and with the stream's `fLaC`.
+    """
+
+    def __init__(self, encoding: str, channels: int, rate: int, name: str, is_surrounded: bool = False) -> None:
+        self._name, self._bits, self._is_surrounded = name, pcm.BITS[encoding], is_surrounded
+        self._head = tempfile.SpooledTemporaryFile(max_size=1 << 20)
         self._file = tempfile.TemporaryFile()
         subtype = next(subtype for subtype, of in _SUBTYPES.items() if of == encoding)
         shape = rate, channels, subtype
         try:
             self._sound = soundfile.SoundFile(os.dup(self._file.fileno()), "w", *shape, format="FLAC", closefd=True)
         except soundfile.SoundFileError as error:
-            raise OutputError(f"{name}: can't be written as FLAC ({_reason(error)})") from None
+            raise OutputError(f"{name}: can't be written as FLAC ({reason(error)})") from None
+
+    def metadata(self, data: bytes) -> None:
+        """Append bytes of metadata blocks."""
+        self._head.write(data)
 
     def samples(self, block: ChannelSamples) -> None:
-        """Append samples (frames, channels)."""
+        """Append samples."""
         for at in range(0, len(block), _BLOCK):
             part = block[at : at + _BLOCK] << (32 - self._bits)
             try:
                 self._sound.write(part if self._bits > 16 else (part >> 16).astype(np.int16))
             except (soundfile.SoundFileError, AssertionError) as error:
-                raise OutputError(f"{self._name}: can't be written ({_reason(error)})") from None
+                raise OutputError(f"{self._name}: can't be written ({reason(error)})") from None
 
     def finish(self, write: Callable[[bytes], Any]) -> None:
         """The whole file through `write`."""
         self._sound.close()
-        blocks = list(_metadata(self._file))
-        if not blocks:
+        size = self._file.seek(0, os.SEEK_END)
+        made = list(blocks_in(read_at(self._file), len(MAGIC), size))
+        if not made:
             raise OutputError(f"{self._name}: can't be written as FLAC (it has no samples)")
-        frames_at = self._file.tell()
-        head = bytes([_STREAMINFO]) + len(blocks[0][1]).to_bytes(3, "big") + blocks[0][1] + self.head
-        starts, at = [], 0
-        while at + 4 <= len(head):
-            starts.append(at)
-            at += 4 + int.from_bytes(head[at + 1 : at + 4], "big")
-        marked = bytearray(head)
-        for start in starts:
-            marked[start] &= 127
-        marked[starts[-1]] |= 128
-        write(MAGIC + marked)
-        self._file.seek(frames_at)
-        while data := self._file.read(1 << 18):
+        head_size = self._head.seek(0, os.SEEK_END)
+        self._head.seek(0)
+        at = self._write_before(write) if self._is_surrounded else 0
+        read = read_by_seeking(self._head)
+        places = [place for place, _ in _lenient_blocks(read, at, head_size)]
+        write(MAGIC + self._marked(read_at(self._file)(made[0][1], made[0][2]), not places))
+        for place, length in _lenient_blocks(read, at, head_size):
+            write(self._marked(read(place, length), place == places[-1]))
+        self._file.seek(made[-1][1] + made[-1][2])
+        while data := self._file.read(_PIECE):
             write(data)
+
+    def _write_before(self, write: Callable[[bytes], Any]) -> int:
+        """What stands before the stream, up to its `fLaC`; the place after that in the metadata."""
+        read, at = read_by_seeking(self._head), 0
+        while length := tag_length(read(at, HEADER)):
+            for place in range(at, at + length, _PIECE):
+                write(read(place, min(_PIECE, at + length - place)))
+            at += length
+        if read(at, len(MAGIC)) != MAGIC:
+            raise OutputError(f"{self._name}: can't be written as FLAC (what is before its samples is damaged)")
+        return at + len(MAGIC)
+
+    @staticmethod
+    def _marked(block: bytes, last: bool) -> bytes:
+        return bytes([block[0] & 127 | last << 7]) + block[1:]
 
     def close(self) -> None:
         """Give up what is on the disk."""
         self._sound.close()
         self._file.close()
+        self._head.close()
 
 
-def _reason(error: BaseException) -> str:
-    """What libsndfile says, in one line."""
-    return " ".join(str(getattr(error, "error_string", None) or error).split()).rstrip(".") or "unknown error"
+def _lenient_blocks(read: Callable[[int, int], bytes], at: int, size: int) -> Iterator[tuple[int, int]]:
+    """Places and bytes of metadata blocks that have no "last" bit, the last one cut off where they end."""
+    while at + 4 <= size:
+        length = 4 + int.from_bytes(read(at + 1, 3), "big")
+        yield at, min(length, size - at)
+        at += length

@@ -24,7 +24,8 @@ _AIFC |= {b"FL32": "f32", b"alaw": "alaw", b"ALAW": "alaw", b"ulaw": "mulaw", b"
 
 
 class PcmReader:
-    """A file at its first sample. `size`: its bytes, None for a pipe; `magic`: what was read of it so far.
+    """A file at its first sample. `size`: its bytes, None for a pipe; `magic`: what was read of it so far, which
+    ends with the 12 bytes of the format.
 
     `kind` ("wav" or "aiff"), `encoding` (a key of `pcm.BITS`), `big` (endian), `channels`, `rate` in Hz; `head`: the
     bytes before the samples; `frames`: samples of each channel, None when only the end of the pipe will tell. Raises
@@ -33,10 +34,12 @@ class PcmReader:
 
     kind, encoding, big = "wav", "s16", False
     channels = rate = 0
+    is_surrounded = False
+    """Whether a .syn file needs places of its own for what is around the sound: the head and tail have all of it."""
 
     def __init__(self, file: Readable, name: str, size: int | None, magic: bytes) -> None:
         self.name, self._file = name, file
-        self.head = magic
+        self.head, self._magic = magic, magic[-12:]
         self._ahead = self._rest = b""
         self._read_head()
         if not 1 <= self.channels <= MAX_CHANNELS:
@@ -73,6 +76,10 @@ class PcmReader:
             return pcm.unpack(data[:end], self.encoding, self.big, self.channels)
         except CodecError as error:
             raise CodecError(f"{self.name}: {error}") from None
+
+    def head_parts(self) -> Iterator[bytes]:
+        """The bytes before the samples, in pieces."""
+        yield self.head
 
     def tail(self) -> Iterator[bytes]:
         """The bytes after the samples, in blocks."""
@@ -148,9 +155,9 @@ class WaveReader(PcmReader):
     """WAV: RIFF, big-endian RIFX, and RF64 of more than 4 GiB (EBU Tech 3306)."""
 
     def _read_head(self) -> None:
-        self.big = self.head[:4] == b"RIFX"
+        self.big = self._magic[:4] == b"RIFX"
         order = ">" if self.big else "<"
-        file_size = struct.unpack(f"{order}I", self.head[4:8])[0]
+        file_size = struct.unpack(f"{order}I", self._magic[4:8])[0]
         form, large = b"", None
         while True:
             identity, length = self._chunk(order)
@@ -205,7 +212,7 @@ class AiffReader(PcmReader):
         if len(form) < 18:
             raise AudioError(f"{self.name}: has no format before its samples")
         channels, _, bits, exponent, mantissa = struct.unpack(">hIhHQ", form[:18])
-        packing = form[18:22] if self.head[8:12] == b"AIFC" else b"NONE"
+        packing = form[18:22] if self._magic[8:12] == b"AIFC" else b"NONE"
         encoding = _AIFC.get(packing)
         if encoding is None or not 0 < bits <= 32:
             raise self._refuse(f"samples of format {packing!r}, {bits} bits"[:60])

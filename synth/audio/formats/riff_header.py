@@ -6,6 +6,7 @@ import struct
 from typing import Protocol
 
 from synth.audio.formats import pcm
+from synth.audio.formats.id3 import tag_length
 
 _WAV_CODES = {"u8": 1, "s16": 1, "s24": 1, "s32": 1, "f32": 3, "f32i": 3, "alaw": 6, "mulaw": 7}
 
@@ -57,6 +58,8 @@ def part_head(header: PcmFormat, frames: int, head: bytes) -> bytes:
         return _aiff_head(header, frames, align)
     order = ">" if header.big and header.kind == "wav" else "<"
     at = 12
+    while length := tag_length(head[at - 12 : at]):
+        at += length
     while at + 8 <= len(head):
         length = struct.unpack(f"{order}I", head[at + 4 : at + 8])[0]
         if head[at : at + 4] == b"fmt ":

@@ -1,0 +1,121 @@
+"""FLAC through the codec and back: metadata of any size, what is around the stream, streams without a length."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+from helpers import flac_streams as flac
+from helpers.packed import packed, unpacked, wav16
+
+from synth import engine
+from synth.codec.header import SURROUNDED_VERSION
+from synth.common.errors import AudioError, CodecError, OutputError
+
+pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
+
+
+def restored(file: bytes, *, before: int = 0) -> bytes:
+    """A FLAC file that went through the codec, without what stands before it; its samples are checked."""
+    back = unpacked(packed(file))
+    np.testing.assert_array_equal(soundfile.read(io.BytesIO(back[before:]), dtype="int16")[0], flac.sound())
+    return back
+
+
+@pytest.mark.parametrize("md5", [None, bytes(16)])
+def test_a_stream_without_a_length_comes_back(md5: bytes | None) -> None:
+    samples = flac.sound()
+    file = flac.stream(samples, total=0, md5=md5)
+    assert packed(file) == packed(flac.stream(samples))  # the same, to the byte, as with the length
+    restored(file)
+
+
+def test_a_long_stream_without_a_length_is_read_in_many_parts() -> None:
+    samples = np.tile(flac.sound(), 40)
+    back = unpacked(packed(flac.stream(samples, total=0), segment=1000))
+    np.testing.assert_array_equal(soundfile.read(io.BytesIO(back), dtype="int16")[0], samples)
+
+
+@pytest.mark.parametrize("first", [[5, 6, 7, 8, 9, 10, 11, 12], [0, 1, 2, 0, 1, 2, 0, 1]])
+def test_streams_cut_out_of_others_are_read_in_many_parts(first: list[int]) -> None:
+    samples = flac.sound()
+    body = b"".join(flac.frame(samples[1000 * i : 1000 * i + 1000], number) for i, number in enumerate(first))
+    back = unpacked(packed(flac.stream(samples, body), segment=700))
+    np.testing.assert_array_equal(soundfile.read(io.BytesIO(back), dtype="int16")[0], samples)
+
+
+@pytest.mark.parametrize("tail", [flac.ID3V1, b"APETAGEX" + bytes(40), flac.stream(flac.sound(100)), bytes(3 << 20)])
+@pytest.mark.parametrize("before", [b"", flac.ID3V2, flac.ID3V2 * 2])
+@pytest.mark.parametrize("total", [None, 0])
+def test_what_is_around_a_stream_comes_back(tail: bytes, before: bytes, total: int | None) -> None:
+    file = before + flac.stream(flac.sound(), total=total) + tail
+    assert packed(file)[3] == SURROUNDED_VERSION
+    back = restored(file, before=len(before))
+    assert back.startswith(before + b"fLaC") and back.endswith(tail)
+    alone = unpacked(packed(flac.stream(flac.sound())))
+    assert back[len(before) : len(back) - len(tail)] == alone
+
+
+def test_a_tag_alone_before_a_stream_comes_back() -> None:
+    file = flac.ID3V2 + flac.stream(flac.sound(), blocks=())
+    assert restored(file, before=len(flac.ID3V2)).startswith(flac.ID3V2 + b"fLaC\x80")
+
+
+def test_a_part_has_no_tail() -> None:
+    made = packed(flac.stream(flac.sound()) + flac.ID3V1, segment=1000)
+    part = unpacked(made, start=0.25, end=0.5)
+    np.testing.assert_array_equal(soundfile.read(io.BytesIO(part), dtype="int16")[0], flac.sound()[2000:4000])
+    assert not part.endswith(flac.ID3V1)
+
+
+def test_what_stands_before_a_stream_is_checked_when_it_is_written() -> None:
+    made = bytearray(packed(flac.ID3V2 + flac.stream(flac.sound())))
+    made[3] = 1  # every checksum is of the header too
+    with pytest.raises(CodecError):
+        unpacked(bytes(made))
+
+
+def test_metadata_of_any_size_come_back() -> None:
+    picture = bytes(range(256)) * (60 << 10)
+    blocks = [(2, picture[:15_000_000] + bytes([i])) for i in range(5)] + [flac.TITLE, (1, bytes(77))]
+    back = restored(flac.stream(flac.sound(), blocks=blocks))
+    assert flac.metadata_blocks(back)[1:] == blocks
+
+
+def test_many_blocks_come_back_without_the_seek_table() -> None:
+    blocks = [(2, b"appl" + bytes([i])) for i in range(200)] + [flac.TITLE, (3, bytes(18)), (2, b"appl")]
+    back = restored(flac.stream(flac.sound(), blocks=blocks))
+    assert flac.metadata_blocks(back)[1:] == [block for block in blocks if block[0] != 3]
+
+
+@pytest.mark.parametrize(
+    "file,words",
+    [
+        (flac.stream(flac.sound())[:-5000], "is cut short: its last frame is not whole"),
+        (flac.stream(flac.sound(), total=0)[:-1], "is cut short: its last frame is not whole"),
+        (flac.stream(flac.sound(), flac.frames(flac.sound(5000))), "is cut short: 5000 of 8000 samples"),
+        (flac.stream(flac.sound(), total=7000), "its header tells of 7000 samples, its frames hold 8000"),
+        (flac.stream(flac.sound(), b""), "is cut short: no frame follows its metadata"),
+        (flac.stream(flac.sound(), b"x" * 99), "is damaged: one of its frames is not whole"),
+        (flac.stream(flac.sound(), md5=b"x" * 16), "its samples don't have the MD5 that it gives"),
+        (flac.stream(flac.sound(), blocks=[(4, bytes(99))])[:80], "is cut short: it ends in its metadata"),
+        (flac.stream(flac.sound(), blocks=[flac.TITLE, (0, bytes(34))]), "have a block that FLAC has not"),
+        (flac.stream(flac.sound(), blocks=[(127, b"")]), "have a block that FLAC has not"),
+        (b"fLaC" + bytes([0, 0, 0, 9]) + bytes(99), "is not FLAC, or is damaged"),
+        (flac.ID3V2 + b"\xff\xfb" + bytes(99), "is not WAV, AIFF or FLAC behind its ID3v2 tag"),
+        (flac.ID3V2[:15], "is cut short: it ends in the ID3v2 tag"),
+    ],
+)
+def test_what_is_refused(file: bytes, words: str) -> None:
+    with pytest.raises((AudioError, OutputError), match=f"^x.wav: .*{words}"):
+        packed(file)
+
+
+def test_a_wav_behind_a_tag_comes_back() -> None:
+    file = wav16(500)
+    for piped in (False, True):
+        assert unpacked(packed(flac.ID3V2 + file, piped=piped)) == flac.ID3V2 + file
+    part = unpacked(packed(flac.ID3V2 + file), start=0.01, end=0.02)
+    assert part[:4] == b"RIFF" and part[44:] == file[44 + 160 : 44 + 320]
