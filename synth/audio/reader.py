@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import IO
 
 import numpy as np
 import soundfile
 import soxr
 
-from synth.audio.formats.riff import UNKNOWN_SIZE
+from synth.audio.formats.listening import open_listening
+from synth.audio.formats.viewed_sound import reason
 from synth.common.errors import AudioError
 from synth.common.files import STDOUT, check_input
 from synth.common.input_file import open_input
@@ -70,24 +69,16 @@ class AudioReader:
 
     def __init__(self, path: str | os.PathLike[str], rate: int | None = None, file: IO[bytes] | None = None) -> None:
         self.name = os.fspath(path)
+        self._given = file
         if file is None:
             check_input(self.name)
         elif not file.seek(0, os.SEEK_END):
             raise AudioError(f"{self.name}: is empty")
-        else:
-            file.seek(0)
-        try:
-            self._file = soundfile.SoundFile(file or (os.fsencode(self.name) if os.name == "posix" else self.name))
-        except (soundfile.SoundFileError, TypeError, OSError) as error:
-            raise AudioError(f"{self.name}: is not audio that libsndfile reads ({_reason(error)})") from None
+        self._file = open_listening(self.name, file)
+        self._is_begun = False
         self.source_rate, self.channels = int(self._file.samplerate), int(self._file.channels)
         self.frames = int(self._file.frames) if 0 <= self._file.frames < 1 << 48 else None
         self.rate = self.source_rate if rate is None else _check_rate(rate)
-        try:
-            _check_whole(self.name, file)
-        except AudioError:
-            self._file.close()
-            raise
 
     def __enter__(self) -> AudioReader:
         return self
@@ -100,7 +91,7 @@ class AudioReader:
         converter = _Converter(self.name, self.source_rate, self.rate, self.channels)
         done = 0
         try:
-            self._file.seek(0)
+            self._rewind()
             while True:
                 block = self._file.read(size, dtype="float32", always_2d=True)
                 done += len(block)
@@ -111,7 +102,16 @@ class AudioReader:
                 if last:
                     return
         except soundfile.SoundFileError as error:
-            raise AudioError(f"{self.name}: is damaged or cut short ({_reason(error)})") from None
+            raise AudioError(f"{self.name}: is damaged or cut short ({reason(error)})") from None
+
+    def _rewind(self) -> None:
+        """Stands at the first sample."""
+        if self._file.seekable():
+            self._file.seek(0)
+        elif self._is_begun:
+            self._file.close()
+            self._file = open_listening(self.name, self._given)
+        self._is_begun = True
 
     def _check_count(self, done: int) -> None:
         """AudioError when the file ended before the samples that it announced."""
@@ -162,50 +162,3 @@ def _check_rate(rate: int) -> int:
     if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= MAX_RATE:
         raise AudioError(f"sample rate {rate!r}: must be a whole number of Hz, 1 or more")
     return int(rate)
-
-
-def _reason(error: BaseException) -> str:
-    """What libsndfile says, in one line."""
-    text = getattr(error, "error_string", None) or ("" if isinstance(error, soundfile.SoundFileError) else str(error))
-    return " ".join(str(text).split()).rstrip(".") or "unknown error"
-
-
-def _check_whole(name: str, opened: IO[bytes] | None) -> None:
-    """AudioError for what libsndfile passes over: a WAV or AIFF shorter than its header says, an Ogg without end."""
-    with nullcontext(opened) if opened else open(name, "rb") as file:
-        before, size = file.tell(), file.seek(0, os.SEEK_END)
-        file.seek(0)
-        try:
-            _check_parts(name, file, size)
-        finally:
-            file.seek(before)  # libsndfile reads on from there
-
-
-def _check_parts(name: str, file: IO[bytes], size: int) -> None:
-    """The same of a file that stands at its begin and has `size` bytes."""
-    head = file.read(12)
-    if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
-        _check_chunks(name, file, size, "<" if head[:4] == b"RIFF" else ">")
-    elif head[:4] == b"OggS":
-        file.seek(max(0, size - (1 << 17)))
-        tail = file.read()
-        page = tail.rfind(b"OggS")
-        if page < 0 or page + 6 > len(tail) or not tail[page + 5] & 4:
-            raise AudioError(f"{name}: is cut short: its last page is missing")
-
-
-def _check_chunks(name: str, file: IO[bytes], size: int, order: str) -> None:
-    """The same of a file that stands at its first chunk, whose sizes have this byte order."""
-    start = 12
-    for _ in range(10_000):
-        chunk = file.read(8)
-        if len(chunk) < 8:
-            return
-        length = struct.unpack(order + "I", chunk[4:])[0]
-        start += 8
-        if chunk[:4] in (b"data", b"SSND"):
-            if length < UNKNOWN_SIZE and start + length > size:
-                raise AudioError(f"{name}: is cut short: {max(size - start, 0)} of {length} bytes of audio")
-            return
-        start += length + (length & 1)
-        file.seek(start)

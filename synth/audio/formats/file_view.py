@@ -43,14 +43,16 @@ def read_by_seeking(file: Any) -> ReadAt:
 
 
 class FileView:
-    """A file that reads as `head`, then as the bytes from `start` to `end` of another; what libsndfile asks for."""
+    """A file that reads as `head`, then as the bytes from `start` to `end` of another; what libsndfile asks for.
+
+    `keep`: the file that `source` reads, to be closed with this one, where nobody else holds it open.
+    """
 
     def __init__(self, source: ReadAt, head: bytes, start: int, end: int, keep: IO[bytes] | None = None) -> None:
-        """`keep`: the file that `source` reads, where nobody else holds it open."""
         self._source, self._head, self._start = source, head, start
         self._size = len(head) + end - start
         self._place = 0
-        self._keep = keep
+        self.keep = keep
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """As a file's."""
@@ -74,5 +76,5 @@ class FileView:
 
     def close(self) -> None:
         """Closes the file that is read, if it was to be kept."""
-        if self._keep is not None:
-            self._keep.close()
+        if self.keep is not None:
+            self.keep.close()

@@ -13,8 +13,9 @@ import soundfile
 
 from synth.audio.formats import pcm
 from synth.audio.formats.file_view import read_at, read_by_seeking
-from synth.audio.formats.flac_stream import MAGIC, FlacStream, blocks_in, reason
+from synth.audio.formats.flac_stream import MAGIC, FlacStream, blocks_in
 from synth.audio.formats.id3 import HEADER, tag_length
+from synth.audio.formats.viewed_sound import reason
 from synth.common.errors import AudioError, OutputError
 from synth.common.files import Readable
 from synth.common.limits import MAX_CHANNELS

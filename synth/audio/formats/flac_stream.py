@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 import soundfile
 
 from synth.audio.formats.file_view import FileView, ReadAt
 from synth.audio.formats.flac_frames import FrameError, FrameSpan, span_frames
+from synth.audio.formats.viewed_sound import SequentialSound, reason
 from synth.common.errors import AudioError
 
 MAGIC = b"fLaC"
@@ -114,30 +115,3 @@ class FlacStream:
             return SequentialSound(view)
         except (soundfile.SoundFileError, OSError, TypeError) as error:
             raise AudioError(f"{self._name}: is not FLAC that libsndfile reads ({reason(error)})") from None
-
-
-class SequentialSound(soundfile.SoundFile):
-    """A sound that is read once from its begin: libsndfile is never told to seek.
-
-    The library seeks after each read otherwise, by the numbers of FLAC's frames, which may be anything in a stream that
-    was cut out of another or put together.
-    """
-
-    def __init__(self, view: FileView) -> None:
-        self.view = view
-        super().__init__(view)
-
-    def seekable(self) -> bool:
-        """No."""
-        return False
-
-    def close(self) -> None:
-        """Closes the sound and what it reads."""
-        super().close()
-        self.view.close()
-
-
-def reason(error: Any) -> str:
-    """What libsndfile says, in one line."""
-    text = getattr(error, "error_string", None) or ("" if isinstance(error, soundfile.SoundFileError) else str(error))
-    return " ".join(str(text).split()).rstrip(".") or "unknown error"

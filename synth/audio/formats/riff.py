@@ -8,13 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from synth.audio.formats import pcm
+from synth.audio.formats.riff_sizes import UNKNOWN, is_unpadded, samples_size
 from synth.common.errors import AudioError, CodecError
 from synth.common.files import Readable
 from synth.common.limits import MAX_CHANNELS, MAX_RATE
 from synth.common.typing import ChannelSamples
 
-UNKNOWN_SIZE = 0x7FFFF000
-"""Data sizes from here on are what programs write that do not know the length."""
 _MAX_HEAD = 1 << 26
 _REPAIR = "convert it with another program (ffmpeg -i IN OUT.wav) to have what is there"
 _BLOCK = 1 << 18
@@ -40,6 +39,7 @@ class PcmReader:
     def __init__(self, file: Readable, name: str, size: int | None, magic: bytes) -> None:
         self.name, self._file = name, file
         self.head, self._magic = magic, magic[-12:]
+        self._before, self._size = len(magic) - 12, size
         self._ahead = self._rest = b""
         self._read_head()
         if not 1 <= self.channels <= MAX_CHANNELS:
@@ -48,8 +48,6 @@ class PcmReader:
             raise AudioError(f"{name}: has a sample rate of {self.rate} Hz")
         self.frame_bytes = self.channels * pcm.WIDTH[self.encoding]
         left = None if size is None else size - len(self.head)
-        if self._length is not None and self._length >= UNKNOWN_SIZE and (left is None or self._length > left):
-            self._length = None
         if self._length is None:
             self._length = left
         elif left is not None and self._length > left:
@@ -129,20 +127,41 @@ class PcmReader:
         self.encoding = unit or self.encoding
         self._ahead = b"".join(parts)
 
-    def _grow(self, count: int, what: str) -> bytes:
-        """The next bytes of the head; `what`: where the file ends when it is too short for them."""
+    def _grow(self, count: int, place: str) -> bytes:
+        """The next bytes of the head; `place`: where the file ends when it is too short for them."""
+        left = None if self._size is None else self._size - len(self.head)
+        if left is not None and count > left:
+            raise AudioError(f"{self.name}: is cut short or damaged: it ends {place}")
         if len(self.head) + count > _MAX_HEAD:
-            raise AudioError(f"{self.name}: has more than {_MAX_HEAD >> 20} MiB before its samples")
+            raise AudioError(f"{self.name}: has more than {_MAX_HEAD >> 20} MiB before its samples, or is damaged")
         data = self._take(count)
         self.head += data
         if len(data) < count:
-            raise AudioError(f"{self.name}: is cut short: it ends {what}")
+            raise AudioError(f"{self.name}: is cut short: it ends {place}")
         return data
 
     def _chunk(self, order: str) -> tuple[bytes, int]:
         """Name and bytes of the next chunk."""
         identity, length = struct.unpack(f"{order}4sI", self._grow(8, "before its samples"))
         return identity, length
+
+    def _body(self, identity: bytes, length: int) -> bytes:
+        """The body of a chunk, with the byte of padding that an odd one has, or should have."""
+        place = f"in its chunk {identity.decode('latin-1')!r}"
+        body = self._grow(length, place)
+        if length & 1:
+            after = self._take(9)
+            self._ahead = after + self._ahead
+            body += b"" if is_unpadded(after) else self._grow(1, place)
+        return body
+
+    def _set_length(self, told: int, whole: int, large: int | None = None) -> None:
+        """Sets the bytes of samples, None where all that follows is, from the sizes that the file tells."""
+        left = None if self._size is None else self._size - len(self.head)
+        self._length = samples_size(told, whole, len(self.head) - self._before, left, large)
+        if left is None and told == 0 and whole not in (0, UNKNOWN):
+            self._ahead = self._take(1) + self._ahead
+            self._length = self._length if self._ahead else 0
 
     def _refuse(self, what: str) -> AudioError:
         """The error for samples of another kind."""
@@ -163,7 +182,7 @@ class WaveReader(PcmReader):
             identity, length = self._chunk(order)
             if identity == b"data":
                 break
-            body = self._grow(length + (length & 1), f"in its chunk {identity!r}"[:-1] + "'")
+            body = self._body(identity, length)
             if identity == b"fmt ":
                 form = body
             elif identity == b"ds64" and len(body) >= 16:
@@ -171,9 +190,7 @@ class WaveReader(PcmReader):
         if len(form) < 16:
             raise AudioError(f"{self.name}: has no format before its samples")
         self._set_format(form, order)
-        self._length = large if length == 0xFFFFFFFF and large is not None else length
-        if length == 0 and file_size in (0, 0xFFFFFFFF):
-            self._length = None
+        self._set_length(length, file_size, large if self._magic[:4] == b"RF64" else None)
 
     def _set_format(self, form: bytes, order: str) -> None:
         """Encoding, channels and rate of the body of the chunk "fmt "."""
@@ -206,7 +223,7 @@ class AiffReader(PcmReader):
             identity, length = self._chunk(">")
             if identity == b"SSND":
                 break
-            body = self._grow(length + (length & 1), f"in its chunk {identity!r}"[:-1] + "'")
+            body = self._body(identity, length)
             if identity == b"COMM":
                 form = body
         if len(form) < 18:
@@ -223,4 +240,5 @@ class AiffReader(PcmReader):
         self.big = encoding != "little"
         offset = struct.unpack(">II", self._grow(8, "before its samples"))[0]
         self._grow(offset, "before its samples")
-        self._length = max(0, length - 8 - offset)
+        told = length if length == UNKNOWN else max(0, length - 8 - offset)
+        self._set_length(told, struct.unpack(">I", self._magic[4:8])[0])
