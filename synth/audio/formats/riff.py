@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from synth.audio.formats import pcm
-from synth.audio.formats.riff_sizes import UNKNOWN, is_unpadded, samples_size
+from synth.audio.formats.riff_sizes import LEAST_SAMPLES, UNKNOWN, is_unpadded, samples_size
 from synth.common.errors import AudioError, CodecError
 from synth.common.files import Readable
 from synth.common.limits import MAX_CHANNELS, MAX_RATE
@@ -158,10 +158,10 @@ class PcmReader:
     def _set_length(self, told: int, whole: int, large: int | None = None) -> None:
         """Sets the bytes of samples, None where all that follows is, from the sizes that the file tells."""
         left = None if self._size is None else self._size - len(self.head)
+        if left is None and told == 0:
+            self._ahead = self._take(LEAST_SAMPLES)
+            left = len(self._ahead) if len(self._ahead) < LEAST_SAMPLES else None
         self._length = samples_size(told, whole, len(self.head) - self._before, left, large)
-        if left is None and told == 0 and whole not in (0, UNKNOWN):
-            self._ahead = self._take(1) + self._ahead
-            self._length = self._length if self._ahead else 0
 
     def _refuse(self, what: str) -> AudioError:
         """The error for samples of another kind."""

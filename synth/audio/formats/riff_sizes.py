@@ -14,6 +14,8 @@ from synth.audio.formats.file_view import FileView, ReadAt
 UNKNOWN_SIZE = 0x7FFFF000
 """Data sizes from here on are what programs write that do not know the length, where the file is shorter."""
 UNKNOWN, SIZE32 = 0xFFFFFFFF, 1 << 32
+LEAST_SAMPLES = 1024
+"""Bytes after the head of an empty file that are its samples; fewer are what somebody put after it."""
 KINDS = (b"WAVE", b"AIFF", b"AIFC")
 _STAND_INS = (0x7FFFF000, 0x7FFFFFFF, 0x80000000)
 _NAMES = {
@@ -43,8 +45,10 @@ def samples_size(told: int, whole: int, at: int, left: int | None, large: int | 
     """
     if told == UNKNOWN and large is not None and 0 < large < 1 << 63:
         return large
-    if told == UNKNOWN or (told == 0 and (whole in (0, UNKNOWN) or whole + 8 <= at)):
+    if told == UNKNOWN or (told == 0 and whole in (0, UNKNOWN)):
         return None
+    if told == 0 and whole + 8 <= at:  # an empty file's head, perhaps of one that was not finished
+        return 0 if left is not None and left < LEAST_SAMPLES else None
     if left is None:
         return None if told >= UNKNOWN_SIZE else told
     if told > left:

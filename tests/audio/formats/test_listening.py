@@ -162,7 +162,8 @@ GIB4 = 1 << 32
         (400, 436, 44, GIB4 + 5000, None, 400),  # followed by something else
         (0x7FFFF000, 0x7FFFF024, 44, 3 << 30, None, None),
         (0x7FFFF000, 0x7FFFF024 + 30, 44, 0x7FFFF000 + 30, None, 0x7FFFF000),
-        (0, 36, 44, 100, None, None),
+        (0, 36, 44, 2000, None, None),
+        (0, 36, 44, 100, None, 0),  # a tag, as it may be
         (0, 36 + 20, 44, 20, None, 0),
         (0, 36, 44, None, None, None),
         (0x80000000, 0x80000024, 44, None, None, None),
