@@ -12,7 +12,7 @@ from synth.engine.config import ModelConfig, SamplingConfig
 
 
 class State(Protocol):
-    """Where one stream stands.
+    """Where one stream stands. One thread uses it at a time: `Stream` sees to that.
 
     `labels`: a label id for each key; `conditioning`: int16 [conditioning units] ([0] where the network has none); both
     take effect at the next network frame. `position`: samples done. `seed`, `stream`: the key of its random numbers.
@@ -31,7 +31,7 @@ class State(Protocol):
 
 
 class Engine(Protocol):
-    """A network that is ready to run; reference.py says exactly what comes out."""
+    """A network that is ready to run; reference.py says exactly what comes out. Threads may share it."""
 
     name: str
     instruction_set: str

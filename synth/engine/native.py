@@ -51,7 +51,10 @@ def predict_codes(
 
 
 class NativeState:
-    """What goes on from one sample to the next. `labels` and `conditioning` take effect at the next frame."""
+    """What goes on from one sample to the next. `labels` and `conditioning` take effect at the next frame.
+
+    Each call is whole, whatever other threads do.
+    """
 
     def __init__(self, config: ModelConfig, kernel: _kernel.Stream) -> None:
         self.config, self.kernel = config, kernel

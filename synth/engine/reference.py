@@ -27,7 +27,10 @@ from synth.engine.token_inputs import token_inputs
 
 
 class ReferenceState:
-    """What goes on from one sample to the next. `labels` and `conditioning` take effect at the next frame."""
+    """What goes on from one sample to the next. `labels` and `conditioning` take effect at the next frame.
+
+    One thread uses it at a time; a `Stream` sees to that.
+    """
 
     def __init__(self, engine: ReferenceEngine, seed: int, stream: int) -> None:
         self.config = config = engine.config

@@ -29,7 +29,7 @@ _BLOCK = 1 << 16
 
 
 class AudioModel(ABC):
-    """A loaded checkpoint with the engine that runs it. Threads may share it, but not its streams."""
+    """A loaded checkpoint with the engine that runs it. Threads may share it."""
 
     def __init__(self, loaded: Checkpoint, engine_name: str = "auto") -> None:
         if loaded.config.kind == "corrector":

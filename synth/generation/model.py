@@ -46,7 +46,7 @@ class Score:
 class Model(AudioModel):
     """A plain network, which goes by the samples and labels alone; `load` makes one of a checkpoint that is no voice.
 
-    Threads may share it, but not a `Stream`.
+    Threads may share it, and its streams.
 
     Examples
     --------

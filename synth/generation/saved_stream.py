@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import CheckpointError, EngineError
 from synth.common.typing import Tensors
 from synth.engine.config import SamplingConfig
+from synth.engine.interface import Engine
 
 
 def pack(arrays: Tensors) -> bytes:
@@ -64,3 +66,10 @@ def restored_sampling(saved: Tensors, name: str) -> SamplingConfig:
     require_saved(0 <= sampling.inverse_temperature <= 1 << 24)
     require_saved(1 <= sampling.top_k <= 256 and 1 <= sampling.top_p <= 1 << 32)
     return sampling
+
+
+def restored_state(engine: Engine, arrays: Tensors) -> Any:
+    """The engine's state among a saved stream's arrays; EngineError for what is none of it."""
+    for foreign in ("postfilter.", "guide."):
+        take_part(arrays, foreign)
+    return engine.restore({name.removeprefix("state."): value for name, value in arrays.items()})

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from synth.audio import mulaw
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import UsageError
+from synth.common.turns import Turns, in_turn, in_turns
 from synth.common.typing import Tensors
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
@@ -35,7 +36,11 @@ class Stream:
     """Endless sound, drawn a block at a time: iterate for blocks of float32, or `read` any number of samples.
 
     Made by `Model.stream` and `Model.restore`. `seed` is the seed in use, also when it was drawn; `block` the number of
-    samples that an iteration gives. A stream may be used by one thread at a time.
+    samples that an iteration gives.
+
+    Threads may share a stream: calls get their turns in the order in which they come. What a call to `read` gives is
+    in one piece, and the pieces of all threads, in the order of their turns, are the stream's samples. Labels that are
+    set while another thread reads take effect behind what it reads.
 
     Examples
     --------
@@ -52,6 +57,8 @@ class Stream:
         self.engine = engine
         self.seed: int = state.seed
         self.block = block
+        self.turns = Turns()
+        """Of the threads that use the stream."""
         self._state = state
         self._sampling = sampling
         self._schedule: LabelSchedule = []
@@ -59,6 +66,7 @@ class Stream:
         config = loaded.config
         self._opening = -(-config.sample_rate // (100 * config.hop)) * config.hop  # 10 ms, in whole network frames
 
+    @in_turn
     def begin(self, schedule: LabelSchedule, prompt: NDArray[np.uint8] | None) -> None:
         """Takes the codes `prompt` under the first labels of `schedule`, which counts from the prompt's end."""
         self._state.labels = schedule[0][1]
@@ -69,11 +77,13 @@ class Stream:
         self._schedule = [(-(-(self._origin + at) // hop) * hop, label_ids) for at, label_ids in schedule[1:]]
 
     @property
+    @in_turn
     def position(self) -> int:
         """Samples drawn so far (a prompt isn't counted)."""
         return int(self._state.position) - self._origin
 
     @property
+    @in_turn
     def labels(self) -> dict[str, str]:
         """The labels in force, and how to change them.
 
@@ -91,6 +101,7 @@ class Stream:
     def labels(self, labels: Mapping[str, str]) -> None:
         self._relabel(self.checkpoint.config.labels.ids(dict(labels)))
 
+    @in_turn
     def _relabel(self, label_ids: tuple[int, ...]) -> None:
         self._schedule = []
         self._state.labels = label_ids
@@ -141,6 +152,7 @@ class Stream:
         """
         return pcm_together([self], count)[0]
 
+    @in_turn
     def codes(self, count: int) -> NDArray[np.uint8]:
         """The next samples as mu-law codes.
 
@@ -161,10 +173,12 @@ class Stream:
         """
         return codes_together([self], count)[0]
 
+    @in_turn
     def teacher_force(self, codes: NDArray[np.uint8]) -> int:
         """Takes `codes`, uint8 (n,), as the next samples; their code length under the model, in 1/65536 bit."""
         return teacher_force_together([self], codes)[0]
 
+    @in_turn
     def distribution(self) -> NDArray[np.float64]:
         """What the network expects of the next sample.
 
@@ -176,6 +190,7 @@ class Stream:
         self._apply_due()
         return np.asarray(self.engine.distribution(self._state), np.float64) / 2.0**32
 
+    @in_turn
     def fork(self, seed: int) -> Stream:
         """A second stream that goes on from here.
 
@@ -206,6 +221,7 @@ class Stream:
         saved = self._state.save()
         return self.engine.restore({**saved, "seed": np.array([check_seed(seed), saved["seed"][1]], np.uint32)})
 
+    @in_turn
     def save(self) -> bytes:
         """The stream as bytes, to go on exactly here later, also in the middle of a frame.
 
@@ -231,7 +247,9 @@ class Stream:
         arrays = saved_stream.unpack(saved, loaded.sha256, loaded.name)
         with saved_stream.refusing():
             own = saved_stream.take_part(arrays, "stream.")
-            stream = cls(loaded, engine, restored_state(engine, arrays), saved_stream.restored_sampling(own, "draw"))
+            stream = cls(
+                loaded, engine, saved_stream.restored_state(engine, arrays), saved_stream.restored_sampling(own, "draw")
+            )
             stream._load(own)
         return stream
 
@@ -268,13 +286,7 @@ class Stream:
         return self._schedule[0][0] - int(self._state.position) if self._schedule else _BLOCK
 
 
-def restored_state(engine: Engine, arrays: Tensors) -> Any:
-    """The engine's state among a saved stream's arrays; EngineError for what is none of it."""
-    for foreign in ("postfilter.", "guide."):
-        saved_stream.take_part(arrays, foreign)
-    return engine.restore({name.removeprefix("state."): value for name, value in arrays.items()})
-
-
+@in_turns
 def pcm_together(streams: Sequence[Stream], count: int) -> NDArray[np.int16]:
     """The next `count` samples of each stream of one model (int16 [streams, count]), drawn as by `codes_together`."""
     if count < 0:
@@ -287,12 +299,13 @@ def pcm_together(streams: Sequence[Stream], count: int) -> NDArray[np.int16]:
     return np.stack([stream._finish(own, count) for stream, own in zip(streams, codes, strict=True)])
 
 
+@in_turns
 def codes_together(streams: Sequence[Stream], count: int) -> NDArray[np.uint8]:
     """The next `count` codes that each stream's network draws (uint8 [streams, count]), on one thread.
 
     A postfilter is not in them. Each gives what it gives alone. Streams of one model and one way to sample that stand
     at the same sample share the engine's work (every load of a weight serves several), others follow one after the
-    other.
+    other. Each stream's turn lasts until all are done.
     """
     lead = streams[0]
     codes = np.empty((len(streams), max(0, count)), np.uint8)
@@ -310,6 +323,7 @@ def codes_together(streams: Sequence[Stream], count: int) -> NDArray[np.uint8]:
     return codes
 
 
+@in_turns
 def teacher_force_together(streams: Sequence[Stream], codes: NDArray[np.uint8]) -> list[int]:
     """Takes `codes` (uint8) as the next samples of every stream of one model; their code lengths, in 1/65536 bit."""
     totals = np.zeros(len(streams), np.uint64)

@@ -23,7 +23,7 @@ from synth.vocoder.mel import checked_mel, mel_of
 class Voice(AudioModel):
     """A voice: it generates what its planner plans for labels, and speaks what recordings, features or tokens say.
 
-    `load` makes one of a checkpoint that is a voice. Threads may share it, but not a stream. It does not score: its
+    `load` makes one of a checkpoint that is a voice. Threads may share it. It does not score: its
     code lengths are of what conditions it.
 
     Examples

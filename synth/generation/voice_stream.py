@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from synth.audio import mulaw
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import EngineError
+from synth.common.turns import in_turn
 from synth.common.typing import Tensors
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 from synth.generation import saved_stream
 from synth.generation.checkpoint import Checkpoint
 from synth.generation.conditioning import Conditioner
-from synth.generation.stream import Stream, codes_together, restored_state, teacher_force_together
+from synth.generation.stream import Stream, codes_together, teacher_force_together
 from synth.generation.voice_runtime import VoiceRuntime
 from synth.vocoder.postfilter import Postfilter
 
@@ -60,18 +61,22 @@ class VoiceStream(Stream):
             self._ready = self._postfilter.push(mulaw.DECODE[self._tail[len(self._tail) - self._skipped :]])
 
     @property
+    @in_turn
     def position(self) -> int:
         """Samples drawn so far (a prompt isn't counted)."""
         return super().position if self._postfilter is None else self._read
 
+    @in_turn
     def _relabel(self, label_ids: tuple[int, ...]) -> None:
         super()._relabel(label_ids)
         self.conditioner.relabel(label_ids)
 
+    @in_turn
     def codes(self, count: int) -> NDArray[np.uint8]:
         """The next `count` samples as mu-law codes, uint8 (count,): of a postfilter's samples the nearest."""
         return mulaw.encode(self.pcm(count)) if self._runtime.filters else codes_together([self], count)[0]
 
+    @in_turn
     def teacher_force(self, codes: NDArray[np.uint8]) -> int:
         """Takes `codes`, uint8 (n,), as the next samples; their code length under the model, in 1/65536 bit.
 
@@ -86,11 +91,13 @@ class VoiceStream(Stream):
         finally:
             self.conditioner.want_targets(True)
 
+    @in_turn
     def distribution(self) -> NDArray[np.float64]:
         """Probabilities of the 256 codes of the next sample at temperature 1: float64 (256,)."""
         peek = self.fork(self.seed)  # what it plans stays out of this stream
         return Stream.distribution(peek)
 
+    @in_turn
     def fork(self, seed: int) -> VoiceStream:
         """A stream that goes on from here with the draws of another seed; EngineError along a file."""
         other = self._fork(seed)
@@ -129,7 +136,7 @@ class VoiceStream(Stream):
             own, filtering, conditioning = (
                 saved_stream.take_part(arrays, prefix) for prefix in ("stream.", "postfilter.", "guide.")
             )
-            state, sampling = restored_state(engine, arrays), saved_stream.restored_sampling(own, "draw")
+            state, sampling = saved_stream.restored_state(engine, arrays), saved_stream.restored_sampling(own, "draw")
             conditioner = runtime.restore(conditioning)
             stream = cls(loaded, engine, state, sampling, conditioner=conditioner, runtime=runtime)
             stream._load(own)
