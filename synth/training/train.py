@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
+from synth.common.cpus import available_cpus
 from synth.common.errors import RunError, UsageError
 from synth.data import build
 from synth.data.corpus import Corpus
@@ -90,6 +91,8 @@ def _accelerator(request: TrainRequest) -> Accelerator:
     """The processes and devices of a run; UsageError when there is no GPU where one was asked for."""
     if request.threads:
         torch.set_num_threads(request.threads)
+    elif available_cpus() < torch.get_num_threads():  # PyTorch knows nothing of a container's quota
+        torch.set_num_threads(available_cpus())
     if request.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch sees no GPU here")
     return Accelerator(cpu=request.device == "cpu" or not torch.cuda.is_available())
