@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
 import numpy as np
@@ -119,3 +120,22 @@ def test_a_wav_behind_a_tag_comes_back() -> None:
         assert unpacked(packed(flac.ID3V2 + file, piped=piped)) == flac.ID3V2 + file
     part = unpacked(packed(flac.ID3V2 + file), start=0.01, end=0.02)
     assert part[:4] == b"RIFF" and part[44:] == file[44 + 160 : 44 + 320]
+
+
+FROZEN = """
+tVNZBAoAAHljEPN0MWZhAAEuBjhI80l0BgCtUskYcxtjYWCQYGVgYMhNzE4tYgQy2IE4xDPEx9U2EQBC3pQX4QOYAQAM//2I3YhY
+L3eA+RqljqCWZmb3XGY0L8QRP7BY9JOWiD2g/49MZDTp55Yox69BVFZfCm2G0h9165gAFQDO+hhGLIMo09dYIVnIX6jQM1LsFGTz
+rC97KJH2R0xcnboP/zvkk3oxs5ndthJnaNgaPmB/98w9PgzXjKhsiX1huQAMtDOXEUNQky8s0j8orc2GxQHSu68ZoEJAQuJ2U3sM
+C3F0L8ksyUllwAoAT5IOVQAJx9N2P/odI8ALZ1c6+gin
+"""
+
+
+def test_a_frozen_file_of_version_4_decodes_and_is_written_again() -> None:
+    """FLAC's frames are the installed library's, so that the file itself can't be frozen as those of tests/frozen."""
+    samples = ((np.arange(120) * 37 % 251 - 125) * 40).astype(np.int16)
+    made = base64.b64decode(FROZEN)
+    back = unpacked(made)
+    assert back.startswith(flac.ID3V2 + b"fLaC") and back.endswith(flac.ID3V1[:30])
+    assert flac.metadata_blocks(back[len(flac.ID3V2) :])[1:] == [flac.TITLE]
+    np.testing.assert_array_equal(soundfile.read(io.BytesIO(back[len(flac.ID3V2) :]), dtype="int16")[0], samples)
+    assert packed(flac.ID3V2 + flac.stream(samples) + flac.ID3V1[:30]) == made
