@@ -104,7 +104,7 @@ def plan(
 
     `folder`: `out` is one, whatever is there. `checkpoint`: the file of the network, which is read too. Where outputs
     clash all the same, with one another or with what is read, UsageError is raised, or is in the place of the job if
-    the file came with a folder. Raises OutputError where the folder can't be.
+    all that clashes came with folders. Raises OutputError where the folder can't be.
     """
     sources = [item for item in inputs if isinstance(item, Input)]
     outputs.check_no_duplicates(source.path for source in sources if source.path != outputs.STDOUT)
@@ -117,8 +117,11 @@ def plan(
     jobs = [_job(item, out, rename, folder) for item in inputs]
     if longer is not None:
         _lengthen(jobs, inputs, lambda item: _job(item, out, longer, folder))
-    read = [*(source.path for source in sources), checkpoint]
-    for place, error in _clashes(jobs, read).items():
+    typed = outputs.by_identity([*(source.path for source in sources if not source.in_folder), checkpoint])
+    for job in jobs:
+        if isinstance(job, Job):
+            outputs.check_name(job.out, typed)
+    for place, error in _clashes(jobs, [source.path for source in sources if source.in_folder]).items():
         source = inputs[place]
         if not (isinstance(source, Input) and source.in_folder):
             raise error
@@ -160,8 +163,8 @@ def _lengthen(
         waiting -= clashing
 
 
-def _clashes(jobs: Sequence[Job | SynthError], read: Sequence[str | None]) -> Mapping[int, UsageError]:
-    """Why jobs can't be done, by their places: two are to become one file, or one would replace what is read."""
+def _clashes(jobs: Sequence[Job | SynthError], read: Sequence[str]) -> Mapping[int, UsageError]:
+    """Why jobs can't be done, by their places: two are to become one file, or one would replace one of `read`."""
     errors: dict[int, UsageError] = {}
     for several in _same_outputs(jobs):
         first, other = (job for place in several[:2] if isinstance(job := jobs[place], Job))
