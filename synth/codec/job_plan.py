@@ -117,15 +117,7 @@ def plan(
     jobs = [_job(item, out, rename, folder) for item in inputs]
     if longer is not None:
         _lengthen(jobs, inputs, lambda item: _job(item, out, longer, folder))
-    typed = outputs.by_identity([*(source.path for source in sources if not source.in_folder), checkpoint])
-    for job in jobs:
-        if isinstance(job, Job):
-            outputs.check_name(job.out, typed)
-    for place, error in _clashes(jobs, [source.path for source in sources if source.in_folder]).items():
-        source = inputs[place]
-        if not (isinstance(source, Input) and source.in_folder):
-            raise error
-        jobs[place] = error
+    _refuse_clashes(jobs, inputs, checkpoint)
     planned = [job for job in jobs if isinstance(job, Job)]
     to_stdout = any(job.out == outputs.STDOUT for job in planned)
     if to_stdout and (sys.stdout is None or sys.stdout.isatty()):
@@ -161,6 +153,20 @@ def _lengthen(
             if isinstance(source, Input):
                 jobs[place] = again(source)
         waiting -= clashing
+
+
+def _refuse_clashes(jobs: list[Job | SynthError], inputs: Sequence[Input | SynthError], checkpoint: str | None) -> None:
+    """Puts errors in the places of jobs that clash; UsageError where something clashes that came with no folder."""
+    sources = [item for item in inputs if isinstance(item, Input)]
+    typed = outputs.by_identity([*(source.path for source in sources if not source.in_folder), checkpoint])
+    for job in jobs:
+        if isinstance(job, Job):
+            outputs.check_name(job.out, typed)
+    for place, error in _clashes(jobs, [source.path for source in sources if source.in_folder]).items():
+        source = inputs[place]
+        if not (isinstance(source, Input) and source.in_folder):
+            raise error
+        jobs[place] = error
 
 
 def _clashes(jobs: Sequence[Job | SynthError], read: Sequence[str]) -> Mapping[int, UsageError]:
