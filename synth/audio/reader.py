@@ -21,6 +21,10 @@ from synth.common.typing import AnyArray, Float32, MonoSamples
 BLOCK = 1 << 16
 """Samples of the file that are read at a time."""
 _MAX_CHANNELS = 64
+_CANCELLED = 1e-3
+"""Power of the mean of channels, of their own power, below which they cancel; unrelated ones keep 1 / channels."""
+_FAINT = 1e-8
+"""Power of a sample, of full scale, below which channels are silent themselves: -80 dB."""
 
 
 def _rounded(wave: AnyArray) -> MonoSamples:
@@ -33,6 +37,8 @@ class _Converter:
 
     def __init__(self, name: str, source_rate: int, rate: int, channels: int) -> None:
         self._name, self._channels, self._empty = name, channels, True
+        self._power = self._mixed = 0.0  # of all channels, and of their mean
+        self._frames = 0
         self._stream = None
         if rate != source_rate:
             self._stream = soxr.ResampleStream(source_rate, rate, 1, dtype="float32", quality="HQ")
@@ -49,9 +55,21 @@ class _Converter:
             mono = mono + block[:, channel]
         if self._channels > 1:
             mono = mono / np.float32(self._channels)
+            self._check_phase(block, mono, last)
         if self._stream is not None:
             mono = self._stream.resample_chunk(np.ascontiguousarray(mono), last=last)
         return _rounded(mono)
+
+    def _check_phase(self, block: Float32, mono: Float32, last: bool) -> None:
+        """AudioError at the end of a sound whose channels are each other's opposites."""
+        self._power += float(np.einsum("ij,ij", block, block)) / self._channels
+        self._mixed += float(np.dot(mono, mono))
+        self._frames += len(block)
+        if last and self._power > _FAINT * self._frames and self._mixed < _CANCELLED * self._power:
+            raise AudioError(
+                f"{self._name}: its {self._channels} channels cancel when they are mixed to one, they are of opposite "
+                "phase; take one of them, like sox IN OUT remix 1"
+            )
 
 
 class AudioReader:
@@ -64,7 +82,8 @@ class AudioReader:
     `file`: an open one, which can be sought in, that is read instead; `path` is its name then.
 
     Raises AudioError, one line with the file's name, when there is no such file or it is a folder, empty, not audio,
-    cut short, without samples, or holds NaN or infinite samples (the last three while it is read).
+    cut short, without samples, holds NaN or infinite samples, or its channels cancel in their mean (the last four while
+    it is read).
     """
 
     def __init__(self, path: str | os.PathLike[str], rate: int | None = None, file: IO[bytes] | None = None) -> None:
@@ -139,7 +158,8 @@ def from_array(wave: AnyArray, rate: int, target_rate: int) -> MonoSamples:
     """An array as int16 mono (samples,) at `target_rate`.
 
     `wave`: (samples,) or (samples, channels), in any order of bytes or memory, at `rate` Hz: int16, int32 (full scale
-    2^31) or floating (full scale 1, clipped). Raises AudioError for another type or shape, no samples, NaN or infinity.
+    2^31) or floating (full scale 1, clipped). Raises AudioError for another type or shape, no samples, NaN or infinity,
+    and for channels that cancel.
     """
     array = np.asarray(wave)
     _check_rate(rate)

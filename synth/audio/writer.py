@@ -13,6 +13,7 @@ from typing import IO
 import numpy as np
 
 from synth.audio.encoder import ENCODINGS, Encoder
+from synth.audio.sound_check import SoundCheck
 from synth.common import permissions
 from synth.common.errors import OutputError, UsageError
 from synth.common.files import check_output, output_errors, write_all
@@ -78,6 +79,7 @@ class AudioWriter:
         self.name, self.rate, self.force, self.promised = os.fspath(path), int(rate), force, samples
         self.format = format_of(path, format)
         self.written = 0
+        self.check = SoundCheck(self.rate)
         if self.format == "wav" and samples is not None and samples > MAX_WAV_SAMPLES:
             raise UsageError(f"{self.name}: {samples} samples are more than a WAV can hold ({MAX_WAV_SAMPLES})")
         self._pipe = self.name == "-"
@@ -106,6 +108,7 @@ class AudioWriter:
             raise OutputError(f"{self.name}: a WAV can't hold more than {MAX_WAV_SAMPLES} samples")
         with output_errors(self.name):
             self._put(samples)
+        self.check.add(samples)
         self.written = total
 
     def __exit__(

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, TextIO
 
 from synth.common.errors import OutputError
 
+JSON_VERSION = 1
+"""Of the shape of `--json`: another one where a key goes or means something else; keys may be added within one."""
+
 
 @contextmanager
 def progress(samples: int | None, quiet: bool) -> Iterator[Callable[[int], Any]]:
@@ -26,10 +29,10 @@ def progress(samples: int | None, quiet: bool) -> Iterator[Callable[[int], Any]]
 
 
 def print_json(report: dict[str, Any], stream: TextIO | None) -> None:
-    """The report as JSON in one line; OutputError where the stream is closed."""
+    """The report as JSON in one line, with the version of its shape; OutputError where the stream is closed."""
     import json
 
-    print(json.dumps(report), file=_need_open(stream), flush=True)
+    print(json.dumps({**report, "version": JSON_VERSION}), file=_need_open(stream), flush=True)
 
 
 def print_text(text: str, stream: TextIO | None) -> None:

@@ -7,6 +7,7 @@ import sys
 from synth.cli import arguments as opt
 from synth.cli.console import print_json, progress, say
 from synth.cli.shared_options import add_checkpoint, add_common, add_engine, add_label, add_sampling, version
+from synth.cli.sound_faults import say_faults
 from synth.common import limits
 
 
@@ -25,6 +26,8 @@ def run(name: str, argv: list[str]) -> int:
     elif not request.quiet:
         for file in report["files"]:
             say(f"{file['path']}: {report['seconds']:g} s at {report['sample_rate']} Hz, seed {file['seed']}")
+    if not request.quiet and not (as_json and request.out == "-"):
+        say_faults(report["faults"], say)
     return 0
 
 

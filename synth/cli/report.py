@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from synth.cli.arguments import parse_labels
 from synth.cli.console import Console
+from synth.cli.sound_faults import say_faults
 from synth.common.errors import SynthError, UsageError
 
 
@@ -43,4 +44,6 @@ def speech_report(data: dict[str, Any], options: Namespace, console: Console) ->
     file = data["files"][0]
     if not options.json:
         console.say(f"{file['path']}: {data['seconds']:.2f} s with {data['checkpoint']}, seed {file['seed']}")
+    if not (options.json and options.out == "-"):
+        say_faults(data["faults"], console.say, spoken=True)
     return Report(data, [], [], options.out == "-")

@@ -96,7 +96,7 @@ def generate(request: GenerateRequest, progress: Progress) -> dict[str, Any]:
     with progress(samples * len(jobs)) as tick:
         work = _Work(model, source, samples, form, request.force, tick, threading.Event())
         began = time.perf_counter()
-        waited = _run(work, jobs, threads, request.play)
+        waited, faults = _run(work, jobs, threads, request.play)
         elapsed = time.perf_counter() - began - waited
     speed = samples * len(jobs) / max(elapsed, 1e-9)
     files = [{"path": job.path, "samples": samples, "seed": job.seed} for job in jobs]
@@ -104,6 +104,7 @@ def generate(request: GenerateRequest, progress: Progress) -> dict[str, Any]:
         **source_facts(model, files, samples),
         "labels": dict(labels),
         **speed_facts(model, speed, threads=threads),
+        "faults": {job.path: fault for job, fault in zip(jobs, faults, strict=True) if fault},
     }
 
 
@@ -129,24 +130,29 @@ def _check_places(request: GenerateRequest, jobs: list[_Job]) -> None:
     outputs.check_pipe(request.out)
 
 
-def _run(work: _Work, jobs: list[_Job], threads: int, play: bool) -> float:
-    """Makes the files, on threads where there are several; seconds that were spent waiting for the sound device."""
+def _run(work: _Work, jobs: list[_Job], threads: int, play: bool) -> tuple[float, list[str | None]]:
+    """Makes the files, on threads where there are several.
+
+    Returns the seconds that were spent waiting for the sound device, and what is wrong with the sound of each file.
+    """
     if not play:
         # streams share the engine's work only where every thread has some anyway
         together = _TOGETHER if len(jobs) > threads else 1
         groups = [jobs[start : start + together] for start in range(0, len(jobs), together)]
-        parallel.each(lambda group: _make(work, group), groups, threads, work.stop)
-        return 0.0
+        faults = parallel.each(lambda group: _make(work, group), groups, threads, work.stop)
+        return 0.0, [fault for group in faults for fault in group]
     from synth.audio.player import Player
 
     with Player(work.model.sample_rate) as player:
-        for job in jobs:
-            _make(work, [job], player)
-    return player.seconds
+        played = [_make(work, [job], player)[0] for job in jobs]
+    return player.seconds, played
 
 
-def _make(work: _Work, jobs: list[_Job], player: Player | None = None) -> None:
-    """Files side by side, from their first samples to their places; nothing stays of one that fails or is stopped."""
+def _make(work: _Work, jobs: list[_Job], player: Player | None = None) -> list[str | None]:
+    """Files side by side, from their first samples to their places; nothing stays of one that fails or is stopped.
+
+    Returns what is wrong with the sound of each (`SoundCheck.fault`).
+    """
     model, samples = work.model, work.samples
     sources = [work.source.fork(job.seed) for job in jobs]
     size = _BLOCK if model.engine.name == "native" and player is None else _SMALL_BLOCK
@@ -162,6 +168,7 @@ def _make(work: _Work, jobs: list[_Job], player: Player | None = None) -> None:
                 work.tick(len(block))
         for out in outs:
             out.draw()
+        return [out.writer.check.fault for out in outs]
 
 
 class _Out:

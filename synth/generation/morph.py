@@ -56,13 +56,14 @@ def morph(request: MorphRequest, progress: Progress) -> dict[str, Any]:
     latents = label_means.moved(latents, label_ids, voice.runtime.means)
     stream = voice.follow(vocoder.quantize_latents(latents), sampling, seed=seed, labels=request.labels)
     count = len(latents) * vocoder.hop
-    seconds = write_stream(stream, request, form, samples=count, progress=progress, sources=sources)
+    seconds, fault = write_stream(stream, request, form, samples=count, progress=progress, sources=sources)
     return {
         **source_facts(voice, [{"path": request.out, "samples": count, "seed": seed}], count),
         "mix": list(mix),
         "time_stretch": request.stretch,
         "labels": dict(request.labels or {}),
         **speed_facts(voice, count / seconds),
+        "faults": {request.out: fault} if fault else {},
     }
 
 

@@ -52,8 +52,11 @@ def write_stream(
     samples: int,
     progress: Progress,
     sources: Sequence[str] = (),
-) -> float:
-    """Writes the next `samples` samples of a stream to `request.out` as `form`; returns the seconds that it took."""
+) -> tuple[float, str | None]:
+    """Writes the next `samples` samples of a stream to `request.out` as `form`.
+
+    Returns the seconds that it took, and what is wrong with the sound (`SoundCheck.fault`).
+    """
     began, rate = time.perf_counter(), stream.checkpoint.config.sample_rate
     writer = AudioWriter(request.out, rate, form, request.force, samples, like=sources)
     with progress(samples) as tick, writer:
@@ -61,7 +64,7 @@ def write_stream(
             count = min(BLOCK, samples - start)
             writer.write(stream.pcm(count))
             tick(count)
-    return max(time.perf_counter() - began, 1e-9)
+    return max(time.perf_counter() - began, 1e-9), writer.check.fault
 
 
 def source_facts(model: AudioModel, files: list[dict[str, Any]], samples: int) -> dict[str, Any]:

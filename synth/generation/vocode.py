@@ -58,13 +58,14 @@ def vocode(request: VocodeRequest, progress: Progress) -> dict[str, Any]:
         if request.tokens is not None:
             pieces = (reduced(vocoder, latents, request.tokens) for latents in pieces)
         stream = voice.follow(map(vocoder.quantize_latents, pieces), sampling, seed=seed, labels=request.labels)
-        seconds = write_stream(stream, request, form, samples=count, progress=progress, sources=[request.source])
+        seconds, fault = write_stream(stream, request, form, samples=count, progress=progress, sources=[request.source])
     file = {"path": request.out, "samples": count, "seed": seed}
     return {
         **source_facts(voice, [file], count),
         "labels": dict(request.labels or {}),
         "tokens": request.tokens,
         **speed_facts(voice, count / seconds),
+        "faults": {request.out: fault} if fault else {},
     }
 
 

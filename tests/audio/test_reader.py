@@ -189,6 +189,34 @@ def test_bad_arrays(wave: NDArray[Any], rate: Any, words: str) -> None:
         from_array(wave, rate, 8000)
 
 
+@pytest.mark.parametrize("rate", [8000, 16000])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_channels_that_cancel_are_refused_with_what_to_do(tmp_path: Path, channels: int, rate: int) -> None:
+    sound = tone(20000).astype(np.int16)
+    opposite = np.stack([sound, -sound] * (channels // 2), 1)
+    soundfile.write(tmp_path / "a.wav", opposite, 8000)
+    words = f"its {channels} channels cancel .* remix 1"
+    with pytest.raises(AudioError, match=f"a.wav: {words}"):
+        read(tmp_path / "a.wav", rate)
+    with pytest.raises(AudioError, match=f"audio array: {words}"):
+        from_array(opposite, 8000, rate)
+
+
+def test_channels_that_do_not_cancel_are_read() -> None:
+    sound = tone(20000).astype(np.int16)
+    silence = np.zeros_like(sound)
+    noise = np.random.default_rng(1).normal(0, 3000, 20000).astype(np.int16)
+    for channels in (
+        [sound, silence],
+        [sound, noise],
+        [sound, -sound, sound],
+        [silence, silence],
+        [sound] + 15 * [silence],
+    ):
+        assert len(from_array(np.stack(channels, 1), 8000, 8000)) == 20000
+    assert len(from_array(np.stack([sound, -(sound // 2)], 1), 8000, 8000)) == 20000
+
+
 def test_a_long_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
     """Six minutes of stereo at 44.1 kHz are 64 MB; the process may grow by half of that."""
     path = tmp_path / "long.wav"

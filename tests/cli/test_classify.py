@@ -35,7 +35,7 @@ def test_json_has_each_target_most_probable_first(capsys: pytest.CaptureFixture[
     make("a.wav"), make("b.flac", sounds.noise(9000, 2), 44100)
     assert classify("a.wav", "b.flac", "--json") == 0
     data = told(capsys)
-    assert data.keys() == {"files", "checkpoint"} and data["checkpoint"] == "ear-1"
+    assert data.keys() == {"files", "checkpoint", "version"} and data["checkpoint"] == "ear-1"
     assert [file["path"] for file in data["files"]] == ["a.wav", "b.flac"]
     for file in data["files"]:
         assert list(file) == ["path", "digit", "speaker", "sounds"]

@@ -26,7 +26,7 @@ def test_score_weighs_files_by_their_samples() -> None:
     done = run("synth", "score", "-c", tiny_checkpoint(), "a.wav", "b.flac", "--json", "--label", "digit=2")
     assert done.returncode == 0 and done.stderr == b""
     report = json.loads(done.stdout)
-    assert list(report) == ["files", "samples", "bits_per_sample", "checkpoint", "labels", "engine"]
+    assert list(report) == ["files", "samples", "bits_per_sample", "checkpoint", "labels", "engine", "version"]
     a, b = report["files"]
     assert (a["path"], a["samples"], b["path"], b["samples"]) == ("a.wav", 500, "b.flac", 2000)
     assert report["bits_per_sample"] == pytest.approx((a["bits_per_sample"] + 4 * b["bits_per_sample"]) / 5)

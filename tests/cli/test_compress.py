@@ -20,7 +20,7 @@ from synth.codec import encoder
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
 SIZES = ["bytes_in", "bytes_out", "samples", "channels", "bits_per_sample", "ratio"]
-KEYS = ["files", *SIZES, "mode", "level", "checkpoint"]
+KEYS = ["files", *SIZES, "mode", "level", "checkpoint", "version"]
 FILE_KEYS = ["path", "out", *SIZES, "checkpoint"]
 
 

@@ -36,6 +36,8 @@ KEYS = [
     "threads",
     "samples_per_second",
     "real_time_factor",
+    "faults",
+    "version",
 ]
 
 
@@ -247,6 +249,19 @@ def test_json_has_the_keys_that_scripts_rely_on() -> None:
     expected |= {"engine": model.engine.name, "instruction_set": model.engine.instruction_set}
     assert {key: report[key] for key in expected} == expected
     assert report["real_time_factor"] == pytest.approx(report["samples_per_second"] / 8000)
+
+
+@pytest.mark.parametrize("options", [["-t", 0], ["-t", "0.5"], ["--top-k", 1], ["--top-p", "0.98"]])
+def test_a_silent_file_is_told_of_in_a_line_that_says_what_to_try(options: list[object]) -> None:
+    done = generate("x.wav", "-c", "piano", "-d", "0.5", "-s", 1, *options)
+    made, warned = done.stderr.decode().splitlines()
+    assert done.returncode == 0 and made.startswith("x.wav: 0.5 s")
+    assert warned.startswith("x.wav: warning: is silent") and "-t 0.9 or more" in warned
+    done = generate("x.wav", "-c", "piano", "-d", "0.5", "-s", 1, *options, "--json", "-f")
+    assert json.loads(done.stdout)["faults"] == {"x.wav": "silent"} and done.stderr.decode() == warned + "\n"
+    done = generate("-", "-c", "piano", "-d", "0.5", "-s", 1, *options, "--json")
+    assert json.loads(done.stderr)["faults"] == {"-": "silent"}
+    assert generate("x.wav", "-c", "piano", "-d", "0.5", "-s", 1, *options, "-fq").stderr == b""
 
 
 def test_json_of_a_pipe_goes_to_stderr() -> None:

@@ -22,7 +22,7 @@ from synth.vocoder.mel import checked_mel
 
 KEYS = [
     *["files", "sample_rate", "seconds", "checkpoint", "checkpoint_sha256", "labels", "tokens", "engine"],
-    *["instruction_set", "samples_per_second", "real_time_factor"],
+    *["instruction_set", "samples_per_second", "real_time_factor", "faults", "version"],
 ]
 SOUND = voices.sound(2003)
 MEL = np.random.default_rng(0).normal(-6, 2, (11, 8)).astype(np.float32)
