@@ -122,6 +122,17 @@ def test_a_wav_behind_a_tag_comes_back() -> None:
     assert part[:4] == b"RIFF" and part[44:] == file[44 + 160 : 44 + 320]
 
 
+@pytest.mark.parametrize("rate,taken", [(1, True), (65535, True), (65537, False), (96010, True), (655360, False)])
+def test_a_rate_with_which_no_flac_can_be_written_is_refused(rate: int, taken: bool) -> None:
+    file = bytearray(flac.stream(flac.sound()))
+    file[18:21] = (rate << 4 | file[20] & 15).to_bytes(3, "big")
+    if taken:
+        assert soundfile.info(io.BytesIO(unpacked(packed(bytes(file))))).samplerate == rate
+        return
+    with pytest.raises(AudioError, match=f"^x.wav: has a sample rate of {rate} Hz"):
+        packed(bytes(file))
+
+
 FROZEN = """
 tVNZBAoAAHljEPN0MWZhAAEuBjhI80l0BgCtUskYcxtjYWCQYGVgYMhNzE4tYgQy2IE4xDPEx9U2EQBC3pQX4QOYAQAM//2I3YhY
 L3eA+RqljqCWZmb3XGY0L8QRP7BY9JOWiD2g/49MZDTp55Yox69BVFZfCm2G0h9165gAFQDO+hhGLIMo09dYIVnIX6jQM1LsFGTz

@@ -8,6 +8,8 @@ from typing import IO, Any
 
 ReadAt = Callable[[int, int], bytes]
 """Takes a place and a count; gives the bytes there, fewer at the file's end."""
+_FARTHEST = 1 << 62
+"""No file has so many bytes; what a file says may be anything."""
 
 
 def read_at(file: Any) -> ReadAt:
@@ -21,7 +23,7 @@ def read_at(file: Any) -> ReadAt:
 
     def read(at: int, count: int) -> bytes:
         parts = []
-        while count > 0 and (data := os.pread(descriptor, count, at)):
+        while count > 0 and 0 <= at < _FARTHEST and (data := os.pread(descriptor, count, at)):
             parts.append(data)
             at, count = at + len(data), count - len(data)
         return b"".join(parts)
@@ -33,6 +35,8 @@ def read_by_seeking(file: Any) -> ReadAt:
     """Reads `file` at any place; it stands after that where it stood before."""
 
     def read(at: int, count: int) -> bytes:
+        if not 0 <= at < _FARTHEST:
+            return b""
         before = file.seek(0, os.SEEK_CUR)
         file.seek(at)
         data: bytes = file.read(count)
@@ -56,7 +60,8 @@ class FileView:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """As a file's."""
-        self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        self._place = max(0, base + offset)
         return self._place
 
     def tell(self) -> int:

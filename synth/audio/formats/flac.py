@@ -22,6 +22,8 @@ from synth.common.limits import MAX_CHANNELS
 from synth.common.typing import ChannelSamples
 
 _SUBTYPES = {"PCM_S8": "s8", "PCM_16": "s16", "PCM_24": "s24"}
+_MAX_RATE = 655_350
+"""Of what libFLAC encodes; from 65536 Hz on multiples of 10 alone."""
 _BLOCK = 1 << 16
 _PIECE = 1 << 18
 
@@ -40,6 +42,9 @@ class FlacReader:
         self._file = file  # kept: the last who knows it closes it
         self._stream = FlacStream(read_at(file), os.fstat(file.fileno()).st_size, name, start)
         self._check_bits(self._stream.bits)
+        rate = self._stream.rate
+        if not 1 <= rate <= _MAX_RATE or (rate >> 16 and rate % 10):
+            raise AudioError(f"{name}: has a sample rate of {rate} Hz, with which no FLAC file can be written again")
         self._sound = self._stream.decoder()
         subtype = self._sound.subtype
         if self._sound.format != "FLAC" or subtype not in _SUBTYPES or self._sound.channels > MAX_CHANNELS:
@@ -125,10 +130,10 @@ class FlacWriter:
         self._head.seek(0)
         at = self._write_before(write) if self._is_surrounded else 0
         read = read_by_seeking(self._head)
-        places = [place for place, _ in _lenient_blocks(read, at, head_size)]
-        write(MAGIC + self._marked(read_at(self._file)(made[0][1], made[0][2]), not places))
+        last = max((place for place, _ in _lenient_blocks(read, at, head_size)), default=-1)
+        write(MAGIC + self._marked(read_at(self._file)(made[0][1], made[0][2]), last < 0))
         for place, length in _lenient_blocks(read, at, head_size):
-            write(self._marked(read(place, length), place == places[-1]))
+            write(self._marked(read(place, length), place == last))
         self._file.seek(made[-1][1] + made[-1][2])
         while data := self._file.read(_PIECE):
             write(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from itertools import islice
 from typing import IO
 
 import soundfile
@@ -16,6 +17,7 @@ from synth.common.errors import AudioError
 MAGIC = b"fLaC"
 STREAMINFO, SEEKTABLE, FORBIDDEN = 0, 3, 127
 _PIECE = 1 << 20
+_MOST_BLOCKS = 1 << 18
 _INFO = 34
 _MOST_TOTAL = (1 << 36) - 1
 
@@ -42,12 +44,14 @@ class FlacStream:
 
     def __init__(self, read: ReadAt, size: int, name: str, start: int = 0) -> None:
         self._read, self._size, self._name, self._start = read, size, name, start
-        self.blocks = list(blocks_in(read, start + len(MAGIC), size))
+        self.blocks = list(islice(blocks_in(read, start + len(MAGIC), size), _MOST_BLOCKS))
         kinds = [kind for kind, _, _ in self.blocks]
         if kinds[:1] != [STREAMINFO] or self.blocks[0][2] != 4 + _INFO:
             raise AudioError(f"{name}: is not FLAC, or is damaged: it does not begin with STREAMINFO")
         _, at, length = self.blocks[-1]
         self.frames_at = at + length
+        if len(self.blocks) == _MOST_BLOCKS:
+            raise AudioError(f"{name}: has more than {_MOST_BLOCKS} metadata blocks, or is damaged")
         if self.frames_at > size or not read(at, 1)[0] & 128:
             raise AudioError(f"{name}: is cut short: it ends in its metadata")
         if kinds.count(STREAMINFO) > 1 or FORBIDDEN in kinds:

@@ -63,11 +63,10 @@ def _open(name: str, file: IO[bytes], keep: IO[bytes] | None) -> soundfile.Sound
     if view is None and start:
         view = FileView(read, b"", start, size)
     try:
-        if view:
+        if view or keep is None:
+            view = view or FileView(read, b"", 0, size)
             view.keep = keep
             return ViewedSound(view)
-        if keep is None:
-            return soundfile.SoundFile(file)
         keep.close()
         return soundfile.SoundFile(os.fsencode(name) if os.name == "posix" else name)
     except (soundfile.SoundFileError, TypeError, OSError) as error:

@@ -113,3 +113,5 @@ def test_a_view_reads_as_a_file() -> None:
     for offset, whence, count in [(0, 0, 3), (0, 1, 9), (-5, 2, 99), (2, 0, 40), (0, 0, -1)]:
         assert view.seek(offset, whence) == whole.seek(offset, whence)
         assert view.read(count) == whole.read(count) and view.tell() == whole.tell()
+    assert view.seek(-9) == 0 and view.read(2) == b"he"
+    assert read_at(io.BytesIO(source))(1 << 70, 5) == b""
