@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from threading import Event
 from typing import IO, Any, Protocol
 
@@ -178,25 +179,39 @@ def _compress_samples(job: Job, options: CodecOptions, *, threads: int, tick: Ti
             if source.state() != before:
                 raise AudioError(f"{job.path}: has changed while it was read")
             if options.verify and file is not None:
-                same = summary.header.kind != "flac" and options.mode == "lossless"
-                _verify_written(job, file, source.digest() if same else b"", options, threads)
+                digest = b""
+                if options.mode == "lossless":
+                    digest = _digest_around(sound) if sound.kind == "flac" else source.digest()
+                _verify_written(job, file, digest, options, threads)
     header = summary.header
     sizes = job.path, job.out, _size(source), summary.bytes_out, summary.frames
     network = network_choice.describe(header.checkpoint)
     return FileResult(*sizes, header.channels, header.rate, checkpoint=network)
 
 
+def _digest_around(sound: sources.Sound) -> bytes:
+    """MD5 of all bytes of a FLAC file that are kept beside its samples."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    for part in chain(sound.head_parts(), sound.tail()):
+        md5.update(part)
+    return md5.digest()
+
+
 def _verify_written(job: Job, file: IO[bytes], digest: bytes, options: CodecOptions, threads: int) -> None:
-    """CodecError unless what is in `file` gives the samples, and the bytes where there is a digest of them."""
+    """CodecError unless what is in `file` gives the samples, and the bytes where there is a digest of them.
+
+    The digest is of the whole file; of FLAC, whose frames are made anew, of what is beside its samples.
+    """
     file.seek(0)
     decoder = Decoder(file, job.out, threads=threads, checkpoint=options.checkpoint_path)
     md5 = hashlib.md5(usedforsecurity=False)
-    if not digest:
-        for _ in decoder.pieces():
-            pass
-        return
-    decompress_stream(decoder, md5.update)
-    if md5.digest() != digest:
+    if digest and decoder.header.kind != "flac":
+        decompress_stream(decoder, md5.update)
+    else:
+        for piece in decoder.pieces():
+            if isinstance(piece, bytes):
+                md5.update(piece)
+    if digest and md5.digest() != digest:
         raise CodecError(f"{job.path}: what was written does not give it back; please report this")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ from helpers import flac_streams as flac
 from helpers.packed import packed, unpacked, wav16
 
 from synth import engine
+from synth.codec import batch, container_writer
+from synth.codec.batch import CodecOptions
 from synth.codec.header import SURROUNDED_VERSION
+from synth.codec.job_plan import Job
 from synth.common.errors import AudioError, CodecError, OutputError
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
@@ -150,3 +154,18 @@ def test_a_frozen_file_of_version_4_decodes_and_is_written_again() -> None:
     assert flac.metadata_blocks(back[len(flac.ID3V2) :])[1:] == [flac.TITLE]
     np.testing.assert_array_equal(soundfile.read(io.BytesIO(back[len(flac.ID3V2) :]), dtype="int16")[0], samples)
     assert packed(flac.ID3V2 + flac.stream(samples) + flac.ID3V1[:30]) == made
+
+
+def test_verify_compares_what_is_beside_the_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, options = tmp_path / "x.flac", CodecOptions(threads=1, effort="fast", verify=True)
+
+    def compress(name: str) -> None:
+        batch.compress_one(Job(str(source), str(tmp_path / name)), options, threads=1, tick=lambda done: None)
+
+    source.write_bytes(flac.ID3V2 + flac.stream(flac.sound()) + flac.ID3V1)
+    compress("x.syn")
+    deflate = container_writer._deflate
+    monkeypatch.setattr(container_writer, "_deflate", lambda data: deflate(data.replace(b"title", b"elitt")))
+    with pytest.raises(CodecError, match="what was written does not give it back"):
+        compress("y.syn")
+    assert not (tmp_path / "y.syn").exists()
