@@ -75,9 +75,8 @@ def compress(
     Parameters
     ----------
     wave
-        Samples (frames,) or (frames, channels), up to 8 channels, in any order of bytes or memory: uint8, int8,
-        int16, or wider integers with values of 24 bits, which come back as int32 in the machine's order.
-        Mode "parametric" takes what `Model.generate` makes and floating samples too.
+        Samples (frames,) or (frames, channels) of up to 8 channels: uint8, int8, int16, or wider integers with values
+        of 24 bits, which come back as int32. Mode "parametric" takes floating samples too.
     rate
         Sample rate in Hz.
     out
@@ -85,18 +84,12 @@ def compress(
     level
         Effort: "fast", "balanced" or "max", which makes the smallest files and takes longest, in decompressing too.
     mode
-        "lossless" keeps every bit. "mulaw" keeps the nearest of 256 values (mu = 255) of each sample, as int16.
-        "parametric" keeps what a voice needs to say the same again, in mono at the voice's own rate.
+        "lossless"; "mulaw": the nearest of 256 values (mu = 255), as int16; "parametric": what a voice says again, mono.
     checkpoint
-        The network that helps to predict samples: a bundled name, a path, "none", or "auto" for the best of a short
-        trial. Of mode "parametric" the voice; "auto" is "speech" then.
-    threads
-        Threads to use; they change no byte.
-    bitrate
-        Of mode "parametric" the most bits a second, 100 to 100000. None: 1600 where that can be had.
-    segment
-        Of the other modes the most seconds of a segment, 0.1 to 600: what damage costs, and a thread's share. None: 15,
-        or less where that costs little. None has more than 2^22 samples.
+        What helps to predict: a name, a path, "none", or "auto" (a short trial; of mode "parametric" the voice speech).
+    threads, bitrate, segment
+        Threads, which change no byte; of mode "parametric" the most bits a second, 100 to 100000 (None: 1600); of the
+        others the most seconds of a segment, 0.1 to 600 (None: 15): what damage costs, and a thread's share.
 
     Returns
     -------
@@ -105,25 +98,13 @@ def compress(
 
     Raises
     ------
-    CodecError
-        The array, the rate, the level or the mode can't be used, or the bitrate can't be had.
-    CheckpointError
-        The checkpoint is missing, damaged or of another kind.
-    AudioError
-        The array can't be used in mode "parametric".
-    UsageError
-        Another argument can't be used.
-    OutputError
-        `out` can't be written to.
+    CodecError, AudioError, CheckpointError, UsageError, OutputError
+        The array or the bitrate, the checkpoint, another argument can't be used, or `out` can't be written to.
 
     Examples
     --------
-    >>> import numpy as np, synth
     >>> wave = (9000 * np.sin(np.arange(800) / 9)).astype(np.int16)
-    >>> data = synth.compress(wave, 8000, level="fast")
-    >>> len(data) < wave.nbytes / 3
-    True
-    >>> again, rate = synth.decompress(data)
+    >>> again, rate = decompress(compress(wave, 8000, level="fast"))
     >>> rate, np.array_equal(again, wave)
     (8000, True)
     """
