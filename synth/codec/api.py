@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import IO, overload
+from typing import IO, Any, overload
 
 import numpy as np
 
@@ -75,38 +75,35 @@ def compress(
     Parameters
     ----------
     wave
-        Samples (frames,) or (frames, channels) of up to 8 channels: uint8, int8, int16, or wider integers with values
-        of 24 bits, which come back as int32. Mode "parametric" takes floating samples too.
-    rate
-        Sample rate in Hz.
-    out
-        A binary file to write to, instead of returning the bytes.
+        (frames,) or (frames, up to 8 channels): uint8, int8, int16, or wider integers with values of 24 bits, which
+        come back as int32. Mode "parametric" takes floating samples too.
+    rate, out
+        Sample rate in Hz; a binary file to write to, instead of returning the bytes.
     level
-        Effort: "fast", "balanced" or "max", which makes the smallest files and takes longest, in decompressing too.
+        Effort: "fast", "balanced" or "max": the smallest files, which take longest, in decompressing too.
     mode
-        "lossless"; "mulaw": the nearest of 256 values (mu = 255), as int16; "parametric": what a voice says again, mono.
+        "lossless"; "mulaw": the nearest of 256 values (mu = 255), as int16; "parametric": what a voice can say again.
     checkpoint
-        What helps to predict: a name, a path, "none", or "auto" (a short trial; of mode "parametric" the voice speech).
+        What helps to predict: a name, a path, "none", or "auto", a short trial; of mode "parametric" the voice.
     threads, bitrate, segment
         Threads, which change no byte; of mode "parametric" the most bits a second, 100 to 100000 (None: 1600); of the
         others the most seconds of a segment, 0.1 to 600 (None: 15): what damage costs, and a thread's share.
 
     Returns
     -------
-    bytes or None
-        The .syn file, or None where it was written to `out`.
+    The .syn file; None where it went to `out`.
 
     Raises
     ------
     CodecError, AudioError, CheckpointError, UsageError, OutputError
-        The array or the bitrate, the checkpoint, another argument can't be used, or `out` can't be written to.
+        An argument can't be used, or `out` can't be written to.
 
     Examples
     --------
+    >>> import numpy as np, synth
     >>> wave = (9000 * np.sin(np.arange(800) / 9)).astype(np.int16)
-    >>> again, rate = decompress(compress(wave, 8000, level="fast"))
-    >>> rate, np.array_equal(again, wave)
-    (8000, True)
+    >>> np.array_equal(synth.decompress(synth.compress(wave, 8000, level="fast"))[0], wave)
+    True
     """
     if isinstance(wave, str | bytes | os.PathLike) or hasattr(wave, "read"):
         raise UsageError(
@@ -206,16 +203,8 @@ def compress_file(
 
     Raises
     ------
-    AudioError
-        The sound file can't be read.
-    CodecError
-        The level or the mode can't be used, or the bitrate can't be had.
-    CheckpointError
-        The checkpoint is missing, damaged or of another kind.
-    OutputError
-        `out` can't be written to.
-    UsageError
-        Another argument can't be used.
+    AudioError, CodecError, CheckpointError, UsageError, OutputError
+        The sound file, the coding, the checkpoint, another argument or `out` can't be used.
 
     Examples
     --------
@@ -239,16 +228,8 @@ def compress_file(
     with open_place(source, "sound file") as opened, new_file.open_output(place, True, [opened]) as (write, _):
         sound = sources.open_sound(opened, opened.name, opened.size)
         suffix = os.path.splitext(path)[1] if path is not None else None
-        encoder.compress_stream(
-            sound,
-            write,
-            effort=level,
-            mode=mode,
-            network=checkpoint,
-            suffix=suffix,
-            threads=threads,
-            seconds=segment,
-        )
+        options: dict[str, Any] = {"suffix": suffix, "threads": threads, "seconds": segment}
+        encoder.compress_stream(sound, write, effort=level, mode=mode, network=checkpoint, **options)
 
 
 def decompress_file(source: Place, out: Place, *, checkpoint: str | None = None, threads: int = 1) -> None:
