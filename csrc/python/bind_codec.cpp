@@ -11,6 +11,7 @@
 
 #include "engine/dispatch.hpp"
 #include "built_sets.hpp"
+#include "codec/residuals.hpp"
 #include "codec/segment.hpp"
 #include "codec/tokens.hpp"
 
@@ -129,6 +130,34 @@ void decode_frames(const std::shared_ptr<const PackedNetwork>& network, const nb
     decode_tokens(network, bytes, size, tokens.data(), tokens.shape(0), tokens.shape(1));
 }
 
+using Classes = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using ResidualsOut = nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+void check_classes(const Classes& classes, size_t count, size_t channels) {
+    if (classes.shape(0) != count || channels < 1 || channels > kMaxChannels)
+        throw std::invalid_argument("residuals: arrays of the wrong size");
+    for (size_t i = 0; i < count; ++i)
+        if (classes.data()[i] >= kResidualClasses) throw std::invalid_argument("residuals: a class out of range");
+}
+
+nb::bytes encode_left(const Sound& residuals, const Classes& classes, size_t channels) {
+    check_classes(classes, residuals.shape(0), channels);
+    std::vector<uint8_t> out;
+    {
+        const nb::gil_scoped_release release;
+        out = encode_residuals(residuals.data(), classes.data(), residuals.shape(0), channels);
+    }
+    return nb::bytes(out.data(), out.size());
+}
+
+void decode_left(const nb::bytes& data, const Classes& classes, size_t channels, const ResidualsOut& residuals) {
+    check_classes(classes, residuals.shape(0), channels);
+    const uint8_t* bytes = reinterpret_cast<const uint8_t*>(data.c_str());
+    const size_t size = data.size();
+    const nb::gil_scoped_release release;
+    decode_residuals(bytes, size, classes.data(), residuals.shape(0), channels, residuals.data());
+}
+
 }  // namespace
 
 void bind_coding(nb::module_& m) {
@@ -138,6 +167,8 @@ void bind_coding(nb::module_& m) {
           "network"_a.none());
     m.def("trace", &trace, "set"_a, "samples"_a.noconvert(), "bits"_a, "effort"_a, "hints"_a.noconvert(),
           "bins"_a.noconvert(), "bounds"_a.noconvert());
+    m.def("encode_residuals", &encode_left, "residuals"_a.noconvert(), "classes"_a.noconvert(), "channels"_a);
+    m.def("decode_residuals", &decode_left, "data"_a, "classes"_a.noconvert(), "channels"_a, "residuals"_a.noconvert());
     m.def("encode_tokens", &encode_frames, "network"_a, "tokens"_a.noconvert());
     m.def("decode_tokens", &decode_frames, "network"_a, "data"_a, "tokens"_a.noconvert());
 }

@@ -24,7 +24,7 @@ def add_options(parser: opt.Parser) -> None:
     """The options of `synth compress`."""
     parser.description = "synth compress makes WAV, AIFF and FLAC files smaller: x.wav becomes x.syn."
     add = parser.add_argument
-    add("inputs", nargs="+", metavar="IN", help="sound file of 8, 16 or 24 bits, or - for stdin")
+    add("inputs", nargs="+", metavar="IN", help="sound file of 8 to 32 bits, or - for stdin")
     add_out(parser)
     add("-r", "--recursive", action="store_true", help="take the sound files in folders, to the bottom")
     add(

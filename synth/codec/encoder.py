@@ -17,7 +17,7 @@ import numpy as np
 from synth.audio.formats import pcm, riff, riff_header
 from synth.codec import container, network_choice, segments
 from synth.codec.container_writer import ContainerWriter
-from synth.codec.header import SURROUNDED_VERSION, Header, storable_suffix
+from synth.codec.header import SURROUNDED_VERSION, WIDE_ENCODINGS, WIDE_VERSION, Header, storable_suffix
 from synth.codec.mulaw_source import MulawSource
 from synth.codec.network_choice import CodecPredictor
 from synth.codec.syn_file import Tick, no_tick
@@ -113,7 +113,7 @@ def _header_of(sound: Sound | MulawSource, *, effort: str, mode: str, suffix: st
     if suffix is not None and (suffix == f".{sound.kind}" or not storable_suffix(suffix)):
         suffix = None
     shape = sound.kind, sound.encoding, sound.channels, sound.rate, effort
-    version = SURROUNDED_VERSION if sound.is_surrounded else 1
+    version = WIDE_VERSION if sound.encoding in WIDE_ENCODINGS else SURROUNDED_VERSION if sound.is_surrounded else 1
     header = Header(*shape, sound.frames, sound.big, suffix=suffix, mode=mode, version=version)
     if sound.kind == "wav" and not sound.big and sound.frames is not None:
         plain = riff_header.plain_head(header, sound.frames)
@@ -146,7 +146,7 @@ def _choose_predictor(network: str, samples: ChannelSamples, header: Header) -> 
     """The network that helps to code a file that begins with these samples."""
     name = network_choice.resolve(network, header.effort)
     if name == network_choice.AUTO and not (samples == samples[:1]).all():
-        return network_choice.choose(samples, pcm.BITS[header.encoding], header.effort)
+        return network_choice.choose(*segments.integer_parts(samples, header), header.effort)
     return None if name in (network_choice.AUTO, network_choice.NONE) else network_choice.load_predictor(name)
 
 

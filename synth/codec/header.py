@@ -17,12 +17,16 @@ PARAMETRIC_VERSION = 3
 that a file needs."""
 SURROUNDED_VERSION = 4
 """Of a FLAC file that has something before its stream or after its frames."""
-NEWEST = 4
+WIDE_VERSION = 5
+"""Of samples of 32 bits, and of nothing else."""
+NEWEST = 5
 """The newest that is read."""
 KINDS = ("wav", "aiff", "flac", "array")
-ENCODINGS = ("u8", "s8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i")
+ENCODINGS = ("u8", "s8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i", "float32", "int32")
+WIDE_ENCODINGS = ENCODINGS[9:]
+"""The encodings of files of version 5, which has no others."""
 ENCODINGS_OF_KIND = {
-    "wav": {"u8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i"},
+    "wav": {"u8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i", "float32", "int32"},
     "aiff": set(ENCODINGS),
     "flac": {"s8", "s16", "s24"},
     "array": {"u8", "s8", "s16", "s24"},
@@ -104,6 +108,7 @@ def unpack_header(read: Callable[[int], bytes], number: Callable[[], int]) -> He
         version < 1
         or effort >= len(LEVELS)
         or packed >= len(ENCODINGS)
+        or (ENCODINGS[packed] in WIDE_ENCODINGS) != (version == WIDE_VERSION)
         or ENCODINGS[packed] not in ENCODINGS_OF_KIND[KINDS[what & 3]]
         or (what & 64 and KINDS[what & 3] != "wav")
         or not 1 <= rate <= MAX_RATE

@@ -44,6 +44,8 @@ class MulawSource:
         """The next samples, as many as there still are."""
         samples = self._sound.read(frames)
         self._md5.update(pcm.hashed_bytes(samples, self._sound.encoding))
+        if pcm.BITS[self._sound.encoding] == 32:
+            return quantize(pcm.to_24_bits(samples, self._sound.encoding), 24)
         return quantize(samples, pcm.BITS[self._sound.encoding])
 
     def head_parts(self) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from synth.audio.formats import pcm
 from synth.codec import container, lossless
 from synth.codec.container_writer import ContainerWriter
 from synth.codec.header import Header
+from synth.codec.lossless import wide
 from synth.common.errors import CodecError
 from synth.common.typing import ChannelSamples
 
@@ -53,7 +54,11 @@ def make(samples: ChannelSamples, header: Header, network: Engine | None, repeat
     length = period(samples) if repeating else 0
     pattern = samples[:length].copy() if length else None
     coded = samples if pattern is None else pattern
-    data = lossless.encode_segment(coded, pcm.BITS[header.encoding], header.effort, network)
+    bits = pcm.BITS[header.encoding]
+    if bits == wide.BITS:
+        data = wide.encode_segment(coded, header.encoding == "float32", header.effort, network)
+    else:
+        data = lossless.encode_segment(coded, bits, header.effort, network)
     codes = _codes(coded, header) if _of_codes(header) and len(data) > coded.size + 1 else b""
     return Segment(len(samples), data, codes, pattern)
 
@@ -61,6 +66,9 @@ def make(samples: ChannelSamples, header: Header, network: Engine | None, repeat
 def decode(data: bytes, frames: int, header: Header, network: Engine | None) -> ChannelSamples:
     """The samples of what codes so many frames; CodecError where it can't be."""
     bits = pcm.BITS[header.encoding]
+    if bits == wide.BITS:
+        floats = header.encoding == "float32"
+        return wide.decode_segment(data, frames, header.channels, floats, header.effort, network)
     if header.version < 2 or data[:1] != bytes([CODES]) or not _of_codes(header):
         return lossless.decode_segment(data, frames, header.channels, bits, header.effort, network)
     if len(data) != 1 + frames * header.channels:
@@ -69,6 +77,14 @@ def decode(data: bytes, frames: int, header: Header, network: Engine | None) -> 
         return pcm.unpack(data[1:], header.encoding, False, header.channels)
     codes = np.frombuffer(data, np.uint8, offset=1)
     return mulaw.decode(codes).astype(np.int32).reshape(frames, header.channels)
+
+
+def integer_parts(samples: ChannelSamples, header: Header) -> tuple[ChannelSamples, int]:
+    """The integers that a network helps to predict, and their bits: the samples, or what stands for those of 32."""
+    if pcm.BITS[header.encoding] != wide.BITS:
+        return samples, pcm.BITS[header.encoding]
+    parts, bits, _ = wide.split(samples, header.encoding == "float32")
+    return parts, bits
 
 
 def _of_codes(header: Header) -> bool:

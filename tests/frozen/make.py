@@ -59,6 +59,25 @@ def aiff(samples: NDArray[np.int32]) -> bytes:
     return b"FORM" + struct.pack(">I", len(parts)) + parts
 
 
+def floats(samples: NDArray[np.float64] | NDArray[np.float32]) -> bytes:
+    """A WAV of 32-bit floats at 44100 Hz."""
+    header = Header("wav", "float32", samples.shape[1], 44100, "fast")
+    return riff_header.plain_head(header, len(samples)) + samples.astype("<f4").tobytes()
+
+
+def sound_of_integers(samples: NDArray[np.int32]) -> bytes:
+    """A WAV of 32-bit integers at 44100 Hz."""
+    header = Header("wav", "int32", samples.shape[1], 44100, "fast")
+    return riff_header.plain_head(header, len(samples)) + (samples * 200 + 77).astype("<i4").tobytes()
+
+
+def aiff_of_floats(samples: NDArray[np.int32]) -> bytes:
+    """An AIFF-C of 32-bit floats at 44100 Hz."""
+    header = Header("aiff", "float32", samples.shape[1], 44100, "fast", big=True)
+    data = (samples / 2.0**22 * 0.3).astype(">f4").tobytes()
+    return riff_header.part_head(header, len(samples), b"") + data
+
+
 def chunked(file: bytes) -> bytes:
     """A WAV with a chunk before its samples, one after, and a byte too many."""
     note = b"note" + struct.pack("<I", 6) + b"hello!"
@@ -73,6 +92,9 @@ def files() -> dict[str, tuple[bytes, dict[str, object]]]:
     noise = (tune(300, 1, 24, 4) * 40503) % (1 << 24) - (1 << 23)
     both = np.concatenate([tune(400, 2, 24, 5), np.zeros((500, 2), np.int32), tune(300, 2, 24, 6)])
     repeated = np.concatenate([np.resize(stereo[:77], (7000, 2)), np.zeros((4000, 2), np.int32), stereo, stereo[:77]])
+    odd = mono / 2.0**24 * 0.9
+    odd[100:900:50, 0] = np.resize([np.nan, np.inf, -np.inf, -0.0, 1e-41, -3e38, 1.0, 0.0], 16)
+    bits = (noise.astype(np.int64) * 2654435761 % 2**32).astype(np.uint32)
     none = {"network": "none"}
     found: dict[str, tuple[bytes, dict[str, object]]] = {
         "fast-16": (sound(mono, "s16"), {"effort": "fast"}),
@@ -101,6 +123,14 @@ def files() -> dict[str, tuple[bytes, dict[str, object]]]:
         "2-repeated": (sound(repeated, "s16"), {"effort": "fast", "segment": 2000}),
         "2-repeated-general-1": (chunked(sound(repeated[:5000], "s24")), {"network": "general-1"}),
         "2-repeated-alaw": (sound(np.resize(noise, (4000, 1)), "alaw"), {"effort": "fast"}),
+        "5-float-gain": (floats(mono[:, :1] / 2**15 * 0.0123 // 1 * 0.7), {"effort": "fast"}),
+        "5-float-stereo": (floats(stereo / 2.0**23 * [1.7, 0.3] + 1e-3), none),
+        "5-float-odd": (floats(odd), {"effort": "fast", "segment": 400}),
+        "5-integers": (sound_of_integers(stereo), none),
+        "5-aiff": (aiff_of_floats(mono[:300]), {"effort": "fast"}),
+        "5-stored": (floats(bits.view(np.float32)), {"effort": "fast"}),
+        "5-float-corrector-2": (floats(mono / 2.0**20 * 0.77), {"network": "corrector-2"}),
+        "5-repeated": (floats(np.resize(mono[:90], (3000, 1)) / 2.0**24 * 1.1), {"effort": "fast"}),
         "balanced-corrector-2-stereo": (sound(stereo, "s24"), {"network": "corrector-2"}),
         "max-corrector-large-2": (sound(mono[:700], "s16"), {"effort": "max", "network": "corrector-large-2"}),
         "mulaw-corrector-2": (sound(mono, "s16"), {"mode": "mulaw", "network": "corrector-2"}),

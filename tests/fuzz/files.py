@@ -44,7 +44,7 @@ from synth.generation import checkpoint
 MEMORY = 192 << 20
 """Bytes of address space that the process may take beyond what it has when it begins."""
 SECONDS, MAX_BACK = 2, 1 << 18
-CODES = {"u8": 1, "s16": 1, "s24": 1, "s32": 1, "f32": 3, "alaw": 6, "mulaw": 7}
+CODES = {"u8": 1, "s16": 1, "s24": 1, "s32": 1, "f32": 3, "alaw": 6, "mulaw": 7, "float32": 3, "int32": 1}
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,9 @@ def make_case(draw: random.Random, network: str) -> Case:
     frames = draw.choice([64, 64, 80, 100, 256]) // channels
     bits = pcm.BITS[encoding]
     samples = _samples(draw, frames, channels, bits)
+    if encoding == "float32" and draw.random() < 0.8:
+        gain = draw.choice([2.0**-31, 2.0**-30 / 3, 1.0])
+        samples = ((samples >> draw.choice([0, 8, 16])) * gain).astype(np.float32).view(np.int32)
     shape = form(CODES[encoding], channels, 8000, pcm.WIDTH[encoding], draw.random() < 0.3)
     around = (chunk(b"bext", b"abc"), chunk(b"LIST", b"INFO" * 9)) if draw.random() < 0.3 else (b"", b"")
     file = wav(pcm.pack(samples, encoding, False), shape, *around)

@@ -10,7 +10,7 @@ from synth.codec import container, varint
 
 MAGIC_SIZE = 4
 """With the version, of which there are as many."""
-VERSIONS = 2
+VERSIONS = 5
 
 
 @dataclass

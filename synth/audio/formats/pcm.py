@@ -10,9 +10,11 @@ from synth.common.errors import CodecError
 from synth.common.typing import AnyArray, ChannelSamples, Int32, UInt8
 
 BITS = {"u8": 8, "s8": 8, "s16": 16, "s24": 24, "s32": 24, "f32": 24, "alaw": 16, "mulaw": 16, "f32i": 24}
+BITS |= {"float32": 32, "int32": 32}
 """Of the coded samples. s32 is coded without its lowest eight bits, f32 in units of 2^-23, f32i in units of 1, G.711 as
-the 16-bit samples that it stands for."""
+the 16-bit samples that it stands for; of float32 and int32, which are what f32 and s32 can't hold, all bits are."""
 WIDTH = {"u8": 1, "s8": 1, "s16": 2, "s24": 3, "s32": 4, "f32": 4, "alaw": 1, "mulaw": 1, "f32i": 4}
+WIDTH |= {"float32": 4, "int32": 4}
 """Bytes of a sample in a file."""
 _REFUSALS = {
     "s32": "32-bit samples that use more than 24 bits can't be compressed; convert it to 24 bits",
@@ -89,6 +91,14 @@ def pack(samples: ChannelSamples, encoding: str, big: bool) -> bytes:
     return flat.astype(f"{order}i{WIDTH[encoding]}").tobytes()
 
 
+def to_24_bits(samples: ChannelSamples, encoding: str) -> ChannelSamples:
+    """The nearest samples of 24 bits of float32 and int32, clipped; NaN is 0."""
+    if encoding == "int32":
+        return samples >> 8
+    values = samples.view(np.float32).astype(np.float64) * _UNITS["f32"]
+    return np.clip(np.rint(np.nan_to_num(values)), -(1 << 23), (1 << 23) - 1).astype(np.int32)
+
+
 def hashed_bytes(samples: ChannelSamples, encoding: str) -> bytes:
     """The bytes that the MD5 is of: the coded samples, signed, little-endian, in whole bytes, as FLAC's."""
     bits = BITS[encoding]
@@ -100,6 +110,7 @@ def to_array(samples: ChannelSamples, encoding: str) -> AnyArray:
     if encoding == "s24":
         return samples
     types = {"u8": "u1", "s8": "i1", "s16": "i2", "s32": "i4", "f32": "f4", "alaw": "u1", "mulaw": "u1", "f32i": "f4"}
+    types |= {"float32": "f4", "int32": "i4"}
     flat = np.frombuffer(bytearray(pack(samples, encoding, False)), f"<{types[encoding]}")
     return flat.astype(types[encoding], copy=False).reshape(samples.shape)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from synth.audio.formats import pcm
+from synth.audio.formats.look_ahead import LookAhead
 from synth.audio.formats.riff_sizes import LEAST_SAMPLES, UNKNOWN, is_unpadded, samples_size
 from synth.common.errors import AudioError, CodecError
 from synth.common.files import Readable
@@ -20,6 +21,8 @@ _BLOCK = 1 << 18
 _MAX_AHEAD = 1 << 24
 _AIFC = {b"NONE": "", b"twos": "", b"sowt": "little", b"raw ": "u8", b"in24": "", b"in32": "", b"fl32": "f32"}
 _AIFC |= {b"FL32": "f32", b"alaw": "alaw", b"ALAW": "alaw", b"ulaw": "mulaw", b"ULAW": "mulaw"}
+_WIDE = {"f32": "float32", "f32i": "float32", "s32": "int32"}
+"""What stands for encodings of 24 bits where a sample has more."""
 
 
 class PcmReader:
@@ -38,6 +41,7 @@ class PcmReader:
 
     def __init__(self, file: Readable, name: str, size: int | None, magic: bytes) -> None:
         self.name, self._file = name, file
+        self._later: LookAhead | None = None
         self.head, self._magic = magic, magic[-12:]
         self._before, self._size = len(magic) - 12, size
         self._ahead = self._rest = b""
@@ -56,6 +60,8 @@ class PcmReader:
         self._left = self.frames
         if self.encoding == "f32":
             self._find_unit()
+        if self.encoding in _WIDE:
+            self._find_bits(size)
 
     def read(self, frames: int) -> ChannelSamples:
         """The next `frames` samples (n, channels), fewer at the end; AudioError where the file is cut short.
@@ -101,7 +107,7 @@ class PcmReader:
         self._ahead = self._ahead[count:]
         count -= sum(map(len, parts))
         while count:
-            data = self._file.read(count)
+            data = (self._later or self._file).read(count)
             if not data:
                 break
             parts.append(data)
@@ -126,6 +132,12 @@ class PcmReader:
                 self.encoding = "f32i"
         self.encoding = unit or self.encoding
         self._ahead = b"".join(parts)
+
+    def _find_bits(self, size: int | None) -> None:
+        """Samples of 32 bits of which one is no integer of 24 bits are taken as they are."""
+        self._later, self._ahead = LookAhead(self._file, self._ahead, size), b""
+        if not self._later.fits(self.encoding, self.big, self._length):
+            self.encoding = _WIDE[self.encoding]
 
     def _grow(self, count: int, place: str) -> bytes:
         """The next bytes of the head; `place`: where the file ends when it is too short for them."""
@@ -166,7 +178,7 @@ class PcmReader:
     def _refuse(self, what: str) -> AudioError:
         """The error for samples of another kind."""
         return AudioError(
-            f"{self.name}: holds {what}, which can't be compressed; convert it to PCM of 8, 16 or 24 bits"
+            f"{self.name}: holds {what}, which can't be compressed; convert it to 32-bit float or PCM of 8 to 32 bits"
         )
 
 

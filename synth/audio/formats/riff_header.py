@@ -8,7 +8,18 @@ from typing import Protocol
 from synth.audio.formats import pcm
 from synth.audio.formats.id3 import tag_length
 
-_WAV_CODES = {"u8": 1, "s16": 1, "s24": 1, "s32": 1, "f32": 3, "f32i": 3, "alaw": 6, "mulaw": 7}
+_WAV_CODES = {
+    "u8": 1,
+    "s16": 1,
+    "s24": 1,
+    "s32": 1,
+    "f32": 3,
+    "f32i": 3,
+    "float32": 3,
+    "int32": 1,
+    "alaw": 6,
+    "mulaw": 7,
+}
 
 
 class PcmFormat(Protocol):
@@ -72,9 +83,14 @@ def part_head(header: PcmFormat, frames: int, head: bytes) -> bytes:
 def _aiff_head(header: PcmFormat, frames: int, align: int) -> bytes:
     """An AIFF head, or where the samples are not big-endian PCM an AIFF-C head."""
     width = pcm.WIDTH[header.encoding]
-    packing = {"f32": b"fl32", "f32i": b"fl32", "u8": b"raw ", "alaw": b"alaw", "mulaw": b"ulaw"}.get(
-        header.encoding, b""
-    )
+    packing = {
+        "f32": b"fl32",
+        "f32i": b"fl32",
+        "float32": b"fl32",
+        "u8": b"raw ",
+        "alaw": b"alaw",
+        "mulaw": b"ulaw",
+    }.get(header.encoding, b"")
     packing = packing or (b"" if header.big else b"sowt")
     size = header.rate.bit_length()
     form = struct.pack(">hIhHQ", header.channels, frames, 8 * width, 16383 + size - 1, header.rate << (64 - size))
