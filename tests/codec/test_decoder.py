@@ -155,9 +155,9 @@ def test_parts_come_from_their_segments_alone() -> None:
 def test_a_newer_version_and_other_files_are_refused_by_name() -> None:
     _, data = small(1)
     with pytest.raises(
-        CodecError, match="x.syn: is of version 5 of the format; this synth reads up to 4: it takes a newer"
+        CodecError, match="x.syn: is of version 6 of the format; this synth reads up to 5: it takes a newer"
     ):
-        unpacked(data[:3] + b"\x05" + data[4:])
+        unpacked(data[:3] + b"\x06" + data[4:])
     with pytest.raises(CodecError, match="x.syn: its header is damaged: version 3 of the format is of mode parametric"):
         unpacked(data[:3] + b"\x03" + data[4:])
     for other in (b"", b"RIFF", wav16(10)):

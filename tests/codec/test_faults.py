@@ -248,10 +248,10 @@ def test_every_cut_is_refused_and_what_is_before_it_can_be_saved(listened: tuple
 
 def test_a_newer_version_is_refused_by_name(listened: tuple[bytes, bytes, str]) -> None:
     data = listened[1]
-    Path("x.syn").write_bytes(data[:3] + b"\x05" + data[4:])
+    Path("x.syn").write_bytes(data[:3] + b"\x06" + data[4:])
     for name in ("decompress", "verify", "info"):
         text = error_line(run("synth", name, "x.syn"), 1, f"synth {name}")
-        assert "x.syn: is of version 5 of the format; this synth reads up to 4: it takes a newer one" in text
+        assert "x.syn: is of version 6 of the format; this synth reads up to 5: it takes a newer one" in text
     assert os.listdir() == ["x.syn"]
 
 
