@@ -59,6 +59,10 @@ def unpack(data: bytes, kind: str) -> tuple[Any, dict[str, NDArray[Any]], dict[s
     meta = read_metadata(data)
     if meta.get("format") == FORMAT != kind:
         raise CheckpointError("generates; this takes a recogniser, as digits-classifier")
+    if "format" not in meta and set(meta) == {"info"}:  # as training/run_folder.py saves them
+        raise CheckpointError(
+            "holds the weights of a training run; synth export RUN OUT.safetensors makes a checkpoint"
+        )
     if meta.get("format") != kind:
         raise CheckpointError("a safetensors file, but not a synth checkpoint")
     version = one_line(meta.get("version"))

@@ -79,6 +79,8 @@ def run(options: Namespace, console: Console) -> Report:
     if not options.json:
         for result in results:
             console.say(f"{result.path}: {result.out}, {_size(result)}")
+            for note in result.notes:
+                console.say(f"{result.path}: {note}")
         if len(results) > 1:
             console.say(f"all {len(results)} files: {_size(batch.totals(results))}")
     if not results:

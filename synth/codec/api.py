@@ -188,6 +188,7 @@ def compress_file(
     checkpoint: str = network_choice.AUTO,
     threads: int = 1,
     bitrate: float | None = None,
+    force: bool = False,
     segment: float | None = None,
 ) -> None:
     """Compress a WAV, AIFF or FLAC file to a .syn file, as `synth compress` does.
@@ -197,14 +198,17 @@ def compress_file(
     source
         The sound file: a path, or a binary file that is read from where it stands.
     out
-        Where the .syn file goes: a path, at which a file is replaced once the new one is whole, or a binary file.
+        Where the .syn file goes: a path or a binary file.
     level, mode, checkpoint, threads, bitrate, segment
         As in `compress`. Mode "parametric" takes any file that libsndfile reads.
+    force
+        Whether a file at the path `out` is replaced, once the new one is whole.
 
     Raises
     ------
     AudioError, CodecError, CheckpointError, UsageError, OutputError
-        The sound file, the coding, the checkpoint, another argument or `out` can't be used.
+        The sound file, the coding, the checkpoint, another argument or `out` can't be used; `out` is there already and
+        `force` is not set.
 
     Examples
     --------
@@ -217,22 +221,26 @@ def compress_file(
     True
     """
     check_coding(level, mode, checkpoint, threads, bitrate, segment)
-    path = check_places(source, out, network_choice.file_of(checkpoint, network_choice.AUTO, network_choice.NONE))
+    path = check_places(
+        source, out, network_choice.file_of(checkpoint, network_choice.AUTO, network_choice.NONE), force
+    )
     place = output_place(out)
     if mode == PARAMETRIC:
         from synth.codec.parametric import encoder as parametric
 
         with open_place(source, "sound file") as opened:
-            parametric.compress(opened, opened.name, out=place, checkpoint=checkpoint, bitrate=bitrate, force=True)
+            parametric.compress(opened, opened.name, out=place, checkpoint=checkpoint, bitrate=bitrate, force=force)
         return
-    with open_place(source, "sound file") as opened, new_file.open_output(place, True, [opened]) as (write, _):
+    with open_place(source, "sound file") as opened, new_file.open_output(place, force, [opened]) as (write, _):
         sound = sources.open_sound(opened, opened.name, opened.size)
         suffix = os.path.splitext(path)[1] if path is not None else None
         options: dict[str, Any] = {"suffix": suffix, "threads": threads, "seconds": segment}
         encoder.compress_stream(sound, write, effort=level, mode=mode, network=checkpoint, **options)
 
 
-def decompress_file(source: Place, out: Place, *, checkpoint: str | None = None, threads: int = 1) -> None:
+def decompress_file(
+    source: Place, out: Place, *, checkpoint: str | None = None, threads: int = 1, force: bool = False
+) -> None:
     """Give back the sound file that a .syn file was made of, as `synth decompress` does.
 
     Of modes other than "lossless", and of arrays, it is a WAV file.
@@ -242,9 +250,11 @@ def decompress_file(source: Place, out: Place, *, checkpoint: str | None = None,
     source
         The .syn file: a path, or a binary file that is read from where it stands.
     out
-        Where the sound file goes: a path, at which a file is replaced once the new one is whole, or a binary file.
+        Where the sound file goes: a path or a binary file.
     checkpoint, threads
         As in `decompress`.
+    force
+        Whether a file at the path `out` is replaced, once the new one is whole.
 
     Raises
     ------
@@ -255,7 +265,7 @@ def decompress_file(source: Place, out: Place, *, checkpoint: str | None = None,
     CheckpointError
         The checkpoint that it was made with is not here.
     OutputError
-        `out` can't be written to.
+        `out` can't be written to, or is there already and `force` is not set.
     UsageError
         An argument can't be used.
 
@@ -268,8 +278,8 @@ def decompress_file(source: Place, out: Place, *, checkpoint: str | None = None,
     (b'RIFF', 244)
     """
     check_decoding(checkpoint, threads)
-    check_places(source, out, network_choice.file_of(checkpoint))
+    check_places(source, out, network_choice.file_of(checkpoint), force)
     place = output_place(out)
     with open_place(source, "compressed audio") as opened:
         file = open_syn(opened, opened.name, threads=threads, checkpoint=checkpoint)
-        file.decode_to(place, force=True, like=[opened])
+        file.decode_to(place, force=force, like=[opened])

@@ -12,7 +12,7 @@ from synth.audio.formats import pcm
 from synth.codec import network_choice
 from synth.codec.header import MODES, PARAMETRIC, Header
 from synth.codec.mulaw_source import quantize
-from synth.common import input_file, outputs
+from synth.common import files, input_file, outputs
 from synth.common.errors import AudioError, CodecError, UsageError
 from synth.common.limits import (
     LEVELS,
@@ -71,11 +71,16 @@ def check_decoding(checkpoint: str | None, threads: int) -> None:
         raise UsageError(f"threads {threads!r}: must be an integer from 1 to {MAX_THREADS}")
 
 
-def check_places(source: Place, out: Place, network: str | None) -> str | None:
-    """The path of the source, if it has one; UsageError where the output is at the same, or at the network's file."""
+def check_places(source: Place, out: Place, network: str | None, force: bool) -> str | None:
+    """The path of the source, if it has one; UsageError where the output is at the same, or at the network's file.
+
+    OutputError where it can't be written, or is there already without `force`.
+    """
     path = None if hasattr(source, "read") else os.fsdecode(path_of(source, "source"))
     if not hasattr(out, "write"):
-        outputs.check_names([os.fsdecode(path_of(out, "out"))], [path, network])
+        name = os.fsdecode(path_of(out, "out"))
+        outputs.check_names([name], [path, network])
+        files.check_output(name, force)
     return path
 
 

@@ -20,6 +20,7 @@ from synth.codec.syn_file import SynFile, Tick
 from synth.common import new_file, outputs, threads
 from synth.common.errors import AudioError, CodecError, SynthError
 from synth.common.input_file import InputFile, open_input
+from synth.data.audio_files import SUFFIXES as AUDIO_SUFFIXES
 
 Progress = Callable[[int | None], AbstractContextManager[Callable[[int], Any]]]
 
@@ -30,6 +31,7 @@ class FileResult:
 
     `samples`: of one channel. `channels` is None where several files do not have the same; `values`: samples of all
     channels together, of several files. `damages`: what `--salvage` passed over; `checkpoint`: its name, or its digest.
+    `notes`: what a person should know of it.
     """
 
     path: str
@@ -42,6 +44,7 @@ class FileResult:
     damages: Sequence[str] = ()
     values: int = 0
     checkpoint: str = "none"
+    notes: Sequence[str] = ()
 
     @property
     def bits_per_sample(self) -> float:
@@ -155,7 +158,7 @@ def _compress_parametric(job: Job, options: CodecOptions, *, threads: int, tick:
     header = summary.header
     tick(header.samples)
     sizes = job.path, job.out, summary.bytes_in, summary.bytes_out, header.samples
-    return FileResult(*sizes, 1, header.rate, checkpoint=network_choice.describe(header.digest))
+    return FileResult(*sizes, 1, header.rate, checkpoint=network_choice.describe(header.digest), notes=summary.notes)
 
 
 def _compress_samples(job: Job, options: CodecOptions, *, threads: int, tick: Tick) -> FileResult:
@@ -278,7 +281,7 @@ def check_kind(job: Job) -> None:
     """UsageError when the output's suffix is that of another kind of file than the one that comes back."""
     suffix = os.path.splitext(job.out)[1].lower()
     kind = next((kind for kind, suffixes in SOUNDS.items() if suffix in suffixes), None)
-    if kind is None or job.path == outputs.STDOUT:
+    if kind is None and suffix[1:] not in AUDIO_SUFFIXES and suffix != SUFFIX or job.path == outputs.STDOUT:
         return
     try:
         with open_input(job.path) as source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, SupportsFloat, SupportsIndex
 
 from synth.common.errors import UsageError, require
 from synth.common.labels import LabelSet
@@ -122,9 +122,14 @@ class SamplingConfig:
         The temperature divides the logit of each of the tree's binary decisions (0 takes the likelier branch at each);
         top-k and top-p then choose among the 256 probabilities that the tempered tree multiplies out to.
         """
+        for name, value in (("temperature", temperature), ("top-p", top_p)):
+            require(
+                isinstance(value, SupportsFloat) and not isinstance(value, bool), f"{name} {value!r}: must be a number"
+            )
         require(
             math.isfinite(temperature) and temperature >= 0, f"temperature {temperature}: must be 0 or more, finite"
         )
+        require(isinstance(top_k, SupportsIndex), f"top-k {top_k!r}: must be an integer from 1 to {MAX_TOP_K}")
         require(1 <= top_k <= MAX_TOP_K, f"top-k {top_k}: must be 1 to {MAX_TOP_K}")
         require(0 < top_p <= 1, f"top-p {top_p}: must be above 0, at most 1")
         inverse = 0 if temperature == 0 else min(max(1, round(4096 / max(temperature, 1e-6))), 1 << 24)

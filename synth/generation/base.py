@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -36,6 +37,19 @@ class AudioModel(ABC):
             raise CheckpointError(f"{loaded.name}: is a corrector, for synth compress alone; digits generates")
         self.checkpoint = loaded
         self.engine = select.create(loaded.config, loaded.tensors, engine_name)
+        self._engine_name = engine_name
+
+    def __repr__(self) -> str:
+        labels = ", ".join(self.labels) or "none"
+        name = f"{type(self).__name__} {self.checkpoint.name}"
+        return f"<{name}: {self.sample_rate} Hz, labels {labels}, engine {self.engine.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Models pickle by the path of their checkpoint, which is loaded again and must be the same file."""
+        from synth.generation.loading import load_same
+
+        checkpoint = self.checkpoint
+        return load_same, (os.path.abspath(checkpoint.path), checkpoint.sha256, self._engine_name)
 
     @property
     def sample_rate(self) -> int:
@@ -105,6 +119,10 @@ class AudioModel(ABC):
     def _codes(self, prime: Prime | None) -> NDArray[np.uint8] | None:
         if prime is None:
             return None
+        if not (isinstance(prime, tuple | list) and len(prime) == 2 and not np.isscalar(prime[0])):
+            raise UsageError(
+                f"prime of type {type(prime).__name__}: must be a pair (wave, rate), an array and its rate"
+            )
         wave, rate = prime
         return mulaw.encode(reader.from_array(wave, rate, self.sample_rate))
 

@@ -25,6 +25,8 @@ def label_schedule(config: ModelConfig, labels: LabelRequest, samples: int | Non
     Of K values for a key, value k begins at sample round(k * samples / K), and takes effect with the next network
     frame. Raises UsageError for labels that the network does not know, and for several values that have no room.
     """
+    if not isinstance(labels, Mapping):
+        raise UsageError(f'labels {labels!r}: must be a dict, like {{"digit": "7"}}')
     values = {key: _values(key, value) for key, value in labels.items()}
     for key, several in values.items():
         _check_values(config, key, several, samples)

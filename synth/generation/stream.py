@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 from synth.generation import saved_stream
 from synth.generation.checkpoint import Checkpoint
-from synth.generation.label_schedule import LabelSchedule, restored_schedule, schedule_array
+from synth.generation.label_schedule import LabelSchedule, label_schedule, restored_schedule, schedule_array
 from synth.generation.seeds import check_seed
 
 OPENING_TOP_P = int(0.9 * 2**32)
@@ -57,8 +57,7 @@ class Stream:
         self.engine = engine
         self.seed: int = state.seed
         self.block = block
-        self.turns = Turns()
-        """Of the threads that use the stream."""
+        self.turns = Turns()  # of the threads that use the stream
         self._state = state
         self._sampling = sampling
         self._schedule: LabelSchedule = []
@@ -99,12 +98,19 @@ class Stream:
 
     @labels.setter
     def labels(self, labels: Mapping[str, str]) -> None:
-        self._relabel(self.checkpoint.config.labels.ids(dict(labels)))
+        self._relabel(label_schedule(self.checkpoint.config, labels, None)[0][1])
 
     @in_turn
     def _relabel(self, label_ids: tuple[int, ...]) -> None:
         self._schedule = []
         self._state.labels = label_ids
+
+    def __repr__(self) -> str:
+        name, place = f"{type(self).__name__} of {self.checkpoint.name}", f"position {self.position}"
+        return f"<{name}: seed {self.seed}, {place}, labels {self.labels}, block {self.block}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a stream is not pickled: its save() gives bytes, and the model's restore takes them")
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         return self
@@ -180,13 +186,7 @@ class Stream:
 
     @in_turn
     def distribution(self) -> NDArray[np.float64]:
-        """What the network expects of the next sample.
-
-        Returns
-        -------
-        numpy.ndarray
-            float64 (256,): the probability of each mu-law code at temperature 1. The stream stays where it is.
-        """
+        """Probabilities of the 256 codes of the next sample at temperature 1: float64 (256,). It stays there."""
         self._apply_due()
         return np.asarray(self.engine.distribution(self._state), np.float64) / 2.0**32
 

@@ -163,3 +163,19 @@ def test_salvage_of_a_file_without_a_whole_segment_is_refused(capsys: pytest.Cap
     assert entry.main(["decompress", "a.syn", "-o", "b.wav", "-c", voices.path(), "--salvage"]) == 1
     assert "no segment is whole, nothing can be salvaged" in capsys.readouterr().err
     assert not Path("b.wav").exists()
+
+
+def test_what_does_not_come_back_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    sound = np.stack([voices.sound(44100)] * 2, 1)
+    soundfile.write("music.wav", sound, 44100)
+    assert compress("music.wav", "--bitrate", "50k") == 0
+    error = capsys.readouterr().err
+    assert "what comes back is speech in mono at 8000 Hz, of 2 channels at 44100 Hz" in error
+    assert "--bitrate 50000 is more than this voice can use: it takes at most about" in error
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "ogg", "m4a", "flac", "syn"])
+def test_a_suffix_of_another_format_is_refused(suffix: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compress("a.wav") == 0
+    assert entry.main(["decompress", "a.syn", "-o", f"o.{suffix}"]) == 2
+    assert f"o.{suffix}: its suffix must be .wav" in capsys.readouterr().err and not Path(f"o.{suffix}").exists()

@@ -68,7 +68,11 @@ def test_files_go_there_and_back_by_paths_and_as_objects(name: str) -> None:
     soundfile.write(name, np.random.default_rng(0).integers(-9000, 9000, 60000).astype(np.int16), 8000)
     sound = Path(name).read_bytes()
     Path("x.syn").write_text("old")
-    synth.compress_file(Path(name), "x.syn", level="fast")
+    for call in (lambda: synth.compress_file(name, "x.syn"), lambda: synth.decompress_file("x.syn", name)):
+        with pytest.raises(OutputError, match="exists"):
+            call()
+    assert Path("x.syn").read_text() == "old" and Path(name).read_bytes() == sound
+    synth.compress_file(Path(name), "x.syn", level="fast", force=True)
     assert entry.main(["compress", name, "-o", "y.syn", "-q", "--level", "fast"]) == 0
     assert Path("x.syn").read_bytes() == Path("y.syn").read_bytes()
     packed, back = io.BytesIO(), io.BytesIO()
@@ -112,7 +116,7 @@ def test_nothing_is_written_over_a_checkpoint(mode: str, network: str) -> None:
         synth.decompress_file("a.syn", "c", checkpoint="c")
     assert Path("c").read_bytes() == data
     synth.compress_file("a.wav", "auto")  # a word, no file
-    synth.compress_file("a.wav", "auto")
+    synth.compress_file("a.wav", "auto", force=True)
 
 
 @pytest.mark.parametrize("bitrate", [0, -1600, 99.9, 100001, 1e9, float("nan"), float("inf"), True, "1600", 1600j])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
@@ -23,11 +24,12 @@ DEFAULT_BITRATE = 1600.0
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a sound file: the header, and the bytes read and written."""
+    """What became of a sound file: the header, the bytes read and written, what a person should know."""
 
     header: ParametricHeader
     bytes_in: int
     bytes_out: int
+    notes: tuple[str, ...] = ()
 
 
 def encode(model: Voice, samples: MonoSamples, *, bitrate: float | None, name: str) -> bytes:
@@ -62,7 +64,8 @@ def compress(
     model = choose_voice(checkpoint)
     before = source.state()
     with source.seekable() as (file, size):
-        samples = audio.read(name, model.sample_rate, file)[0]
+        with audio.AudioReader(name, model.sample_rate, file) as sound:
+            samples = np.concatenate(list(sound.blocks()))
     if source.state() != before:
         raise AudioError(f"{name}: has changed while it was read")
     if not len(samples):
@@ -73,7 +76,21 @@ def compress(
         _check_decoded(reader, model, samples)
     with new_file.open_output(out, force, [source]) as (write, _):
         write(data)
-    return Summary(reader.header, size, len(data))
+    return Summary(reader.header, size, len(data), tuple(_notes(sound, model, reader.header, bitrate)))
+
+
+def _notes(sound: audio.AudioReader, model: Voice, header: ParametricHeader, bitrate: float | None) -> Iterator[str]:
+    """What does not come back of a sound, and that a bitrate is more than the voice can use."""
+    if sound.source_rate > model.sample_rate or sound.channels > 1:
+        channels = f"{sound.channels} channels" if sound.channels > 1 else "1 channel"
+        yield (
+            f"what comes back is speech in mono at {model.sample_rate} Hz, of {channels} at {sound.source_rate} Hz; "
+            "mode lossless keeps everything"
+        )
+    most = min(model.runtime.vocoder.config.quantisers, model.runtime.planner_tokens)
+    ceiling = 8 * most * model.sample_rate / model.runtime.vocoder.hop
+    if bitrate is not None and header.tokens_per_frame == most and bitrate > ceiling:
+        yield f"--bitrate {bitrate:g} is more than this voice can use: it takes at most about {ceiling:g} bits a second"
 
 
 def _check_decoded(reader: ParametricReader, model: Voice, samples: MonoSamples) -> None:
