@@ -58,7 +58,7 @@ def unpack(data: bytes, kind: str) -> tuple[Any, dict[str, NDArray[Any]], dict[s
     """What `pack` took: config, tensors and card, checked against the checksum; CheckpointError says what is wrong."""
     meta = read_metadata(data)
     if meta.get("format") == FORMAT != kind:
-        raise CheckpointError("generates; this takes a recogniser, as digits-classifier")
+        raise CheckpointError("generates; this takes a classifier, as digits-classifier")
     if "format" not in meta and set(meta) == {"info"}:  # as training/run_folder.py saves them
         raise CheckpointError(
             "holds the weights of a training run; synth export RUN OUT.safetensors makes a checkpoint"

@@ -20,7 +20,7 @@ COMMANDS = {
     "vocode": "says again what a recording says, with a voice's network",
     "morph": "walks between two sounds, or stretches one, with a voice's network",
     "classify": "tells what recordings are: which digit, which speaker",
-    "evaluate": "judges what a checkpoint generates, by a recogniser and beside real recordings",
+    "evaluate": "judges what a checkpoint generates, by a classifier and beside real recordings",
     "bench": "measures samples a second on this machine",
     "compress": "makes WAV, AIFF and FLAC files smaller",
     "decompress": "gives the files back that .syn files were made of",

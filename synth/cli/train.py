@@ -11,7 +11,7 @@ from synth.cli.shared_options import add_common
 from synth.common import limits
 from synth.common.errors import UsageError
 from synth.common.extras import training_extra
-from synth.training.tasks import DEFAULT_TASK, TASKS, preset_names, tasks_with
+from synth.training.tasks import TASKS, preset_names, tasks_with
 
 
 def add_options(parser: opt.Parser) -> None:
@@ -19,7 +19,12 @@ def add_options(parser: opt.Parser) -> None:
     add = parser.add_argument
     add("corpora", nargs="*", metavar="CORPUS", help="folder or file of audio, of any rate and channel count")
     add("-o", "--out", required=True, metavar="RUN", help="folder of the run: made, or gone on with by --resume")
-    add("--task", choices=tuple(TASKS), help=f"what to train for (default: {DEFAULT_TASK})")
+    add(
+        "--task",
+        choices=tuple(TASKS),
+        help="what to make: a plain network (generate, the default), a classifier, a voice (vocoder, then planner), "
+        "a corrector for synth compress",
+    )
     add("--resume", action="store_true", help="go on with a run that was stopped")
     _add_corpus_options(parser)
     _add_task_options(parser)
@@ -32,7 +37,7 @@ def add_options(parser: opt.Parser) -> None:
 def _add_corpus_options(parser: opt.Parser) -> None:
     """What is trained on, and for how long."""
     add = parser.add_argument
-    presets = f"sizes and schedule (default: {TASKS[DEFAULT_TASK].presets[0]}; {_presets_of_tasks()})"
+    presets = f"sizes and schedule, by default the first of the task's: {_presets_of_tasks()}"
     add("--preset", choices=preset_names(), help=presets)
     add(
         "--rate",
@@ -43,7 +48,12 @@ def _add_corpus_options(parser: opt.Parser) -> None:
     add(
         "--labels", metavar="PATTERN|CSV", help='labels from file names, like "{digit}_{speaker}_{take}", or from a CSV'
     )
-    add("--split", metavar="RULE|CSV", help="which files are for training, validation and test")
+    add(
+        "--split",
+        metavar="RULE|CSV",
+        help='which files are for validation and test, like "test:take=0-4;validation:take=5-6" or "test:every=10+1" '
+        "(default: 5 %% for validation, 5 %% for test)",
+    )
     add("--trim", action="store_true", help="cut silence off the ends of every file")
     add("--steps", type=opt.integer(1, 10**9), metavar="N", help="steps to train in all (default: the preset's)")
     add("-s", "--seed", type=opt.integer(0, limits.MAX_SEED), metavar="SEED", help="random seed (default: 0)")
@@ -80,13 +90,8 @@ def _add_task_options(parser: opt.Parser) -> None:
 
 
 def _presets_of_tasks() -> str:
-    """Which presets are not of the default task, for people."""
-    others = [
-        f"{' and '.join(entry.presets)} {'is' if len(entry.presets) == 1 else 'are'} of --task {name}"
-        for name, entry in TASKS.items()
-        if entry.presets and not set(entry.presets) & set(TASKS[DEFAULT_TASK].presets)
-    ]
-    return "; ".join(others)
+    """The presets of each task, for people."""
+    return "; ".join(f"{name}: {', '.join(entry.presets)}" for name, entry in TASKS.items() if entry.presets)
 
 
 def run(options: Namespace, console: Console) -> None:

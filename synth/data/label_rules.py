@@ -52,6 +52,7 @@ class Labeller:
 
     def __init__(self, labels: str | None, label_keys: Sequence[str] | None = None) -> None:
         self.keys: tuple[str, ...] = ()
+        self._text = labels
         self._regex: re.Pattern[str] | None = None
         self._rows: dict[str, dict[str, str]] | None = None
         self._csv, self._names = Path(), FileNames(Path(), ())
@@ -112,7 +113,7 @@ class Labeller:
             stem = composed(name[: len(name) - len(path.suffix)])
             match = self._regex.fullmatch(stem if self._deep else stem.rsplit("/", 1)[-1])
             if match is None:
-                raise AudioError(f"{path}: the name does not match the label pattern")
+                raise AudioError(f"{path}: the name does not match the label pattern {self._text}")
             return match.groupdict()
         if self._rows is not None:
             entry = self._names.find(self._candidates(path, name))

@@ -16,7 +16,7 @@ from synth.common.errors import CheckpointError, UsageError
 from synth.common.limits import MAX_WAV_SAMPLES
 from synth.engine import select
 from synth.engine.config import SamplingConfig
-from synth.generation.checkpoint import Checkpoint
+from synth.generation.checkpoint import GENERATORS, Checkpoint
 from synth.generation.label_schedule import LabelRequest, LabelSchedule, label_schedule
 from synth.generation.seeds import check_seed, draw_seed
 from synth.generation.stream import Stream
@@ -34,7 +34,7 @@ class AudioModel(ABC):
 
     def __init__(self, loaded: Checkpoint, engine_name: str = "auto") -> None:
         if loaded.config.kind == "corrector":
-            raise CheckpointError(f"{loaded.name}: is a corrector, for synth compress alone; digits generates")
+            raise CheckpointError(f"{loaded.name}: is a corrector, for synth compress alone; {GENERATORS}")
         self.checkpoint = loaded
         self.engine = select.create(loaded.config, loaded.tensors, engine_name)
         self._engine_name = engine_name

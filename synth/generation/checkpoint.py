@@ -29,6 +29,9 @@ from synth.engine.layout import check
 from synth.vocoder import voice as voices
 from synth.vocoder.voice import VoiceParts
 
+GENERATORS = "digits generates, digits-plain scores too"
+"""What to give in place of a checkpoint that does neither."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -86,7 +89,7 @@ def load(name_or_path: str | os.PathLike[str]) -> Checkpoint:
 def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str, Any], VoiceParts | None]:
     """Config, tensors, card and voice of a checkpoint's bytes, all checked; CheckpointError says what is wrong."""
     if is_recogniser(data):
-        raise CheckpointError("is a recogniser, for synth classify; this takes a checkpoint that generates, as digits")
+        raise CheckpointError(f"is a classifier, for synth classify; {GENERATORS}")
     raw, tensors, info = unpack(data, FORMAT)
     steered = isinstance(raw, dict) and "network" in raw
     tensors, parts = voices.split(tensors) if steered else (tensors, {})

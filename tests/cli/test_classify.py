@@ -113,9 +113,9 @@ def test_errors_are_one_line(arguments: list[str], code: int, words: str) -> Non
 
 def test_a_recogniser_does_not_generate_score_or_resume() -> None:
     ear = tiny_recogniser()
-    assert "is a recogniser, for synth classify" in error_line(generate("x.wav", "-c", ear), 1)
+    assert "is a classifier, for synth classify" in error_line(generate("x.wav", "-c", ear), 1)
     sounds.maker(Path())("a.wav")
-    assert "is a recogniser" in error_line(run("synth", "score", "a.wav", "-c", ear), 1, "synth score")
+    assert "is a classifier" in error_line(run("synth", "score", "a.wav", "-c", ear), 1, "synth score")
     assert not Path("x.wav").exists()
 
 

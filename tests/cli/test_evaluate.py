@@ -236,8 +236,8 @@ def test_names_in_the_page_are_escaped() -> None:
     [
         ("", 2, "CHECKPOINT"),
         ("nobody", 1, "nobody: no such checkpoint"),
-        ("digits-classifier", 1, "is a recogniser, for synth classify"),
-        ("TINY --classifier digits", 1, "generates; this takes a recogniser"),
+        ("digits-classifier", 1, "is a classifier, for synth classify"),
+        ("TINY --classifier digits", 1, "generates; this takes a classifier"),
         ("TINY --classifier nobody", 1, "nobody: no such checkpoint"),
         ("TINY", 2, "--classifier digits-classifier: doesn't know speaker=anna, bert"),
         ("TINY --classifier EAR", 2, "doesn't know speaker=anna, bert, which tiny-1 has"),

@@ -161,9 +161,9 @@ def test_tensors_that_do_not_fit_are_named() -> None:
 def test_the_wrong_kind_of_checkpoint_is_named() -> None:
     with pytest.raises(CheckpointError, match=r"tiny-1\.safetensors: generates"):
         classifier.load_classifier(tiny_checkpoint())
-    with pytest.raises(CheckpointError, match=r"ear-1\.safetensors: is a recogniser, for synth classify"):
+    with pytest.raises(CheckpointError, match=r"ear-1\.safetensors: is a classifier, for synth classify"):
         synth.load(listeners.tiny_recogniser())
-    with pytest.raises(CheckpointError, match=r"is a recogniser"):
+    with pytest.raises(CheckpointError, match=r"is a classifier"):
         checkpoint.load(listeners.tiny_recogniser())
 
 

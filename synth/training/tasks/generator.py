@@ -89,7 +89,7 @@ def preset_of(name: str | None) -> tuple[ModelConfig, GeneratorTrainConfig]:
     """Sizes and schedule of a preset, the default one for None; UsageError when there is none of the name."""
     preset = name or DEFAULT_PRESET
     if preset not in PRESETS:
-        raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)}")
+        raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)} with --task generate")
     return PRESETS[preset]
 
 
