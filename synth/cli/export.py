@@ -6,7 +6,8 @@ from argparse import Namespace
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
-from synth.cli.shared_options import add_common
+from synth.cli.shared_options import add_common, add_training_threads
+from synth.common.cpus import let_waiting_threads_sleep
 from synth.common.errors import UsageError
 from synth.common.extras import training_extra
 from synth.training.tasks import tasks_with_export
@@ -43,6 +44,7 @@ def add_options(parser: opt.Parser) -> None:
     parser.add_argument(
         "--card", action="append", default=[], metavar="KEY=TEXT", help="a fact for the model card, like licence=CC0"
     )
+    add_training_threads(parser)
     parser.add_argument("-f", "--force", action="store_true", help="replace a file that exists")
     add_common(parser, as_json=False)
     parser.set_defaults(run=run)
@@ -62,6 +64,7 @@ def run(options: Namespace, console: Console) -> None:
     from synth.common import outputs
 
     outputs.check_outputs([options.out], [], options.force)
+    let_waiting_threads_sleep()
     with training_extra("synth export"):
         from synth.training import export as exporting
 
@@ -73,6 +76,7 @@ def run(options: Namespace, console: Console) -> None:
             temperatures=tuple(options.temperatures) if options.temperatures else None,
             guidance=options.guidance,
             card=card,
+            threads=options.threads,
             force=options.force,
             quiet=options.quiet,
             say=console.say,

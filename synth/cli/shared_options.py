@@ -38,6 +38,12 @@ def add_threads(parser: opt.Parser) -> None:
     parser.add_argument("--threads", type=opt.integer(1, limits.MAX_THREADS), metavar="N", help=text)
 
 
+def add_training_threads(parser: opt.Parser) -> None:
+    """`--threads` of the commands that run torch."""
+    text = "CPU threads; more or fewer may change the last digits of the weights (default: all cores)"
+    parser.add_argument("--threads", type=opt.integer(1, limits.MAX_THREADS), metavar="N", help=text)
+
+
 def add_checkpoint(parser: opt.Parser, default: str = "digits", more: str = "") -> None:
     """`-c` with a default; `more` stands at the end of its help."""
     text = f"checkpoint (default: {default}){more}"

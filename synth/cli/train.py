@@ -7,8 +7,9 @@ from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
-from synth.cli.shared_options import add_common
+from synth.cli.shared_options import add_common, add_training_threads
 from synth.common import limits
+from synth.common.cpus import let_waiting_threads_sleep
 from synth.common.errors import UsageError
 from synth.common.extras import training_extra
 from synth.training.tasks import TASKS, preset_names, tasks_with
@@ -29,7 +30,7 @@ def add_options(parser: opt.Parser) -> None:
     _add_corpus_options(parser)
     _add_task_options(parser)
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: auto)")
-    add("--threads", type=opt.integer(1, limits.MAX_THREADS), metavar="N", help="CPU threads (default: all cores)")
+    add_training_threads(parser)
     add_common(parser, as_json=False)
     parser.set_defaults(run=run)
 
@@ -101,6 +102,7 @@ def run(options: Namespace, console: Console) -> None:
     task_options = {
         name: getattr(options, name) for entry in TASKS.values() for name in entry.options if name != "corpora"
     }
+    let_waiting_threads_sleep()
     with training_extra("synth train"):
         from synth.training import train as training
 

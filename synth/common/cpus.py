@@ -9,6 +9,8 @@ from pathlib import Path
 
 _GROUPS = Path("/proc/self/cgroup")
 _MOUNT = Path("/sys/fs/cgroup")
+_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+"""How OpenMP's threads wait: the standard's variable, GNU's and LLVM's."""
 
 
 def available_cpus() -> int:
@@ -22,6 +24,16 @@ def available_cpus() -> int:
         allowed = os.cpu_count() or 1
     quota = cgroup_quota()
     return max(1, allowed if quota is None else min(allowed, math.ceil(quota)))
+
+
+def let_waiting_threads_sleep() -> None:
+    """OpenMP's threads that wait for each other sleep instead of spinning; only before what uses OpenMP is loaded.
+
+    Threads that spin take the processors from those that they wait for, where other programs are busy too: training
+    becomes many times slower. Sets environment variables, unless the user has set one of them.
+    """
+    if not _WAITING.keys() & os.environ.keys():
+        os.environ.update(_WAITING)
 
 
 def cgroup_quota(groups: Path = _GROUPS, mount: Path = _MOUNT) -> float | None:

@@ -111,13 +111,19 @@ def _check_report(request: EvaluateRequest) -> None:
 
 
 def _classifier(request: EvaluateRequest, model: Model | Voice) -> Classifier | None:
-    """The classifier, if it can tell something of this checkpoint's labels; None when none is needed or given."""
+    """The classifier, if it can tell something of this checkpoint's labels; None when none is needed or given.
+
+    One that the user names must know all values of the labels that it tells; without a name it is the default one, if
+    that knows all values of any label.
+    """
     if request.classifier is None and not model.labels:
         return None
     name = request.classifier or DEFAULT_CLASSIFIER
     classifier = load_classifier(name)
     classes = {target.name: target.values for target in classifier.targets if target.kind == "class"}
     asked = model.labels
+    if request.classifier is None:
+        return classifier if any(set(values) <= set(classes.get(key, ())) for key, values in asked.items()) else None
     if asked and not classes.keys() & asked.keys():
         raise UsageError(
             f"--classifier {name}: tells {', '.join(classes) or 'no class'}, none of the labels of"
@@ -156,7 +162,7 @@ def _evaluate(
     if reference:
         counts = {name: len(reference.split(name)) for name in ("train", "test")}
         data["reference"] = {**counts, "skipped": len(reference.skipped)}
-    data["left_out"] = figures.left_out(data, model.labels, reference is not None)
+    data["left_out"] = figures.left_out(data, model.labels, reference is not None, classifier)
     if isinstance(model, Voice) and reference is not None:
         data["left_out"].append("a voice: bits per sample are along each file's own vectors, without labels")
     if request.report is not None:

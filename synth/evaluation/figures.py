@@ -29,7 +29,7 @@ def figures(
     for place, (key, values) in enumerate(labels.items()):
         label: dict[str, Any] = {"values": list(values), "heard": None}
         label |= dict.fromkeys(("accuracy", "real_accuracy", "confusion", "real_confusion"))
-        if key in classes:
+        if key in classes and set(values) <= set(targets[classes[key]].values):
             names = targets[classes[key]].values
             label["heard"] = [*names, NOTHING]
             for prefix, clips in (("", generated), ("real_", real)):
@@ -74,17 +74,27 @@ def _median_rms(clips: Sequence[Clip], place: int, number: int) -> float | None:
     return float(np.median(values)) if values else None
 
 
-def left_out(data: Mapping[str, Any], labels: Mapping[str, tuple[str, ...]], reference: bool) -> list[str]:
-    """What is not in the figures, and why, for people."""
+def left_out(
+    data: Mapping[str, Any],
+    labels: Mapping[str, tuple[str, ...]],
+    reference: bool,
+    classifier: Classifier | None = None,
+) -> list[str]:
+    """What is not in the figures, why, and what would give it, for people."""
     reasons = []
     if not reference:
         reasons.append("real files, Fréchet distance, bits per sample and copying need --reference CORPUS")
     if not labels:
         reasons.append("the checkpoint has no labels: no accuracy")
     if data["classifier"] is None:
-        reasons.append("no --classifier: nothing was heard, no distance between embeddings")
+        reasons.append(_without_classifier(labels))
+    known = {target.name for target in classifier.targets if target.kind == "class"} if classifier else set()
     for key, label in data["labels"].items():
-        if label["heard"] is None:
+        if data["classifier"] is None:
+            continue  # said above
+        if label["heard"] is None and key in known:
+            reasons.append(f"label {key}: the classifier doesn't know all its values; --classifier names one that does")
+        elif label["heard"] is None:
             reasons.append(f"label {key}: the classifier doesn't tell it")
         elif reference and label["real_accuracy"] is None:
             reasons.append(f"label {key}: not known of the reference's files (--labels)")
@@ -93,6 +103,16 @@ def left_out(data: Mapping[str, Any], labels: Mapping[str, tuple[str, ...]], ref
     if reference and data["reference"]["skipped"]:
         reasons.append(f"{data['reference']['skipped']} files of the reference can't be used")
     return reasons
+
+
+def _without_classifier(labels: Mapping[str, tuple[str, ...]]) -> str:
+    """What is missing without a classifier, for people."""
+    if not labels:
+        return "no --classifier: nothing was heard, no distance between embeddings"
+    return (
+        f"no bundled classifier knows the labels ({', '.join(labels)}): accuracy and distances between embeddings need"
+        " --classifier NAME|PATH; synth train --task classify makes one"
+    )
 
 
 def lines(data: Mapping[str, Any]) -> list[str]:

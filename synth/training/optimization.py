@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor
 
+from synth.common.cpus import available_cpus
 from synth.common.errors import RunError
 from synth.engine.config import ModelConfig
 from synth.nn.two_tier import TwoTierNetwork
@@ -75,6 +77,14 @@ class TrainState(Generic[N]):
                 own = int(arrays[f"steps.{name}"][0]) if f"steps.{name}" in arrays else step
                 self.optimizer.state[parameter] = {"step": torch.tensor(float(own)), **moments}
         self.step = step
+
+
+def use_threads(count: int | None) -> None:
+    """Lets torch compute on `count` CPU threads; None for OMP_NUM_THREADS, or the processors this process may use."""
+    if count is not None:
+        torch.set_num_threads(count)
+    elif "OMP_NUM_THREADS" not in os.environ and torch.get_num_threads() > available_cpus():  # a quota
+        torch.set_num_threads(available_cpus())
 
 
 @contextmanager

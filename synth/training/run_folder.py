@@ -6,7 +6,8 @@ import fcntl
 import json
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,12 +18,13 @@ from safetensors.numpy import save as to_bytes
 from synth.common.errors import RunError
 from synth.common.new_file import write_whole
 from synth.common.typing import Tensors
+from synth.data.corpus import AUDIO, INDEX
 
 
 class RunFolder:
     """`with RunFolder(path) as run:` makes the folder if needed and holds its lock (flock): one process trains.
 
-    A folder that was made for a run that could not begin goes again.
+    Of a run that could not begin nothing stays: its lock and cache go again, and the folder if it was made for it.
     """
 
     def __init__(self, path: str | os.PathLike[str], lock: bool = True) -> None:
@@ -30,6 +32,7 @@ class RunFolder:
         self.locks = lock
         self._lock: IO[str] | None = None
         self._is_new = False
+        self._before: set[str] = set()
 
     def __enter__(self) -> RunFolder:
         if not self.locks:
@@ -38,6 +41,7 @@ class RunFolder:
             with suppress(FileExistsError):
                 self.path.mkdir()
                 self._is_new = True
+            self._before = set(os.listdir(self.path))
             self._lock = open(self.path / "lock", "w")
         except OSError as error:
             raise RunError(f"{self.path}: can't be used as a run folder ({error.strerror})") from None
@@ -51,13 +55,43 @@ class RunFolder:
     def __exit__(self, *_: object) -> None:
         if not self._lock:
             return
-        if self._is_new and not self.started:
+        if not self.started:
+            self._remove_begun()
+        self._lock.close()
+
+    def _remove_begun(self) -> None:
+        """Removes what was not there before."""
+        if "cache" not in self._before:
+            shutil.rmtree(self.path / "cache", ignore_errors=True)
+        if "lock" not in self._before:
             with suppress(OSError):
                 (self.path / "lock").unlink()
-                shutil.rmtree(self.path / "cache")
+        if self._is_new:
             with suppress(OSError):
                 self.path.rmdir()
-        self._lock.close()
+
+    def check_unused(self) -> None:
+        """RunError for a folder with anything of other people's in it: sounds and a run don't mix.
+
+        What a run leaves that was killed before it began, and names that begin with a dot, are no hindrance.
+        """
+        own = {"lock"}
+        with suppress(OSError):
+            if set(_visible(os.listdir(self.path / "cache"))) <= {AUDIO, INDEX}:
+                own.add("cache")
+        others = sorted(set(_visible(self._before)) - own)
+        if others:
+            raise RunError(f"{self.path}: holds other files ({others[0]}); a run needs a new or an empty folder")
+
+    @contextmanager
+    def kept_if_it_begins(self) -> Iterator[None]:
+        """Within it an error takes the options of a run back that was begun just now."""
+        try:
+            yield
+        except Exception:
+            if self._lock and "run.json" not in self._before:
+                (self.path / "run.json").unlink(missing_ok=True)
+            raise
 
     @property
     def started(self) -> bool:
@@ -122,6 +156,10 @@ class RunFolder:
         """Forget records after `step`: a resumed run makes them again."""
         kept = [json.dumps(record) + "\n" for record in self.records() if record.get("step", 0) <= step]
         write_whole(self.path / "log.jsonl", "".join(kept).encode())
+
+
+def _visible(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not name.startswith(".")]
 
 
 def without_paths(user_options: dict[str, Any]) -> dict[str, Any]:

@@ -12,12 +12,11 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from synth.common.cpus import available_cpus
 from synth.common.errors import RunError, UsageError
 from synth.data import build
 from synth.data.corpus import Corpus
 from synth.training.loop import Say, Trainer
-from synth.training.optimization import denormals_flushed, steady_memory
+from synth.training.optimization import denormals_flushed, steady_memory, use_threads
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import DEFAULT_TASK, TaskEntry, task_named, task_of
 from synth.training.tasks.base import VERSION
@@ -79,20 +78,20 @@ def train(request: TrainRequest, *, say: Say = lambda text: None) -> None:
             if not folder.started:
                 if not request.corpora:
                     raise RunError(f"{folder.path}: no run in this folder to resume")
+                folder.check_unused()
                 _new_run(folder, task_named(request.task or DEFAULT_TASK), user_options, say, request.quiet)
         accelerator.wait_for_everyone()
         run_options = folder.options()
         _check_unchanged(folder, run_options, {"task": request.task, **user_options})
         with denormals_flushed():
-            Trainer(folder, run_options, accelerator, request.quiet, say).go(request.until)
+            with folder.kept_if_it_begins():
+                trainer = Trainer(folder, run_options, accelerator, request.quiet, say)
+            trainer.go(request.until)
 
 
 def _accelerator(request: TrainRequest) -> Accelerator:
     """The processes and devices of a run; UsageError when there is no GPU where one was asked for."""
-    if request.threads:
-        torch.set_num_threads(request.threads)
-    elif available_cpus() < torch.get_num_threads():  # PyTorch knows nothing of a container's quota
-        torch.set_num_threads(available_cpus())
+    use_threads(request.threads)
     if request.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch sees no GPU here")
     return Accelerator(cpu=request.device == "cpu" or not torch.cuda.is_available())
@@ -105,7 +104,10 @@ def _check_unchanged(folder: RunFolder, run_options: dict[str, Any], user_option
     for key, value in user_options.items():
         if value is not None and value != resolved.get(key):
             known = f"{key} {resolved[key]!r}" if key in resolved else f"--task {entry.name}"
-            raise RunError(f"{folder.path}: this run was made with {known}, not {value!r}; leave it out")
+            raise RunError(
+                f"{folder.path}: this run was made with {known}, not {value!r}; leave it out, or train a new run in"
+                " another folder"
+            )
 
 
 def _new_run(folder: RunFolder, entry: TaskEntry, user_options: dict[str, Any], say: Say, quiet: bool) -> None:

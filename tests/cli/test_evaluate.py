@@ -239,7 +239,6 @@ def test_names_in_the_page_are_escaped() -> None:
         ("digits-classifier", 1, "is a classifier, for synth classify"),
         ("TINY --classifier digits", 1, "generates; this takes a classifier"),
         ("TINY --classifier nobody", 1, "nobody: no such checkpoint"),
-        ("TINY", 2, "--classifier digits-classifier: doesn't know speaker=anna, bert"),
         ("TINY --classifier EAR", 2, "doesn't know speaker=anna, bert, which tiny-1 has"),
         ("digits -n 0", 2, "-n/--count: '0'"),
         ("digits -n 99999", 2, "-n 99999: 99999 files for each of 60 are 5999940; at most 100000"),
@@ -281,6 +280,13 @@ def test_classifiers_that_tell_none_of_the_labels() -> None:
     judge = ear(Target("bird", "class", ("owl", "tit")), Target("digit", "tags", tuple("0123456789")))
     done = run("synth", "evaluate", tiny_checkpoint(), "--classifier", judge)
     assert "tells bird, none of the labels of tiny-1: digit, speaker" in error_line(done, 2, "synth evaluate")
+
+
+def test_labels_that_the_classifier_nobody_named_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.main(["evaluate", tiny_checkpoint(), "-n", "1", "-d", "0.05", "--json", "-q"]) == 0
+    data = told(capsys)
+    assert data["labels"]["speaker"]["accuracy"] is None and data["levels"]["generated"]
+    assert any("speaker" in why and "--classifier" in why for why in data["left_out"])
 
 
 def test_evaluating_loads_no_torch() -> None:

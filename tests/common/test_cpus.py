@@ -66,3 +66,15 @@ def test_nothing_else_counts_processors() -> None:
     root = Path(__file__).parents[2]
     users = [path for path in sorted((root / "synth").rglob("*.py")) if "os.cpu_count" in path.read_text("utf-8")]
     assert [path.name for path in users] == ["cpus.py"]
+
+
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in cpus._WAITING:
+        monkeypatch.setenv(name, "")  # so that all goes back
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    cpus.let_waiting_threads_sleep()
+    assert "GOMP_SPINCOUNT" not in os.environ and os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    cpus.let_waiting_threads_sleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE" and os.environ["KMP_BLOCKTIME"] == "0"

@@ -52,12 +52,33 @@ def test_a_folder_in_which_nothing_was_begun_goes_again(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
-    with RunFolder(tmp_path / "mine"):
-        pass
-    assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
+    refused = pytest.raises(RunError, match=r"mine: holds other files \(notes.txt\)")
+    with refused, RunFolder(tmp_path / "mine") as folder:
+        folder.check_unused()
+    assert os.listdir(tmp_path / "mine") == ["notes.txt"]  # no lock
     with RunFolder(tmp_path / "run") as folder:
         folder.write_options({})
     assert (tmp_path / "run" / "run.json").exists()
+
+
+def test_what_a_killed_run_left_is_no_hindrance_sounds_are(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    for name in ("lock", ".DS_Store", "cache/index.json"):
+        (tmp_path / name).touch()
+    with RunFolder(tmp_path) as folder:
+        folder.check_unused()
+    (tmp_path / "cache" / "a.wav").touch()
+    with pytest.raises(RunError, match="holds other files"), RunFolder(tmp_path) as folder:
+        folder.check_unused()
+    assert (tmp_path / "cache" / "a.wav").exists()
+
+
+def test_a_run_that_fails_before_its_first_step_is_taken_back(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="x"), RunFolder(tmp_path / "run") as folder:
+        folder.write_options({})
+        with folder.kept_if_it_begins():
+            raise RunError("x")
+    assert os.listdir(tmp_path) == []
 
 
 def test_places_that_cannot_be_a_run_are_named(tmp_path: Path) -> None:
@@ -129,4 +150,4 @@ def test_nothing_of_a_state_is_pickled() -> None:
 def test_a_card_names_no_place(tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text("file,split\n")
     given = {"corpora": ["/home/me"], "split": str(tmp_path / "split.csv"), "labels": "{digit}_{take}", "rate": 8000}
-    assert run_folder.without_places(given) == {"split": "split.csv", "labels": "{digit}_{take}", "rate": 8000}
+    assert run_folder.without_paths(given) == {"split": "split.csv", "labels": "{digit}_{take}", "rate": 8000}

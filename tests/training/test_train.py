@@ -91,6 +91,16 @@ def test_n_plus_m_steps_equal_n_stop_resume_m(
     small.same(whole, run)
 
 
+def test_with_two_threads_too_going_on_is_exact(sounds_folder: Path, tmp_path: Path) -> None:
+    try:
+        begin(sounds_folder, tmp_path / "two", threads=2, until=5)
+        begin(sounds_folder, tmp_path / "stopped", threads=2, until=2)
+        go_on(tmp_path / "stopped", threads=2, until=5)
+    finally:
+        torch.set_num_threads(1)
+    small.same(tmp_path / "two", tmp_path / "stopped")
+
+
 CHILD = """
 import sys, time
 from helpers import small

@@ -8,7 +8,7 @@ from typing import Any
 from synth.common.errors import UsageError
 from synth.common.files import check_output
 from synth.training.export.common import ExportRequest
-from synth.training.optimization import steady_memory
+from synth.training.optimization import steady_memory, use_threads
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import TaskEntry, task_of, tasks_with_export
 
@@ -22,6 +22,7 @@ def export(run: str | os.PathLike[str], out: str | os.PathLike[str], **options: 
     request = ExportRequest(run, out, **options)
     check_output(out, request.force)
     steady_memory()
+    use_threads(request.threads)
     entry = task_of(RunFolder(run).options())
     check_accepted(entry, request)
     return entry.load().export(request)

@@ -29,7 +29,8 @@ class ExportRequest:
     `run`: folder of a run. `out`: checkpoint to write. `steps` of quantization-aware fine-tuning (None: the preset's).
     `noise`: deviation, in mu-law codes, of what is added to half of the streams while a generator is fine-tuned.
     `temperatures` (planner, network) and `guidance`: of a planner's voice. `card`: more facts for the model card.
-    `force`: replace a file. `quiet`: no progress. `say`: called with each line for people.
+    `threads`: of the CPU, as of `use_threads`. `force`: replace a file. `quiet`: no progress. `say`: called with each
+    line for people.
     """
 
     run: str | os.PathLike[str]
@@ -39,6 +40,7 @@ class ExportRequest:
     temperatures: tuple[float, ...] | None = None
     guidance: float | None = None
     card: dict[str, str] | None = None
+    threads: int | None = None
     force: bool = False
     quiet: bool = False
     say: Say = lambda text: None

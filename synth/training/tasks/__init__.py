@@ -42,7 +42,8 @@ class TaskEntry:
         """UsageError when an option was given (is not None) that this task does not take."""
         for name, value in options.items():
             if value is not None and name not in self.options:
-                raise UsageError(f"--{name}: --task {self.name} does not take it")
+                others = having_preset(str(value)) if name == "preset" else _taken_by(tasks_with(name))
+                raise UsageError(f"--{name}: --task {self.name} does not take it{others}")
 
 
 _SCHEDULE = ("trim", "steps", "seed")
@@ -96,6 +97,17 @@ TASKS = {
 def preset_names() -> tuple[str, ...]:
     """The presets of all tasks, each name once."""
     return tuple(dict.fromkeys(name for entry in TASKS.values() for name in entry.presets))
+
+
+def having_preset(preset: str) -> str:
+    """Which tasks have a preset, as the end of an error; empty when there is none of the name."""
+    names = [entry.name for entry in TASKS.values() if preset in entry.presets]
+    return f"; {preset} is a preset of --task {' or '.join(names)}" if names else ""
+
+
+def _taken_by(names: tuple[str, ...]) -> str:
+    """Which tasks take an option, as the end of an error."""
+    return f"; it is for --task {' or '.join(names)}" if names else ""
 
 
 def tasks_with(option: str) -> tuple[str, ...]:

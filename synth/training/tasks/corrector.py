@@ -36,6 +36,7 @@ from synth.training.corrector_traces import Traces
 from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, fine_tuning
 from synth.training.optimization import TrainState, denormals_flushed, optimizer_step
 from synth.training.run_folder import RunFolder
+from synth.training.tasks import having_preset
 from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
 from synth.training.window_loss import counted_samples, window_logits
 
@@ -80,7 +81,7 @@ def preset_of(name: str | None) -> tuple[ModelConfig, GeneratorTrainConfig]:
     """Sizes and schedule of a preset, the default one for None; UsageError when there is none of the name."""
     preset = name or DEFAULT_PRESET
     if preset not in PRESETS:
-        raise UsageError(f"preset {preset}: a corrector's must be {' or '.join(PRESETS)}")
+        raise UsageError(f"preset {preset}: a corrector's must be {' or '.join(PRESETS)}{having_preset(preset)}")
     return PRESETS[preset]
 
 

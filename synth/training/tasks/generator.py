@@ -29,6 +29,7 @@ from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, 
 from synth.training.optimization import TrainState, denormals_flushed, optimizer_step
 from synth.training.predictor_fit import fit_start, predict_codes, predictor_tensors
 from synth.training.run_folder import RunFolder
+from synth.training.tasks import having_preset
 from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
 from synth.training.window_loss import batch_loss
 
@@ -89,7 +90,7 @@ def preset_of(name: str | None) -> tuple[ModelConfig, GeneratorTrainConfig]:
     """Sizes and schedule of a preset, the default one for None; UsageError when there is none of the name."""
     preset = name or DEFAULT_PRESET
     if preset not in PRESETS:
-        raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)} with --task generate")
+        raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)} with --task generate{having_preset(preset)}")
     return PRESETS[preset]
 
 

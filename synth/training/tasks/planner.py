@@ -32,6 +32,7 @@ from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, 
 from synth.training.export.voice import tokens_of
 from synth.training.optimization import TrainState, denormals_flushed, optimizer_step
 from synth.training.run_folder import RunFolder
+from synth.training.tasks import having_preset
 from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
 from synth.vocoder.vocoder import Vocoder
 
@@ -115,7 +116,7 @@ def preset_of(user_options: PlannerOptions) -> tuple[Configs, Checkpoint]:
     """Sizes and schedule of the preset, and the voice; UsageError when they do not fit."""
     preset = user_options.preset or DEFAULT_PRESET
     if preset not in PRESETS:
-        raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)} with --task planner")
+        raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)} with --task planner{having_preset(preset)}")
     if not user_options.vocoder:
         raise UsageError("--task planner: needs --vocoder, the voice whose tokens it is to plan")
     loaded = load_voice(user_options.vocoder)

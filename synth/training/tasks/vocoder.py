@@ -27,6 +27,7 @@ from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, 
 from synth.training.optimization import TrainState, denormals_flushed, optimizer_step
 from synth.training.postfilter_fit import fit
 from synth.training.run_folder import RunFolder
+from synth.training.tasks import having_preset
 from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
 from synth.training.vocoder_loss import conditioned_loss, mels, quantizer_dropout, teacher_forced_bits
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of, token_hop
@@ -124,7 +125,7 @@ def preset_of(name: str | None) -> Configs:
     """Sizes and schedule of a preset, the default one for None; UsageError when there is none of the name."""
     preset = name or DEFAULT_PRESET
     if preset not in PRESETS:
-        raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)} with --task vocoder")
+        raise UsageError(f"preset {preset}: must be {', '.join(PRESETS)} with --task vocoder{having_preset(preset)}")
     return PRESETS[preset]
 
 

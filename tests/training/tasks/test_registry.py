@@ -61,3 +61,10 @@ assert not {{"torch", "numpy", "accelerate"}} & set(sys.modules), "too much is l
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "usage" in done.stdout
+
+
+def test_a_preset_of_another_task_names_that_task() -> None:
+    with pytest.raises(UsageError, match="piano is a preset of --task generate"):
+        TASKS["vocoder"].load().sample_rate(TASKS["vocoder"].load().accepted_options(preset="piano"))
+    with pytest.raises(UsageError, match="--task classify does not take it; tiny is a preset of --task generate or"):
+        TASKS["classify"].check_accepted({"preset": "tiny"})
