@@ -17,9 +17,10 @@ import soxr
 from numpy.typing import NDArray
 
 from corpus_split import split_corpus
-from synth.common import limits
 from synth.training import corrector_traces
 
+LEVELS = ("balanced", "max")
+"""Of `synth compress`, at which a corrector can help."""
 PIECE = 30 * 16000
 SETS = {
     "fsdd-8k": 1.0,
@@ -77,8 +78,8 @@ def trace(corpora: Path, work: Path, copies: int) -> None:
                 kinds += [("speed", salt)] * (random.random() < share)
                 kinds += [("up", salt)] * (random.random() < RAISED.get(corpus, RAISED_ELSE))
                 kinds += [("gain", salt)] * corpus.startswith("pico")
-            tasks += [(path, *kind, level, work / level) for level in limits.LEVELS[1:] for kind in kinds]
-    for level in limits.LEVELS[1:]:
+            tasks += [(path, *kind, level, work / level) for level in LEVELS for kind in kinds]
+    for level in LEVELS:
         (work / level).mkdir(parents=True, exist_ok=True)
     random.shuffle(tasks)
     with ProcessPoolExecutor() as pool:

@@ -6,7 +6,7 @@ import math
 import operator
 import os
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from synth.common.errors import CheckpointError, UsageError
 from synth.common.limits import MAX_WAV_SAMPLES
 from synth.engine import select
 from synth.engine.config import SamplingConfig
-from synth.generation.checkpoint import GENERATORS, Checkpoint
+from synth.generation.checkpoint import GENERATORS, Checkpoint, load
 from synth.generation.label_schedule import LabelRequest, LabelSchedule, label_schedule
 from synth.generation.seeds import check_seed, draw_seed
 from synth.generation.stream import Stream
@@ -27,6 +27,7 @@ Prime = tuple[NDArray[Any], int]
 SECONDS = 2.0
 """Length of what is generated when none is asked for."""
 _BLOCK = 1 << 16
+Kind = TypeVar("Kind", bound="AudioModel")
 
 
 class AudioModel(ABC):
@@ -46,10 +47,16 @@ class AudioModel(ABC):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Models pickle by the path of their checkpoint, which is loaded again and must be the same file."""
-        from synth.generation.loading import load_same
+        loaded = self.checkpoint
+        return type(self).reopened, (os.path.abspath(loaded.path), loaded.sha256, self._engine_name)
 
-        checkpoint = self.checkpoint
-        return load_same, (os.path.abspath(checkpoint.path), checkpoint.sha256, self._engine_name)
+    @classmethod
+    def reopened(cls: type[Kind], path: str, sha256: str, engine: str) -> Kind:
+        """The model that was pickled: of the checkpoint at `path`; CheckpointError where that is another one by now."""
+        loaded = load(path)
+        if loaded.sha256 != sha256:
+            raise CheckpointError(f"{path}: is another checkpoint than the one of the model that was pickled")
+        return cls(loaded, engine)
 
     @property
     def sample_rate(self) -> int:

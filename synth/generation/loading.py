@@ -43,14 +43,6 @@ def load(name_or_path: str | os.PathLike[str] = "digits", engine: str = "auto") 
     return model_of(checkpoint.load(os.fspath(name_or_path)), engine)
 
 
-def load_same(path: str, sha256: str, engine: str) -> Model | Voice:
-    """The model that was pickled: of the checkpoint at `path`; CheckpointError where that is another one by now."""
-    loaded = checkpoint.load(path)
-    if loaded.sha256 != sha256:
-        raise CheckpointError(f"{path}: is another checkpoint than the one of the model that was pickled")
-    return model_of(loaded, engine)
-
-
 def model_of(loaded: checkpoint.Checkpoint, engine: str = "auto") -> Model | Voice:
     """The model of a checkpoint that is loaded already."""
     return Model(loaded, engine) if loaded.voice is None else Voice(loaded, engine)
