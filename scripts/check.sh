@@ -23,7 +23,8 @@ ruff check .
 ruff format --check .
 mypy
 lint-imports
-for folder in synth benchmarks recipes scripts; do python scripts/sizes.py "$folder"; done
+python scripts/sizes.py synth
+python scripts/sizes.py benchmarks recipes scripts
 deactivate
 
 step "pip install . && generate-audio hello.wav"
