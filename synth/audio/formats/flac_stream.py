@@ -74,8 +74,8 @@ class FlacStream:
         if self._total and frames.samples < self._total:
             raise AudioError(f"{self._name}: is cut short: {frames.samples} of {self._total} samples")
         if self._total and frames.samples > self._total:
-            told = f"its header tells of {self._total} samples, its frames hold {frames.samples}"
-            raise AudioError(f"{self._name}: is damaged: {told}")
+            difference = f"its header tells of {self._total} samples, its frames hold {frames.samples}"
+            raise AudioError(f"{self._name}: is damaged: {difference}")
         return frames
 
     def metadata(self) -> Iterator[bytes]:

@@ -167,13 +167,13 @@ class PcmReader:
             body += b"" if is_unpadded(after) else self._grow(1, place)
         return body
 
-    def _set_length(self, told: int, whole: int, large: int | None = None) -> None:
+    def _set_length(self, stated: int, whole: int, large: int | None = None) -> None:
         """Sets the bytes of samples, None where all that follows is, from the sizes that the file tells."""
         left = None if self._size is None else self._size - len(self.head)
-        if left is None and told == 0:
+        if left is None and stated == 0:
             self._ahead = self._take(LEAST_SAMPLES)
             left = len(self._ahead) if len(self._ahead) < LEAST_SAMPLES else None
-        self._length = samples_size(told, whole, len(self.head) - self._before, left, large)
+        self._length = samples_size(stated, whole, len(self.head) - self._before, left, large)
 
     def _refuse(self, what: str) -> AudioError:
         """The error for samples of another kind."""
@@ -252,5 +252,5 @@ class AiffReader(PcmReader):
         self.big = encoding != "little"
         offset = struct.unpack(">II", self._grow(8, "before its samples"))[0]
         self._grow(offset, "before its samples")
-        told = length if length == UNKNOWN else max(0, length - 8 - offset)
-        self._set_length(told, struct.unpack(">I", self._magic[4:8])[0])
+        stated = length if length == UNKNOWN else max(0, length - 8 - offset)
+        self._set_length(stated, struct.unpack(">I", self._magic[4:8])[0])

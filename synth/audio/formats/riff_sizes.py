@@ -36,29 +36,29 @@ def is_unpadded(after: bytes) -> bool:
     return after[:4] in _NAMES and after[1:5] not in _NAMES
 
 
-def samples_size(told: int, whole: int, at: int, left: int | None, large: int | None = None) -> int | None:
+def samples_size(stated: int, whole: int, at: int, left: int | None, large: int | None = None) -> int | None:
     """Bytes of samples, None where all that follows is.
 
-    `told`: as their chunk says; `whole`: as the file's first chunk says of what follows its 8 bytes; `at`: the place
+    `stated`: as their chunk says; `whole`: as the file's first chunk says of what follows its 8 bytes; `at`: the place
     where the samples begin; `left`: bytes from there on, None of a pipe; `large`: as RF64's chunk ds64 says. The result
     is more than `left` where the file was cut short.
     """
-    if told == UNKNOWN and large is not None and 0 < large < 1 << 63:
+    if stated == UNKNOWN and large is not None and 0 < large < 1 << 63:
         return large
-    if told == UNKNOWN or (told == 0 and whole in (0, UNKNOWN)):
+    if stated == UNKNOWN or (stated == 0 and whole in (0, UNKNOWN)):
         return None
-    if told == 0 and whole + 8 <= at:  # an empty file's head, perhaps of one that was not finished
+    if stated == 0 and whole + 8 <= at:  # an empty file's head, perhaps of one that was not finished
         return 0 if left is not None and left < LEAST_SAMPLES else None
     if left is None:
-        return None if told >= UNKNOWN_SIZE else told
-    if told > left:
-        return None if told >= UNKNOWN_SIZE else told
-    if told in _STAND_INS and left > told and whole + 8 <= at + told:
+        return None if stated >= UNKNOWN_SIZE else stated
+    if stated > left:
+        return None if stated >= UNKNOWN_SIZE else stated
+    if stated in _STAND_INS and left > stated and whole + 8 <= at + stated:
         return None
     size = at + left
     if size >= SIZE32 and (whole + 8 - size) % SIZE32 in (0, 1, SIZE32 - 1):
-        return told + (left - told) // SIZE32 * SIZE32
-    return told
+        return stated + (left - stated) // SIZE32 * SIZE32
+    return stated
 
 
 @dataclass(frozen=True)
