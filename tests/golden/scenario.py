@@ -36,7 +36,7 @@ class Session:
 
     def labels(self, turn: int) -> None:
         """Set each label to a value that depends on `turn`, 0 (none) is among them, and the conditioning vector."""
-        known = [len(values) for _, values in self.engine.config.labels]
+        known = [len(values) for values in self.engine.config.labels.values()]
         self.state.labels = tuple((turn + key) % (count + 1) for key, count in enumerate(known))
         place = np.arange(len(self.state.conditioning))
         mixed = (turn * 7919 + place * 1543) % 65536 - 32768
