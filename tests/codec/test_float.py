@@ -116,5 +116,7 @@ def test_version_5_is_of_these_encodings_alone() -> None:
 
 
 def test_64_bit_float_is_told_what_to_do() -> None:
-    with pytest.raises(AudioError, match="64 bits in 8 bytes, which can't be compressed; convert it to 32-bit float"):
+    with pytest.raises(
+        AudioError, match="64 bits in 8 bytes, which can't be compressed; convert it to PCM or 32-bit float"
+    ):
         packed(wav(SOUND.tobytes(), form(3, 1, 8000, 8)))

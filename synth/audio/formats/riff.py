@@ -177,9 +177,7 @@ class PcmReader:
 
     def _refuse(self, what: str) -> AudioError:
         """The error for samples of another kind."""
-        return AudioError(
-            f"{self.name}: holds {what}, which can't be compressed; convert it to PCM of 8 to 32 bits or to 32-bit float"
-        )
+        return AudioError(f"{self.name}: holds {what}, which can't be compressed; convert it to PCM or 32-bit float")
 
 
 class WaveReader(PcmReader):
