@@ -71,6 +71,7 @@ def test_a_fault_in_the_reader_would_be_found(tmp_path: Path, monkeypatch: pytes
 def test_segments_under_sanitizers(tmp_path: Path) -> None:
     if reason := fuzzing.lacking():
         pytest.skip(reason)
-    done = fuzzing.segments(fuzzing.build(tmp_path), 20_000, 9)
-    assert done.returncode == 0, done.stdout
-    assert done.stdout.startswith("200")
+    program = fuzzing.build(tmp_path)
+    for done in (fuzzing.segments(program, 20_000, 9), fuzzing.residuals(program, 20_000, 9)):
+        assert done.returncode == 0, done.stdout
+        assert done.stdout.startswith("200")

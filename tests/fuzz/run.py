@@ -1,6 +1,6 @@
 """Builds segments.cpp under AddressSanitizer and UBSan and runs it, then files.py (see docs/benchmarks/fuzzing.md).
 
-python tests/fuzz/run.py [--segments N] [--files N] [--seed S] [--build FOLDER]
+python tests/fuzz/run.py [--segments N] [--residuals N] [--files N] [--seed S] [--build FOLDER]
 
 Ends with 1 where a damaged segment or file does anything but give samples or an error. Runs in parts, a line for each:
 one that is stopped has told how far it came. The first part has the seed S, each other the next.
@@ -50,20 +50,28 @@ def segments(program: Path, count: int, seed: int) -> subprocess.CompletedProces
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+def residuals(program: Path, count: int, seed: int) -> subprocess.CompletedProcess[str]:
+    """The program's run over so many mutants of residuals."""
+    command = [str(program), str(count), str(seed), "residuals"]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
 def main() -> int:
-    """Both, one line for each part."""
+    """All three, one line for each part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--segments", type=int, default=800_000, help="mutants of segments")
+    parser.add_argument("--residuals", type=int, default=800_000, help="mutants of residuals of samples of 32 bits")
     parser.add_argument("--files", type=int, default=250_000, help="mutants of .syn files")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "fuzz", help="where to build")
     chosen = parser.parse_args()
     failed = 0
-    program = build(chosen.build) if chosen.segments else None
-    for part in range(-(-chosen.segments // PART)):
-        done = segments(Path(str(program)), PART, chosen.seed + part)
-        print(f"segments {part}: {done.stdout.splitlines()[-1] if done.returncode == 0 else done.stdout}", flush=True)
-        failed += done.returncode != 0
+    program = build(chosen.build) if chosen.segments or chosen.residuals else chosen.build
+    for name, run_part, count in (("segments", segments, chosen.segments), ("residuals", residuals, chosen.residuals)):
+        for part in range(-(-count // PART)):
+            done = run_part(program, PART, chosen.seed + part)
+            print(f"{name} {part}: {done.stdout.splitlines()[-1] if done.returncode == 0 else done.stdout}", flush=True)
+            failed += done.returncode != 0
     for part in range(-(-chosen.files // PART)):
         print(f"files {part}: ", end="", flush=True)
         files = subprocess.run([sys.executable, str(HERE / "files.py"), str(PART), str(chosen.seed + part)])

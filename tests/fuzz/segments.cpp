@@ -1,11 +1,12 @@
-// Decodes damaged segments, under AddressSanitizer and UBSan: `segments COUNT SEED CHECKPOINT...`. What must hold: no
-// report, samples of the segment's bits or a refusal, no decoding longer than kSeconds, no more memory than kMostMemory.
+// Decodes damaged segments, or `residuals` of samples of 32 bits, under AddressSanitizer and UBSan: `segments COUNT SEED
+// CHECKPOINT...`, `segments COUNT SEED residuals`. What must hold: no report, samples of the segment's bits or a refusal, no decoding longer than kSeconds, no more memory than kMostMemory.
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
+#include "codec/residuals.hpp"
 #include "codec/segment.hpp"
 #include "checkpoint.hpp"
 #include "codings.hpp"
@@ -139,14 +140,59 @@ size_t run_round(Random& random, const Networks& networks, Tally& tally) {
     return most;
 }
 
+// Residuals of all sizes and their classes, some wrong.
+void any_residuals(Random& random, std::vector<int32_t>& values, Bytes& classes) {
+    const size_t count = 1 + random.below(random.one_in(8) ? 400 : 80), sizes = 1 + random.below(33);
+    for (size_t i = 0; i < count; ++i) {
+        const size_t size = random.one_in(3) ? 0 : random.below(sizes + 1);
+        const auto value = static_cast<uint32_t>(size ? random.next() >> (64 - size) : 0);
+        values.push_back(static_cast<int32_t>(random.one_in(2) ? 0u - value : value));
+        classes.push_back(static_cast<uint8_t>(random.one_in(8) ? random.below(33) : size));
+    }
+}
+
+// Damaged residuals give others, of whatever classes and number.
+size_t run_residuals(Random& random, Tally& tally) {
+    std::vector<int32_t> values, back, others;
+    Bytes classes, other_classes;
+    any_residuals(random, values, classes);
+    any_residuals(random, others, other_classes);
+    const size_t channels = 1 + random.below(8);
+    const Bytes whole = synth::encode_residuals(values.data(), classes.data(), values.size(), channels);
+    const Bytes other = synth::encode_residuals(others.data(), other_classes.data(), others.size(), channels);
+    if (whole.size() > 5 * values.size() + 65) fail("residuals take too many bytes");
+    size_t most = 0;
+    for (size_t i = 0; i <= kMutants; ++i) {
+        Bytes data = whole;
+        for (size_t k = i > 0 ? 1 + random.below(4) : 0; k > 0; --k) mutate(random, data, other);
+        const Bytes exact(data);
+        const bool strange = i > 0 && random.one_in(6);
+        const Bytes& read_classes = strange ? other_classes : classes;
+        const size_t read_channels = strange ? 1 + random.below(8) : channels;
+        back.assign(read_classes.size(), 0);
+        const size_t before = g_memory;
+        g_peak = g_memory;
+        alarm(kSeconds);
+        synth::decode_residuals(exact.data(), exact.size(), read_classes.data(), back.size(), read_channels, back.data());
+        alarm(0);
+        if (g_peak - before > kMostMemory) fail("too much memory");
+        if (g_memory != before) fail("memory is lost");
+        most = std::max(most, g_peak - before);
+        if (i == 0 && whole.size() <= 5 * values.size() + 64 && back != values) fail("residuals do not come back");
+        if (i > 0) ++tally.mutants, ++tally.decoded, tally.right += back == values;
+    }
+    return most;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) try {
-    if (count < 3) return std::fputs("segments COUNT SEED CHECKPOINT...\n", stderr), 2;
+    if (count < 3) return std::fputs("segments COUNT SEED CHECKPOINT... | residuals\n", stderr), 2;
     const unsigned long long wanted = std::strtoull(arguments[1], nullptr, 10);
     g_seed = std::strtoull(arguments[2], nullptr, 10);
+    const bool residuals = count > 3 && std::string(arguments[3]) == "residuals";
     Networks networks;
-    for (int i = 3; i < count; ++i) {
+    for (int i = 3; i < count && !residuals; ++i) {
         const Checkpoint checkpoint(arguments[i]);
         networks.push_back(std::make_shared<const synth::PackedNetwork>(*synth::instruction_sets().back(), checkpoint.sizes,
                                                                   checkpoint.tensors));
@@ -157,7 +203,7 @@ int main(int count, char** arguments) try {
     size_t most = 0;
     for (; tally.mutants < wanted; ++g_round) {
         Random random(g_seed << 32 ^ g_round);
-        most = std::max(most, run_round(random, networks, tally));
+        most = std::max(most, residuals ? run_residuals(random, tally) : run_round(random, networks, tally));
     }
     std::printf("%llu mutants: %llu refused, %llu decoded, %llu of them right; at most %zu kB\n", tally.mutants,
                 tally.refused, tally.decoded, tally.right, most >> 10);
