@@ -173,7 +173,7 @@ void generate_some(const Model& model, State* const* states, uint8_t* const* out
         for (int k = 0; k < S; ++k) {
             const int column = static_cast<int>(states[k]->position % kHop);
             if (column == 0) frame_random(*states[k], works[k].random);
-            drawers[k] = {&model, &works[k], draw.inverse_temperature, column};
+            drawers[k] = {&model, &works[k], eased(*states[k], draw).inverse_temperature, column};
         }
         step<N, S>(model, states, works, drawers, codes);
         for (int k = 0; k < S; ++k) out[k][i] = static_cast<uint8_t>(codes[k]);
@@ -192,8 +192,9 @@ void generate_by_leaves(const Model& model, State& state, uint8_t* codes, size_t
         if (column == 0) frame_random(state, work.random);
         begin_sample<N, 1>(model, &one, &work);
         uint32_t weights[256];
-        all_leaves(model, work, draw.inverse_temperature, weights);
-        codes[i] = static_cast<uint8_t>(draw_leaf(weights, draw, work.random[0][column]));
+        const DrawOptions now = eased(state, draw);
+        all_leaves(model, work, now.inverse_temperature, weights);
+        codes[i] = static_cast<uint8_t>(draw_leaf(weights, now, work.random[0][column]));
         multiply_gates<1>(model.sample_recurrent, {{work.bytes}, {state.sample_product}});
         end_sample<N>(model, state, work, codes[i]);
     }

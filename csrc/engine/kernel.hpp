@@ -84,11 +84,17 @@ struct State {
     int16_t* sample_product;  // derived: the recurrent product of `sample`
 };
 
+// How a code is drawn. `eases_at_rest`: while the sound is at rest it is drawn no more strictly than by kRest.
 struct DrawOptions {
     int64_t inverse_temperature;
     int top_k;
     uint64_t top_p;
+    bool eases_at_rest = false;
 };
+
+// At rest the last kRestCodes codes lie within kRestSpan of each other. Stricter draws would stay there for good.
+constexpr int kRestCodes = kHop, kRestSpan = 8;
+constexpr DrawOptions kRest{4551, 64, (uint64_t{1} << 32) - (uint64_t{1} << 21)};
 
 // What one instruction set gives. `tokens`: the same for networks of tokens and for those with hints. `gate_tiles`:
 // tiles of a block in a group of a matrix of three blocks; `head_tiles`: most tiles in a group of the head's hidden

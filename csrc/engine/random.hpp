@@ -40,6 +40,27 @@ SYNTH_APART void find_places(const int16_t* logits, int64_t inverse_temperature,
     }
 }
 
+inline bool at_rest(const State& state) {
+    const int8_t* codes = state.window + kHop - state.phase;
+    int least = codes[0], most = codes[0];
+    for (int i = 1; i < kRestCodes; ++i) {
+        least = codes[i] < least ? codes[i] : least;
+        most = codes[i] > most ? codes[i] : most;
+    }
+    return most - least <= kRestSpan;
+}
+
+// How the next code of a stream is drawn. A greedy draw looks at no top-k and no top-p, at rest neither.
+inline DrawOptions eased(const State& state, const DrawOptions& draw) {
+    if (!draw.eases_at_rest || !at_rest(state)) return draw;
+    DrawOptions now = draw;
+    if (draw.inverse_temperature == 0 || draw.inverse_temperature > kRest.inverse_temperature)
+        now.inverse_temperature = kRest.inverse_temperature;
+    if (draw.top_k < kRest.top_k) now.top_k = kRest.top_k;
+    if (draw.top_p < kRest.top_p) now.top_p = kRest.top_p;
+    return now;
+}
+
 // Four levels of the tree from a tile's logits: the node within the tile, 16 to 31, less 16.
 struct Drawer {
     const Model* model;

@@ -214,7 +214,8 @@ std::vector<T*> rows_of(T* values, size_t rows, size_t columns) {
 
 using Streams = std::vector<std::shared_ptr<synth::Stream>>;
 
-nb::object generate(const Streams& streams, size_t count, int64_t inverse_temperature, int top_k, uint64_t top_p) {
+nb::object generate(const Streams& streams, size_t count, int64_t inverse_temperature, int top_k, uint64_t top_p,
+                    bool eases_at_rest) {
     need(!streams.empty() && inverse_temperature >= 0 && inverse_temperature <= (int64_t{1} << 24) && top_k >= 1 &&
              top_k <= 256 && top_p >= 1 && top_p <= (uint64_t{1} << 32),
          "draw: out of range");
@@ -224,7 +225,7 @@ nb::object generate(const Streams& streams, size_t count, int64_t inverse_temper
         const Held held(streams);
         held.network.api.generate(held.network.model, held.states.data(),
                                   rows_of(codes.data(), streams.size(), count).data(), held.count(), count,
-                                  {inverse_temperature, top_k, top_p});
+                                  {inverse_temperature, top_k, top_p, eases_at_rest});
     }
     return to_array(codes, count);
 }
@@ -318,7 +319,8 @@ NB_MODULE(_kernel, m) {
         })
         .def("save", &save)
         .def("distribution", &distribution);
-    m.def("generate", &generate);
+    m.def("generate", &generate, "streams"_a, "count"_a, "inverse_temperature"_a, "top_k"_a, "top_p"_a,
+          "eases_at_rest"_a = false);
     m.def("force", &teacher_force);
     m.def("product", &product);
     m.def("network", &make_network, "set"_a, "window"_a, "frame_units"_a, "sample_units"_a, "head_units"_a,

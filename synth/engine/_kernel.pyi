@@ -54,7 +54,12 @@ def network(
     tensors: dict[str, NDArray[Any]],
 ) -> Network: ...
 def generate(
-    streams: list[Stream], count: int, inverse_temperature: int, top_k: int, top_p: int
+    streams: list[Stream],
+    count: int,
+    inverse_temperature: int,
+    top_k: int,
+    top_p: int,
+    eases_at_rest: bool = False,
 ) -> NDArray[np.uint8]: ...
 def force(streams: list[Stream], codes: NDArray[np.uint8]) -> NDArray[np.uint32]: ...
 def product(stream: Stream, count: int) -> None: ...

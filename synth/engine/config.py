@@ -108,12 +108,15 @@ class ModelConfig:
 class SamplingConfig:
     """How a sample is drawn, in integers, as the engines take it.
 
-    `inverse_temperature`: 4096 / temperature, 0 is greedy. `top_k`: 1 to 256. `top_p`: in 2^-32.
+    `inverse_temperature`: 4096 / temperature, 0 is greedy. `top_k`: 1 to 256. `top_p`: in 2^-32. `eases_at_rest`: while
+    the sound is at rest (`sampling.at_rest`) it is drawn no more strictly than by `sampling.REST`, so that it does not
+    stay there for good.
     """
 
     inverse_temperature: int = 4096
     top_k: int = 256
     top_p: int = 1 << 32
+    eases_at_rest: bool = False
 
     @classmethod
     def of(cls, temperature: float = 1.0, top_k: int = 256, top_p: float = 1.0) -> SamplingConfig:

@@ -151,7 +151,8 @@ class NativeEngine:
     ) -> NDArray[np.uint8]:
         """`generate` of several states (uint8 [states, count]) that share what they can, on one thread."""
         kernels = [state.kernel for state in states]
-        codes = _kernel.generate(kernels, count, sampling.inverse_temperature, sampling.top_k, sampling.top_p)
+        draw = (sampling.inverse_temperature, sampling.top_k, sampling.top_p, sampling.eases_at_rest)
+        codes = _kernel.generate(kernels, count, *draw)
         return codes.reshape(len(kernels), count)
 
     def teacher_force(self, state: NativeState, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:

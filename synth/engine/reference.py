@@ -22,7 +22,7 @@ from synth.engine.lattice import SteeredPredictor
 from synth.engine.layout import check_conditioning, conditioning_units, has_predictor, head_table, sample_tables
 from synth.engine.predictor import Predictor, PredictorTables
 from synth.engine.predictor import predict_codes as predict_all
-from synth.engine.sampling import philox, pick
+from synth.engine.sampling import eased, philox, pick
 from synth.engine.token_inputs import token_inputs
 
 
@@ -216,6 +216,7 @@ class ReferenceEngine:
     def _draw(self, s: ReferenceState, hidden: Int64, sampling: SamplingConfig) -> int:
         low, high = s.position & 0xFFFFFFFF, s.position >> 32
         words = philox((low, high, 0, 0), (s.seed, s.stream))
+        sampling = eased(sampling, s.codes)
         if sampling.inverse_temperature and (sampling.top_k < 256 or sampling.top_p < 1 << 32):
             return pick(self._leaves(hidden, sampling.inverse_temperature), sampling, words[0])
         words += philox((low, high, 1, 0), (s.seed, s.stream))

@@ -62,7 +62,8 @@ def sampling_array(sampling: SamplingConfig) -> NDArray[np.int64]:
 
 def restored_sampling(saved: Tensors, name: str) -> SamplingConfig:
     """The way to sample that was saved as `name`; EngineError when it is out of range."""
-    sampling = SamplingConfig(*(int(value) for value in saved_array(saved, name, "int64", (3,))))
+    inverse_temperature, top_k, top_p = (int(value) for value in saved_array(saved, name, "int64", (3,)))
+    sampling = SamplingConfig(inverse_temperature, top_k, top_p)
     require_saved(0 <= sampling.inverse_temperature <= 1 << 24)
     require_saved(1 <= sampling.top_k <= 256 and 1 <= sampling.top_p <= 1 << 32)
     return sampling

@@ -3,8 +3,10 @@
 What a stream gives depends on the checkpoint, the seed and the options alone. The random numbers of a sample are a
 function of the seed and of the sample's index, counted from the first sample that the engine saw, so a prompt of N
 samples moves it by N. In the first 10 ms, counted likewise, only the likeliest codes that hold 90 % are drawn: a stream
-out of silence begins quietly, and a single unlikely sample there would start a sound. Labels change at positions that
-are known beforehand. Block sizes, threads and pauses change nothing.
+out of silence begins quietly, and a single unlikely sample there would start a sound. After them a plain network at
+rest (`engine.sampling.at_rest`) is drawn no more strictly than by `engine.sampling.REST`: it knows silence so well that
+it would never leave it. Labels change at positions that are known beforehand. Block sizes, threads and pauses change
+nothing.
 """
 
 from __future__ import annotations
@@ -314,10 +316,11 @@ def codes_together(streams: Sequence[Stream], count: int) -> NDArray[np.uint8]:
             row[:] = codes_together([stream], count)[0]
         return codes
     states = [stream._state for stream in streams]
+    usual = replace(lead._sampling, eases_at_rest=lead.checkpoint.config.kind == "generator")
     careful = replace(lead._sampling, top_p=min(lead._sampling.top_p, OPENING_TOP_P))
     for start, stop in _spans(streams, count):
         middle = min(stop, max(start, start + lead._opening - lead._state.position))
-        for first, last, sampling in ((start, middle, careful), (middle, stop, lead._sampling)):
+        for first, last, sampling in ((start, middle, careful), (middle, stop, usual)):
             if last > first:
                 codes[:, first:last] = lead.engine.generate_together(states, last - first, sampling)
     return codes

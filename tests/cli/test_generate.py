@@ -251,17 +251,27 @@ def test_json_has_the_keys_that_scripts_rely_on() -> None:
     assert report["real_time_factor"] == pytest.approx(report["samples_per_second"] / 8000)
 
 
-@pytest.mark.parametrize("options", [["-t", 0], ["-t", "0.5"], ["--top-k", 1], ["--top-p", "0.98"]])
-def test_a_silent_file_is_told_of_in_a_line_that_says_what_to_try(options: list[object]) -> None:
-    done = generate("x.wav", "-c", "piano", "-d", "0.5", "-s", 1, *options)
+def test_a_silent_file_is_told_of_in_a_line_that_says_what_to_try() -> None:
+    options = ["-c", "speech", "-d", "0.5", "-s", 1, "-t", 0]
+    done = generate("x.wav", *options)
     made, warned = done.stderr.decode().splitlines()
     assert done.returncode == 0 and made.startswith("x.wav: 0.5 s")
     assert warned.startswith("x.wav: warning: is silent") and "-t 0.9 or more" in warned
-    done = generate("x.wav", "-c", "piano", "-d", "0.5", "-s", 1, *options, "--json", "-f")
+    done = generate("x.wav", *options, "--json", "-f")
     assert json.loads(done.stdout)["faults"] == {"x.wav": "silent"} and done.stderr.decode() == warned + "\n"
-    done = generate("-", "-c", "piano", "-d", "0.5", "-s", 1, *options, "--json")
+    done = generate("-", *options, "--json")
     assert json.loads(done.stderr)["faults"] == {"-": "silent"}
-    assert generate("x.wav", "-c", "piano", "-d", "0.5", "-s", 1, *options, "-fq").stderr == b""
+    assert generate("x.wav", *options, "-fq").stderr == b""
+
+
+@pytest.mark.parametrize("options", [["-t", 0], ["-t", "0.5"], ["--top-k", 1], ["--top-p", "0.98"], ["--top-p", "0.9"]])
+@pytest.mark.parametrize("checkpoint", ["piano", "digits-plain"])
+def test_strict_draws_give_sound(checkpoint: str, options: list[object]) -> None:
+    done = generate("x.wav", "-c", checkpoint, "-d", 3, "-s", 1, "-n", 2, *options, "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0 and report["faults"] == {} and done.stderr == b""
+    for file in report["files"]:
+        assert soundfile.read(file["path"])[0].std() > 0.002
 
 
 def test_json_of_a_pipe_goes_to_stderr() -> None:

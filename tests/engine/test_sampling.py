@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from helpers.tools import tiny_checkpoint
@@ -12,7 +15,7 @@ from synth.audio import mulaw
 from synth.common.typing import Float32
 from synth.engine.config import SamplingConfig
 from synth.generation.model import Model
-from synth.generation.stream import Stream
+from synth.generation.stream import Stream, codes_together
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +108,70 @@ def test_top_p_keeps_the_fewest_that_reach_it(model: Model) -> None:
     found = first_codes(model, SamplingConfig.of(top_p=0.5), 2000)
     assert found[kept].sum() == 2000
     assert distance(found[kept], chances[kept]) < 2
+
+
+# ---- at rest
+
+
+def at_rest_then(model: Model, draw: SamplingConfig, seed: int, span: int = 8) -> NDArray[np.uint8]:
+    """The code after 100 of silence and 16 that lie within `span` of each other."""
+    engine = model.engine
+    state = engine.state(seed, 0)
+    engine.teacher_force(state, np.full(100, mulaw.SILENCE, np.uint8))
+    engine.teacher_force(state, (mulaw.SILENCE + np.arange(16) % 2 * span).astype(np.uint8))
+    return engine.generate(state, 1, draw)
+
+
+@pytest.mark.parametrize(
+    ("strict", "as_if"),
+    [
+        (SamplingConfig.of(0), SamplingConfig.of(0.9)),
+        (SamplingConfig.of(0, top_k=3, top_p=0.1), SamplingConfig.of(0.9)),
+        (SamplingConfig.of(0.5), SamplingConfig.of(0.9)),
+        (SamplingConfig.of(0.9), SamplingConfig.of(0.9)),
+        (SamplingConfig.of(1.5), SamplingConfig.of(1.5)),
+        (SamplingConfig.of(top_k=1), SamplingConfig.of(top_k=64)),
+        (SamplingConfig.of(top_k=65), SamplingConfig.of(top_k=65)),
+        (SamplingConfig.of(top_p=0.9), SamplingConfig(top_p=(1 << 32) - (1 << 21))),
+        (SamplingConfig.of(0.7, top_k=2, top_p=0.5), SamplingConfig(4551, 64, (1 << 32) - (1 << 21))),
+    ],
+)
+def test_at_rest_nothing_is_drawn_more_strictly_than_this(
+    model: Model, strict: SamplingConfig, as_if: SamplingConfig
+) -> None:
+    eased = replace(strict, eases_at_rest=True)
+    for seed in range(40):
+        assert at_rest_then(model, eased, seed) == at_rest_then(model, as_if, seed)
+        assert at_rest_then(model, eased, seed, span=9) == at_rest_then(model, strict, seed, span=9)
+
+
+@pytest.mark.parametrize("knob", [{"temperature": 0}, {"temperature": 0.5}, {"top_k": 1}, {"top_p": 0.9}])
+def test_strict_draws_are_the_same_in_blocks_together_and_after_a_restore(knob: dict[str, Any]) -> None:
+    plain = synth.load("digits-plain")
+    assert isinstance(plain, Model)
+    whole = plain.stream(seed=5, **knob).read(4000)
+    stream = plain.stream(seed=5, **knob)
+    parts = [stream.read(count) for count in (1, 15, 16, 17, 951)]
+    saved = stream.save()
+    np.testing.assert_array_equal(np.concatenate([*parts, stream.read(3000)]), whole)
+    np.testing.assert_array_equal(plain.restore(saved).read(3000), whole[1000:])
+    together = codes_together([plain.stream(seed=seed, **knob) for seed in (4, 5, 6)], 4000)
+    np.testing.assert_array_equal(mulaw.DECODE[together[1]], np.round(whole * 32768))
+    reference = synth.load("digits-plain", engine="reference").stream(seed=5, **knob)
+    np.testing.assert_array_equal(reference.read(600), whole[:600])
+
+
+def test_no_knob_and_mild_ones_draw_as_without_the_rule() -> None:
+    plain = synth.load("digits-plain")
+    for draw in (
+        SamplingConfig(),
+        SamplingConfig.of(0.9),
+        SamplingConfig.of(top_k=64),
+        SamplingConfig.of(top_p=0.9996),
+    ):
+        states = [plain.engine.state(3, 0) for _ in range(2)]
+        codes = [
+            plain.engine.generate(state, 3000, replace(draw, eases_at_rest=eases))
+            for state, eases in zip(states, (False, True), strict=True)
+        ]
+        np.testing.assert_array_equal(*codes)

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/residuals.hpp"
 #include "codec/segment.hpp"
 #include "codings.hpp"
 
@@ -58,5 +59,32 @@ inline std::vector<uint8_t> coded(const synth::CodingApi& api, const synth::Segm
     std::vector<int32_t> back(samples.size());
     if (!synth::decode_segment(api, format, data.data(), data.size(), back.data(), frames) || back != samples)
         throw std::runtime_error(std::string(api.name) + ": a segment does not come back");
+    return data;
+}
+
+struct CodedResiduals {
+    const char* name;
+    int count, channels;
+};
+constexpr CodedResiduals kCodedResiduals[] = {{"residuals-one", 400, 1}, {"residuals-three", 120, 3}};
+
+// The bytes of residuals of all sizes, which must give them back.
+inline std::vector<uint8_t> coded(const CodedResiduals& of) {
+    std::vector<int32_t> values;
+    std::vector<uint8_t> classes;
+    uint32_t state = 1, drawn[3];
+    for (int i = 0; i < of.count; ++i) {
+        for (uint32_t& number : drawn) state = (state * 1103515245u + 12345u) & 0x7FFFFFFFu, number = state >> 8;
+        const int which = static_cast<int>(drawn[0] % 33);
+        const int size = std::min(std::max(which + static_cast<int>(drawn[0] / 33 % 4) - 2, 0), 32);
+        const uint32_t value = size ? ((drawn[1] & 65535u) << 16 | (drawn[2] & 65535u)) >> (32 - size) : 0;
+        values.push_back(static_cast<int32_t>((drawn[0] >> 16 & 1) != 0 ? 0u - value : value));
+        classes.push_back(static_cast<uint8_t>(which));
+    }
+    const size_t channels = static_cast<size_t>(of.channels);
+    const std::vector<uint8_t> data = synth::encode_residuals(values.data(), classes.data(), values.size(), channels);
+    std::vector<int32_t> back(values.size());
+    synth::decode_residuals(data.data(), data.size(), classes.data(), back.size(), channels, back.data());
+    if (back != values) throw std::runtime_error("residuals do not come back");
     return data;
 }

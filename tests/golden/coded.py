@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synth.audio import mulaw
 from synth.codec import lossless
-from synth.codec.lossless import segment
+from synth.codec.lossless import residuals, segment
 from synth.common import limits
 
 NAME = "codec"
@@ -29,6 +29,8 @@ CASES: dict[str, tuple[int, int, int]] = {
     "noise": (30, 2, 16),
     "long": (400, 1, 16),
 }
+RESIDUALS = {"residuals-one": (400, 1), "residuals-three": (120, 3)}
+"""Of samples of 32 bits: residuals and channels."""
 SLOW = ("long",)
 """Too long for the specification."""
 
@@ -66,13 +68,31 @@ def samples(kind: str) -> NDArray[np.int32]:
     return out
 
 
+def residuals_of(count: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Residuals (count,) of all sizes, and their classes."""
+    state, values, classes = 1, [], []
+    for _ in range(count):
+        drawn = []
+        for _ in range(3):
+            state = (state * 1103515245 + 12345) % 2**31
+            drawn.append(state >> 8)
+        which = drawn[0] % 33
+        size = min(max(which + drawn[0] // 33 % 4 - 2, 0), 32)
+        value = ((drawn[1] & 65535) << 16 | drawn[2] & 65535) >> 32 - size if size else 0
+        values.append(-value & 0xFFFFFFFF if drawn[0] >> 16 & 1 else value)
+        classes.append(which)
+    return np.array(values, np.uint32).view(np.int32), np.array(classes, np.uint8)
+
+
 def names() -> list[str]:
-    """What is coded: each kind at each level."""
-    return [f"{kind}-{level}" for kind in CASES for level in limits.LEVELS]
+    """What is coded: each kind at each level, and residuals."""
+    return [*(f"{kind}-{level}" for kind in CASES for level in limits.LEVELS), *RESIDUALS]
 
 
 def digest(name: str, engine: str) -> str:
     """The hash of one segment's bytes, by the compiled codec ("native") or by the specification."""
+    if name in RESIDUALS:
+        return _residuals_digest(*RESIDUALS[name], engine)
     kind, _, level = name.partition("-")
     made: Any = samples(kind)
     bits = CASES[kind][2]
@@ -80,4 +100,18 @@ def digest(name: str, engine: str) -> str:
     data = encode(made, bits, level)
     if engine == "native":
         assert np.array_equal(lossless.decode_segment(data, *made.shape, bits, level), made)
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def _residuals_digest(count: int, channels: int, engine: str) -> str:
+    values, classes = residuals_of(count)
+    if engine == "native":
+        from synth.engine import _kernel
+
+        data, back = _kernel.encode_residuals(values, classes, channels), np.zeros_like(values)
+        _kernel.decode_residuals(data, classes, channels, back)
+    else:
+        data = residuals.encode_residuals(values, classes, channels)
+        back = residuals.decode_residuals(data, classes, channels)
+    assert np.array_equal(back, values)
     return hashlib.sha256(data).hexdigest()[:32]

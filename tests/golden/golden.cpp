@@ -132,6 +132,15 @@ void top(Session& session) {
         session.generate(15, draw);
 }
 
+void rested(Session& session) {
+    for (const DrawOptions& draw :
+         {DrawOptions{0, 256, kAll, true}, DrawOptions{16384, 256, kAll, true}, DrawOptions{0, 5, uint64_t{1} << 31, true},
+          DrawOptions{4096, 1, kAll, true}, DrawOptions{5461, 3, uint64_t{1} << 30, true}}) {
+        session.force(signal(2, 16));
+        session.generate(20, draw);
+    }
+}
+
 void labelled(Session& session) {
     for (int turn = 1; turn < 8; ++turn) {
         session.labels(turn);
@@ -216,7 +225,8 @@ void corrected(Session& session) {
 }
 
 constexpr std::pair<const char*, void (*)(Session&)> kScenarios[] = {
-    {"drawn", drawn},       {"tempered", tempered}, {"greedy", greedy}, {"top", top}, {"labelled", labelled},
+    {"drawn", drawn},       {"tempered", tempered}, {"greedy", greedy}, {"top", top}, {"rested", rested},
+    {"labelled", labelled},
     {"forced", forced},     {"looked", looked},     {"restored", restored}, {"far", far}, {"predicted", predicted},
     {"heard", heard},
 };
@@ -244,6 +254,13 @@ bool run_codec() {
                 first = text;
             }
         }
+    }
+    for (const CodedResiduals& residuals : kCodedResiduals) {  // the same code for every set
+        Sha256 hash;
+        for (const uint8_t byte : coded(residuals)) hash.add(byte);
+        const std::string text = hash.hex().substr(0, 32);
+        for (const synth::Api* api : synth::instruction_sets())
+            std::printf("codec %s %s %s\n", residuals.name, api->name, text.c_str());
     }
     return same;
 }

@@ -103,6 +103,18 @@ def _top(session: Session) -> None:
         session.generate(15, SamplingConfig(inverse, top_k, top_p))
 
 
+def _rested(session: Session) -> None:
+    for inverse, top_k, top_p in (
+        (0, 256, ALL),
+        (16384, 256, ALL),
+        (0, 5, 1 << 31),
+        (4096, 1, ALL),
+        (5461, 3, 1 << 30),
+    ):
+        session.teacher_force(signal(2, 16))
+        session.generate(20, SamplingConfig(inverse, top_k, top_p, eases_at_rest=True))
+
+
 def _labelled(session: Session) -> None:
     for turn in range(1, 8):
         session.labels(turn)
@@ -170,6 +182,7 @@ SCENARIOS: dict[str, Callable[[Session], None]] = {
     "tempered": _tempered,
     "greedy": _greedy,
     "top": _top,
+    "rested": _rested,
     "labelled": _labelled,
     "forced": _forced,
     "looked": _looked,
