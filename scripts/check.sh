@@ -8,6 +8,7 @@ here=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset PYTHONPATH SYNTH_ISA
+cores=$(nproc) && cores=$((cores < 4 ? cores : 4))  # a worker of the tests takes up to 1 GB
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=1
 
 step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
@@ -56,7 +57,7 @@ deactivate
 step "pytest"
 . "$work/dev-venv/bin/activate"
 cd "$work/dev"
-pytest
+OMP_NUM_THREADS=1 pytest -n "$cores" --dist loadscope  # by modules, whose fixtures train
 
 step "golden test: other compilers, sanitizers, aarch64 and s390x in an emulator"
 wanting=
@@ -71,9 +72,10 @@ if [ "$wanting" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then  
   done
 fi
 command -v cmake >/dev/null || pip install cmake ninja
-python tests/golden/run.py
+python tests/golden/run.py --jobs "$cores"
 
 step "long tests"
-pytest -m slow --ignore tests/engine/test_golden_machines.py --timeout 3600 -o faulthandler_timeout=3600  # its slow ones were the step before
+OMP_NUM_THREADS=1 pytest -n "$cores" --dist loadscope -m slow --timeout 3600 -o faulthandler_timeout=3600 \
+  --ignore tests/engine/test_golden_machines.py  # its slow ones were the step before
 
 step "done: all of it passed"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from fuzz import files, forge
 from fuzz import run as fuzzing
+from golden import run as golden
 from helpers.segments import SHAPES
 
 from synth import engine
@@ -68,10 +69,10 @@ def test_a_fault_in_the_reader_would_be_found(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.slow
-def test_segments_under_sanitizers(tmp_path: Path) -> None:
+def test_segments_under_sanitizers() -> None:
     if reason := fuzzing.lacking():
         pytest.skip(reason)
-    program = fuzzing.build(tmp_path)
+    program = fuzzing.build(golden.FOLDER)
     for done in (fuzzing.segments(program, 20_000, 9), fuzzing.residuals(program, 20_000, 9)):
         assert done.returncode == 0, done.stdout
         assert done.stdout.startswith("200")

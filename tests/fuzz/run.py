@@ -25,22 +25,22 @@ NETWORKS = ("labelled", "sparse", "corrector")
 """Those of the golden test that listen or correct."""
 
 
+BUILD = run.Build(run.NATIVE, "g++", "-O1", run.SANITIZE)
+"""One of the golden test, whose objects the program shares."""
+
+
 def lacking() -> str:
     """Why the program can't be built here; empty when it can."""
-    return run.lacking(run.Build(run.NATIVE, "g++", "-O1", run.SANITIZE))
+    return run.lacking(BUILD)
 
 
 def build(folder: Path) -> Path:
-    """The program, built; CalledProcessError with its output where that fails."""
-    ninja = run._tool("ninja")
-    maker = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"] if ninja else ["-G", "Unix Makefiles"]
-    cmake = str(run._tool("cmake"))
-    for command in (
-        [cmake, "-S", str(HERE), "-B", str(folder), *maker, "-DCMAKE_CXX_COMPILER=g++"],
-        [cmake, "--build", str(folder)],
-    ):
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    return folder / "segments"
+    """The program, built within `folder`; RuntimeError with the compiler's output where that fails."""
+    place = folder / BUILD.name
+    trouble = run.compile_program(BUILD, place, 2, "segments")
+    if trouble:
+        raise RuntimeError(trouble)
+    return place / "segments"
 
 
 def segments(program: Path, count: int, seed: int) -> subprocess.CompletedProcess[str]:
@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--residuals", type=int, default=800_000, help="mutants of residuals of samples of 32 bits")
     parser.add_argument("--files", type=int, default=250_000, help="mutants of .syn files")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--build", type=Path, default=ROOT / "build" / "fuzz", help="where to build")
+    parser.add_argument("--build", type=Path, default=run.FOLDER, help="where to build")
     chosen = parser.parse_args()
     failed = 0
     program = build(chosen.build) if chosen.segments or chosen.residuals else chosen.build
