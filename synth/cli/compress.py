@@ -44,8 +44,7 @@ def add_options(parser: opt.Parser) -> None:
     add(
         "--level",
         choices=limits.LEVELS,
-        default="balanced",
-        help="smaller takes longer, for decompress too (default: balanced)",
+        help="smaller takes longer, for decompress too (default: balanced; mode parametric has none)",
     )
     add(
         "-c",
@@ -73,6 +72,8 @@ def run(options: Namespace, console: Console) -> Report:
     from synth.codec import batch
 
     _check(options)
+    if options.level is not None and options.mode == "parametric":
+        console.say(f"--level {options.level}: changes nothing in --mode parametric; --bitrate does")
     jobs = _jobs(options, console)  # first: a wrong input or output is named before the checkpoint is looked for
     chosen = _chosen(options)
     results, failures = batch.run_jobs(jobs, batch.compress_one, chosen, console.progress)
@@ -88,8 +89,13 @@ def run(options: Namespace, console: Console) -> Report:
     sums = _compressed(batch.totals(results))
     del sums["path"], sums["out"], sums["checkpoint"]
     data = {"files": [_compressed(result) for result in results], **sums}
-    data |= {"mode": options.mode, "level": options.level, "checkpoint": chosen.checkpoint}
+    data |= {"mode": options.mode, "level": _level(options), "checkpoint": chosen.checkpoint}
     return Report(data if options.json else None, [], failures, any(result.out == "-" for result in results))
+
+
+def _level(options: Namespace) -> str:
+    level: str = options.level or "balanced"
+    return level
 
 
 def _check(options: Namespace) -> None:
@@ -125,10 +131,10 @@ def _chosen(options: Namespace) -> CodecOptions:
 
     checkpoint = options.checkpoint
     if options.mode != "parametric":
-        checkpoint = network_choice.resolve(checkpoint, options.level)
+        checkpoint = network_choice.resolve(checkpoint, _level(options))
     return batch.CodecOptions(
         threads=options.threads or available_cpus(),
-        effort=options.level,
+        effort=_level(options),
         mode=options.mode,
         checkpoint=checkpoint,
         bitrate=options.bitrate,

@@ -22,6 +22,7 @@ from synth.codec.api_arguments import (
     writable,
 )
 from synth.codec.header import PARAMETRIC
+from synth.codec.job_plan import check_suffix_of
 from synth.codec.opened import open_syn
 from synth.common import new_file
 from synth.common.errors import UsageError
@@ -75,8 +76,8 @@ def compress(
     Parameters
     ----------
     wave
-        (frames,) or (frames, up to 8 channels): uint8, int8, int16, or wider integers with values of 24 bits, which
-        come back as int32. Mode "parametric" takes floating samples too.
+        (frames,) or (frames, up to 8 channels): uint8, int8, int16, float32 (every bit comes back), or wider integers
+        with values of 32 bits, which come back as int32. Mode "parametric" takes floating samples of any type.
     rate, out
         Sample rate in Hz; a binary file to write to, instead of returning the bytes.
     level
@@ -267,7 +268,7 @@ def decompress_file(
     OutputError
         `out` can't be written to, or is there already and `force` is not set.
     UsageError
-        An argument can't be used.
+        An argument can't be used; the suffix of the path `out` is that of another format.
 
     Examples
     --------
@@ -282,4 +283,6 @@ def decompress_file(
     place = output_place(out)
     with open_place(source, "compressed audio") as opened:
         file = open_syn(opened, opened.name, threads=threads, checkpoint=checkpoint)
+        if isinstance(place, str):
+            check_suffix_of(place, file)
         file.decode_to(place, force=force, like=[opened])

@@ -10,7 +10,7 @@ import numpy as np
 
 from synth.audio.formats import pcm
 from synth.codec import network_choice
-from synth.codec.header import MODES, PARAMETRIC, Header
+from synth.codec.header import MODES, PARAMETRIC, WIDE_ENCODINGS, WIDE_VERSION, Header
 from synth.codec.mulaw_source import quantize
 from synth.common import files, input_file, outputs
 from synth.common.errors import AudioError, CodecError, UsageError
@@ -28,9 +28,7 @@ from synth.common.typing import AnyArray, ChannelSamples
 
 Place = str | os.PathLike[str] | IO[bytes]
 """A file: its path, or an open one, binary, that is read from or written to where it stands, and stays open."""
-_TYPES = {"uint8": "u8", "int8": "s8", "int16": "s16"}
-_WIDE = "s24"
-"""Of arrays of wider integers, whose values must be of 24 bits."""
+_TYPES = {"uint8": "u8", "int8": "s8", "int16": "s16", "float32": "float32"}
 
 
 def check_coding(
@@ -134,20 +132,38 @@ def describe(what: object) -> str:
 
 def describe_array(array: AnyArray, rate: int, level: str, mode: str) -> tuple[ChannelSamples, Header]:
     """The samples [frames, channels] of an array and the header that tells of it; CodecError for what can't be one."""
-    kind = _TYPES.get(array.dtype.name, _WIDE if np.issubdtype(array.dtype, np.integer) else None)
+    kind = _TYPES.get(array.dtype.name, _kind_of_integers(array) if np.issubdtype(array.dtype, np.integer) else None)
     if kind is None or array.ndim not in (1, 2):
         raise CodecError(
-            f"array of {array.dtype} and shape {array.shape}: must be uint8, int8, int16 or wider integers of 24 bits, "
-            "(frames,) or (frames, channels)"
+            f"array of {array.dtype} and shape {array.shape}: must be uint8, int8, int16, wider integers of 32 bits or "
+            "float32, (frames,) or (frames, channels)"
         )
     channels = 1 if array.ndim == 1 else array.shape[1]
     if not 1 <= channels <= MAX_CHANNELS:
         raise CodecError(f"{channels} channels: must be 1 to {MAX_CHANNELS}")
     if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 1 <= rate <= MAX_RATE:
         raise CodecError(f"sample rate {rate!r}: must be a whole number of Hz, 1 to {MAX_RATE}")
-    if kind == _WIDE and array.size and not -(1 << 23) <= int(array.min()) <= int(array.max()) < 1 << 23:
-        raise CodecError(f"array of {array.dtype}: has values of more than 24 bits")
-    samples = array.astype(np.int32).reshape(len(array), channels) - (128 if kind == "u8" else 0)
+    samples = _as_coded(array, kind).reshape(len(array), channels)
     if mode != "lossless":
+        if kind in WIDE_ENCODINGS:
+            samples, kind = pcm.to_24_bits(samples, kind), "s24"
         samples, kind = quantize(samples, pcm.BITS[kind]), "s16"
-    return samples, Header("array", kind, channels, int(rate), level, len(samples), big=array.ndim == 1, mode=mode)
+    version = WIDE_VERSION if kind in WIDE_ENCODINGS else 1
+    one_axis = array.ndim == 1
+    header = Header("array", kind, channels, int(rate), level, len(samples), big=one_axis, mode=mode, version=version)
+    return samples, header
+
+
+def _kind_of_integers(array: AnyArray) -> str:
+    """The encoding of integers wider than 16 bits; CodecError for values beyond 32 bits."""
+    least, most = (int(array.min()), int(array.max())) if array.size else (0, 0)
+    if not -(1 << 31) <= least <= most < 1 << 31:
+        raise CodecError(f"array of {array.dtype}: has values of more than 32 bits")
+    return "s24" if -(1 << 23) <= least and most < 1 << 23 else "int32"
+
+
+def _as_coded(array: AnyArray, kind: str) -> ChannelSamples:
+    """The samples as the codec takes them, int32: unsigned ones around 0, of floats the bits."""
+    if kind == "float32":
+        return np.ascontiguousarray(array, np.float32).view(np.int32)
+    return array.astype(np.int32) - (128 if kind == "u8" else 0)

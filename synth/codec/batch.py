@@ -14,13 +14,12 @@ from typing import IO, Any, Protocol
 from synth.codec import encoder, network_choice, sources
 from synth.codec.decoder import Decoder, decompress_stream
 from synth.codec.header import PARAMETRIC
-from synth.codec.job_plan import SOUNDS, SUFFIX, Job, check_suffix
+from synth.codec.job_plan import SUFFIX, Job, check_suffix_of, names_a_format
 from synth.codec.opened import open_syn
 from synth.codec.syn_file import SynFile, Tick
 from synth.common import new_file, outputs, threads
 from synth.common.errors import AudioError, CodecError, SynthError
 from synth.common.input_file import InputFile, open_input
-from synth.data.audio_files import SUFFIXES as AUDIO_SUFFIXES
 
 Progress = Callable[[int | None], AbstractContextManager[Callable[[int], Any]]]
 
@@ -279,14 +278,11 @@ def original_name(path: str, name: str) -> str:
 
 def check_kind(job: Job) -> None:
     """UsageError when the output's suffix is that of another kind of file than the one that comes back."""
-    suffix = os.path.splitext(job.out)[1].lower()
-    kind = next((kind for kind, suffixes in SOUNDS.items() if suffix in suffixes), None)
-    if kind is None and suffix[1:] not in AUDIO_SUFFIXES and suffix != SUFFIX or job.path == outputs.STDOUT:
+    if not names_a_format(job.out) or job.path == outputs.STDOUT:
         return
     try:
         with open_input(job.path) as source:
             opened = open_syn(source, job.path)
     except SynthError:
         return  # is reported when the file is decompressed
-    if kind != opened.kind and suffix != opened.name_suffix.lower():
-        check_suffix(job.out, SOUNDS[opened.kind])
+    check_suffix_of(job.out, opened)

@@ -29,7 +29,7 @@ ENCODINGS_OF_KIND = {
     "wav": {"u8", "s16", "s24", "s32", "f32", "alaw", "mulaw", "f32i", "float32", "int32"},
     "aiff": set(ENCODINGS),
     "flac": {"s8", "s16", "s24"},
-    "array": {"u8", "s8", "s16", "s24"},
+    "array": {"u8", "s8", "s16", "s24", "float32", "int32"},
 }
 """The encodings that files of a kind can have."""
 MODES = ("lossless", "mulaw")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from synth.codec.syn_file import SynFile
 from synth.common import files, folders, outputs
 from synth.common.errors import AudioError, OutputError, SynthError, UsageError
 from synth.data.audio_files import SUFFIXES as AUDIO_SUFFIXES
@@ -46,6 +47,20 @@ def check_suffix(out: str, suffixes: Sequence[str]) -> None:
     """UsageError unless an output's name has one of them."""
     if not out.lower().endswith(tuple(suffixes)):
         raise UsageError(f"{out}: its suffix must be {' or '.join(suffixes)}")
+
+
+def names_a_format(out: str) -> bool:
+    """Whether a name's suffix is one that sound files have, or that of .syn files."""
+    suffix = os.path.splitext(out)[1].lower()
+    return suffix[1:] in AUDIO_SUFFIXES or suffix == SUFFIX or any(suffix in several for several in SOUNDS.values())
+
+
+def check_suffix_of(out: str, file: SynFile) -> None:
+    """UsageError when an output's suffix is that of another format than what a .syn file gives back."""
+    suffix = os.path.splitext(out)[1].lower()
+    same = suffix in SOUNDS.get(file.kind, ()) or suffix == file.name_suffix.lower()
+    if names_a_format(out) and not same:
+        check_suffix(out, SOUNDS[file.kind])
 
 
 def list_inputs(

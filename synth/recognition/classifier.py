@@ -100,6 +100,17 @@ class Classifier:
         self.config, self.tensors, self.name, self.info = config, tensors, name, info or {}
         self.path, self.sha256 = Path(), ""
 
+    def __repr__(self) -> str:
+        targets = ", ".join(f"{target.name} ({len(target.values)})" for target in self.targets)
+        name = f"{type(self).__name__} {self.name}".rstrip()
+        return f"<{name}: {self.sample_rate} Hz, tells {targets}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Classifiers pickle by the path of their file, which is loaded again and must be the same."""
+        if not self.sha256:
+            return type(self), (self.config, self.tensors, self.name, self.info)
+        return _reopened, (os.path.abspath(self.path), self.sha256)
+
     @property
     def sample_rate(self) -> int:
         """Samples a second of what it classifies; sounds of other rates are resampled."""
@@ -293,6 +304,14 @@ def save(
     """Write a classifier beside `path` and rename it into place; OutputError when that can't be done."""
     check(config, tensors)
     write_whole(path, format.pack(format.RECOGNISER, config.to_json(), tensors, info))
+
+
+def _reopened(path: str, sha256: str) -> Classifier:
+    """The classifier that was pickled; CheckpointError where the file at `path` is another one by now."""
+    loaded = load_classifier(path)
+    if loaded.sha256 != sha256:
+        raise CheckpointError(f"{path}: is another checkpoint than the one of the classifier that was pickled")
+    return loaded
 
 
 def load_classifier(name_or_path: str | os.PathLike[str] = "digits-classifier") -> Classifier:

@@ -335,3 +335,11 @@ def test_segments_have_the_length_that_is_asked_for(capfd: pytest.CaptureFixture
     assert "--segment" in error(capfd, "compress")
     assert synth("compress", "x.wav", "--segment", 1, "--mode", "parametric") == 2
     assert "--segment: is not for --mode parametric" in error(capfd, "compress")
+
+
+def test_a_level_that_changes_nothing_is_told_of(capfd: pytest.CaptureFixture[str]) -> None:
+    make("x.wav", 4000)
+    assert synth("compress", "x.wav", "--level", "max", "--mode", "parametric") == 0
+    assert "--level max: changes nothing in --mode parametric" in capfd.readouterr().err
+    assert synth("compress", "x.wav", "--mode", "parametric", "-f") == 0
+    assert "--level" not in capfd.readouterr().err

@@ -193,3 +193,14 @@ def test_what_is_refused_in_one_line(call: Callable[[], object], kind: type[Synt
         call()
     assert type(caught.value) is kind and words in str(caught.value) and "\n" not in str(caught.value)
     assert not Path("a.syn").exists() and Path("a.wav").read_bytes() == wav16(100)
+
+
+@pytest.mark.parametrize("name", ["x.mp3", "x.flac", "x.syn", "x.aiff"])
+def test_a_suffix_of_another_format_is_refused(name: str, tmp_path: Path) -> None:
+    source = tmp_path / "a.syn"
+    source.write_bytes(synth.compress(np.arange(100, dtype=np.int16), 8000))
+    with pytest.raises(UsageError, match=f"{name}: its suffix must be .wav or .wave"):
+        synth.decompress_file(source, tmp_path / name)
+    assert not (tmp_path / name).exists()
+    for good in ("x.WAV", "x.wave", "x", "x.dat"):
+        synth.decompress_file(source, tmp_path / good)

@@ -20,6 +20,7 @@ from synth.codec import encoder, lossless, sources
 from synth.codec.container_writer import ContainerWriter
 from synth.codec.header import Header
 from synth.common.errors import AudioError, CodecError, OutputError
+from synth.common.typing import AnyArray
 
 pytestmark = pytest.mark.skipif(not engine.has_native(), reason="takes the compiled engine")
 SEGMENT = 96
@@ -145,15 +146,47 @@ def test_integers_of_any_type_come_back_as_the_same_values(kind: str) -> None:
         np.testing.assert_array_equal(back, array)
 
 
+WIDE: dict[str, AnyArray] = {
+    "floats": (tones(300, 1, 16)[:, 0] / 40000).astype(np.float32),
+    "stereo floats": (tones(300, 2, 16) / 32768).astype(np.float32),
+    "odd floats": np.array([np.nan, np.inf, -np.inf, -0.0, 1e-40, 3e38] * 30, np.float32),
+    "silent floats": np.zeros((20000, 2), np.float32),
+    "no floats": np.zeros((0, 2), np.float32),
+    "integers": tones(300, 2, 16).astype(np.int64) * 65000,
+    "all integers": np.array([-(1 << 31), (1 << 31) - 1, 0, 5] * 20, np.int32),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+@pytest.mark.parametrize("level", ["fast", "max"])
+def test_arrays_of_32_bits_come_back_bit_for_bit(name: str, level: str) -> None:
+    wave = WIDE[name]
+    data = synth.compress(wave, 8000, level=level)
+    back, rate = synth.decompress(data)
+    assert rate == 8000 and back.shape == wave.shape
+    assert back.dtype == (np.float32 if wave.dtype == np.float32 else np.int32)
+    assert back.tobytes() == wave.astype(back.dtype).tobytes()
+    wav = io.BytesIO()
+    synth.decompress_file(io.BytesIO(data), wav)
+    assert wav.getvalue()[44:] == back.tobytes()
+
+
+def test_floats_are_quantised_as_the_integers_that_they_stand_for() -> None:
+    wave = tones(300, 1, 16)[:, 0].astype(np.int16)
+    floats = (wave / 32768).astype(np.float32)
+    of_integers, of_floats = (synth.decompress(synth.compress(each, 8000, mode="mulaw"))[0] for each in (wave, floats))
+    np.testing.assert_array_equal(of_floats, of_integers)
+
+
 @pytest.mark.parametrize(
     "wave,rate,words",
     [
         (np.zeros(5), 8000, "array of float64"),
         (np.zeros(5, bool), 8000, "array of bool"),
-        (np.full(3, 1 << 63, np.uint64), 8000, "array of uint64: has values of more than 24 bits"),
+        (np.full(3, 1 << 63, np.uint64), 8000, "array of uint64: has values of more than 32 bits"),
         (np.zeros((5, 9), np.int16), 8000, "9 channels"),
         (np.zeros((2, 2, 2), np.int16), 8000, "shape (2, 2, 2)"),
-        (np.full(3, 1 << 23, np.int32), 8000, "more than 24 bits"),
+        (np.full(3, 1 << 31, np.int64), 8000, "more than 32 bits"),
         (np.zeros(5, np.int16), 0, "sample rate 0"),
         (np.zeros(5, np.int16), 8000.0, "sample rate 8000.0"),
     ],

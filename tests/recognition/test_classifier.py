@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +173,25 @@ def test_the_wrong_kind_of_checkpoint_is_named() -> None:
 def test_gru_and_cnn_differ_in_tensors() -> None:
     with pytest.raises(CheckpointError, match="tensor"):
         Classifier(ClassifierConfig(**{**vars(listeners.TINY), "net": "gru"}), listeners.random_tensors(listeners.TINY))
+
+
+def test_a_classifier_shows_itself_and_pickles_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    bundled = synth.load_classifier("digits-classifier")
+    shutil.copy(bundled.path, path)
+    mine = synth.load_classifier(path)
+    assert repr(mine) == "<Classifier mine: 8000 Hz, tells digit (10), speaker (6)>"
+    pickled = pickle.dumps(mine)
+    assert len(pickled) < 1000
+    wave = np.random.default_rng(1).integers(-3000, 3000, 8000).astype(np.int16)
+    for again in (pickle.loads(pickled), copy.deepcopy(mine)):
+        assert again.sha256 == mine.sha256 and again.path == path
+        np.testing.assert_array_equal(again.classify(wave, 8000).embedding, mine.classify(wave, 8000).embedding)
+    loose = Classifier(mine.config, mine.tensors)
+    assert (
+        repr(pickle.loads(pickle.dumps(loose))) == repr(loose) == "<Classifier: 8000 Hz, tells digit (10), speaker (6)>"
+    )
+    with path.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(CheckpointError):
+        pickle.loads(pickled)
