@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 import pages
 import splits
@@ -28,8 +27,9 @@ from synth import engine
 from synth.benchmarking.engine import processor
 from synth.codec import network_choice
 from synth.common.limits import LEVELS
+from synth.common.typing import Int16
 
-Wave = NDArray[np.int16]
+Wave = Int16
 RATE, SECONDS, SHORT, ROUNDS = 16000, 60, 8, 3
 CORRECTORS = {"balanced": ("corrector-2",), "max": ("corrector-large-2",)}
 

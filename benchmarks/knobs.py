@@ -13,11 +13,11 @@ import statistics
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import pages
 import synth
 from synth.audio.sound_check import SILENT, SoundCheck
+from synth.common.typing import Float64, Int16
 
 PLAIN, VOICES = ("digits-plain-1", "general-1", "piano-1"), ("digits-4", "speech-2")
 KNOBS: list[dict[str, Any]] = [
@@ -29,10 +29,10 @@ KNOBS: list[dict[str, Any]] = [
 _SHORT = {"temperature": "-t", "top_p": "--top-p", "top_k": "--top-k"}
 
 
-def quarters(pcm: NDArray[np.int16], rate: int) -> NDArray[np.float64]:
+def quarters(pcm: Int16, rate: int) -> Float64:
     """Standard deviation of each whole quarter of a second, of 32768."""
     size = rate // 4
-    deviations: NDArray[np.float64] = pcm[: len(pcm) // size * size].reshape(-1, size).std(1, dtype=np.float64)
+    deviations: Float64 = pcm[: len(pcm) // size * size].reshape(-1, size).std(1, dtype=np.float64)
     return deviations
 
 

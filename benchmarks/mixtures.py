@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 import splits
+from synth.common.typing import Float64
 
 RATE, SECONDS, COUNT = 16000, 2, 700
 CORPORA = {
@@ -62,7 +62,7 @@ def write(corpora: Path, folder: Path) -> tuple[Path, Path]:
     return tags, split_of
 
 
-def cut(draw: np.random.Generator, path: Path) -> NDArray[np.float64]:
+def cut(draw: np.random.Generator, path: Path) -> Float64:
     """A stretch of a file as long as a mixture, at a loudness of -26 dBFS, 6 dB more or less."""
     count = SECONDS * RATE
     with soundfile.SoundFile(path) as file:
@@ -71,5 +71,5 @@ def cut(draw: np.random.Generator, path: Path) -> NDArray[np.float64]:
         wave = soxr.resample(wave, file.samplerate, RATE)[:count]
     wave = np.pad(wave, (int(draw.integers(0, count - len(wave), endpoint=True)), 0))
     rms = np.sqrt(np.mean(wave**2)) + 1e-6
-    scaled: NDArray[np.float64] = np.pad(wave, (0, count - len(wave))) * 10 ** (draw.uniform(-32, -20) / 20) / rms
+    scaled: Float64 = np.pad(wave, (0, count - len(wave))) * 10 ** (draw.uniform(-32, -20) / 20) / rms
     return scaled

@@ -21,12 +21,12 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import numpy as np  # noqa: E402 - after the number of threads is settled
 import soundfile  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
 
 import pages  # noqa: E402
 import splits  # noqa: E402
 import synth  # noqa: E402
 from synth.codec.parametric import coder, format  # noqa: E402
+from synth.common.typing import Int16  # noqa: E402
 
 CHECKPOINT, RATE, SECONDS, REPEATS, STARTS = "speech-2", 16000, 60, 3, 9
 BITRATES = (1600, 3200, 6400)
@@ -43,10 +43,10 @@ def least(action: Callable[[], T]) -> tuple[T, float]:
     return result, best
 
 
-def speech(corpora: Path) -> NDArray[np.int16]:
+def speech(corpora: Path) -> Int16:
     """A minute of kathleen's files, one after the other: int16 at 16 kHz."""
     waves = [soundfile.read(path, dtype="int16")[0] for path in splits.every(corpora, "kathleen-arctic-16k", 20)]
-    whole: NDArray[np.int16] = np.concatenate(waves)[: SECONDS * RATE]
+    whole: Int16 = np.concatenate(waves)[: SECONDS * RATE]
     return whole
 
 
@@ -56,7 +56,7 @@ def decoded(model: synth.Voice, data: bytes, samples: int) -> int:
     return sum(map(len, coder.decode_audio(model, pieces, samples)))
 
 
-def measure(model: synth.Voice, sound: NDArray[np.int16]) -> list[tuple[str, float]]:
+def measure(model: synth.Voice, sound: Int16) -> list[tuple[str, float]]:
     """What was done, and its CPU seconds."""
     vocoder = model.runtime.vocoder
     latents, encoding = least(partial(vocoder.encode_sound, sound))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
+from synth.common.typing import Tensors, UInt8
 
-Codes = NDArray[np.uint8]
-Tensors = dict[str, NDArray[Any]]
+Codes = UInt8
 Predict = Callable[[Codes, Tensors], tuple[Codes, Codes]]
 """From mu-law codes (streams, samples) and the predictor's constants to predicted and residual codes of that shape."""
 LMS_STEP = 0.006  # the best of a few on training streams

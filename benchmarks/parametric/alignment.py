@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parametric.files import RATE, Wave
+from synth.common.typing import Float64
 
 FARTHEST = RATE // 10  # delays are looked for up to this
 
 
-def envelopes(wave: NDArray[np.float64]) -> NDArray[np.float64]:
+def envelopes(wave: Float64) -> Float64:
     """Loudness over time in eight bands of what a telephone passes, each of mean 0 and length 1."""
     from scipy import signal
 

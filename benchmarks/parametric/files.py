@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 import pages
 import splits
+from synth.common.typing import AnyArray, Int16
 
-Wave = NDArray[np.int16]
+Wave = Int16
 RATE = 16000
 AUDIO = {".wav", ".flac", ".aiff", ".aif", ".ogg"}
 
@@ -43,12 +42,12 @@ SETS: dict[str, tuple[str, Callable[[Path, int], list[Path]]]] = {
 """Of each set its heading, and its files: part 0 is test, 1 validation."""
 
 
-def resampled(wave: NDArray[Any], rate: int, to: int) -> Wave:
+def resampled(wave: AnyArray, rate: int, to: int) -> Wave:
     """Samples in -1 to 1 at another rate, as int16."""
     return to_int16(soxr.resample(wave, rate, to) * 32768)
 
 
-def to_int16(wave: NDArray[Any]) -> Wave:
+def to_int16(wave: AnyArray) -> Wave:
     """Rounded and clipped."""
     samples: Wave = np.clip(np.rint(wave), -32768, 32767).astype(np.int16)
     return samples

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parametric.files import RATE, Wave
+from synth.common.typing import Float64
 
-Floats = NDArray[np.float64]
+Floats = Float64
 
 
 def print_error(text: str) -> None:

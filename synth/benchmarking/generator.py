@@ -7,13 +7,13 @@ from threading import Event
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth import engine
 from synth.benchmarking import timing
 from synth.benchmarking.rows import Row, against, file, forced, native, row, start
 from synth.common import threads as parallel
 from synth.common.extras import training_extra
+from synth.common.typing import Tensors
 from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.layout import layout
 from synth.generation import checkpoint, stream
@@ -76,13 +76,13 @@ def _sizes(loaded: checkpoint.Checkpoint) -> Iterator[Row]:
         yield against(alone, _together(f"{title}, 8 streams, one thread", player, 8))
 
 
-def random_tensors(config: ModelConfig, density: float, loaded: checkpoint.Checkpoint) -> dict[str, NDArray[Any]]:
+def random_tensors(config: ModelConfig, density: float, loaded: checkpoint.Checkpoint) -> Tensors:
     """Tensors of `config` with random weights, and tables and constants of the predictor from `loaded`.
 
     Of the matrices that training prunes a share `density` of the blocks of 4 columns is kept in each tile of 16 rows.
     """
     random = np.random.default_rng(0)
-    tensors: dict[str, NDArray[Any]] = {}
+    tensors: Tensors = {}
     for name, (kind, shape) in layout(config).items():
         low, high = (-127, 128) if kind == "int8" else (10, 400) if name.endswith(".scale") else (-1000, 1000)
         tensors[name] = random.integers(low, high, shape).astype(kind)

@@ -7,12 +7,12 @@ import json
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 from synth.common.errors import CheckpointError
+from synth.common.typing import Tensors
 
 FORMAT, RECOGNISER = "synth-checkpoint", "synth-recogniser"
 VERSION, VOICE_VERSION, FILTERED_VERSION, CORRECTOR_VERSION = 1, 2, 3, 4
@@ -20,7 +20,7 @@ VERSION, VOICE_VERSION, FILTERED_VERSION, CORRECTOR_VERSION = 1, 2, 3, 4
 MAX_FILE_BYTES, MAX_HEADER_BYTES = 64 << 20, 1 << 20
 
 
-def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any]], kind: str = FORMAT) -> str:
+def _digest(version: str, config: str, info: str, tensors: Tensors, kind: str = FORMAT) -> str:
     total = hashlib.sha256("\0".join((kind, version, config, info)).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
@@ -29,9 +29,7 @@ def _digest(version: str, config: str, info: str, tensors: dict[str, NDArray[Any
     return total.hexdigest()
 
 
-def pack(
-    kind: str, config: dict[str, Any], tensors: dict[str, NDArray[Any]], info: dict[str, Any], *, version: int = VERSION
-) -> bytes:
+def pack(kind: str, config: dict[str, Any], tensors: Tensors, info: dict[str, Any], *, version: int = VERSION) -> bytes:
     """The bytes of a file of this kind, `unpack` reads them; CheckpointError when they are too many."""
     texts = str(version), json.dumps(config), json.dumps(info)
     arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
@@ -54,7 +52,7 @@ def is_recogniser(data: bytes) -> bool:
         return False
 
 
-def unpack(data: bytes, kind: str) -> tuple[Any, dict[str, NDArray[Any]], dict[str, Any]]:
+def unpack(data: bytes, kind: str) -> tuple[Any, Tensors, dict[str, Any]]:
     """What `pack` took: config, tensors and card, checked against the checksum; CheckpointError says what is wrong."""
     meta = read_metadata(data)
     if meta.get("format") == FORMAT != kind:

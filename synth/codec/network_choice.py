@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth import engine
 from synth.checkpoint import fingerprint
 from synth.codec import lossless
 from synth.common import limits
 from synth.common.errors import CheckpointError
+from synth.common.typing import Int32
 
 if TYPE_CHECKING:
     from synth.engine import Engine
@@ -130,7 +130,7 @@ def candidates(effort: str) -> list[Path]:
     return paths
 
 
-def choose(samples: NDArray[np.int32], bits: int, effort: str = TRIAL_EFFORT) -> CodecPredictor | None:
+def choose(samples: Int32, bits: int, effort: str = TRIAL_EFFORT) -> CodecPredictor | None:
     """The bundled network that makes the middle of the samples [frames, channels] shortest, or None where none does.
 
     Tried at effort balanced, whatever the `effort` is to be: effort max takes twice as long and hardly chose better.

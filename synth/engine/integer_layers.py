@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from synth.common.typing import Int64, Tensors
+from synth.common.typing import Bools, Int64, Tensors
 
 
 def saturate(x: Int64) -> Int64:
@@ -42,7 +41,7 @@ class Linear:
         return multiply(saturate((total + ((1 << self.shift) >> 1)) >> self.shift), self.scale[rows])
 
 
-def piecewise(x: Int64, table: Int64, segment: int) -> tuple[Int64, NDArray[np.bool_]]:
+def piecewise(x: Int64, table: Int64, segment: int) -> tuple[Int64, Bools]:
     """Quadratic of |x| in 8 segments of 2^segment, and x >= 0; `table` (3, 8): constant, linear, quadratic terms."""
     size = np.minimum(np.abs(np.maximum(x, -32767)), (8 << segment) - 1)
     place, within = size >> segment, (size & ((1 << segment) - 1)) << (15 - segment)

@@ -7,10 +7,9 @@ Linear Prediction of Speech); doubles, every line elementwise, in this order: th
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
-from synth.common.typing import Float64
+from synth.common.typing import Float64, Int16, Int32, UInt8
 
 
 class SteeredPredictor:
@@ -19,15 +18,15 @@ class SteeredPredictor:
     def __init__(self, order: int) -> None:
         self.history, self.weights = np.zeros((1, order)), np.zeros((1, order))
 
-    def steer(self, reflections: NDArray[np.int16]) -> None:
+    def steer(self, reflections: Int16) -> None:
         """Weights of the frame that begins."""
         self.weights = predictor_weights(reflections)[None]
 
-    def predict(self) -> NDArray[np.int32]:
+    def predict(self) -> Int32:
         """The predicted sample (1,), -32768 to 32767."""
         return rounded(folded(self.weights * self.history))
 
-    def push(self, k: int, sample: NDArray[np.int32], error: NDArray[np.int32]) -> None:
+    def push(self, k: int, sample: Int32, error: Int32) -> None:
         """Take the true sample (1,)."""
         self.history = np.concatenate([sample[:, None].astype(np.float64), self.history[:, :-1]], 1)
 
@@ -40,12 +39,12 @@ def folded(v: Float64) -> Float64:
     return v[..., 0]
 
 
-def rounded(values: Float64) -> NDArray[np.int32]:
+def rounded(values: Float64) -> Int32:
     """To the nearest 16-bit sample, halves up."""
     return np.clip(np.floor(values + 0.5), -32768.0, 32767.0).astype(np.int32)
 
 
-def predictor_weights(reflections: NDArray[np.int16]) -> Float64:
+def predictor_weights(reflections: Int16) -> Float64:
     """Weights (..., order) of the last samples, newest first, from 16-bit reflection coefficients (..., order)."""
     k = reflections.astype(np.float64) / 32768.0
     weights = np.zeros(k.shape)
@@ -56,9 +55,7 @@ def predictor_weights(reflections: NDArray[np.int16]) -> Float64:
     return weights
 
 
-def steered_inputs(
-    codes: NDArray[np.uint8], weights: Float64, part: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def steered_inputs(codes: UInt8, weights: Float64, part: int) -> tuple[UInt8, UInt8]:
     """Predicted and residual codes (uint8 [S, T] each) along rows of codes [S, T].
 
     `weights` (S, parts, order) are those of `part` samples each. What an engine computes sample by sample.

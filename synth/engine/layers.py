@@ -6,17 +6,15 @@ csrc/vocoder, or where the engine is not compiled what is specified here, does t
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from synth.common.typing import Int64
+from synth.common.typing import AnyArray, Float64, Int64, Tensors
 from synth.engine import select
 from synth.engine.integer_layers import Linear, eighth, multiply, piecewise, saturate
 
 
-def unfold_time(x: NDArray[Any], taps: int, step: int = 1) -> NDArray[Any]:
+def unfold_time(x: AnyArray, taps: int, step: int = 1) -> AnyArray:
     """What a convolution over time multiplies: of x (time, columns) an array (time / step, taps x columns).
 
     Each row is every `step`-th frame with its neighbours in the order of time; zeros stand outside.
@@ -41,7 +39,7 @@ class Layer:
     `prefer`: the engine, as for `engine.create`.
     """
 
-    def __init__(self, tensors: dict[str, NDArray[Any]], name: str, prefer: str = "auto") -> None:
+    def __init__(self, tensors: Tensors, name: str, prefer: str = "auto") -> None:
         self._linear = Linear(tensors, name)
         bias = tensors.get(f"{name}.bias")
         self._bias = None if bias is None else bias.astype(np.int64)
@@ -50,7 +48,7 @@ class Layer:
         self._native = None if parts is None else parts.Layer(name, tensors)
 
     @functools.cached_property
-    def _weight(self) -> NDArray[np.float64]:
+    def _weight(self) -> Float64:
         """Whole numbers below 2^53: products are exact in doubles, in any order."""
         return self._linear.weight.T.astype(np.float64)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.errors import CheckpointError, EngineError
-from synth.common.typing import Tensors
+from synth.common.typing import AnyArray, Int16, Tensors
 from synth.engine.config import ModelConfig
 
 
@@ -75,7 +74,7 @@ def conditioning_units(config: ModelConfig) -> int:
     return 3 * config.frame_units + (config.order if config.codes_are_samples else 0)
 
 
-def check_conditioning(config: ModelConfig, vector: Any) -> NDArray[np.int16]:
+def check_conditioning(config: ModelConfig, vector: Any) -> Int16:
     """`vector` as int16 [conditioning_units] of its own memory; EngineError when it is of another type or shape."""
     shape = (conditioning_units(config),)
     if not isinstance(vector, np.ndarray) or vector.dtype != np.int16 or vector.shape != shape:
@@ -84,7 +83,7 @@ def check_conditioning(config: ModelConfig, vector: Any) -> NDArray[np.int16]:
     return vector.astype(np.int16)  # also in this machine's byte order
 
 
-def block_density(weight: NDArray[Any]) -> float:
+def block_density(weight: AnyArray) -> float:
     """Share of the blocks of 16 rows and 4 columns of a matrix that are not all zeros: the others are not computed."""
     rows, columns = weight.shape
     return float(weight.reshape(rows // 16, 16, columns // 4, 4).any((1, 3)).mean())

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.errors import CheckpointError, EngineError
-from synth.common.typing import Tensors
+from synth.common.typing import Int16, Tensors, UInt8, UInt32
 from synth.engine import _kernel
 from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.layout import check, check_conditioning
@@ -31,9 +29,7 @@ def chosen_set() -> str:
     return wanted or sets[-1]
 
 
-def predict_codes(
-    codes: NDArray[np.uint8], tensors: Tensors, order: int | None = None, hop: int = 16
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def predict_codes(codes: UInt8, tensors: Tensors, order: int | None = None, hop: int = 16) -> tuple[UInt8, UInt8]:
     """Predicted and residual codes (uint8 [S, T] each) of rows of codes (uint8 [S, T]), every row from a fresh state.
 
     Needs the `predictor.*` tensors only; rows run one after the other without the interpreter's lock.
@@ -87,7 +83,7 @@ class NativeState:
             raise EngineError(str(error)) from None
 
     @property
-    def conditioning(self) -> NDArray[np.int16]:
+    def conditioning(self) -> Int16:
         """The conditioning vector, int16 [conditioning_units].
 
         With 10 fractional bits what is added to the frame tier's gates, with 15 the predictor's reflections.
@@ -95,10 +91,10 @@ class NativeState:
         return self.kernel.given
 
     @conditioning.setter
-    def conditioning(self, vector: NDArray[np.int16]) -> None:
+    def conditioning(self, vector: Int16) -> None:
         self.kernel.given = check_conditioning(self.config, vector)
 
-    def save(self) -> dict[str, NDArray[Any]]:
+    def save(self) -> Tensors:
         """The state as arrays; `restore` of either engine goes on from them."""
         return dict(self.kernel.save())
 
@@ -130,7 +126,7 @@ class NativeEngine:
         """A fresh stream's state."""
         return NativeState(self.config, _kernel.Stream(self.network, seed, stream))
 
-    def restore(self, saved: dict[str, NDArray[Any]]) -> NativeState:
+    def restore(self, saved: Tensors) -> NativeState:
         """The state that `save` gave; EngineError when it is damaged or of another network."""
         arrays = {name: np.ascontiguousarray(value) for name, value in saved.items()}
         try:
@@ -142,24 +138,22 @@ class NativeEngine:
                 raise EngineError(f"saved state: {name} contradicts the rest")
         return state
 
-    def generate(self, state: NativeState, count: int, sampling: SamplingConfig) -> NDArray[np.uint8]:
+    def generate(self, state: NativeState, count: int, sampling: SamplingConfig) -> UInt8:
         """Draw `count` codes (uint8 [count]) and advance the state past them."""
         return self.generate_together([state], count, sampling)[0]
 
-    def generate_together(
-        self, states: Sequence[NativeState], count: int, sampling: SamplingConfig
-    ) -> NDArray[np.uint8]:
+    def generate_together(self, states: Sequence[NativeState], count: int, sampling: SamplingConfig) -> UInt8:
         """`generate` of several states (uint8 [states, count]) that share what they can, on one thread."""
         kernels = [state.kernel for state in states]
         draw = (sampling.inverse_temperature, sampling.top_k, sampling.top_p, sampling.eases_at_rest)
         codes = _kernel.generate(kernels, count, *draw)
         return codes.reshape(len(kernels), count)
 
-    def teacher_force(self, state: NativeState, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    def teacher_force(self, state: NativeState, codes: UInt8) -> UInt32:
         """Advance the state past known codes (n,); returns the length of each in 1/65536 bit."""
         return self.teacher_force_together([state], codes[None])[0]
 
-    def teacher_force_together(self, states: Sequence[NativeState], codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    def teacher_force_together(self, states: Sequence[NativeState], codes: UInt8) -> UInt32:
         """`force` of several states by codes (states, n) that share what they can, on one thread."""
         rows = np.ascontiguousarray(codes, np.uint8)
         return _kernel.force([state.kernel for state in states], rows).reshape(rows.shape)
@@ -168,11 +162,11 @@ class NativeEngine:
         """The sample tier's recurrent product alone, `count` times, to be timed; the state stays as it is."""
         _kernel.product(state.kernel, count)
 
-    def distribution(self, state: NativeState) -> NDArray[np.uint32]:
+    def distribution(self, state: NativeState) -> UInt32:
         """Weights (256,) over 2^32 of the next code; the state stays as it is."""
         return state.kernel.distribution()
 
-    def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def predict_codes(self, codes: UInt8) -> tuple[UInt8, UInt8]:
         """Predicted and residual codes, each (streams, time), along codes (streams, time)."""
         if self.config.kind == "tokens":
             return token_inputs(codes, self.config.period)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.errors import CheckpointError
-from synth.common.typing import Int64, Tensors
+from synth.common.typing import AnyArray, Int16, Int64, Tensors, UInt8
 from synth.engine import _kernel
 from synth.engine.native import chosen_set
 
@@ -29,7 +28,7 @@ class Postfilter:
         tables = {f"postfilter.{name}" for name in ("window", "cosine", "bands", "shares", "logarithm", "power")}
         self._kernel: _kernel.Postfilter = _create(_kernel.postfilter, (hop, mels), tensors, tables)
 
-    def add(self, samples: NDArray[np.int16], target: Int64, total: Int64, place: int) -> NDArray[np.int16]:
+    def add(self, samples: Int16, target: Int64, total: Int64, place: int) -> Int16:
         """Adds filtered frames to `total` and returns complete samples, of which the first is at `place` of a hop."""
         out = np.empty(len(target) * self.hop, np.int16)
         self._kernel.filter(np.ascontiguousarray(samples), np.ascontiguousarray(target, np.int32), total, place, out)
@@ -63,7 +62,7 @@ class Codebooks:
     def __init__(self, tensors: Tensors) -> None:
         self._kernel: _kernel.Books = _create(_kernel.books, (), tensors, {"vocoder.books"})
 
-    def search(self, latents: NDArray[Any], count: int) -> NDArray[np.uint8]:
+    def search(self, latents: AnyArray, count: int) -> UInt8:
         """`count` tokens of 8-bit latents (n, latent): uint8 (n, count)."""
         out = np.empty((len(latents), count), np.uint8)
         self._kernel.search(np.ascontiguousarray(latents, np.int8), out)

@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
-from synth.common.typing import Float64
+from synth.common.typing import Float64, Int32, Tensors, UInt8
 
 WEIGHT_LIMIT = 64.0
 
@@ -29,7 +28,7 @@ class PredictorTables:
     floor: float
 
     @classmethod
-    def of(cls, tensors: dict[str, NDArray]) -> PredictorTables:
+    def of(cls, tensors: Tensors) -> PredictorTables:
         """The constants among a checkpoint's tensors."""
         prior, floor = (float(value) for value in tensors["predictor.ridge"])
         return cls(
@@ -53,7 +52,7 @@ class Predictor:
         self.targets = np.zeros((streams, hop))
         self.gains = np.zeros((streams, hop))
 
-    def predict(self) -> NDArray[np.int32]:
+    def predict(self) -> Int32:
         """Predicted samples (streams,), -32768 to 32767."""
         v = self.weights * self.history
         while v.shape[1] > 1:
@@ -63,7 +62,7 @@ class Predictor:
         whole = np.where(whole >= -32768.0, whole, -32768.0)
         return np.where(whole > 32767.0, 32767.0, whole).astype(np.int32)
 
-    def push(self, k: int, sample: NDArray[np.int32], error: NDArray[np.int32]) -> None:
+    def push(self, k: int, sample: Int32, error: Int32) -> None:
         """Take the true samples (streams,) and the prediction's errors at place `k` of the frame."""
         self.scale = self.scale + (np.abs(error).astype(np.float64) - self.scale) * 0.0625
         self.rows[:, k] = self.history
@@ -109,7 +108,7 @@ class Predictor:
         self.weights = np.where(sound, y, self.tables.start)
 
 
-def predict_codes(codes: NDArray[np.uint8], tensors: dict[str, NDArray]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def predict_codes(codes: UInt8, tensors: Tensors) -> tuple[UInt8, UInt8]:
     """Predicted and residual codes (streams, time) that the sample tier reads, given all codes (streams, time)."""
     predictor = Predictor(PredictorTables.of(tensors), codes.shape[0])
     hop = len(predictor.tables.powers)

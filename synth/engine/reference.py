@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
-from synth.common.typing import Int64, Tensors
+from synth.common.typing import Int16, Int64, Tensors, UInt8, UInt32
 from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.integer_layers import Gru, Linear, eighth, place_of, saturate
 from synth.engine.lattice import SteeredPredictor
@@ -48,7 +47,7 @@ class ReferenceState:
             self.predictor = Predictor(engine.predictor, 1) if engine.predictor else SteeredPredictor(config.order)
 
     @property
-    def conditioning(self) -> NDArray[np.int16]:
+    def conditioning(self) -> Int16:
         """The conditioning vector, int16 [conditioning_units].
 
         With 10 fractional bits what is added to the frame tier's gates, with 15 the predictor's reflections.
@@ -56,10 +55,10 @@ class ReferenceState:
         return self._conditioning.copy()
 
     @conditioning.setter
-    def conditioning(self, vector: NDArray[np.int16]) -> None:
+    def conditioning(self, vector: Int16) -> None:
         self._conditioning = check_conditioning(self.config, vector)
 
-    def save(self) -> dict[str, NDArray[Any]]:
+    def save(self) -> Tensors:
         """The state as arrays; `restore` of either engine goes on from them."""
         audio, conditioned = self.predictor is not None, self.config.is_conditioned
         return {
@@ -75,7 +74,7 @@ class ReferenceState:
             **self._save_predictor(),
         }
 
-    def _save_predictor(self) -> dict[str, NDArray[Any]]:
+    def _save_predictor(self) -> Tensors:
         p = self.predictor
         if p is None:
             return {}
@@ -92,7 +91,7 @@ class ReferenceState:
             "gains": p.gains[0].copy(),
         }
 
-    def load(self, saved: dict[str, NDArray[Any]]) -> None:
+    def load(self, saved: Tensors) -> None:
         """Become what `save` gave."""
         p = self.predictor
         self.position, self.seed, self.stream = int(saved["position"][0]), *(int(v) for v in saved["seed"])
@@ -135,13 +134,13 @@ class ReferenceEngine:
         """A fresh stream's state."""
         return ReferenceState(self, seed, stream)
 
-    def restore(self, saved: dict[str, NDArray[Any]]) -> ReferenceState:
+    def restore(self, saved: Tensors) -> ReferenceState:
         """The state that `save` gave."""
         state = ReferenceState(self, 0, 0)
         state.load(saved)
         return state
 
-    def predict_codes(self, codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def predict_codes(self, codes: UInt8) -> tuple[UInt8, UInt8]:
         """Predicted and residual codes, each (streams, time), along codes (streams, time)."""
         if self.config.kind == "tokens":
             return token_inputs(codes, self.config.period)
@@ -231,7 +230,7 @@ class ReferenceEngine:
             node = 2 * node + bit
         return node - 256
 
-    def generate(self, state: ReferenceState, count: int, sampling: SamplingConfig) -> NDArray[np.uint8]:
+    def generate(self, state: ReferenceState, count: int, sampling: SamplingConfig) -> UInt8:
         """Draw `count` codes and advance the state past them."""
         out = np.empty(count, np.uint8)
         for place in range(count):
@@ -240,7 +239,7 @@ class ReferenceEngine:
             self.take(state, guess, int(out[place]))
         return out
 
-    def teacher_force(self, state: ReferenceState, codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    def teacher_force(self, state: ReferenceState, codes: UInt8) -> UInt32:
         """Advance the state past known codes (n,); returns the length of each in 1/65536 bit."""
         out = np.empty(len(codes), np.uint32)
         shifts = np.arange(8, 0, -1)
@@ -252,17 +251,15 @@ class ReferenceEngine:
             self.take(state, guess, code)
         return out
 
-    def generate_together(
-        self, states: Sequence[ReferenceState], count: int, sampling: SamplingConfig
-    ) -> NDArray[np.uint8]:
+    def generate_together(self, states: Sequence[ReferenceState], count: int, sampling: SamplingConfig) -> UInt8:
         """`generate` of several states, one after the other (states, count)."""
         return np.stack([self.generate(state, count, sampling) for state in states])
 
-    def teacher_force_together(self, states: Sequence[ReferenceState], codes: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    def teacher_force_together(self, states: Sequence[ReferenceState], codes: UInt8) -> UInt32:
         """`force` of several states by codes (states, n), one after the other."""
         return np.stack([self.teacher_force(state, row) for state, row in zip(states, codes, strict=True)])
 
-    def distribution(self, state: ReferenceState) -> NDArray[np.uint32]:
+    def distribution(self, state: ReferenceState) -> UInt32:
         """Weights (256,) over 2^32 of the next code; the state stays as it is."""
         peek = self.restore(state.save())
         _, hidden = self.sample_step(peek)

@@ -6,10 +6,8 @@ import functools
 import warnings
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from synth.common.errors import EngineError
+from synth.common.typing import Tensors, UInt8
 from synth.engine.config import ModelConfig
 from synth.engine.interface import Engine
 
@@ -40,7 +38,7 @@ def instruction_sets() -> list[str]:
     return native.instruction_sets()
 
 
-def create(config: ModelConfig, tensors: dict[str, NDArray[Any]], prefer: str = "auto") -> Engine:
+def create(config: ModelConfig, tensors: Tensors, prefer: str = "auto") -> Engine:
     """An engine for a checkpoint: "native", "reference", or "auto", the native one where it is built.
 
     Raises EngineError where "native" was asked for and is not built, or SYNTH_ISA names a set that the machine lacks;
@@ -72,9 +70,7 @@ def parts(prefer: str = "auto") -> Any:
     return native_vocoder
 
 
-def predict_codes(
-    codes: NDArray[np.uint8], tensors: dict[str, NDArray[Any]]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def predict_codes(codes: UInt8, tensors: Tensors) -> tuple[UInt8, UInt8]:
     """Predicted and residual codes (uint8 [S, T] each) along rows of codes (uint8 [S, T]), by the fastest way here."""
     if has_native():
         from synth.engine import native

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
+from synth.common.typing import UInt8
 
 
-def token_inputs(codes: NDArray[np.uint8], period: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def token_inputs(codes: UInt8, period: int) -> tuple[UInt8, UInt8]:
     """Predicted and residual codes (uint8 [S, T] each) that the sample tier reads along rows of tokens (uint8 [S, T]).
 
     Predicted is the code `period` places ago, 128 where the row is younger; residual is the place in the token frame.

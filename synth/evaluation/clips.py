@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import loudness
 from synth.common import threads as parallel
 from synth.common.errors import AudioError
 from synth.common.labels import LabelIds
+from synth.common.typing import Float32, Int16
 from synth.engine.config import SamplingConfig
 from synth.evaluation import memorization
 from synth.generation import stream
@@ -43,10 +43,10 @@ class Clip:
     label_ids: LabelIds
     name: str
     predicted: tuple[int, ...] | None
-    embedding: NDArray[np.float32] | None
+    embedding: Float32 | None
     loudness: loudness.Loudness
-    excerpt: NDArray[np.float32]
-    sound: NDArray[np.int16] | None = None
+    excerpt: Float32
+    sound: Int16 | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ClipAnalyzer:
         """Samples of an excerpt."""
         return round(memorization.EXCERPT_SECONDS * self.rate)
 
-    def analyze(self, samples: NDArray[np.int16], label_ids: LabelIds, name: str, keep: bool = False) -> Clip:
+    def analyze(self, samples: Int16, label_ids: LabelIds, name: str, keep: bool = False) -> Clip:
         """Classifies and measures int16 samples (n,), at least one; `keep` them in the clip."""
         predicted = embedding = None
         if self.classifier is not None:
@@ -83,7 +83,7 @@ class ClipAnalyzer:
         )
 
 
-def embeddings(clips: Sequence[Clip]) -> NDArray[np.float32]:
+def embeddings(clips: Sequence[Clip]) -> Float32:
     """Of those that could be classified: (n, d); (0, 0) when none could."""
     known = [clip.embedding for clip in clips if clip.embedding is not None]
     return np.stack(known) if known else np.zeros((0, 0), np.float32)
@@ -95,7 +95,7 @@ def generate(
     sampling: SamplingConfig,
     samples: int,
     threads: int,
-    use: Callable[[int, NDArray[np.int16]], Clip],
+    use: Callable[[int, Int16], Clip],
 ) -> list[Clip]:
     """Every job's `samples` samples from silence, handed to `use` with the job's place; the same as each alone."""
     stop = threading.Event()

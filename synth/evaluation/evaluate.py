@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common import new_file, outputs
 from synth.common.cpus import available_cpus
 from synth.common.errors import UsageError
 from synth.common.labels import LabelSet
 from synth.common.limits import MAX_COUNT, MAX_SEED
+from synth.common.typing import Int16
 from synth.data.corpus import AUDIO, Corpus
 from synth.engine.config import SamplingConfig
 from synth.evaluation import clips, figures, html_report
@@ -226,7 +226,7 @@ def _generated_clips(
 ) -> list[Clip]:
     """The clips of all jobs, those that are shown with their sound."""
 
-    def use(place: int, sound: NDArray[np.int16]) -> Clip:
+    def use(place: int, sound: Int16) -> Clip:
         job = jobs[place]
         clip = work.analyzer.analyze(sound, job.label_ids, f"seed {job.seed}", place in shown)
         work.tick(samples)

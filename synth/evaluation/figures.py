@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import loudness
 from synth.common.labels import LabelSet
+from synth.common.typing import Float32
 from synth.evaluation import frechet
 from synth.evaluation.clips import Clip, embeddings
 from synth.recognition.classifier import Classifier
@@ -44,7 +44,7 @@ def figures(
     return data
 
 
-def _frechet(own: NDArray[np.float32], others: NDArray[np.float32]) -> dict[str, Any]:
+def _frechet(own: Float32, others: Float32) -> dict[str, Any]:
     """Distances of generated to real embeddings; None where there are too few."""
     distance, floor, count = frechet.frechet_beside_floor(own, others)
     if count < 2:

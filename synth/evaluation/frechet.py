@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+
+from synth.common.typing import AnyFloats
 
 
-def frechet(one: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) -> float:
+def frechet(one: AnyFloats, other: AnyFloats) -> float:
     """Fréchet distance between Gaussians of two sets of embeddings (n, d), (m, d), each of at least two.
 
     |mean difference|² + trace(A + B - 2 (A B)^½), A and B the covariances (Fréchet audio distance, Kilgour et al. 2019,
@@ -23,9 +22,7 @@ def frechet(one: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) ->
     return float(max(0.0, apart @ apart + np.trace(a) + np.trace(b) - 2 * mixed))
 
 
-def frechet_beside_floor(
-    generated: NDArray[np.floating[Any]], real: NDArray[np.floating[Any]], rounds: int = 20
-) -> tuple[float, float, int]:
+def frechet_beside_floor(generated: AnyFloats, real: AnyFloats, rounds: int = 20) -> tuple[float, float, int]:
     """Distance of generated embeddings to real ones, the floor (one half of the real to the other), files in each set.
 
     The estimate is too high by about 1/n of a set of n, so that all sets have the same n, at most half of the real

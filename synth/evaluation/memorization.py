@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common import threads as parallel
-from synth.common.typing import Float32
+from synth.common.typing import Float32, Float64, Int16
 
 EXCERPT_SECONDS = 0.25
 PERCENTILE = 1.0
@@ -25,7 +24,7 @@ _QUIET = 1.0
 """A training stretch whose RMS is not above this, in 16-bit steps, is silence and has no waveform to repeat."""
 
 
-def excerpt(samples: NDArray[np.int16], length: int) -> Float32:
+def excerpt(samples: Int16, length: int) -> Float32:
     """The loudest `length` samples of int16 (n,), less their mean and with unit energy; zeros follow a shorter clip."""
     wave = samples.astype(np.float64)
     energy = np.concatenate([[0.0], np.cumsum(wave**2)])
@@ -37,7 +36,7 @@ def excerpt(samples: NDArray[np.int16], length: int) -> Float32:
     return padded
 
 
-def by_embedding(clips: Float32, training: Float32) -> NDArray[np.float64]:
+def by_embedding(clips: Float32, training: Float32) -> Float64:
     """Distances (n,) of embeddings (n, d) to the nearest of (m, d)."""
     known = training.astype(np.float64)
     nearest = [np.sqrt(np.min(np.sum((known - clip) ** 2, axis=1))) for clip in clips.astype(np.float64)]
@@ -46,10 +45,10 @@ def by_embedding(clips: Float32, training: Float32) -> NDArray[np.float64]:
 
 def by_waveform(
     excerpts: Sequence[Float32],
-    training: Iterable[NDArray[np.int16]],
+    training: Iterable[Int16],
     threads: int = 1,
     tick: Callable[[int], Any] = lambda done: None,
-) -> NDArray[np.float64]:
+) -> Float64:
     """Distances (n,) of excerpts (length,) to the nearest stretch of int16 training clips at the same rate, 0 to 1.
 
     Memory does not grow with the corpus. `tick` is called with numbers of training samples that are done.
@@ -82,9 +81,7 @@ def _correlations(excerpts: Sequence[Float32], waves: Float32, weights: Float32,
     return best
 
 
-def _blocks(
-    training: Iterable[NDArray[np.int16]], length: int, starts: int, size: int
-) -> Iterator[tuple[Float32, Float32]]:
+def _blocks(training: Iterable[Int16], length: int, starts: int, size: int) -> Iterator[tuple[Float32, Float32]]:
     """Training sound end to end in blocks: waves (blocks, size), which overlap, and weights (blocks, starts).
 
     A weight is 1 over the norm of the stretch of `length` that starts there, less its mean (an excerpt has none); 0
@@ -123,7 +120,7 @@ def _inverse_norms(wave: Float32, length: int) -> Float32:
     return np.pad(inverse, (0, len(wave) - len(inverse))).astype(np.float32)
 
 
-def verdict(generated: NDArray[np.float64], real: NDArray[np.float64]) -> dict[str, Any]:
+def verdict(generated: Float64, real: Float64) -> dict[str, Any]:
     """The 1st percentile and the least of both sets of distances; passed when the generated one is not below."""
     low, level = float(np.percentile(generated, PERCENTILE)), float(np.percentile(real, PERCENTILE))
     return {

@@ -9,11 +9,11 @@ from abc import ABC, abstractmethod
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw, reader
 from synth.common.errors import CheckpointError, UsageError
 from synth.common.limits import MAX_WAV_SAMPLES
+from synth.common.typing import AnyArray, Float32, Float64, UInt8
 from synth.engine import select
 from synth.engine.config import SamplingConfig
 from synth.generation.checkpoint import GENERATORS, Checkpoint, load
@@ -21,7 +21,7 @@ from synth.generation.label_schedule import LabelRequest, LabelSchedule, label_s
 from synth.generation.seeds import check_seed, draw_seed
 from synth.generation.stream import Stream
 
-Prime = tuple[NDArray[Any], int]
+Prime = tuple[AnyArray, int]
 """Sound to go on from: a wave, (frames,) or (frames, channels), and its rate."""
 
 SECONDS = 2.0
@@ -75,7 +75,7 @@ class AudioModel(ABC):
         *,
         seed: int | None = None,
         labels: LabelRequest | None = None,
-        prompt: NDArray[np.uint8] | None = None,
+        prompt: UInt8 | None = None,
         samples: int | None = None,
     ) -> Stream:
         """A stream of which `samples` will be asked (None: no end), after the codes `prompt` under its first labels."""
@@ -84,7 +84,7 @@ class AudioModel(ABC):
     def restore(self, saved: bytes) -> Stream:
         """The stream that `Stream.save` saved, to go on where it was; CheckpointError when it isn't this model's."""
 
-    def distribution(self, stream: Stream) -> NDArray[np.float64]:
+    def distribution(self, stream: Stream) -> Float64:
         """What the network expects of a stream's next sample.
 
         Parameters
@@ -111,7 +111,7 @@ class AudioModel(ABC):
         seed: int | None,
         labels: LabelRequest | None,
         prime: Prime | None,
-    ) -> NDArray[np.float32]:
+    ) -> Float32:
         """`count` samples, float32, block by block."""
         stream = self.start(sampling, seed=seed, labels=labels, prompt=self._codes(prime), samples=count)
         wave = np.empty(count, np.float32)
@@ -123,7 +123,7 @@ class AudioModel(ABC):
         """The engine's state of a new stream; the seed is drawn when it is None."""
         return self.engine.state(seed=draw_seed() if seed is None else check_seed(seed), stream=0)
 
-    def _codes(self, prime: Prime | None) -> NDArray[np.uint8] | None:
+    def _codes(self, prime: Prime | None) -> UInt8 | None:
         if prime is None:
             return None
         if not (isinstance(prime, tuple | list) and len(prime) == 2 and not np.isscalar(prime[0])):

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
 from synth.checkpoint import fingerprint
 from synth.checkpoint.format import (
     CORRECTOR_VERSION,
@@ -24,6 +22,7 @@ from synth.checkpoint.format import (
 from synth.checkpoint.registry import read
 from synth.common.errors import CheckpointError, UsageError
 from synth.common.new_file import write_whole
+from synth.common.typing import Tensors
 from synth.engine.config import ModelConfig
 from synth.engine.layout import check
 from synth.vocoder import voice as voices
@@ -43,15 +42,13 @@ class Checkpoint:
     name: str
     path: Path
     config: ModelConfig
-    tensors: dict[str, NDArray[Any]]
+    tensors: Tensors
     info: dict[str, Any]
     sha256: str
     voice: VoiceParts | None = None
 
 
-def encode(
-    config: ModelConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any], voice: VoiceParts | None = None
-) -> bytes:
+def encode(config: ModelConfig, tensors: Tensors, info: dict[str, Any], voice: VoiceParts | None = None) -> bytes:
     """The bytes of a checkpoint file."""
     check(config, tensors)
     if voice is None:
@@ -68,7 +65,7 @@ def encode(
 def save(
     path: str | os.PathLike[str],
     config: ModelConfig,
-    tensors: dict[str, NDArray[Any]],
+    tensors: Tensors,
     info: dict[str, Any],
     voice: VoiceParts | None = None,
 ) -> None:
@@ -86,7 +83,7 @@ def load(name_or_path: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(path.stem, path, config, tensors, info, fingerprint.of_bytes(data), voice)
 
 
-def decode(data: bytes) -> tuple[ModelConfig, dict[str, NDArray[Any]], dict[str, Any], VoiceParts | None]:
+def decode(data: bytes) -> tuple[ModelConfig, Tensors, dict[str, Any], VoiceParts | None]:
     """Config, tensors, card and voice of a checkpoint's bytes, all checked; CheckpointError says what is wrong."""
     if is_recogniser(data):
         raise CheckpointError(f"is a classifier, for synth classify; {GENERATORS}")

@@ -7,13 +7,10 @@ block sizes nor on pauses.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.arrays import require_saved
-from synth.common.typing import Int64
+from synth.common.typing import Int16, Int64, Tensors
 from synth.generation.latent_sources import LatentSource
 from synth.generation.planner import PlannedLatents
 from synth.vocoder.config import LOOKAHEAD
@@ -39,7 +36,7 @@ class Conditioner:
         """Samples that one conditioning vector lasts."""
         return self.vocoder.conditioning_hop
 
-    def vector_at(self, position: int) -> NDArray[np.int16]:
+    def vector_at(self, position: int) -> Int16:
         """The conditioning from sample `position` on, a multiple of `hop`: int16 (conditioning units,)."""
         frame = position // self.vocoder.hop
         if not self._frame <= frame < self._frame + len(self._ready):
@@ -62,7 +59,7 @@ class Conditioner:
         drop = min(len(self._latents), max(0, frame - LOOKAHEAD - self._first))
         self._latents, self._first = self._latents[drop:], self._first + drop
 
-    def _condition(self, frame: int) -> NDArray[np.int16]:
+    def _condition(self, frame: int) -> Int16:
         place, parts = frame - self._first, self.vocoder.config.parts
         if place >= len(self._latents):  # past the end: as if nothing were known
             return np.zeros((1, parts, self.vocoder.conditioning_units), np.int16)
@@ -83,10 +80,10 @@ class Conditioner:
         targets, self._targets = [(2 * frame, target) for frame, target in self._targets], []
         return targets
 
-    def save(self) -> dict[str, NDArray[Any]]:
+    def save(self) -> Tensors:
         """Everything that `VoiceRuntime.restore` needs to go on."""
         numbers = np.array([self._first, int(self._ended)], np.int64)
-        own: dict[str, NDArray[Any]] = {"held": self._latents.astype(np.int8), "numbers": numbers}
+        own: Tensors = {"held": self._latents.astype(np.int8), "numbers": numbers}
         return own | {f"source.{name}": value for name, value in self.source.save().items()}
 
     def load(self, latents: Int64, first: int, ended: bool) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common import files
 from synth.common.errors import AudioError
-from synth.common.typing import Float32
+from synth.common.typing import AnyArray, Float32
 from synth.vocoder.mel import check_mel_shape, checked_mel
 from synth.vocoder.vocoder import PIECE
 
@@ -47,7 +45,7 @@ class FeatureFile:
         return state.st_ino, state.st_size, state.st_mtime_ns
 
 
-def read_features(path: str) -> NDArray[Any]:
+def read_features(path: str) -> AnyArray:
     """The array in a `.npy` file, mapped; AudioError when there is none that can be used."""
     files.check_input(path)
     try:

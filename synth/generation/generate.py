@@ -9,9 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from synth.audio import mulaw, reader
 from synth.audio.writer import AudioWriter, format_of
 from synth.checkpoint import registry
@@ -19,6 +16,7 @@ from synth.common import limits, new_file, outputs
 from synth.common import threads as parallel
 from synth.common.cpus import available_cpus
 from synth.common.errors import UsageError
+from synth.common.typing import Int16
 from synth.engine.config import SamplingConfig
 from synth.generation import loading, seeds, stream
 from synth.generation.base import AudioModel, sample_count
@@ -190,7 +188,7 @@ class _Out:
     def __exit__(self, *why: Any) -> None:
         self.writer.__exit__(*why)
 
-    def write(self, block: NDArray[np.int16]) -> None:
+    def write(self, block: Int16) -> None:
         """The next samples, int16."""
         self.writer.write(block)
         if self.picture:

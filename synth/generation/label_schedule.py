@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import UsageError
+from synth.common.typing import Int64, Tensors
 from synth.engine.config import ModelConfig
 
 LabelRequest = Mapping[str, str | Sequence[str]]
@@ -60,13 +60,13 @@ def _part(index: int, parts: int, length: int) -> int:
     return (2 * index * length + parts) // (2 * parts)
 
 
-def schedule_array(schedule: LabelSchedule, config: ModelConfig) -> NDArray[np.int64]:
+def schedule_array(schedule: LabelSchedule, config: ModelConfig) -> Int64:
     """A schedule as it is saved: int64 (entries, 1 + label keys), a sample and its label ids a row."""
     rows = np.array([[at, *label_ids] for at, label_ids in schedule], np.int64)
     return rows.reshape(-1, 1 + len(config.labels))
 
 
-def restored_schedule(saved: dict[str, NDArray[Any]], name: str, config: ModelConfig) -> LabelSchedule:
+def restored_schedule(saved: Tensors, name: str, config: ModelConfig) -> LabelSchedule:
     """The schedule that was saved as `name`; EngineError for what is none of a network of this config."""
     rows = saved_array(saved, name, "int64", (None, 1 + len(config.labels)))
     most = np.array([len(values) for values in config.labels.values()], np.int64)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.errors import EngineError
-from synth.common.typing import Int64
+from synth.common.typing import Int64, Tensors
 
 
 class LatentSource(Protocol):
@@ -32,7 +31,7 @@ class LatentSource(Protocol):
         """A source that goes on from here with another seed's draws."""
         ...
 
-    def save(self) -> dict[str, NDArray[Any]]:
+    def save(self) -> Tensors:
         """Everything that is needed to go on, as arrays."""
         ...
 
@@ -49,7 +48,7 @@ class FixedLatents:
         """The latents (latent,) of a token frame; None behind the last."""
         return self.latents[frame] if frame < len(self.latents) else None
 
-    def save(self) -> dict[str, NDArray[Any]]:
+    def save(self) -> Tensors:
         """The latents."""
         return {"vectors": self.latents.astype(np.int8)}
 
@@ -86,6 +85,6 @@ class StreamedLatents:
         """Not possible, an EngineError: the pieces that were read are gone."""
         raise EngineError("a stream along a file can't be forked")
 
-    def save(self) -> dict[str, NDArray[Any]]:
+    def save(self) -> Tensors:
         """Not possible, an EngineError: the pieces to come are not known."""
         raise EngineError("a stream along a file can't be saved")

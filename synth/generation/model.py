@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from synth.audio import mulaw, reader
 from synth.common.errors import AudioError
+from synth.common.typing import AnyArray, Float32, Int16, UInt8
 from synth.engine.config import SamplingConfig
 from synth.generation.base import AudioModel, Prime, block_size, sample_count
 from synth.generation.label_schedule import LabelRequest
@@ -69,7 +67,7 @@ class Model(AudioModel):
         seed: int | None = None,
         labels: LabelRequest | None = None,
         prime: Prime | None = None,
-    ) -> NDArray[np.float32]:
+    ) -> Float32:
         """Sound of a given length.
 
         Parameters
@@ -194,7 +192,7 @@ class Model(AudioModel):
         """
         return Stream.restored(self.checkpoint, self.engine, saved)
 
-    def score(self, wave: NDArray[Any], rate: int, labels: LabelRequest | None = None) -> Score:
+    def score(self, wave: AnyArray, rate: int, labels: LabelRequest | None = None) -> Score:
         """Bits per sample of a recording under the model, its first sample included, state fresh at its start.
 
         Code lengths are added up in integers: the same on every machine.
@@ -229,7 +227,7 @@ class Model(AudioModel):
         """
         return self.score_samples(reader.from_array(wave, rate, self.sample_rate), labels)
 
-    def score_samples(self, samples: NDArray[np.int16], labels: LabelRequest | None = None) -> Score:
+    def score_samples(self, samples: Int16, labels: LabelRequest | None = None) -> Score:
         """`score` of int16 samples (n,) that are at the model's rate already."""
         if not len(samples):
             raise AudioError("has no samples to score")
@@ -242,7 +240,7 @@ class Model(AudioModel):
         *,
         seed: int | None = None,
         labels: LabelRequest | None = None,
-        prompt: NDArray[np.uint8] | None = None,
+        prompt: UInt8 | None = None,
         samples: int | None = None,
     ) -> Stream:
         """A stream of which `samples` will be asked (None: no end), after the codes `prompt` under its first labels."""

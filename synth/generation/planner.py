@@ -11,10 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.arrays import require_saved, saved_array
-from synth.common.typing import Int64
+from synth.common.typing import Int64, Tensors, UInt8
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 from synth.engine.sampling import philox
@@ -45,7 +44,7 @@ class PlannedLatents:
         self.schedule: LabelSchedule = []
         self.prompt = np.zeros((0, vocoder.config.latent), np.int64)
 
-    def begin(self, schedule: LabelSchedule, latents: Int64, tokens: NDArray[np.uint8]) -> None:
+    def begin(self, schedule: LabelSchedule, latents: Int64, tokens: UInt8) -> None:
         """Goes on from a prompt's latents (frames, latent) and tokens (frames, period) under the first labels."""
         self.schedule, self.prompt = list(schedule), latents
         self.state.labels = schedule[0][1]
@@ -60,7 +59,7 @@ class PlannedLatents:
             self.state.labels = self.schedule.pop(0)[1]
         return np.asarray(self.vocoder.latents(self._draw_tokens()[None])[0], np.int64)
 
-    def _draw_tokens(self) -> NDArray[np.uint8]:
+    def _draw_tokens(self) -> UInt8:
         """The tokens (period,) of the next frame."""
         if self.unconditional is None or not any(self.state.labels):
             tokens = self.engine.generate(self.state, self.period, self.sampling)
@@ -91,7 +90,7 @@ class PlannedLatents:
         word = philox((at & 0xFFFFFFFF, at >> 32, 0, 0), (self.state.seed, self.state.stream))[0]
         return min(255, int(np.searchsorted(running, running[-1] * (word * 2.0**-32), "right")))
 
-    def _teacher_force(self, tokens: NDArray[np.uint8]) -> None:
+    def _teacher_force(self, tokens: UInt8) -> None:
         self.engine.teacher_force(self.state, tokens)
         if self.unconditional is not None:
             self.engine.teacher_force(self.unconditional, tokens)
@@ -106,9 +105,9 @@ class PlannedLatents:
         saved["state.seed"] = np.array([seed, saved["state.seed"][1]], np.uint32)
         return PlannedLatents.restored(self.vocoder, self.engine, saved, prompt=self.prompt, guidance=self.guidance)
 
-    def save(self) -> dict[str, NDArray[Any]]:
+    def save(self) -> Tensors:
         """The planner's state, how it draws, the prompt's latents and the labels to come."""
-        saved: dict[str, NDArray[Any]] = {
+        saved: Tensors = {
             "prime": self.prompt.astype(np.int8),
             "changes": schedule_array(self.schedule, self.engine.config),
             "draw": np.array([self.sampling.inverse_temperature], np.int64),
@@ -120,11 +119,11 @@ class PlannedLatents:
 
     @classmethod
     def restored(
-        cls, vocoder: Vocoder, planner: Engine, saved: dict[str, NDArray[Any]], *, prompt: Int64, guidance: float
+        cls, vocoder: Vocoder, planner: Engine, saved: Tensors, *, prompt: Int64, guidance: float
     ) -> PlannedLatents:
         """What `save` saved; EngineError or KeyError when it is damaged or of another voice."""
 
-        def part(prefix: str) -> dict[str, NDArray[Any]]:
+        def part(prefix: str) -> Tensors:
             return {name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)}
 
         inverse = int(saved_array(saved, "draw", "int64", (1,))[0])

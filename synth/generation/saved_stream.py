@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import CheckpointError, EngineError
-from synth.common.typing import Tensors
+from synth.common.typing import Int64, Tensors
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 
@@ -55,7 +54,7 @@ def take_part(arrays: Tensors, prefix: str) -> Tensors:
     return {name.removeprefix(prefix): arrays.pop(name) for name in list(arrays) if name.startswith(prefix)}
 
 
-def sampling_array(sampling: SamplingConfig) -> NDArray[np.int64]:
+def sampling_array(sampling: SamplingConfig) -> Int64:
     """A way to sample as it is saved: inverse temperature, top-k, top-p."""
     return np.array([sampling.inverse_temperature, sampling.top_k, sampling.top_p], np.int64)
 

@@ -5,8 +5,7 @@ function of the seed and of the sample's index, counted from the first sample th
 samples moves it by N. In the first 10 ms, counted likewise, only the likeliest codes that hold 90 % are drawn: a stream
 out of silence begins quietly, and a single unlikely sample there would start a sound. After them a plain network at
 rest (`engine.sampling.at_rest`) is drawn no more strictly than by `engine.sampling.REST`: it knows silence so well that
-it would never leave it. Labels change at positions that are known beforehand. Block sizes, threads and pauses change
-nothing.
+it would stay in it. Labels change at positions known beforehand. Block sizes, threads and pauses change nothing.
 """
 
 from __future__ import annotations
@@ -16,13 +15,12 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import UsageError
 from synth.common.turns import Turns, in_turn, in_turns
-from synth.common.typing import Tensors
+from synth.common.typing import Float32, Float64, Int16, Tensors, UInt8
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 from synth.generation import saved_stream
@@ -68,7 +66,7 @@ class Stream:
         self._opening = -(-config.sample_rate // (100 * config.hop)) * config.hop  # 10 ms, in whole network frames
 
     @in_turn
-    def begin(self, schedule: LabelSchedule, prompt: NDArray[np.uint8] | None) -> None:
+    def begin(self, schedule: LabelSchedule, prompt: UInt8 | None) -> None:
         """Takes the codes `prompt` under the first labels of `schedule`, which counts from the prompt's end."""
         self._state.labels = schedule[0][1]
         if prompt is not None:
@@ -114,13 +112,13 @@ class Stream:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a stream is not pickled: its save() gives bytes, and the model's restore takes them")
 
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+    def __iter__(self) -> Iterator[Float32]:
         return self
 
-    def __next__(self) -> NDArray[np.float32]:
+    def __next__(self) -> Float32:
         return self.read(self.block)
 
-    def read(self, count: int) -> NDArray[np.float32]:
+    def read(self, count: int) -> Float32:
         """The next samples as floats.
 
         Parameters
@@ -140,7 +138,7 @@ class Stream:
         """
         return self.pcm(count).astype(np.float32) / np.float32(32768)
 
-    def pcm(self, count: int) -> NDArray[np.int16]:
+    def pcm(self, count: int) -> Int16:
         """The next samples as 16-bit integers.
 
         Parameters
@@ -161,7 +159,7 @@ class Stream:
         return pcm_together([self], count)[0]
 
     @in_turn
-    def codes(self, count: int) -> NDArray[np.uint8]:
+    def codes(self, count: int) -> UInt8:
         """The next samples as mu-law codes.
 
         Parameters
@@ -182,12 +180,12 @@ class Stream:
         return codes_together([self], count)[0]
 
     @in_turn
-    def teacher_force(self, codes: NDArray[np.uint8]) -> int:
+    def teacher_force(self, codes: UInt8) -> int:
         """Takes `codes`, uint8 (n,), as the next samples; their code length under the model, in 1/65536 bit."""
         return teacher_force_together([self], codes)[0]
 
     @in_turn
-    def distribution(self) -> NDArray[np.float64]:
+    def distribution(self) -> Float64:
         """Probabilities of the 256 codes of the next sample at temperature 1: float64 (256,). It stays there."""
         self._apply_due()
         return np.asarray(self.engine.distribution(self._state), np.float64) / 2.0**32
@@ -269,7 +267,7 @@ class Stream:
         """Samples that the network must draw so that the stream can give `count`."""
         return count
 
-    def _finish(self, codes: NDArray[np.uint8], count: int) -> NDArray[np.int16]:
+    def _finish(self, codes: UInt8, count: int) -> Int16:
         """The next `count` samples of the stream, after the network drew `codes`."""
         return mulaw.DECODE[codes]
 
@@ -289,7 +287,7 @@ class Stream:
 
 
 @in_turns
-def pcm_together(streams: Sequence[Stream], count: int) -> NDArray[np.int16]:
+def pcm_together(streams: Sequence[Stream], count: int) -> Int16:
     """The next `count` samples of each stream of one model (int16 [streams, count]), drawn as by `codes_together`."""
     if count < 0:
         raise UsageError(f"samples {count}: must be 0 or more")
@@ -302,7 +300,7 @@ def pcm_together(streams: Sequence[Stream], count: int) -> NDArray[np.int16]:
 
 
 @in_turns
-def codes_together(streams: Sequence[Stream], count: int) -> NDArray[np.uint8]:
+def codes_together(streams: Sequence[Stream], count: int) -> UInt8:
     """The next `count` codes that each stream's network draws (uint8 [streams, count]), on one thread.
 
     A postfilter is not in them. Each gives what it gives alone. Streams of one model and one way to sample that stand
@@ -327,7 +325,7 @@ def codes_together(streams: Sequence[Stream], count: int) -> NDArray[np.uint8]:
 
 
 @in_turns
-def teacher_force_together(streams: Sequence[Stream], codes: NDArray[np.uint8]) -> list[int]:
+def teacher_force_together(streams: Sequence[Stream], codes: UInt8) -> list[int]:
     """Takes `codes` (uint8) as the next samples of every stream of one model; their code lengths, in 1/65536 bit."""
     totals = np.zeros(len(streams), np.uint64)
     states = [stream._state for stream in streams]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw, reader
 from synth.common.errors import CheckpointError, UsageError
+from synth.common.typing import AnyArray, AnyFloats, Float32, Int64, UInt8
 from synth.engine.config import SamplingConfig
 from synth.generation.base import AudioModel, Prime, block_size, sample_count
 from synth.generation.checkpoint import Checkpoint
@@ -55,8 +55,8 @@ class Voice(AudioModel):
         seed: int | None = None,
         labels: LabelRequest | None = None,
         prime: Prime | None = None,
-        features: NDArray[np.floating[Any]] | None = None,
-    ) -> NDArray[np.float32]:
+        features: AnyFloats | None = None,
+    ) -> Float32:
         """Sound of a given length that the planner plans, or sound of features.
 
         Parameters
@@ -112,7 +112,7 @@ class Voice(AudioModel):
         seed: int | None = None,
         labels: Mapping[str, str] | None = None,
         prime: Prime | None = None,
-        features: NDArray[np.floating[Any]] | None = None,
+        features: AnyFloats | None = None,
     ) -> VoiceStream:
         """Endless sound, a block at a time.
 
@@ -197,7 +197,7 @@ class Voice(AudioModel):
         *,
         seed: int | None = None,
         labels: LabelRequest | None = None,
-        prompt: NDArray[np.uint8] | None = None,
+        prompt: UInt8 | None = None,
         samples: int | None = None,
     ) -> VoiceStream:
         """A stream of which `samples` will be asked (None: no end), after the codes `prompt` under its first labels."""
@@ -215,7 +215,7 @@ class Voice(AudioModel):
 
     def follow(
         self,
-        latents: NDArray[np.int64] | Iterator[NDArray[np.int64]],
+        latents: Int64 | Iterator[Int64],
         sampling: SamplingConfig | None = None,
         *,
         seed: int = 0,
@@ -261,7 +261,7 @@ class Voice(AudioModel):
         stream.begin(self.label_schedule(labels or {}, samples), None)
         return stream
 
-    def features(self, wave: NDArray[Any], rate: int) -> NDArray[np.float32]:
+    def features(self, wave: AnyArray, rate: int) -> Float32:
         """Log-mel features of a recording, as the voice's encoder takes them.
 
         Natural logarithms of torchaudio's `MelSpectrogram(power=2)` plus 1e-6: windows of 25 ms, HTK scale, no norm.
@@ -292,7 +292,7 @@ class Voice(AudioModel):
         samples = reader.from_array(wave, rate, self.sample_rate)
         return mel_of(samples, self.runtime.vocoder.config, self.sample_rate)
 
-    def tokens(self, wave: NDArray[Any], rate: int, count: int | None = None) -> NDArray[np.uint8]:
+    def tokens(self, wave: AnyArray, rate: int, count: int | None = None) -> UInt8:
         """Tokens of a recording: indices of codebook entries, 20 ms a frame.
 
         Parameters
@@ -324,7 +324,7 @@ class Voice(AudioModel):
         return vocoder.tokens(vocoder.encode_sound(reader.from_array(wave, rate, self.sample_rate)), count)
 
     def _along(
-        self, features: NDArray[Any], sampling: SamplingConfig, seed: int | None, labels: LabelRequest | None
+        self, features: AnyArray, sampling: SamplingConfig, seed: int | None, labels: LabelRequest | None
     ) -> VoiceStream:
         """A stream that speaks log-mel features."""
         vocoder = self.runtime.vocoder

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import EngineError, UsageError
-from synth.common.typing import Int64, Tensors
+from synth.common.typing import Int16, Int64, Tensors
 from synth.engine import select
 from synth.engine.config import ModelConfig, SamplingConfig
 from synth.generation.conditioning import Conditioner
@@ -51,7 +49,7 @@ class VoiceRuntime:
         """A new postfilter of a stream, from sample `start` on; None where this voice has none."""
         return Postfilter(self._filter, start // self._filter.hop * self._filter.hop) if self._filter else None
 
-    def restore_postfilter(self, saved: dict[str, NDArray[Any]]) -> Postfilter:
+    def restore_postfilter(self, saved: Tensors) -> Postfilter:
         """The postfilter that `Postfilter.save` saved; EngineError when it is damaged or of another voice."""
         if self._filter is None:
             raise EngineError("saved stream: is of a voice with a postfilter")
@@ -61,9 +59,7 @@ class VoiceRuntime:
         """How the network draws where a person asked for `sampling`."""
         return scale_temperature(sampling, self.temperatures[1])
 
-    def plan(
-        self, sampling: SamplingConfig, seed: int, schedule: LabelSchedule, prompt: NDArray[np.int16] | None
-    ) -> Conditioner:
+    def plan(self, sampling: SamplingConfig, seed: int, schedule: LabelSchedule, prompt: Int16 | None) -> Conditioner:
         """A conditioner that plans by itself, from the end of a prompt's samples on, where `schedule` begins to count.
 
         Raises UsageError for a voice without planner.
@@ -80,7 +76,7 @@ class VoiceRuntime:
         source.begin([(0, schedule[0][1]), *later], latents, tokens)
         return self._conditioner(source)
 
-    def along_sound(self, samples: NDArray[np.int16]) -> Conditioner:
+    def along_sound(self, samples: Int16) -> Conditioner:
         """A conditioner along a recording, int16 (n,) at the model's rate."""
         return self.along(self.vocoder.quantize_latents(self.vocoder.encode_sound(samples)))
 
@@ -97,7 +93,7 @@ class VoiceRuntime:
             raise UsageError("vectors: must be -127 to 127")
         return self._conditioner(FixedLatents(latents))
 
-    def restore(self, saved: dict[str, NDArray[Any]]) -> Conditioner:
+    def restore(self, saved: Tensors) -> Conditioner:
         """The conditioner that `Conditioner.save` saved; EngineError when it is damaged or of another voice."""
         latent, name = self.vocoder.config.latent, "source.vectors" if "source.vectors" in saved else "source.prime"
         held, latents = (saved_array(saved, each, "int8", (None, latent)) for each in ("held", name))
@@ -110,7 +106,7 @@ class VoiceRuntime:
     def _conditioner(self, source: LatentSource) -> Conditioner:
         return Conditioner(self.vocoder, source, self.envelope)
 
-    def _restored_source(self, saved: dict[str, NDArray[Any]], latents: Int64) -> LatentSource:
+    def _restored_source(self, saved: Tensors, latents: Int64) -> LatentSource:
         if "source.vectors" in saved:
             return FixedLatents(latents)
         if self.planner is None:

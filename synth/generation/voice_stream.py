@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import EngineError
 from synth.common.turns import in_turn
-from synth.common.typing import Tensors
+from synth.common.typing import Float64, Int16, Tensors, UInt8
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 from synth.generation import saved_stream
@@ -72,12 +71,12 @@ class VoiceStream(Stream):
         self.conditioner.relabel(label_ids)
 
     @in_turn
-    def codes(self, count: int) -> NDArray[np.uint8]:
+    def codes(self, count: int) -> UInt8:
         """The next `count` samples as mu-law codes, uint8 (count,): of a postfilter's samples the nearest."""
         return mulaw.encode(self.pcm(count)) if self._runtime.filters else codes_together([self], count)[0]
 
     @in_turn
-    def teacher_force(self, codes: NDArray[np.uint8]) -> int:
+    def teacher_force(self, codes: UInt8) -> int:
         """Takes `codes`, uint8 (n,), as the next samples; their code length under the model, in 1/65536 bit.
 
         EngineError when the postfilter has begun: what it has given can't be taken back.
@@ -92,7 +91,7 @@ class VoiceStream(Stream):
             self.conditioner.want_targets(True)
 
     @in_turn
-    def distribution(self) -> NDArray[np.float64]:
+    def distribution(self) -> Float64:
         """Probabilities of the 256 codes of the next sample at temperature 1: float64 (256,)."""
         peek = self.fork(self.seed)  # what it plans stays out of this stream
         return Stream.distribution(peek)
@@ -160,7 +159,7 @@ class VoiceStream(Stream):
         wanted = self._postfilter.needed(self._origin + self._read + count)
         return max(0, wanted - int(self._state.position))
 
-    def _finish(self, codes: NDArray[np.uint8], count: int) -> NDArray[np.int16]:
+    def _finish(self, codes: UInt8, count: int) -> Int16:
         if self._postfilter is None:
             return super()._finish(codes, count)
         for first, target in self.conditioner.new_targets():

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import reader
 from synth.audio.features import normalized_features, to_float32
 from synth.checkpoint import fingerprint, format, registry
 from synth.common.errors import AudioError, CheckpointError, UsageError
 from synth.common.new_file import write_whole
-from synth.common.typing import Float32
+from synth.common.typing import AnyArray, Float32, Float64, Int16, Tensors
 from synth.recognition.config import CHANNELS, ClassifierConfig, Target, shapes
 
 PIECE_SECONDS = 10.0
@@ -92,7 +91,7 @@ class Classifier:
     def __init__(
         self,
         config: ClassifierConfig,
-        tensors: dict[str, NDArray[Any]],
+        tensors: Tensors,
         name: str = "",
         info: dict[str, Any] | None = None,
     ) -> None:
@@ -121,7 +120,7 @@ class Classifier:
         """What it tells, each with its values in the order of the log-probabilities."""
         return self.config.targets
 
-    def classify(self, wave: NDArray[Any], rate: int) -> Recognition:
+    def classify(self, wave: AnyArray, rate: int) -> Recognition:
         """Tell what a recording is.
 
         Parameters
@@ -158,7 +157,7 @@ class Classifier:
         """
         return self.classify_blocks([reader.from_array(wave, rate, self.sample_rate)])
 
-    def classify_blocks(self, blocks: Iterable[NDArray[np.int16]]) -> Recognition:
+    def classify_blocks(self, blocks: Iterable[Int16]) -> Recognition:
         """`classify` of int16 blocks (samples,) at the classifier's rate, which make one sound."""
         total, embedding, loudest = 0, np.zeros(self.config.embedding), 0
         sums = [np.zeros(len(target.values)) for target in self.targets]
@@ -256,16 +255,16 @@ def silu(x: Float32) -> Float32:
     return y
 
 
-def probabilities(target: Target, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def probabilities(target: Target, logits: Float64) -> Float64:
     """Of logits (values,): softmax for a class, sigmoids for tags."""
     if target.kind == "tags":
         return 0.5 * (1 + np.tanh(logits / 2))
     exponentials = np.exp(logits - logits.max())
-    softmax: NDArray[np.float64] = exponentials / exponentials.sum()
+    softmax: Float64 = exponentials / exponentials.sum()
     return softmax
 
 
-def _pieces(blocks: Iterable[NDArray[np.int16]], length: int) -> Iterator[NDArray[np.int16]]:
+def _pieces(blocks: Iterable[Int16], length: int) -> Iterator[Int16]:
     """Stretches of `length` samples, the last one shorter than twice that, whatever the blocks' sizes."""
     held = np.zeros(0, np.int16)
     for block in blocks:
@@ -285,7 +284,7 @@ def _convolved(x: Float32, weight: Float32, bias: Float32, stride: int) -> Float
     return y.reshape(windows.shape[1], windows.shape[2], len(weight)).transpose(2, 0, 1)
 
 
-def check(config: ClassifierConfig, tensors: dict[str, NDArray[Any]]) -> None:
+def check(config: ClassifierConfig, tensors: Tensors) -> None:
     """CheckpointError unless these are the finite float32 tensors of a network of this config."""
     wanted = shapes(config)
     for name in sorted(wanted.keys() ^ tensors.keys()):
@@ -298,9 +297,7 @@ def check(config: ClassifierConfig, tensors: dict[str, NDArray[Any]]) -> None:
             raise CheckpointError(f"tensor {name}: holds NaN or infinity")
 
 
-def save(
-    path: str | os.PathLike[str], config: ClassifierConfig, tensors: dict[str, NDArray[Any]], info: dict[str, Any]
-) -> None:
+def save(path: str | os.PathLike[str], config: ClassifierConfig, tensors: Tensors, info: dict[str, Any]) -> None:
     """Write a classifier beside `path` and rename it into place; OutputError when that can't be done."""
     check(config, tensors)
     write_whole(path, format.pack(format.RECOGNISER, config.to_json(), tensors, info))

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import reader as audio
 from synth.checkpoint import format, registry
 from synth.common import files
 from synth.common import threads as parallel
 from synth.common.errors import AudioError, SynthError, UsageError
+from synth.common.typing import Int16
 
-Blocks = Iterable[NDArray[np.int16]]
+Blocks = Iterable[Int16]
 Probabilities = tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
 """For each target its name and pairs of a value and its probability."""
 

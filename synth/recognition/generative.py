@@ -13,12 +13,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
 from synth.common import threads as parallel
 from synth.common.errors import AudioError, UsageError
 from synth.common.labels import LabelIds, LabelSet
+from synth.common.typing import Float64, Int16, Int64, UInt8
 from synth.generation.loading import need_plain
 from synth.generation.model import Model
 from synth.generation.voice import Voice
@@ -43,9 +43,7 @@ def label_combinations(labels: LabelSet) -> list[LabelIds]:
     ]
 
 
-def costs(
-    model: Model, blocks: Iterable[NDArray[np.int16]], combinations: list[LabelIds], threads: int = 1
-) -> NDArray[np.int64]:
+def costs(model: Model, blocks: Iterable[Int16], combinations: list[LabelIds], threads: int = 1) -> Int64:
     """Code lengths (combinations,) in 1/65536 bit of one sound under each combination of label ids.
 
     `blocks`: int16 (samples,) at the model's rate. AudioError when they hold no sample, or are
@@ -60,7 +58,7 @@ def costs(
         for at in range(0, len(block), _BLOCK):
             codes = mulaw.encode(block[at : at + _BLOCK])
 
-            def cost(group: list[Any], codes: NDArray[np.uint8] = codes) -> NDArray[np.int64]:
+            def cost(group: list[Any], codes: UInt8 = codes) -> Int64:
                 forced = np.broadcast_to(codes, (len(group), len(codes)))
                 return model.engine.teacher_force_together(group, forced).sum(axis=1, dtype=np.int64)
 
@@ -80,9 +78,7 @@ def _state(model: Model, label_ids: LabelIds) -> Any:
     return state
 
 
-def log_probabilities(
-    labels: LabelSet, combinations: list[LabelIds], cost: NDArray[np.int64]
-) -> dict[str, NDArray[np.float64]]:
+def log_probabilities(labels: LabelSet, combinations: list[LabelIds], cost: Int64) -> dict[str, Float64]:
     """Natural logarithms (values,) of each key's values, all combinations being equally likely beforehand."""
     logs = -np.log(2.0) * ((cost - cost.min()) / 65536.0)
     table, by_key = np.array(combinations), {}
@@ -101,7 +97,7 @@ def need_labels(model: Model | Voice) -> Model:
     return plain
 
 
-def classify(model: Model, blocks: Iterable[NDArray[np.int16]], threads: int = 1) -> dict[str, NDArray[np.float64]]:
+def classify(model: Model, blocks: Iterable[Int16], threads: int = 1) -> dict[str, Float64]:
     """Log-probabilities (values,) of each label key's values for one sound; UsageError for a model without labels."""
     need_labels(model)
     labels = model.checkpoint.config.labels

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
 from synth.audio.features import normalized_features, to_float32
-from synth.common.typing import Float32
+from synth.common.typing import AnyArray, Float32, Int16, Int64
 from synth.recognition.config import ClassifierConfig
 from synth.training.config import ClassifierTrainConfig
 
@@ -37,16 +36,16 @@ class Clips:
     """
 
     features: Float32
-    lengths: NDArray[np.int64]
+    lengths: Int64
     feature_stats: Float32
-    answers: tuple[NDArray[np.generic], ...]
+    answers: tuple[AnyArray, ...]
 
 
-Sound = tuple[NDArray[np.int16], tuple[NDArray[np.generic], ...]]
+Sound = tuple[Int16, tuple[AnyArray, ...]]
 """Samples at the config's rate, and the answer to each target: int64 () or float32 (values,)."""
 
 
-def collate(sounds: Sequence[tuple[Float32, Float32]], answers: Sequence[tuple[NDArray[np.generic], ...]]) -> Clips:
+def collate(sounds: Sequence[tuple[Float32, Float32]], answers: Sequence[tuple[AnyArray, ...]]) -> Clips:
     """One batch of the features and feature statistics of sounds, with their answers."""
     lengths = np.array([len(features) for features, _ in sounds], np.int64)
     padded = np.zeros((len(sounds), int(lengths.max()), sounds[0][0].shape[1]), np.float32)
@@ -76,7 +75,7 @@ class ClassifierBatches:
             answers.append(tuple(none if perturbed and speaker else value for value, none, speaker in known))
         return collate(sounds, answers)
 
-    def _excerpt(self, draw: np.random.Generator, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    def _excerpt(self, draw: np.random.Generator, samples: Int16) -> Int16:
         longest = round(self.train.longest * self.config.sample_rate)
         start = int(draw.integers(0, max(0, len(samples) - longest), endpoint=True))
         return samples[start : start + longest]

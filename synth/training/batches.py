@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
 from synth.common.errors import CorpusError
+from synth.common.typing import Int16, Int64, UInt8
 from synth.data.corpus import Corpus, Entry
 
 GAP_SECONDS = (0.02, 0.2)
@@ -29,11 +29,11 @@ class StreamBatch:
     sample tier's windows. `first` int64 (streams,): samples before it have no loss.
     """
 
-    codes: NDArray[np.uint8]
-    input_codes: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    windows: NDArray[np.int64]
-    first: NDArray[np.int64]
+    codes: UInt8
+    input_codes: UInt8
+    labels: Int64
+    windows: Int64
+    first: Int64
 
 
 class StreamBatches:
@@ -96,20 +96,20 @@ class StreamBatches:
         input_codes = np.stack([self._with_noise(codes[place], step, row) for place, row in enumerate(rows)])
         return StreamBatch(codes, input_codes, labels, windows, first)
 
-    def _with_noise(self, codes: NDArray[np.uint8], step: int, row: int) -> NDArray[np.uint8]:
+    def _with_noise(self, codes: UInt8, step: int, row: int) -> UInt8:
         draw = np.random.Generator(np.random.Philox(key=[self.seed, step], counter=[0, 0, 1, row]))
         if self.noise <= 0 or draw.random() < 0.5:
             return codes
         noise = np.rint(draw.standard_normal(len(codes), np.float32) * np.float32(draw.uniform(0, self.noise)))
         return np.clip(codes + noise.astype(np.int16), 0, 255).astype(np.uint8)
 
-    def _windows(self, draw: np.random.Generator, first: int) -> NDArray[np.int64]:
+    def _windows(self, draw: np.random.Generator, first: int) -> Int64:
         last = (self.span - self.window) // self.hop
         starts = draw.integers(first // self.hop, last, self.windows, endpoint=True) * self.hop
         at_start = draw.random(self.windows) < AT_START
         return np.where(at_start, first, starts)
 
-    def _stream(self, draw: np.random.Generator, sound: NDArray[np.int16], labels: NDArray[np.int64]) -> int:
+    def _stream(self, draw: np.random.Generator, sound: Int16, labels: Int64) -> int:
         """Fill one row; returns the first sample that has a loss."""
         at = first = 0
         while at < self.span:
@@ -131,30 +131,30 @@ class StreamBatches:
         target = draw.random() * self._cumulative[-1]
         return self.entries[min(int(np.searchsorted(self._cumulative, target, "right")), len(self.entries) - 1)]
 
-    def _label_ids(self, draw: np.random.Generator, entry: Entry) -> NDArray[np.int64]:
+    def _label_ids(self, draw: np.random.Generator, entry: Entry) -> Int64:
         """The file's label ids with some dropped to 0."""
         ids = np.array(entry.label_ids, np.int64)
         if draw.random() < self.label_drop[0]:
             return np.zeros_like(ids)
         return np.where(draw.random(len(ids)) < self.label_drop[1], 0, ids)
 
-    def _played(self, draw: np.random.Generator, piece: NDArray[np.int16]) -> NDArray[np.int16]:
+    def _played(self, draw: np.random.Generator, piece: Int16) -> Int16:
         """At another speed, and so another pitch; linear between samples."""
         if self.speed <= 1 or not len(piece):
             return piece
         factor = float(np.exp(draw.uniform(-np.log(self.speed), np.log(self.speed))))
         places = np.arange(max(1, int(len(piece) / factor))) * factor
-        resampled: NDArray[np.int16] = np.rint(np.interp(places, np.arange(len(piece)), piece)).astype(np.int16)
+        resampled: Int16 = np.rint(np.interp(places, np.arange(len(piece)), piece)).astype(np.int16)
         return resampled
 
-    def _scaled(self, draw: np.random.Generator, piece: NDArray[np.int16]) -> NDArray[np.int16]:
+    def _scaled(self, draw: np.random.Generator, piece: Int16) -> Int16:
         if self.gain_db <= 0:
             return piece
         gain = np.float64(10.0) ** (draw.uniform(-self.gain_db, self.gain_db) / 20)
-        scaled: NDArray[np.int16] = np.clip(np.rint(piece * gain), -32768, 32767).astype(np.int16)
+        scaled: Int16 = np.clip(np.rint(piece * gain), -32768, 32767).astype(np.int16)
         return scaled
 
-    def _gap(self, draw: np.random.Generator, sound: NDArray[np.int16], at: int) -> int:
+    def _gap(self, draw: np.random.Generator, sound: Int16, at: int) -> int:
         """Near-silence from `at`; returns where it ends (at most the row's end)."""
         low, high = (max(1, round(seconds * self.corpus.rate)) for seconds in self.gap)
         length, sigma = int(draw.integers(low, high, endpoint=True)), draw.uniform(0.0, GAP_SIGMA)
@@ -163,7 +163,7 @@ class StreamBatches:
         return end
 
 
-Row = tuple[NDArray[np.uint8], tuple[int, ...]]
+Row = tuple[UInt8, tuple[int, ...]]
 
 
 def validation_rows(corpus: Corpus, split: str = "validation", max_samples: int | None = None) -> list[Row]:

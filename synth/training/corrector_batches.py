@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio.mulaw import SILENCE
 from synth.codec import lossless
+from synth.common.typing import Int64
 from synth.training.config import GeneratorTrainConfig
 from synth.training.corrector_traces import Traces
 
@@ -23,11 +23,11 @@ class CorrectorBatch:
     (streams, span, hints); `windows` (streams, windows): where the sample tier begins; `ends` (streams,): samples there
     are."""
 
-    bins: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    hints: NDArray[np.int64]
-    windows: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    bins: Int64
+    targets: Int64
+    hints: Int64
+    windows: Int64
+    ends: Int64
 
 
 def batch(
@@ -60,7 +60,7 @@ def batch(
     return CorrectorBatch(bins, targets, hints, windows, ends)
 
 
-def padding(streams: int, span: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def padding(streams: int, span: int) -> tuple[Int64, Int64, Int64]:
     """Cells, targets (streams, span) and hints (streams, span, hints) of nothing: all in the middle."""
     bins = np.full((streams, span), SILENCE, np.int64)
     return bins, bins.copy(), np.full((streams, span, lossless.HINTS), SILENCE, np.int64)

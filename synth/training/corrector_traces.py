@@ -8,15 +8,14 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from synth.codec import lossless
 from synth.codec.encoder import SECONDS
 from synth.common.cpus import available_cpus
+from synth.common.typing import AnyArray, Int16, Int64
 from synth.data.corpus import Corpus, Entry
 
 RECORD = np.dtype([("hints", "u1", lossless.HINTS), ("bin", "u1"), ("low", "<u2"), ("high", "<u2")])
@@ -27,10 +26,10 @@ RECORD = np.dtype([("hints", "u1", lossless.HINTS), ("bin", "u1"), ("low", "<u2"
 class Traces:
     """`records`: all samples, memory-mapped; `pieces`: where segments, as the codec makes them, begin, and the end."""
 
-    records: NDArray[Any]
-    pieces: NDArray[np.int64]
+    records: AnyArray
+    pieces: Int64
 
-    def piece(self, number: int) -> NDArray[Any]:
+    def piece(self, number: int) -> AnyArray:
         """The records of one segment."""
         return self.records[self.pieces[number] : self.pieces[number + 1]]
 
@@ -75,7 +74,7 @@ def _make(corpus: Corpus, split: str, level: str, path: Path, quiet: bool) -> li
     return starts
 
 
-def trace(sound: NDArray[np.int16], level: str) -> NDArray[Any]:
+def trace(sound: Int16, level: str) -> AnyArray:
     """The records of one segment of sound; none where all of its samples are the same."""
     hints, bins, bounds = lossless.trace(sound.astype(np.int32), 16, level)
     records = np.empty(len(bins), RECORD)

@@ -14,11 +14,11 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 from torch import Tensor
 
 from synth.common.cpus import available_cpus
 from synth.common.errors import RunError
+from synth.common.typing import Tensors
 from synth.engine.config import ModelConfig
 from synth.nn.two_tier import TwoTierNetwork
 
@@ -50,7 +50,7 @@ class TrainState(Generic[N]):
         torch.manual_seed(seed)
         return TrainState.of(TwoTierNetwork(config).to(device))
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> Tensors:
         """Weights and moments, for `load`."""
         arrays = {f"weight.{k}": v.detach().cpu().numpy().copy() for k, v in self.network.named_parameters()}
         for name, parameter in self.network.named_parameters():
@@ -62,7 +62,7 @@ class TrainState(Generic[N]):
                 arrays[f"steps.{name}"] = np.array([int(state["step"])], np.int64)
         return arrays
 
-    def load(self, arrays: dict[str, NDArray[Any]], step: int) -> None:
+    def load(self, arrays: Tensors, step: int) -> None:
         """Go on from what `arrays` gave after `step` steps; RunError when they are of another network."""
         for name, parameter in self.network.named_parameters():
             weight = arrays.get(f"weight.{name}")

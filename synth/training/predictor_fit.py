@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
+from synth.common.typing import Float64, Tensors
 from synth.data.corpus import Corpus
 from synth.engine import predict_codes
 from synth.engine.config import ModelConfig
@@ -17,7 +15,7 @@ __all__ = ["fit_start", "predict_codes", "predictor_tensors"]
 RIDGE = (100.0, 1.0)  # prior of the start weights; floor of the diagonal
 
 
-def predictor_tensors(config: ModelConfig, start: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+def predictor_tensors(config: ModelConfig, start: Float64) -> Tensors:
     """The constants that a checkpoint carries, with `start` (order,) as the weights of a fresh stream."""
     powers = np.array([config.decay ** (config.hop - 1 - k) for k in range(config.hop)])
     return {
@@ -28,7 +26,7 @@ def predictor_tensors(config: ModelConfig, start: NDArray[np.float64]) -> dict[s
     }
 
 
-def fit_start(corpus: Corpus, order: int, most: int = 400) -> NDArray[np.float64]:
+def fit_start(corpus: Corpus, order: int, most: int = 400) -> Float64:
     """Least-squares weights (order,) over stretches of the training files, each weighted by its loudness."""
     covariance, correlation = np.zeros((order, order)), np.zeros(order)
     entries = corpus.split("train")

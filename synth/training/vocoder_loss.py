@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from synth.audio.mulaw import decode
+from synth.common.typing import UInt8
 from synth.engine.lattice import predictor_weights, steered_inputs
 from synth.nn.vocoder import VocoderNetwork, prediction_loss
 from synth.training.batches import StreamBatch
@@ -16,7 +16,7 @@ from synth.training.window_loss import batch_loss
 from synth.vocoder.vocoder import mel_of
 
 
-def mels(vocoder: VocoderNetwork, codes: NDArray[np.uint8]) -> Tensor:
+def mels(vocoder: VocoderNetwork, codes: UInt8) -> Tensor:
     """Log-mel features (streams, 2 x tokens, mels) of codes (streams, span), silence after their end."""
     rate = vocoder.network.config.sample_rate
     rows = [mel_of(decode(row), vocoder.config, rate) for row in codes]
@@ -38,7 +38,7 @@ def quantizer_dropout(z: Tensor, sums: Tensor, unquantized_share: float, draw: n
     return torch.where(unquantized[:, None, None], z, z + (chosen - z.detach()))
 
 
-def code_inputs(vocoder: VocoderNetwork, codes: NDArray[np.uint8], reflections: Tensor) -> NDArray[np.uint8]:
+def code_inputs(vocoder: VocoderNetwork, codes: UInt8, reflections: Tensor) -> UInt8:
     """Predicted and residual codes (streams, span, 2) of codes (streams, span) by given reflection coefficients."""
     integers = (reflections.detach() * 32768).round().clamp(-32767, 32767).cpu().numpy().astype(np.int16)
     part = vocoder.stride * vocoder.network.config.hop
@@ -56,9 +56,7 @@ def conditioned_loss(
     return bits + prediction * prediction_loss(reflections, sound)
 
 
-def teacher_forced_bits(
-    vocoder: VocoderNetwork, codes: NDArray[np.uint8], conditioning: Tensor, reflections: Tensor
-) -> Tensor:
+def teacher_forced_bits(vocoder: VocoderNetwork, codes: UInt8, conditioning: Tensor, reflections: Tensor) -> Tensor:
     """Bits (streams, time) of codes (streams, time), each predicted from the true codes before it."""
     network = vocoder.network
     device, hop = conditioning.device, network.config.hop

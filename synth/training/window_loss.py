@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from synth.common.typing import UInt8
 from synth.nn.two_tier import TwoTierNetwork
 from synth.training.batches import StreamBatch
 
@@ -14,7 +13,7 @@ from synth.training.batches import StreamBatch
 def batch_loss(
     network: TwoTierNetwork,
     batch: StreamBatch,
-    inputs: NDArray[np.uint8],
+    inputs: UInt8,
     warmup: int,
     window: int,
     conditioning: Tensor | None = None,

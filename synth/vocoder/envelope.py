@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from synth.common.typing import Int64
+from synth.common.typing import Int64, Tensors
 from synth.engine.layers import Layer, slice_padded, unfold_time
 from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
 
@@ -36,7 +33,7 @@ def layout(config: VocoderConfig, postfilter: PostfilterConfig) -> dict[str, tup
 class Envelope:
     """Two hidden layers over three token frames each, and one more; may be shared by threads."""
 
-    def __init__(self, config: VocoderConfig, tensors: dict[str, NDArray[Any]], prefer: str = "auto") -> None:
+    def __init__(self, config: VocoderConfig, tensors: Tensors, prefer: str = "auto") -> None:
         self._layers = [Layer(tensors, f"postfilter.envelope.{name}", prefer) for name in ("0", "1", "out")]
         self._mels = config.mels
 

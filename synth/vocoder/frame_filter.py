@@ -12,9 +12,8 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from numpy.typing import NDArray
 
-from synth.common.typing import Int64, Tensors
+from synth.common.typing import Float64, Int16, Int64, Tensors
 from synth.engine import select
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, features_of
 from synth.vocoder.envelope import UNIT
@@ -52,37 +51,37 @@ class FrameFilter:
         self._native = None if parts is None else parts.Postfilter(self.hop, self.mels, tensors)
 
     @functools.cached_property
-    def _products(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _products(self) -> tuple[Float64, Float64]:
         """Cosines and sines (bins, times), where times count from a frame's middle to half of `fft`."""
         places = np.arange(self.fft // 2 + 1)
         turns = np.multiply.outer(places, places) % self.fft
         return self._cosine[turns], self._cosine[turns - self.fft // 4]
 
     @functools.cached_property
-    def _forward(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _forward(self) -> tuple[Float64, Float64]:
         """What parts that are even and odd around a frame's middle are multiplied with: each half as large."""
         even, odd = self._products
         return even[:, : self.half].T.copy(), odd[:, : self.half].T.copy()
 
     @functools.cached_property
-    def _back(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _back(self) -> tuple[Float64, Float64]:
         """The same of spectra, whose bins but the first and the last stand for two."""
         twice = np.full((self.fft // 2 + 1, 1), 2.0)
         twice[0] = twice[-1] = 1.0
         even, odd = self._products
         return even * twice, odd * twice
 
-    def add(self, samples: NDArray[np.int16], target: Int64, total: Int64, first: int) -> NDArray[np.int16]:
+    def add(self, samples: Int16, target: Int64, total: Int64, first: int) -> Int16:
         """Adds frames of int16 samples, brought to `target` mel levels (n, mels), to the sums `total` (n x hop + fft).
 
         Returns the samples that no later frame reaches, int16 (n x hop,), of which the first is sample `first`.
         """
         if self._native is None:
             return self.add_specified(samples, target, total, first)
-        filtered: NDArray[np.int16] = self._native.add(samples, target, total, first % self.hop)
+        filtered: Int16 = self._native.add(samples, target, total, first % self.hop)
         return filtered
 
-    def add_specified(self, samples: NDArray[np.int16], target: Int64, total: Int64, first: int) -> NDArray[np.int16]:
+    def add_specified(self, samples: Int16, target: Int64, total: Int64, first: int) -> Int16:
         """`add`, slowly."""
         views = np.lib.stride_tricks.sliding_window_view(samples, self.window)[:: self.hop][: len(target)]
         for k, frame in enumerate(self.filtered(views.astype(np.int64), target)):
@@ -105,7 +104,7 @@ class FrameFilter:
         real, imaginary = scaled[0] @ self._back[0], scaled[1] @ self._back[1]
         return np.concatenate([(real - imaginary)[:, :0:-1], (real + imaginary)[:, :-1]], 1).astype(np.int64)
 
-    def _mel_levels(self, spectrum: NDArray[np.float64]) -> Int64:
+    def _mel_levels(self, spectrum: Float64) -> Int64:
         """Binary logarithms of mel powers, in 1/1024."""
         power = np.floor((spectrum * spectrum).sum(0) / (1 << WEIGHT))
         fraction, exponent = np.frexp(power @ self._bands + OFFSET)
@@ -113,7 +112,7 @@ class FrameFilter:
         levels: Int64 = (exponent.astype(np.int64) - 31) * UNIT + self._logarithm[place]
         return levels
 
-    def normalized(self, total: Int64, first: int) -> NDArray[np.int16]:
+    def normalized(self, total: Int64, first: int) -> Int16:
         """Samples from sums of frames, of which the first is at `first`."""
         places = (first + np.arange(len(total))) % self.hop
         shift = COSINE + self._bits + RECIPROCAL - 10

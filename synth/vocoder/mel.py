@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
 from synth.audio.features import features
 from synth.common.errors import AudioError
-from synth.common.typing import Float32
+from synth.common.typing import AnyArray, Float32, Int16
 from synth.vocoder.config import VocoderConfig, features_of, token_hop
 
 MIN_LOG_MEL, MAX_LOG_MEL = -16.0, 16.0
@@ -24,7 +23,7 @@ def normalize_mel(mel: Any) -> Any:
     return (mel - CENTRE) / SPREAD
 
 
-def mel_of(samples: NDArray[np.int16], config: VocoderConfig, rate: int) -> Float32:
+def mel_of(samples: Int16, config: VocoderConfig, rate: int) -> Float32:
     """Log-mel features, float32 (2 x token frames, mels), of int16 samples (n,) at `rate`, silence after their end.
 
     The samples go through the mu-law codes first, which are all that the network ever draws.
@@ -36,13 +35,13 @@ def mel_of(samples: NDArray[np.int16], config: VocoderConfig, rate: int) -> Floa
     return features(wave, feature_config)[: 2 * frames]
 
 
-def check_mel_shape(mel: NDArray[Any], bands: int, name: str) -> None:
+def check_mel_shape(mel: AnyArray, bands: int, name: str) -> None:
     """AudioError when log-mel features are not of the right shape and type."""
     if mel.ndim != 2 or mel.shape[1] != bands or not len(mel) or mel.dtype.kind != "f":
         raise AudioError(f"{name}: is {mel.dtype}{list(mel.shape)}, must be floats [frames, {bands}], 10 ms a frame")
 
 
-def checked_mel(mel: NDArray[Any], bands: int, name: str = "features") -> NDArray[np.float32]:
+def checked_mel(mel: AnyArray, bands: int, name: str = "features") -> Float32:
     """Log-mel features as float32 (even count, bands); AudioError when shape, type or range are wrong."""
     check_mel_shape(mel, bands, name)
     if not np.isfinite(mel).all() or mel.min() < MIN_LOG_MEL or mel.max() > MAX_LOG_MEL:

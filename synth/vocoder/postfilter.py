@@ -7,13 +7,10 @@ filtered samples come out later. What is computed is the same for blocks of any 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.common.arrays import require_saved, saved_array
-from synth.common.typing import Int64
+from synth.common.typing import Int16, Int64, Tensors
 from synth.vocoder.frame_filter import NEUTRAL, FrameFilter
 
 
@@ -37,7 +34,7 @@ class _Pass:
         """Frames that are complete with so many more samples."""
         return max(0, (len(self.samples) + more - self.filter.window) // self.filter.hop + 1)
 
-    def push(self, samples: NDArray[np.int16], target: Int64, first: int) -> NDArray[np.int16]:
+    def push(self, samples: Int16, target: Int64, first: int) -> Int16:
         """The filtered samples that are complete after `samples`; `target` (frames, mels) from frame `first` on."""
         f = self.filter
         self.samples = np.concatenate([self.samples, samples])
@@ -52,7 +49,7 @@ class _Pass:
         self.out, self.first, self.frame = self.out + length, self.first + length, self.frame + count
         return filtered
 
-    def load(self, k: int, saved: dict[str, NDArray[Any]], numbers: list[int]) -> None:
+    def load(self, k: int, saved: Tensors, numbers: list[int]) -> None:
         """Becomes pass `k` of what `Postfilter.save` saved; EngineError when that is damaged."""
         f = self.filter
         self.frame, self.first, self.out = numbers
@@ -85,7 +82,7 @@ class Postfilter:
         gap = np.full((max(0, first - end), self.filter.mels), NEUTRAL, np.int64)
         self._target = np.concatenate([self._target, gap, target[max(0, end - first) :]])
 
-    def push(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    def push(self, samples: Int16) -> Int16:
         """The filtered samples, int16, that are complete after the next samples, int16; from `start` on."""
         for stage in self._passes:
             self.add_target(self._target[:0], stage.frame + stage.ready(len(samples)))
@@ -105,10 +102,10 @@ class Postfilter:
         """One that goes on from here by itself."""
         return Postfilter.restored(self.filter, self.save())
 
-    def save(self) -> dict[str, NDArray[Any]]:
+    def save(self) -> Tensors:
         """Everything that `restored` needs to go on."""
         numbers = [self.start, self._first, *(n for p in self._passes for n in (p.frame, p.first, p.out))]
-        saved: dict[str, NDArray[Any]] = {
+        saved: Tensors = {
             "numbers": np.array(numbers, np.int64),
             "levels": self._target.astype(np.int32),
         }
@@ -117,7 +114,7 @@ class Postfilter:
         return saved
 
     @classmethod
-    def restored(cls, frame_filter: FrameFilter, saved: dict[str, NDArray[Any]]) -> Postfilter:
+    def restored(cls, frame_filter: FrameFilter, saved: Tensors) -> Postfilter:
         """The postfilter that `save` saved; EngineError when it is damaged or of another voice."""
         f = frame_filter
         numbers = [int(n) for n in saved_array(saved, "numbers", "int64", (2 + 3 * f.passes,))]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio.features import mel_filters
 from synth.common.errors import CheckpointError
-from synth.common.typing import Int64, Tensors
+from synth.common.typing import Int16, Int64, Tensors
 from synth.vocoder.config import VocoderConfig, features_of
 from synth.vocoder.envelope import UNIT
 
@@ -72,7 +71,7 @@ def check_tables(config: VocoderConfig, rate: int, tensors: Tensors) -> None:
         raise CheckpointError("tensor postfilter.window: leaves a gap between frames")
 
 
-def window_sums(window: NDArray[np.int16], hop: int) -> Int64:
+def window_sums(window: Int16, hop: int) -> Int64:
     """Sums of the windows of all frames, `hop` samples apart, at each place (hop,) from a frame's middle on."""
     places = (np.arange(len(window)) - len(window) // 2) % hop
     return np.bincount(places, window.astype(np.float64), hop).astype(np.int64)

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio.exact_math import ExactProduct, logistic
 from synth.common.errors import AudioError, UsageError
-from synth.common.typing import Float32, Float64, Int64, Tensors
+from synth.common.typing import AnyArray, Float32, Float64, Int16, Int64, Tensors, UInt8
 from synth.engine import select
 from synth.engine.config import ModelConfig
 from synth.engine.layers import Layer, slice_padded, unfold_time
@@ -68,7 +66,7 @@ class Vocoder:
         parts = select.parts(prefer)
         self._native = None if parts is None else parts.Codebooks(tensors)
 
-    def _layer(self, name: str, x: NDArray[Any]) -> Float64:
+    def _layer(self, name: str, x: AnyArray) -> Float64:
         if name not in self._products:  # two threads may both make it, the same
             self._products[name] = ExactProduct(self._floats[f"vocoder.encoder.{name}.weight"])
         return self._products[name](x) + self._floats[f"vocoder.encoder.{name}.bias"]
@@ -93,13 +91,13 @@ class Vocoder:
         squashed = logistic(self._layer("out", x) * (2 / BOUND))
         return ((2 * squashed - 1) * BOUND).astype(np.float32)  # the hyperbolic tangent
 
-    def encode_sound(self, samples: NDArray[np.int16]) -> Float32:
+    def encode_sound(self, samples: Int16) -> Float32:
         """`encode` of int16 samples (n,) at the model's rate; AudioError when there are none."""
         if not len(samples):
             raise AudioError("has no samples")
         return np.concatenate(list(self.encode_blocks([samples])))
 
-    def encode_blocks(self, blocks: Iterable[NDArray[np.int16]]) -> Iterator[Float32]:
+    def encode_blocks(self, blocks: Iterable[Int16]) -> Iterator[Float32]:
         """`encode_sound`, piece by piece, of samples in blocks of any size."""
         piece, context = PIECE * self.hop, CONTEXT * self.hop
         held, start = np.zeros(0, np.int16), 0  # the next piece begins at `start` of what is held
@@ -111,7 +109,7 @@ class Vocoder:
                 done = max(0, start + piece - context)
                 held, start = held[done:], start + piece - done
 
-    def tokens(self, latents: Float32, count: int | None = None) -> NDArray[np.uint8]:
+    def tokens(self, latents: Float32, count: int | None = None) -> UInt8:
         """The first `count` tokens (None: all) of latents (frames, latent), greedily: uint8 (frames, count)."""
         most = self.config.quantisers
         if count is not None and not 0 <= count <= most:
@@ -121,7 +119,7 @@ class Vocoder:
             self._nearest(latents[at : at + PIECE], tokens[at : at + PIECE])
         return tokens
 
-    def _nearest(self, latents: Float32, tokens: NDArray[np.uint8]) -> None:
+    def _nearest(self, latents: Float32, tokens: UInt8) -> None:
         residual = np.rint(latents * UNIT).astype(np.int64)
         for q in range(tokens.shape[1]):
             codebook = self.codebooks[q]
@@ -132,7 +130,7 @@ class Vocoder:
             tokens[:, q] = distance.argmin(1)
             residual = residual - codebook[tokens[:, q]]
 
-    def beam_search_tokens(self, latents: Float32, count: int) -> NDArray[np.uint8]:
+    def beam_search_tokens(self, latents: Float32, count: int) -> UInt8:
         """`count` tokens a frame, as `tokens` gives them, but the best of a search with BEAMS beams.
 
         What one quantizer leaves is for the next: its nearest entry is not always the best to begin with. More than
@@ -143,15 +141,15 @@ class Vocoder:
         integers = np.rint(latents * UNIT)
         if self._native is None or not (np.abs(integers) <= 127).all():  # what `encode` does not give
             return self.beam_search_tokens_specified(latents, count)
-        tokens: NDArray[np.uint8] = self._native.search(integers, count)
+        tokens: UInt8 = self._native.search(integers, count)
         return tokens
 
-    def beam_search_tokens_specified(self, latents: Float32, count: int) -> NDArray[np.uint8]:
+    def beam_search_tokens_specified(self, latents: Float32, count: int) -> UInt8:
         """`beam_search_tokens`, slowly: csrc/vocoder/beam_search.hpp does the same."""
         pieces = [self._beams(latents[at : at + PIECE], count) for at in range(0, len(latents), PIECE)]
         return np.concatenate([np.zeros((0, count), np.uint8), *pieces])
 
-    def _beams(self, latents: Float32, count: int) -> NDArray[np.uint8]:
+    def _beams(self, latents: Float32, count: int) -> UInt8:
         residual = np.rint(latents * UNIT)[:, None]  # (frames, beams, latent)
         tokens, cost = np.zeros((len(latents), 1, 0), np.uint8), np.square(residual).sum(2)
         for codebook in self.codebooks[:count].astype(np.float64):
@@ -166,7 +164,7 @@ class Vocoder:
             tokens = np.concatenate([np.take_along_axis(tokens, beam[:, :, None], 1), chosen], 2)
         return tokens[:, 0]
 
-    def latents(self, tokens: NDArray[np.uint8]) -> Int64:
+    def latents(self, tokens: UInt8) -> Int64:
         """8-bit latents (frames, latent) that tokens, uint8 (frames, count), stand for; UsageError for others."""
         if tokens.dtype != np.uint8 or tokens.ndim != 2 or tokens.shape[1] > self.config.quantisers:
             shape = f"{tokens.dtype}{list(tokens.shape)}"
@@ -184,7 +182,7 @@ class Vocoder:
         """8-bit latents (frames, latent) as floats of the scale that `encode` gives."""
         return (latents / UNIT).astype(np.float32)
 
-    def condition(self, latents: Int64, first: int = 0, last: int | None = None) -> NDArray[np.int16]:
+    def condition(self, latents: Int64, first: int = 0, last: int | None = None) -> Int16:
         """The network's conditioning in token frames `first` to `last` of 8-bit latents (frames, latent).
 
         int16 ((last - first) x parts, conditioning units), `parts` vectors a token frame: 3 x frame units for the gates

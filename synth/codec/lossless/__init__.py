@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth import engine
 from synth.common.errors import CodecError, EngineError
 from synth.common.limits import LEVELS, MAX_CHANNELS
+from synth.common.typing import AnyArray, Int32, UInt8, UInt16
 
 if TYPE_CHECKING:
     from synth.engine import Engine
@@ -57,7 +57,7 @@ def _specified(network: Engine | None) -> tuple[Any, Any]:
     return segment, network
 
 
-def encode_segment(samples: NDArray[Any], bits: int, effort: str = "balanced", network: Engine | None = None) -> bytes:
+def encode_segment(samples: AnyArray, bits: int, effort: str = "balanced", network: Engine | None = None) -> bytes:
     """Bytes of signed integer samples [frames, channels], each of `bits` bits; 8-bit audio counts from -128.
 
     `network` predicts too, and its distribution is mixed with the others. Samples that all are values of mu-law codes
@@ -89,7 +89,7 @@ def decode_segment(
     bits: int,
     effort: str = "balanced",
     network: Engine | None = None,
-) -> NDArray[np.int32]:
+) -> Int32:
     """The samples, int32 [frames, channels], that `encode_segment` made these bytes of with the same other arguments.
 
     Raises CodecError where the bytes can't be that; damage that can be seen only in the samples gives other samples.
@@ -97,7 +97,7 @@ def decode_segment(
     number = _check(channels, bits, effort, network)
     if frames < 0:
         raise CodecError(f"{frames} frames: must be 0 or more")
-    samples: NDArray[np.int32]
+    samples: Int32
     try:
         if engine.has_native():
             kernel, chosen, packed = _native(network)
@@ -110,9 +110,7 @@ def decode_segment(
     return samples
 
 
-def trace(
-    samples: NDArray[Any], bits: int, effort: str = "balanced"
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint16]]:
+def trace(samples: AnyArray, bits: int, effort: str = "balanced") -> tuple[UInt8, UInt8, UInt16]:
     """A corrector's inputs along samples (n,) of one channel of `bits` bits, to train one; see `corrector`.
 
     Hints uint8 (n, HINTS), the samples' bins of the mixture's cdf uint8 (n,), and where their intervals begin and end

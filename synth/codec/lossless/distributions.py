@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.codec.lossless.corrector import Corrector
 from synth.codec.lossless.float_math import exponent, f32, limited, log, squash
 from synth.codec.lossless.mulaw_predictor import MulawPredictor
 from synth.codec.lossless.presets import Preset
 from synth.codec.lossless.rangecoder import RangeDecoder, RangeEncoder
+from synth.common.typing import AnyArray, Float32, Float64
 
 UNIFORM, BEYOND, KNOTS = 1e-9, 40000.0, 64
 SETS, CONTEXTS, INPUTS, COUNTER, BIAS, NETWORK, STRETCH = 4, 512, 32, 24, 25, 26, np.float32(11)
@@ -25,14 +25,14 @@ FIRST_WEIGHTS = {None: (1.0, 0.0), "predictor": (0.65, 0.4), "corrector": (0.0, 
 """Of mixture and network: without a network, with one that predicts, with one that corrects."""
 
 
-def fold8(v: NDArray) -> float:
+def fold8(v: AnyArray) -> float:
     """The sum of eight doubles, halves onto each other."""
     v = v[:4] + v[4:]
     v = v[:2] + v[2:]
     return float(v[0] + v[1])
 
 
-def fold16(v: NDArray[np.float32]) -> np.float32:
+def fold16(v: Float32) -> np.float32:
     """The sum of sixteen floats, halves onto each other, of the last four every other one."""
     v = v[:8] + v[8:]
     v = v[:4] + v[4:]
@@ -78,13 +78,11 @@ class Grid:
 class Point:
     """The experts' cdfs at one place, and what is made of them."""
 
-    def __init__(
-        self, cdf: NDArray[np.float64], mixed: float, slow: float, mapped: float, corrected: float, weight: float
-    ) -> None:
+    def __init__(self, cdf: Float64, mixed: float, slow: float, mapped: float, corrected: float, weight: float) -> None:
         self.cdf, self.mixed, self.slow, self.mapped, self.corrected = cdf, mixed, slow, mapped, corrected
         self.value = mixed + (mapped - mixed) * weight
 
-    def all(self) -> NDArray[np.float64]:
+    def all(self) -> Float64:
         """All cdf values, in the order of the mixer's inputs, padded to a multiple of eight."""
         return np.concatenate([self.cdf, [self.mixed, self.slow, self.mapped, self.value, self.corrected], np.zeros(3)])
 
@@ -173,7 +171,7 @@ class Channel:
         mixed = fold8(sums[0])
         return self._finished(cdf, mixed, fold8(sums[1]))
 
-    def _finished(self, cdf: NDArray[np.float64], mixed: float, slow: float) -> Point:
+    def _finished(self, cdf: Float64, mixed: float, slow: float) -> Point:
         corrected = self.corrector.corrected(mixed) if self.corrector else 0.0
         return Point(cdf, mixed, slow, self._mapped(mixed), corrected, self.preset.map_weight)
 
@@ -269,7 +267,7 @@ class Channel:
         self.seen = min(self.seen + 1, 1000000)
 
     @staticmethod
-    def _follow(low: Point, high: Point, share: float, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _follow(low: Point, high: Point, share: float, weight: Float64) -> Float64:
         posterior, total = weight * (high.cdf - low.cdf), np.zeros(8)
         for g in range(0, len(weight), 8):
             total = total + posterior[g : g + 8]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 
 import numpy as np
-from numpy.typing import NDArray
+
+from synth.common.typing import Float32
 
 f32 = np.float32
 
@@ -20,7 +21,7 @@ def limited(x: int, most: int) -> int:
     return min(max(x, 0), most)
 
 
-def log(x: NDArray[np.float32]) -> NDArray[np.float32]:
+def log(x: Float32) -> Float32:
     """Natural logarithm of positive floats, to about 1e-6."""
     bits = x.astype(f32).view(np.int32)
     whole = (bits - np.int32(0x3F3504F3)) >> 23
@@ -33,7 +34,7 @@ def log(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return whole.astype(f32) * f32(0.6931472) + p
 
 
-def exponential(x: NDArray[np.float32]) -> NDArray[np.float32]:
+def exponential(x: Float32) -> Float32:
     """exp of -11.5 to 11.5, to about 1e-6."""
     scaled, magic = x * f32(1.442695), f32(12582912)  # 1.5 * 2^23: adding it rounds to the nearest whole number
     moved = scaled + magic
@@ -44,6 +45,6 @@ def exponential(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return p * ((moved.view(np.int32) - np.int32(0x4B400000 - 127)) << 23).view(f32)
 
 
-def squash(x: NDArray[np.float32]) -> NDArray[np.float32]:
+def squash(x: Float32) -> Float32:
     """Probabilities of log-odds."""
     return f32(1) / (f32(1) + exponential(f32(0) - x))

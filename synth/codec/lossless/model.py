@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio import mulaw
 from synth.codec.lossless.corrector import Corrector
@@ -18,13 +17,13 @@ from synth.codec.lossless.distributions import Grid
 from synth.codec.lossless.mulaw_predictor import MulawPredictor
 from synth.codec.lossless.presets import FINAL, FIRST, OLS_A, REGRESSORS, SECOND, SLOW, Preset, Regressor
 from synth.codec.lossless.rangecoder import RangeDecoder, RangeEncoder
-from synth.common.typing import Float64
+from synth.common.typing import AnyArray, Float64, Int32
 from synth.engine.reference import ReferenceEngine
 
 WEIGHT_LIMIT = 64.0
 
 
-def fold(v: NDArray) -> float:
+def fold(v: AnyArray) -> float:
     """The sum over a power of two of lanes: halves onto each other."""
     while len(v) > 1:
         v = v[: len(v) // 2] + v[len(v) // 2 :]
@@ -182,7 +181,7 @@ def _code(
     preset: Preset,
     grids: list[Grid],
     coder: RangeEncoder | RangeDecoder,
-    ranks: NDArray[np.int32],
+    ranks: Int32,
     network: ReferenceEngine | None,
 ) -> None:
     cascades = [Cascade(preset, len(grids) > 1) for _ in grids]
@@ -210,9 +209,7 @@ def plain_grid(bits: int, shift: int = 0) -> Grid:
     return Grid(1 << (bits - shift), -math.ldexp(unit, bits - 1), math.ldexp(unit, shift), mulaw.STARTS)
 
 
-def encode(
-    preset: Preset, grids: list[Grid], ranks: NDArray[np.int32], network: ReferenceEngine | None = None
-) -> bytes:
+def encode(preset: Preset, grids: list[Grid], ranks: Int32, network: ReferenceEngine | None = None) -> bytes:
     """The range coder's stream of ranks [frames, channels] in the channels' grids, by the preset and a network."""
     coder = RangeEncoder()
     _code(preset, grids, coder, ranks.copy(), network)
@@ -221,7 +218,7 @@ def encode(
 
 def decode(
     preset: Preset, grids: list[Grid], data: bytes, frames: int, network: ReferenceEngine | None = None
-) -> NDArray[np.int32]:
+) -> Int32:
     """The ranks again."""
     ranks = np.zeros((frames, len(grids)), np.int32)
     _code(preset, grids, RangeDecoder(data), ranks, network)

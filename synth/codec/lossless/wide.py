@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth import engine
 from synth.codec import lossless, varint
 from synth.codec.lossless import residuals, steps
 from synth.common.errors import CodecError
-from synth.common.typing import Float64, Int32, UInt8
+from synth.common.typing import AnyArray, Float64, Int32, UInt8, UInt32
 
 if TYPE_CHECKING:
     from synth.engine import Engine
@@ -127,7 +126,7 @@ _unordered = _ordered
 """It undoes itself."""
 
 
-def _guess(parts: NDArray[Any], widths: Float64, floats: bool) -> NDArray[np.uint32]:
+def _guess(parts: AnyArray, widths: Float64, floats: bool) -> UInt32:
     """What the integer parts say that samples are, in order."""
     with np.errstate(over="ignore", under="ignore"):
         values = parts * widths
@@ -136,7 +135,7 @@ def _guess(parts: NDArray[Any], widths: Float64, floats: bool) -> NDArray[np.uin
         return np.clip(np.rint(values), -(2.0**31), 2.0**31 - 1).astype(np.int32).view(np.uint32)
 
 
-def _guesses(parts: Int32, widths: Float64, floats: bool) -> tuple[NDArray[np.uint32], UInt8]:
+def _guesses(parts: Int32, widths: Float64, floats: bool) -> tuple[UInt32, UInt8]:
     """The guess for each sample, and its class: the bits of the distance from it to the next one."""
     sizes = np.abs(parts)
     near, far = _guess(sizes, widths, floats), _guess(sizes + 1, widths, floats)

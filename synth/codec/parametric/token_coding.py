@@ -8,22 +8,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio.mulaw import SILENCE
 from synth.codec.lossless.rangecoder import RangeDecoder, RangeEncoder
 from synth.common.errors import UsageError
+from synth.common.typing import UInt8
 
 PRECISION = 16
 
 
-def encode(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
+def encode(engine: Any, tokens: UInt8) -> bytes:
     """The bytes of tokens (frames, count), count at most the planner's period; its other tokens are known as 128."""
     _check(engine, tokens.shape)
     return encode_native(engine, tokens) if engine.name == "native" else encode_specified(engine, tokens)
 
 
-def decode(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
+def decode(engine: Any, data: bytes, frames: int, count: int) -> UInt8:
     """The tokens (frames, count) that `encode` made these bytes of; damaged bytes give other tokens."""
     _check(engine, (frames, count))
     if engine.name == "native":
@@ -31,14 +31,14 @@ def decode(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint
     return decode_specified(engine, data, frames, count)
 
 
-def encode_native(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
+def encode_native(engine: Any, tokens: UInt8) -> bytes:
     """`encode` with the native engine."""
     from synth.engine import _kernel
 
     return _kernel.encode_tokens(engine.network, np.ascontiguousarray(tokens, np.uint8))
 
 
-def decode_native(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
+def decode_native(engine: Any, data: bytes, frames: int, count: int) -> UInt8:
     """`decode` with the native engine."""
     from synth.engine import _kernel
 
@@ -47,7 +47,7 @@ def decode_native(engine: Any, data: bytes, frames: int, count: int) -> NDArray[
     return tokens
 
 
-def encode_specified(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
+def encode_specified(engine: Any, tokens: UInt8) -> bytes:
     """`encode` with any engine, slowly."""
     coder = RangeEncoder()
     for state, row in _frames(engine, tokens):
@@ -56,7 +56,7 @@ def encode_specified(engine: Any, tokens: NDArray[np.uint8]) -> bytes:
     return coder.finish()
 
 
-def decode_specified(engine: Any, data: bytes, frames: int, count: int) -> NDArray[np.uint8]:
+def decode_specified(engine: Any, data: bytes, frames: int, count: int) -> UInt8:
     """`decode` with any engine, slowly."""
     coder, tokens = RangeDecoder(data), np.zeros((frames, count), np.uint8)
     for state, row in _frames(engine, tokens):
@@ -65,7 +65,7 @@ def decode_specified(engine: Any, data: bytes, frames: int, count: int) -> NDArr
     return tokens
 
 
-def bits(engine: Any, tokens: NDArray[np.uint8]) -> float:
+def bits(engine: Any, tokens: UInt8) -> float:
     """What tokens (frames, count) cost under the planner, without coding them."""
     period = engine.config.period
     padded = np.full((len(tokens), period), SILENCE, np.uint8)
@@ -79,7 +79,7 @@ def _check(engine: Any, shape: tuple[int, ...]) -> None:
         raise UsageError(f"tokens of shape {list(shape)}: must be [frames, at most {engine.config.period}]")
 
 
-def _frames(engine: Any, tokens: NDArray[np.uint8]) -> Any:
+def _frames(engine: Any, tokens: UInt8) -> Any:
     """The planner's state before each frame, and the frame's row; past what a frame has not, the state moves on."""
     state = engine.state()
     rest = np.full(engine.config.period - tokens.shape[1], SILENCE, np.uint8)

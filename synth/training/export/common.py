@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from accelerate import Accelerator
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from synth.common.typing import Tensors
 from synth.data.corpus import Corpus, open_cache
 from synth.training.batches import Row, validation_rows
 from synth.training.config import GeneratorTrainConfig
@@ -56,7 +56,7 @@ class FinishedRun:
     folder: RunFolder
     options: dict[str, Any]
     corpus: Corpus
-    weights: dict[str, NDArray[Any]]
+    weights: Tensors
     step: int
 
     @classmethod

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synth.audio.mulaw import decode
+from synth.common.typing import Tensors, UInt8
 from synth.data.corpus import Corpus
 from synth.generation import checkpoint
 from synth.generation.voice import Voice
@@ -19,7 +18,7 @@ from synth.vocoder.vocoder import Vocoder
 MAX_FILES_OF_MEANS = 3000  # files that the means of labels are of
 
 
-def means_of_labels(voice: str | os.PathLike[str], corpus: Corpus) -> dict[str, NDArray[Any]]:
+def means_of_labels(voice: str | os.PathLike[str], corpus: Corpus) -> Tensors:
     """Where the labels of the training files lie among the latents of a voice: tensors of its checkpoint."""
     model = Voice(checkpoint.load(voice))
     assert model.runtime is not None
@@ -61,6 +60,6 @@ def bits_per_token(voice: str | os.PathLike[str], splits: dict[str, list[Row]]) 
     return figures
 
 
-def tokens_of(vocoder: Vocoder, codes: NDArray[np.uint8], period: int) -> NDArray[np.uint8]:
+def tokens_of(vocoder: Vocoder, codes: UInt8, period: int) -> UInt8:
     """Tokens (frames x period,) of mu-law codes (samples,), the first `period` of each token frame."""
     return vocoder.tokens(vocoder.encode_sound(decode(codes)), period).reshape(-1)

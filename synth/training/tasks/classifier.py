@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 
 from synth.audio.features import normalized_features, to_float32
 from synth.common.errors import AudioError, CorpusError, UsageError
+from synth.common.typing import AnyArray, Float32, Int64
 from synth.data.corpus import Corpus, Entry, open_cache
 from synth.data.label_rules import Labeller, natural
 from synth.nn.classifier import ClassifierNetwork, loss_of
@@ -86,9 +86,9 @@ def _target(corpus: Corpus, name: str, speaker_dependent: bool) -> Target:
     return Target(name, "tags" if tagged else "class", values, speaker_dependent)
 
 
-def answers_of(entry: Entry, corpus: Corpus, targets: Sequence[Target]) -> tuple[NDArray[np.generic], ...]:
+def answers_of(entry: Entry, corpus: Corpus, targets: Sequence[Target]) -> tuple[AnyArray, ...]:
     """A file's answer to each target, as in `Clips`; a value that no training file has is unknown."""
-    labels, answers = corpus.labels.names(entry.label_ids), list[NDArray[np.generic]]()
+    labels, answers = corpus.labels.names(entry.label_ids), list[AnyArray]()
     for target in targets:
         text = labels.get(target.name, "")
         if target.kind == "tags":
@@ -108,15 +108,13 @@ def sounds_of(corpus: Corpus, split: str, targets: Sequence[Target], max_files: 
 
 
 @torch.inference_mode()
-def validate(
-    network: ClassifierNetwork, sounds: Sequence[Sound]
-) -> tuple[list[NDArray[np.float32]], list[NDArray[Any]], float]:
+def validate(network: ClassifierNetwork, sounds: Sequence[Sound]) -> tuple[list[Float32], list[AnyArray], float]:
     """Logits (sounds, values) and answers of each target over whole sounds, and the loss, unknown answers left out."""
     config, device = network.config, next(network.parameters()).device
     max_samples = round(MAX_SECONDS * config.sample_rate)
     network.eval()
     batches: list[list[torch.Tensor]] = [[] for _ in config.targets]
-    answers: list[list[NDArray[Any]]] = [[] for _ in config.targets]
+    answers: list[list[AnyArray]] = [[] for _ in config.targets]
     order = sorted(range(len(sounds)), key=lambda place: len(sounds[place][0]))
     for at in range(0, len(order), GROUP):
         group = [sounds[place] for place in order[at : at + GROUP]]
@@ -131,9 +129,7 @@ def validate(
     return [each.numpy() for each in logits], expected, float(loss)
 
 
-def scores(
-    targets: Sequence[Target], logits: Sequence[NDArray[Any]], answers: Sequence[NDArray[Any]]
-) -> dict[str, float]:
+def scores(targets: Sequence[Target], logits: Sequence[AnyArray], answers: Sequence[AnyArray]) -> dict[str, float]:
     """`NAME_accuracy` of each class, `NAME_map` of each set of tags; those without answers are left out."""
     figures = {}
     for target, score, answer in zip(targets, logits, answers, strict=True):
@@ -264,7 +260,7 @@ TASK = ClassifierTask
 
 def measured(network: classifier.Classifier, sounds: Sequence[Sound]) -> dict[str, float]:
     """How many answers are right, by `scores`; a sound that can't be classified counts as told by chance."""
-    logs: list[list[NDArray[Any]]] = [[] for _ in network.targets]
+    logs: list[list[AnyArray]] = [[] for _ in network.targets]
     for samples, _ in sounds:
         try:
             probabilities = network.classify_blocks([samples]).log_probabilities
@@ -276,7 +272,7 @@ def measured(network: classifier.Classifier, sounds: Sequence[Sound]) -> dict[st
     return scores(network.targets, [np.stack(column) for column in logs], answers)
 
 
-def _tensors(clips: Clips, device: torch.device, rows: NDArray[np.int64] | None = None) -> tuple[torch.Tensor, ...]:
+def _tensors(clips: Clips, device: torch.device, rows: Int64 | None = None) -> tuple[torch.Tensor, ...]:
     """What the network takes, of these rows (all of them) of a batch."""
     rows = np.arange(len(clips.lengths)) if rows is None else rows
     lengths = clips.lengths[rows]

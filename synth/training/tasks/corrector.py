@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 from torch import Tensor
 
 from synth import engine
@@ -23,6 +22,7 @@ from synth.codec import lossless, network_choice
 from synth.codec.encoder import SECONDS
 from synth.codec.lossless.cdf_bins import BIN_STARTS
 from synth.common.errors import RunError, UsageError
+from synth.common.typing import AnyArray, Int64
 from synth.data.corpus import Corpus, open_cache
 from synth.engine import Engine
 from synth.engine.config import ModelConfig
@@ -244,14 +244,14 @@ def train_step(
     return mean
 
 
-def validation_segments(traces: Traces, max_samples: int) -> list[NDArray[Any]]:
+def validation_segments(traces: Traces, max_samples: int) -> list[AnyArray]:
     """Records of whole segments, spread evenly over all, of about `max_samples` samples together."""
     every = max(1, -(-int(traces.pieces[-1]) // max_samples))
     return [traces.piece(number) for number in range(every // 2, len(traces), every) if len(traces.piece(number))]
 
 
 @torch.inference_mode()
-def validate(network: TwoTierNetwork, segments: list[NDArray[Any]]) -> float:
+def validate(network: TwoTierNetwork, segments: list[AnyArray]) -> float:
     """Bits a sample that the network costs more than the mixture, each segment from a fresh state.
 
     A sample is taken to lie in the middle of its interval, which counts against the network.
@@ -274,9 +274,7 @@ def validate(network: TwoTierNetwork, segments: list[NDArray[Any]]) -> float:
     return total / max(1, sum(map(len, segments)))
 
 
-def _groups(
-    segments: list[NDArray[Any]], hop: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Tensor]]:
+def _groups(segments: list[AnyArray], hop: int) -> Iterator[tuple[Int64, Int64, Int64, Tensor]]:
     """Segments of like length, padded: bins, targets, hints, and which samples (segments, time) are inside."""
     ordered = sorted(segments, key=len)
     for at in range(0, len(ordered), GROUP):

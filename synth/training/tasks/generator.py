@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 
 from synth import engine
 from synth.audio.mulaw import SILENCE, decode
 from synth.audio.writer import AudioWriter
 from synth.common.errors import RunError, UsageError
+from synth.common.typing import Int16, Int64, Tensors, UInt8
 from synth.data.corpus import Corpus, open_cache
 from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.layout import block_density
@@ -57,7 +57,6 @@ GROUP = 64  # files that are validated together
 CHUNK = 4096  # samples of them at once: memory stays bounded for long files
 REFERENCE_SAMPLES = 20_000  # what an export measures where only the slow engine runs
 SPLITS = ("validation", "test")
-Tensors = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ class GeneratorTask:
         sound = torch.from_numpy(wave.astype(np.float32) / 32768)[None]
         board.add_audio("audition", sound, record["step"], self.model.sample_rate)
 
-    def _audition(self, step: int, folder: RunFolder) -> NDArray[np.int16]:
+    def _audition(self, step: int, folder: RunFolder) -> Int16:
         player = engine.create(self.model, quantize(self.state.network, self.tensors))
         seconds = AUDITION_SECONDS if player.name == "native" else 0.1
         codes = player.generate(
@@ -225,7 +224,7 @@ def train_step(
     state: TrainState[TwoTierNetwork],
     config: GeneratorTrainConfig,
     batch: StreamBatch,
-    inputs: NDArray[np.uint8],
+    inputs: UInt8,
     accelerator: Accelerator,
 ) -> float:
     """One step of the generator; returns its mean bits a sample over all processes, as `optimizer_step` does.
@@ -268,9 +267,7 @@ def validate(network: TwoTierNetwork, rows: list[Row], tensors: Tensors, labels:
     return total / max(1, count)
 
 
-def _groups(
-    network: TwoTierNetwork, rows: list[Row], labels: bool
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64], torch.Tensor]]:
+def _groups(network: TwoTierNetwork, rows: list[Row], labels: bool) -> Iterator[tuple[UInt8, Int64, torch.Tensor]]:
     """Files of like length, padded: codes (files, time), label ids (files, frames, keys), which samples are inside."""
     hop, keys = network.config.hop, len(network.config.labels)
     ordered = sorted(rows, key=lambda row: len(row[0]))

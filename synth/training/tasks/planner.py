@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 from torch import Tensor
 
 from synth.audio.mulaw import SILENCE
@@ -18,6 +17,7 @@ from synth.checkpoint import registry
 from synth.common.errors import CheckpointError, RunError, UsageError
 from synth.common.labels import LabelSet
 from synth.common.new_file import write_whole
+from synth.common.typing import Bools, Int64, UInt8
 from synth.data.corpus import Corpus, open_cache
 from synth.engine.config import ModelConfig
 from synth.engine.token_inputs import token_inputs
@@ -280,8 +280,8 @@ def train_step(
 
 
 def _corrupted(
-    tokens: NDArray[np.uint8], period: int, train: PlannerTrainConfig, draw: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
+    tokens: UInt8, period: int, train: PlannerTrainConfig, draw: np.random.Generator
+) -> tuple[UInt8, UInt8, Bools]:
     """Tokens (streams, time) of which some frames lack their last ones, with errors as input, and what has a loss."""
     count = np.where(draw.random(len(tokens)) < train.partial, draw.integers(1, max(2, period), len(tokens)), period)
     counted = np.arange(tokens.shape[1]) % period < count[:, None]
@@ -290,9 +290,7 @@ def _corrupted(
     return tokens, np.where(wrong, draw.integers(0, 256, tokens.shape), tokens).astype(np.uint8), counted
 
 
-def bits_of(
-    network: TwoTierNetwork, tokens: NDArray[np.uint8], inputs: NDArray[np.uint8], labels: NDArray[np.int64]
-) -> Tensor:
+def bits_of(network: TwoTierNetwork, tokens: UInt8, inputs: UInt8, labels: Int64) -> Tensor:
     """Bits (streams, time) of tokens (streams, time) after `inputs`; `labels` (streams, frames, keys)."""
     device = network.frame_bias.device
     earlier = torch.from_numpy(np.stack(token_inputs(inputs, network.config.period), 2)).to(device).long()

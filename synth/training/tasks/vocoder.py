@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 from torch import Tensor
 
 from synth.audio.mulaw import SILENCE
 from synth.common.errors import UsageError, require
+from synth.common.typing import UInt8
 from synth.data.corpus import Corpus, open_cache
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
@@ -310,7 +310,7 @@ def validate(vocoder: VocoderNetwork, rows: list[Row]) -> dict[str, float]:
     return {name: total / max(1, count) for name, total in totals.items()}
 
 
-def _padded(group: list[NDArray[np.uint8]], hop: int) -> tuple[NDArray[np.uint8], Tensor]:
+def _padded(group: list[UInt8], hop: int) -> tuple[UInt8, Tensor]:
     """Codes (files, time) of whole token frames, longer files cut, and which samples are inside of their file."""
     longest = min(-(-max(len(codes) for codes in group) // hop), MAX_VALIDATED // hop) * hop
     codes = np.full((len(group), longest), SILENCE, np.uint8)
