@@ -100,7 +100,7 @@ def cold_start(corpora: Path, work: Path) -> float:
 
 
 def tags(recognisers: Recognisers, corpora: Path) -> list[str]:
-    """How well a recogniser tells which kinds of sound are in a mixture."""
+    """How well a classifier tells which kinds of sound are in a mixture."""
     folder = recognisers.work / "mixtures"
     labels, split = mixtures.write(corpora, folder)
     options = ("--rate", mixtures.RATE, "--labels", labels, "--split", split, "--target", "kinds", "--steps", 600)

@@ -14,7 +14,7 @@ from safetensors.numpy import save as to_bytes
 from synth.common.errors import CheckpointError
 from synth.common.typing import Tensors
 
-FORMAT, RECOGNISER = "synth-checkpoint", "synth-recogniser"
+FORMAT, CLASSIFIER = "synth-checkpoint", "synth-recogniser"
 VERSION, VOICE_VERSION, FILTERED_VERSION, CORRECTOR_VERSION = 1, 2, 3, 4
 """Of a plain network, of a voice, of a voice with a postfilter or with means of its labels, of a corrector."""
 MAX_FILE_BYTES, MAX_HEADER_BYTES = 64 << 20, 1 << 20
@@ -44,10 +44,10 @@ def pack(kind: str, config: dict[str, Any], tensors: Tensors, info: dict[str, An
     return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
-def is_recogniser(data: bytes) -> bool:
+def is_classifier(data: bytes) -> bool:
     """Whether these are the bytes of a classifier (`synth.load_classifier`); False too for what is no checkpoint."""
     try:
-        return read_metadata(data).get("format") == RECOGNISER
+        return read_metadata(data).get("format") == CLASSIFIER
     except CheckpointError:
         return False
 

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from synth.checkpoint.format import MAX_FILE_BYTES, MAX_HEADER_BYTES, RECOGNISER, read_metadata
-from synth.common.errors import CheckpointError
+from synth.checkpoint.format import CLASSIFIER, MAX_FILE_BYTES, MAX_HEADER_BYTES, read_metadata
+from synth.common.errors import CheckpointError, did_you_mean
 
 SUFFIX = ".safetensors"
 KINDS = ("voice", "generator", "classifier", "corrector")
@@ -57,7 +57,9 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         )
     if os.path.exists(text):
         return path
-    raise CheckpointError(f"{text}: no such checkpoint; bundled are {', '.join(names()) or 'none'}, or give a file")
+    near = did_you_mean(text, [*numbered, *names()])
+    bundled = ", ".join(names()) or "none"
+    raise CheckpointError(f"{text}: no such checkpoint; {near}bundled are {bundled}, or give a file")
 
 
 def file_of(name_or_path: str) -> str | None:
@@ -76,7 +78,7 @@ def stands_for(stem: str) -> str | None:
 def kind_of(path: Path) -> str:
     """What a file says that it is, unchecked: one of `KINDS`; "generator" too for what can't be read."""
     meta, config = _unchecked(path)
-    if meta.get("format") == RECOGNISER:
+    if meta.get("format") == CLASSIFIER:
         return "classifier"
     if "network" in config:
         return "voice"

@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from synth.common.errors import UsageError
+from synth.common.errors import UsageError, did_you_mean
 from synth.common.limits import MAX_BITRATE, MIN_BITRATE
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+_CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
+_NAME = re.compile(r"[\w.-]+")
 _NAN = float("nan")  # is in no range
 
 
@@ -26,7 +28,11 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]  # argparse checks them
 
     def error(self, message: str) -> NoReturn:
-        """UsageError with `message` and where help is."""
+        """UsageError with `message`, the choice that was probably meant, and where help is."""
+        refused = _CHOICE.search(message)
+        meant = refused and did_you_mean(refused[1], _NAME.findall(refused[2])).strip()
+        if meant:
+            message = f"{message}; {meant}"
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 

@@ -23,7 +23,7 @@ def overview() -> Told:
     for name in registry.names():
         try:
             path, data = registry.read(name)
-            known = format.is_recogniser(data)
+            known = format.is_classifier(data)
             entries.append(_heard(classifier.from_bytes(path, data)) if known else _summary(checkpoint.load(name)))
         except SynthError as error:
             failures.append(error)
@@ -57,8 +57,8 @@ def of(name: str) -> Told:
 def details(name: str) -> Told:
     """One checkpoint: where it is, its network, its card, what a sample costs."""
     path, bytes_ = registry.read(name)
-    if format.is_recogniser(bytes_):
-        return _recogniser(classifier.from_bytes(path, bytes_))
+    if format.is_classifier(bytes_):
+        return _classifier(classifier.from_bytes(path, bytes_))
     loaded = checkpoint.load(name)
     running, lines_running = _running()
     sizes = {
@@ -117,8 +117,8 @@ def _heard(loaded: classifier.Classifier) -> dict[str, Any]:
     }
 
 
-def _recogniser(loaded: classifier.Classifier) -> Told:
-    """A recogniser: where it is, its network, its card."""
+def _classifier(loaded: classifier.Classifier) -> Told:
+    """A classifier: where it is, its network, its card."""
     config = loaded.config.to_json()
     size = sum(int(tensor.size) for tensor in loaded.tensors.values())
     data = {**_heard(loaded), "path": str(loaded.path), "config": config, "info": loaded.info, "parameters": size}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class SynthError(Exception):
     """Something is wrong with what was given; `exit_code` is what a command returns for it."""
@@ -47,3 +49,11 @@ def require(ok: bool, message: str) -> None:
     """Raise UsageError with `message` unless `ok`."""
     if not ok:
         raise UsageError(message)
+
+
+def did_you_mean(text: str, names: Iterable[str]) -> str:
+    """ "did you mean NAME? " of the name that `text` is most like; empty where none is near."""
+    from difflib import get_close_matches  # what nothing but an error needs
+
+    near = get_close_matches(text, list(names), 1, 0.7)
+    return f"did you mean {near[0]}? " if near else ""

@@ -14,7 +14,7 @@ from synth.checkpoint.format import (
     FORMAT,
     VERSION,
     VOICE_VERSION,
-    is_recogniser,
+    is_classifier,
     one_line,
     pack,
     unpack,
@@ -85,7 +85,7 @@ def load(name_or_path: str | os.PathLike[str]) -> Checkpoint:
 
 def decode(data: bytes) -> tuple[ModelConfig, Tensors, dict[str, Any], VoiceParts | None]:
     """Config, tensors, card and voice of a checkpoint's bytes, all checked; CheckpointError says what is wrong."""
-    if is_recogniser(data):
+    if is_classifier(data):
         raise CheckpointError(f"is a classifier, for synth classify; {GENERATORS}")
     raw, tensors, info = unpack(data, FORMAT)
     steered = isinstance(raw, dict) and "network" in raw

@@ -288,7 +288,7 @@ def check(config: ClassifierConfig, tensors: Tensors) -> None:
     """CheckpointError unless these are the finite float32 tensors of a network of this config."""
     wanted = shapes(config)
     for name in sorted(wanted.keys() ^ tensors.keys()):
-        raise CheckpointError(f"tensor {name}: is {'missing' if name in wanted else 'not one of a recogniser'}")
+        raise CheckpointError(f"tensor {name}: is {'missing' if name in wanted else 'not one of a classifier'}")
     for name, shape in wanted.items():
         tensor = tensors[name]
         if tensor.dtype != np.float32 or tensor.shape != shape:
@@ -300,7 +300,7 @@ def check(config: ClassifierConfig, tensors: Tensors) -> None:
 def save(path: str | os.PathLike[str], config: ClassifierConfig, tensors: Tensors, info: dict[str, Any]) -> None:
     """Write a classifier beside `path` and rename it into place; OutputError when that can't be done."""
     check(config, tensors)
-    write_whole(path, format.pack(format.RECOGNISER, config.to_json(), tensors, info))
+    write_whole(path, format.pack(format.CLASSIFIER, config.to_json(), tensors, info))
 
 
 def _reopened(path: str, sha256: str) -> Classifier:
@@ -342,7 +342,7 @@ def load_classifier(name_or_path: str | os.PathLike[str] = "digits-classifier") 
 def from_bytes(path: Path, data: bytes) -> Classifier:
     """The classifier in a file's bytes."""
     try:
-        config, tensors, info = format.unpack(data, format.RECOGNISER)
+        config, tensors, info = format.unpack(data, format.CLASSIFIER)
         classifier = Classifier(ClassifierConfig.from_json(config), tensors, path.stem, info)
     except (CheckpointError, UsageError) as error:
         raise CheckpointError(f"{path}: {error}") from None

@@ -19,7 +19,7 @@ from synth.audio import reader as audio
 from synth.checkpoint import format, registry
 from synth.common import files
 from synth.common import threads as parallel
-from synth.common.errors import AudioError, SynthError, UsageError
+from synth.common.errors import AudioError, CheckpointError, SynthError, UsageError
 from synth.common.typing import Int16
 
 Blocks = Iterable[Int16]
@@ -51,8 +51,13 @@ class Prediction:
 def open_classifier(name_or_path: str, engine: str = "auto") -> FileClassifier:
     """The classifier, or the generator with labels, of a name or path; CheckpointError, UsageError for what is none."""
     path, data = registry.read(name_or_path)
-    if format.is_recogniser(data):
+    if format.is_classifier(data):
         return _of_network(path, data)
+    if registry.kind_of(path) == "corrector":
+        other = registry.instead(path, "classifier")
+        raise CheckpointError(
+            f"{path.stem}: is a corrector, for synth compress alone; {other} tells what recordings are"
+        )
     return _of_generator(name_or_path, engine)
 
 

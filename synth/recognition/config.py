@@ -79,17 +79,17 @@ class ClassifierConfig(FeatureConfig):
     def from_json(cls, data: Any) -> ClassifierConfig:
         """The config in `data`; raises UsageError when a name, type or range is wrong."""
         kinds = {field.name: field.type for field in dataclasses.fields(cls)}
-        require(isinstance(data, dict) and set(data) == set(kinds), "recogniser config: its names are not known")
+        require(isinstance(data, dict) and set(data) == set(kinds), "classifier config: its names are not known")
         for name, kind in kinds.items():
             want = {"int": int, "str": str}.get(str(kind), list)
-            require(isinstance(data[name], want | tuple), f"recogniser config: {name} has a wrong type")
+            require(isinstance(data[name], want | tuple), f"classifier config: {name} has a wrong type")
         try:
             targets = tuple(
                 Target(str(t["name"]), str(t["kind"]), tuple(str(v) for v in t["values"]), bool(t["voice"]))
                 for t in data["targets"]
             )
         except (TypeError, KeyError):
-            raise UsageError("recogniser config: targets must be a list of name, kind, values, voice") from None
+            raise UsageError("classifier config: targets must be a list of name, kind, values, voice") from None
         return cls(**{**data, "targets": targets})
 
 

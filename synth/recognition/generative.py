@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from synth.audio import mulaw
+from synth.checkpoint import registry
 from synth.common import threads as parallel
 from synth.common.errors import AudioError, UsageError
 from synth.common.labels import LabelIds, LabelSet
@@ -92,8 +93,8 @@ def need_labels(model: Model | Voice) -> Model:
     """`model`; UsageError for one that was trained without labels, or is a voice."""
     plain = need_plain(model)
     if not plain.checkpoint.config.labels:
-        name = plain.checkpoint.name
-        raise UsageError(f"-c {name}: was trained without labels and can't tell any; give another checkpoint")
+        name, other = plain.checkpoint.name, registry.instead(plain.checkpoint.name, "classifier")
+        raise UsageError(f"-c {name}: was trained without labels and can't tell any; give {other}")
     return plain
 
 

@@ -150,7 +150,7 @@ def test_what_is_no_voice_keeps_its_format() -> None:
     )
     for name in registry.names():
         path, data = registry.read(name)
-        if not format.is_recogniser(data):
+        if not format.is_classifier(data):
             again = checkpoint.encode(*checkpoint.decode(data))
             assert again == data, path
 
@@ -269,5 +269,5 @@ def test_a_path_is_a_path(bundled: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_bundled_ones_can_be_loaded() -> None:
     for name in registry.names():
         path, data = registry.read(name)
-        loaded = classifier.from_bytes(path, data) if format.is_recogniser(data) else checkpoint.load(name)
+        loaded = classifier.from_bytes(path, data) if format.is_classifier(data) else checkpoint.load(name)
         assert loaded.name == name

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import sounds
-from helpers.listeners import tiny_recogniser
+from helpers.listeners import tiny_classifier
 from helpers.loaded import HEAVY, loaded_by
 from helpers.tools import error_line, generate, run, tiny_checkpoint
 
@@ -23,7 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def classify(*arguments: object) -> int:
     """`synth classify` with the small recogniser, in this process."""
-    return entry.main(["classify", "-c", tiny_recogniser(), *map(str, arguments)])
+    return entry.main(["classify", "-c", tiny_classifier(), *map(str, arguments)])
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> Any:
@@ -59,8 +59,8 @@ def test_lines_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_pipe_is_the_file() -> None:
     sounds.maker(Path())("a.wav", sounds.noise(5000, 3), 16000)
     with open("a.wav", "rb") as file:
-        piped = run("synth", "classify", "-", "-c", tiny_recogniser(), "--json", stdin=file)
-    direct = run("synth", "classify", "a.wav", "-c", tiny_recogniser(), "--json")
+        piped = run("synth", "classify", "-", "-c", tiny_classifier(), "--json", stdin=file)
+    direct = run("synth", "classify", "a.wav", "-c", tiny_classifier(), "--json")
     assert piped.returncode == 0, piped.stderr
     one, other = (json.loads(done.stdout)["files"][0] for done in (piped, direct))
     assert one.pop("path") == "-" and other.pop("path") == "a.wav" and one == other
@@ -101,7 +101,17 @@ def test_it_goes_on_after_what_cannot_be_heard(capsys: pytest.CaptureFixture[str
         (["a.wav", "--top", "0"], 2, "--top: '0'"),
         (["a.wav", "./a.wav"], 2, "given twice"),
         (["a.wav", "-c", "nobody"], 1, "nobody: no such checkpoint"),
-        (["a.wav", "-c", "piano"], 2, "-c piano-1: was trained without labels"),
+        (["a.wav", "-c", "digit"], 1, "digit: no such checkpoint; did you mean digits? bundled are"),
+        (
+            ["a.wav", "-c", "piano"],
+            2,
+            "trained without labels and can't tell any; give digits-classifier",
+        ),
+        (
+            ["a.wav", "-c", "corrector"],
+            1,
+            "corrector-2: is a corrector, for synth compress alone; digits-classifier",
+        ),
         (["-", "-c", "digits-plain"], 1, "-: is empty"),
     ],
 )
@@ -112,19 +122,19 @@ def test_errors_are_one_line(arguments: list[str], code: int, words: str) -> Non
 
 
 def test_a_recogniser_does_not_generate_score_or_resume() -> None:
-    ear = tiny_recogniser()
+    ear = tiny_classifier()
     assert "is a classifier, for synth classify" in error_line(generate("x.wav", "-c", ear), 1)
     sounds.maker(Path())("a.wav")
     assert "is a classifier" in error_line(run("synth", "score", "a.wav", "-c", ear), 1, "synth score")
     assert not Path("x.wav").exists()
 
 
-def test_info_of_a_recogniser(capsys: pytest.CaptureFixture[str]) -> None:
-    assert entry.main(["info", tiny_recogniser(), "--json"]) == 0
+def test_info_of_a_classifier(capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.main(["info", tiny_classifier(), "--json"]) == 0
     data = told(capsys)
     assert data["task"] == "classify" and data["labels"]["speaker"] == ["ann", "bob"]
     assert data["config"]["net"] == "cnn" and data["info"]["licence"] == "none"
-    assert entry.main(["info", tiny_recogniser()]) == 0
+    assert entry.main(["info", tiny_classifier()]) == 0
     assert "target sounds (tags): bell, rain, wind" in capsys.readouterr().out
 
 
@@ -132,6 +142,6 @@ def test_classifying_loads_no_torch(tmp_path: Path) -> None:
     sounds.maker(tmp_path)("a.wav")
     code = "from synth.cli.entry import main\n" + "".join(
         f"assert main(['classify', {str(tmp_path / 'a.wav')!r}, '-c', {name!r}]) == 0\n"
-        for name in (tiny_recogniser(), tiny_checkpoint())
+        for name in (tiny_classifier(), tiny_checkpoint())
     )
     assert not loaded_by(code) & (HEAVY | {"tqdm", "matplotlib", "sounddevice"})

@@ -97,6 +97,8 @@ def test_options_out_of_range(arguments: str, words: str) -> None:
     [
         ([], "a command is missing"),
         (["sing"], "invalid choice: 'sing'"),
+        (["clasify"], "; did you mean classify?"),
+        (["compress", "a.wav", "--level", "balancd"], "; did you mean balanced?"),
         (["score"], "AUDIO"),
         (["score", "a.wav", "--label", "digit"], "--label 'digit'"),
         (["score", "a.wav", "--label", "digit=1,2"], "--label digit: takes one value"),
@@ -114,7 +116,7 @@ def test_options_out_of_range(arguments: str, words: str) -> None:
     ],
 )
 def test_usage_of_the_other_commands(arguments: list[str], words: str) -> None:
-    name = "synth" if arguments[:1] in ([], ["sing"]) else f"synth {arguments[0]}"
+    name = "synth" if arguments[:1] in ([], ["sing"], ["clasify"]) else f"synth {arguments[0]}"
     assert words in error_line(run("synth", *arguments), 2, name)
     assert os.listdir() == []
 

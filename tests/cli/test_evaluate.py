@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import networks, small, sounds, voices
-from helpers.listeners import DIGIT, random_tensors, tiny_recogniser
+from helpers.listeners import DIGIT, random_tensors, tiny_classifier
 from helpers.loaded import HEAVY, loaded_by
 from helpers.tools import LABELS, TINY, error_line, made, run, tiny_checkpoint
 
@@ -269,7 +269,7 @@ def test_errors_are_one_line(arguments: str, code: int, words: str, capsys: pyte
     Path("void").mkdir()
     Path("1_theo_2.wav").touch()
     Path("there.html").write_text("mine")
-    given = {"TINY": tiny_checkpoint(), "EAR": tiny_recogniser(), "REAL": reference()}
+    given = {"TINY": tiny_checkpoint(), "EAR": tiny_classifier(), "REAL": reference()}
     assert entry.main(["evaluate", "-q", *(given.get(word, word) for word in arguments.split())]) == code
     out, line = capsys.readouterr()
     assert out == "" and line.count("\n") == 1 and line.startswith("synth evaluate: error: ") and words in line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from helpers.listeners import tiny_recogniser
+from helpers.listeners import tiny_classifier
 from helpers.tools import made, tiny_checkpoint
 from numpy.typing import NDArray
 
@@ -34,7 +34,7 @@ def test_pairs_are_what_each_alone_is() -> None:
 
 
 def test_what_cannot_be_heard_is_measured_all_the_same() -> None:
-    analyzer = ClipAnalyzer(classifier.load_classifier(tiny_recogniser()), 8000)
+    analyzer = ClipAnalyzer(classifier.load_classifier(tiny_classifier()), 8000)
     for sound in (np.zeros(4000, np.int16), np.full(50, 9000, np.int16)):
         clip = analyzer.analyze(sound, (1,), "x")
         assert clip.predicted is None and clip.embedding is None and clip.sound is None

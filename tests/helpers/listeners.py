@@ -20,14 +20,14 @@ TINY = ClassifierConfig(8000, mels=16, coefficients=8, units=8, embedding=8, tar
 
 
 def random_tensors(config: ClassifierConfig, seed: int = 0) -> dict[str, NDArray[Any]]:
-    """Every tensor of a recogniser of this config."""
+    """Every tensor of a classifier of this config."""
     draw = np.random.default_rng(seed)
     return {name: draw.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes(config).items()}
 
 
 @functools.cache
-def tiny_recogniser(seed: int = 1) -> str:
-    """The path of a recogniser of random weights; removed when the tests end."""
+def tiny_classifier(seed: int = 1) -> str:
+    """The path of a classifier of random weights; removed when the tests end."""
     path = Path(_folder().name) / f"ear-{seed}.safetensors"
     classifier.save(path, TINY, random_tensors(TINY, seed), {"licence": "none", "corpus": "noise"})
     return str(path)

@@ -137,7 +137,7 @@ def test_a_file_comes_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", [3, 40, 700, -1])
 def test_a_changed_byte_is_found(place: int, tmp_path: Path) -> None:
-    data = bytearray(Path(listeners.tiny_recogniser()).read_bytes())
+    data = bytearray(Path(listeners.tiny_classifier()).read_bytes())
     data[place] ^= 0x10
     path = tmp_path / "bad.safetensors"
     path.write_bytes(data)
@@ -165,9 +165,9 @@ def test_the_wrong_kind_of_checkpoint_is_named() -> None:
     with pytest.raises(CheckpointError, match=r"tiny-1\.safetensors: generates"):
         classifier.load_classifier(tiny_checkpoint())
     with pytest.raises(CheckpointError, match=r"ear-1\.safetensors: is a classifier, for synth classify"):
-        synth.load(listeners.tiny_recogniser())
+        synth.load(listeners.tiny_classifier())
     with pytest.raises(CheckpointError, match=r"is a classifier"):
-        checkpoint.load(listeners.tiny_recogniser())
+        checkpoint.load(listeners.tiny_classifier())
 
 
 def test_gru_and_cnn_differ_in_tensors() -> None:

@@ -1,4 +1,4 @@
-"""What a recogniser is: options that are checked, and JSON that comes back."""
+"""What a classifier is: options that are checked, and JSON that comes back."""
 
 from __future__ import annotations
 

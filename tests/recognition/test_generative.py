@@ -67,7 +67,7 @@ def test_no_samples(model: Model) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 9000])
-def test_silence_is_refused_as_by_a_recogniser(model: Model, value: int) -> None:
+def test_silence_is_refused_as_by_a_classifier(model: Model, value: int) -> None:
     with pytest.raises(AudioError, match="is silent"):
         generative.classify(model, [np.full(100, value, np.int16), np.full(20, value, np.int16)])
 

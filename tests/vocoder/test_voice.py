@@ -220,9 +220,9 @@ def test_what_could_not_be_read_back_is_not_saved(tmp_path: Path) -> None:
 
 def test_later_formats_and_recognisers_of_version_2_are_refused() -> None:
     refused(forged(version=5), "^format version 5; this synth reads 4: install a newer one$")
-    later = format.pack(format.RECOGNISER, {}, {}, {}, version=2)
+    later = format.pack(format.CLASSIFIER, {}, {}, {}, version=2)
     with pytest.raises(CheckpointError, match="^format version 2; this synth reads 1: install a newer one$"):
-        format.unpack(later, format.RECOGNISER)
+        format.unpack(later, format.CLASSIFIER)
 
 
 def test_a_vocoder_may_be_checked_by_itself() -> None:

@@ -1,4 +1,4 @@
-"""Training a recogniser: the loop's guarantees, targets, tags, what is refused."""
+"""Training a classifier: the loop's guarantees, targets, tags, what is refused."""
 
 from __future__ import annotations
 
