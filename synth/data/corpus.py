@@ -27,6 +27,11 @@ class Entry:
     label_ids: LabelIds
     split: str
 
+    @property
+    def rows(self) -> LabelIds:
+        """The former name of `label_ids`, for programs that read it."""
+        return self.label_ids
+
 
 @dataclass(frozen=True)
 class Corpus:

@@ -237,3 +237,13 @@ assert len(corpus.audio) == 40_000_000
 assert peak() - before < 40, (before, peak())
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_former_names_are_the_same_things() -> None:
+    from synth import corpus, labelling
+    from synth.data import build, label_rules
+    from synth.data import corpus as present
+
+    assert corpus.build is build.build and corpus.open_cache is present.open_cache
+    assert corpus.Entry is present.Entry and labelling.Labeller is label_rules.Labeller
+    assert present.Entry("a.wav", 0, 5, (2,), "train").rows == (2,)
