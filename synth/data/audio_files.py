@@ -32,8 +32,8 @@ def find_audio_files(paths: Sequence[str | os.PathLike[str]], exclude: set[str])
     """All sound files in `paths`, by name; one that is reached twice counts once.
 
     Folders are searched to the bottom, linked ones too, but for those of the real paths `exclude`, folders of trash and
-    what begins with a dot. CorpusError for a path that isn't there, or a folder that can't be looked into, and when
-    there are no sound files.
+    what begins with a dot. CorpusError for a path that isn't there, a folder that can't be looked into or a file that
+    must not be read, and when there are no sound files.
     """
     seen: dict[str, tuple[str, Path]] = {}
     for place in paths:
@@ -47,8 +47,17 @@ def find_audio_files(paths: Sequence[str | os.PathLike[str]], exclude: set[str])
             raise CorpusError(f"{top}: no such file or folder")
     if not seen:
         raise CorpusError(f"{', '.join(str(path) for path in paths) or 'no path'}: no audio files there")
+    _check_readable([path for _, path in seen.values()])
     order = sorted(seen.values(), key=lambda pair: (pair[0], str(pair[1])))
     return [AudioFile(path, name, number) for number, (name, path) in enumerate(order, 1)]
+
+
+def _check_readable(paths: Sequence[Path]) -> None:
+    """CorpusError for files that are there and must not be read."""
+    closed = [path for path in paths if path.exists() and not os.access(path, os.R_OK)]
+    if closed:
+        more = f"; so can't {len(closed) - 1} more" if len(closed) > 1 else ""
+        raise CorpusError(f"{closed[0]}: can't be read (permission denied){more}")
 
 
 def _below(top: Path, exclude: set[str]) -> list[Path]:

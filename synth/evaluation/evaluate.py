@@ -163,6 +163,8 @@ def _evaluate(
         counts = {name: len(reference.split(name)) for name in ("train", "test")}
         data["reference"] = {**counts, "skipped": len(reference.skipped)}
     data["left_out"] = figures.left_out(data, model.labels, reference is not None, classifier)
+    if reference is not None:
+        data["left_out"] += [f"{path}: {reason}" for path, reason in reference.skipped]
     if isinstance(model, Voice) and reference is not None:
         data["left_out"].append("a voice: bits per sample are along each file's own vectors, without labels")
     if request.report is not None:

@@ -247,3 +247,11 @@ def test_the_former_names_are_the_same_things() -> None:
     assert corpus.build is build.build and corpus.open_cache is present.open_cache
     assert corpus.Entry is present.Entry and labelling.Labeller is label_rules.Labeller
     assert present.Entry("a.wav", 0, 5, (2,), "train").rows == (2,)
+
+
+def test_files_that_must_not_be_read_are_refused(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        make(f"in/{name}.wav")
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).stem == "b")  # root may read everything
+    with pytest.raises(CorpusError, match=r"a.wav: can't be read \(permission denied\); so can't 1 more"):
+        build([tmp_path / "in"], tmp_path / "cache", 8000)
