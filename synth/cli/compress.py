@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def add_options(parser: opt.Parser) -> None:
     """The options of `synth compress`."""
-    parser.description = "synth compress makes WAV, AIFF and FLAC files smaller: x.wav becomes x.syn."
+    parser.description = "synth compress makes WAV, AIFF, FLAC, W64 and AU files smaller: x.wav becomes x.syn."
     add = parser.add_argument
     add("inputs", nargs="+", metavar="IN", help="sound file of 8 to 32 bits, or - for stdin")
     add_out(parser)

@@ -23,6 +23,9 @@ _SEARCHED = (
 )
 """What is looked for in folders; what a file is its content tells."""
 
+_KEPT = (".w64", ".au", ".snd")
+"""Suffixes of files that come back as a format which is not of their kind's suffixes."""
+
 Rename = Callable[[str, str], str]
 
 
@@ -58,9 +61,10 @@ def names_a_format(out: str) -> bool:
 def check_suffix_of(out: str, file: SynFile) -> None:
     """UsageError when an output's suffix is that of another format than what a .syn file gives back."""
     suffix = os.path.splitext(out)[1].lower()
-    same = suffix in SOUNDS.get(file.kind, ()) or suffix == file.name_suffix.lower()
-    if names_a_format(out) and not same:
-        check_suffix(out, SOUNDS[file.kind])
+    own = file.name_suffix.lower()
+    usual = (own,) if own in _KEPT else SOUNDS[file.kind]
+    if names_a_format(out) and suffix not in usual and suffix != own:
+        check_suffix(out, usual)
 
 
 def list_inputs(

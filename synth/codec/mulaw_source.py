@@ -34,6 +34,7 @@ class MulawSource:
 
     kind, encoding, big = "wav", "s16", False
     is_surrounded = False
+    suffix: str | None = None
 
     def __init__(self, sound: Sound) -> None:
         self._sound, self._md5 = sound, hashlib.md5(usedforsecurity=False)

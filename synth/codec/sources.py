@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING
 
-from synth.audio.formats import riff
+from synth.audio.formats import riff, w64_au
 from synth.audio.formats.id3 import tag_length
 from synth.common.errors import AudioError
 from synth.common.files import Readable
@@ -21,7 +21,7 @@ _BLOCK = 1 << 18
 
 
 def open_sound(source: Readable, name: str, size: int | None) -> Sound:
-    """The WAV, AIFF or FLAC file that `source` gives, at its first sample; `size`: its bytes, None for a pipe.
+    """The WAV, AIFF, FLAC, W64 or AU file that `source` gives, at its first sample; `size`: its bytes, None for a pipe.
 
     ID3v2 tags may stand before it. Raises AudioError with `name`.
     """
@@ -41,8 +41,12 @@ def open_sound(source: Readable, name: str, size: int | None) -> Sound:
         return riff.WaveReader(source, name, size, start)
     if magic[:4] == b"FORM" and magic[8:] in (b"AIFF", b"AIFC"):
         return riff.AiffReader(source, name, size, start)
+    if magic == w64_au.W64_START:
+        return w64_au.W64Reader(source, name, size, start)
+    if magic[:4] in w64_au.AU_STARTS and len(magic) == _MAGIC:
+        return w64_au.AuReader(source, name, size, start)
     behind = " behind its ID3v2 tag" if tags else ""
-    raise AudioError(f"{name}: is {f'not WAV, AIFF or FLAC{behind}' if start else 'empty'}")
+    raise AudioError(f"{name}: is {f'not WAV, AIFF or FLAC{behind}, nor W64 or AU' if start else 'empty'}")
 
 
 def _read(source: Readable, start: bytes, count: int) -> bytes:

@@ -36,6 +36,7 @@ class FlacReader:
     """
 
     kind, big = "flac", False
+    suffix: str | None = None
 
     def __init__(self, file: Readable, name: str, start: int = 0) -> None:
         self.name = name

@@ -35,6 +35,8 @@ class PcmReader:
     """
 
     kind, encoding, big = "wav", "s16", False
+    suffix: str | None = None
+    """Of files whose name is not known, where it is not the kind's."""
     channels = rate = 0
     is_surrounded = False
     """Whether a .syn file needs places of its own for what is around the sound: the head and tail have all of it."""
@@ -175,6 +177,9 @@ class PcmReader:
             left = len(self._ahead) if len(self._ahead) < LEAST_SAMPLES else None
         self._length = samples_size(stated, whole, len(self.head) - self._before, left, large)
 
+    def _no_format(self) -> AudioError:
+        return AudioError(f"{self.name}: has no format before its samples")
+
     def _refuse(self, what: str) -> AudioError:
         """The error for samples of another kind."""
         return AudioError(f"{self.name}: holds {what}, which can't be compressed; convert it to PCM or 32-bit float")
@@ -198,7 +203,7 @@ class WaveReader(PcmReader):
             elif identity == b"ds64" and len(body) >= 16:
                 large = struct.unpack("<Q", body[8:16])[0]
         if len(form) < 16:
-            raise AudioError(f"{self.name}: has no format before its samples")
+            raise self._no_format()
         self._set_format(form, order)
         self._set_length(length, file_size, large if self._magic[:4] == b"RF64" else None)
 
@@ -237,7 +242,7 @@ class AiffReader(PcmReader):
             if identity == b"COMM":
                 form = body
         if len(form) < 18:
-            raise AudioError(f"{self.name}: has no format before its samples")
+            raise self._no_format()
         channels, _, bits, exponent, mantissa = struct.unpack(">hIhHQ", form[:18])
         packing = form[18:22] if self._magic[8:12] == b"AIFC" else b"NONE"
         encoding = _AIFC.get(packing)

@@ -68,6 +68,8 @@ def part_head(header: PcmFormat, frames: int, head: bytes) -> bytes:
     if header.kind == "aiff":
         return _aiff_head(header, frames, align)
     order = ">" if header.big and header.kind == "wav" else "<"
+    if head[:4] == b"riff":  # W64: a part of it is a WAV
+        head = b""
     at = 12
     while length := tag_length(head[at - 12 : at]):
         at += length
