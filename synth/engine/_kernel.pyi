@@ -52,6 +52,7 @@ def network(
     hints: int,
     label_values: list[int],
     tensors: dict[str, NDArray[Any]],
+    phases: int = 0,
 ) -> Network: ...
 def generate(
     streams: list[Stream],

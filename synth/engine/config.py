@@ -11,7 +11,7 @@ from synth.common.errors import UsageError, require
 from synth.common.labels import LabelSet
 from synth.common.limits import MAX_NETWORK_RATE, MAX_TOP_K, MIN_NETWORK_RATE
 
-_OPTIONAL = {"stride", "period", "hints"}  # integers of a network's config that files lack where they are 0
+_OPTIONAL = {"stride", "period", "hints", "phases"}  # integers of a network's config that files lack where they are 0
 
 NetworkKind = Literal["generator", "steered", "tokens", "corrector"]
 """What a network's codes are, and what they depend on beside each other.
@@ -30,7 +30,8 @@ class ModelConfig:
     of the least-squares predictor and its forgetting factor a sample. `labels`: keys with their known values.
     `stride`: network frames that a conditioning vector of the frame tier lasts, 0 without conditioning. `period`:
     tokens of a token frame, 0 where codes are samples. `hints`: codes of each sample that come from outside, 0 but in a
-    corrector. `kind` says which of them there are.
+    corrector. `phases`: 1 where the sample tier reads the phase of a pitch that comes with the conditioning vector.
+    `kind` says which of them there are.
     """
 
     sample_rate: int
@@ -45,6 +46,7 @@ class ModelConfig:
     stride: int = 0
     period: int = 0
     hints: int = 0
+    phases: int = 0
 
     def __post_init__(self) -> None:
         bounds = f"must be {MIN_NETWORK_RATE} to {MAX_NETWORK_RATE}"
@@ -61,6 +63,9 @@ class ModelConfig:
         require(self.hints in (0, *range(2, 9)), f"hints {self.hints}: must be 0, or 2 to 8")
         alone = not (self.stride or self.period or self.labels)
         require(not self.hints or alone, "a network with hints has no labels, is not steered and not over tokens")
+        require(self.phases in (0, 1), f"phases {self.phases}: must be 0 or 1")
+        reads = f"phases {self.phases}: only a steered network reads phases, this one is a {self.kind}"
+        require(not self.phases or self.kind == "steered", reads)
 
     @property
     def kind(self) -> NetworkKind:

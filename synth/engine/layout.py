@@ -9,6 +9,7 @@ import numpy as np
 from synth.common.errors import CheckpointError, EngineError
 from synth.common.typing import AnyArray, Int16, Tensors
 from synth.engine.config import ModelConfig
+from synth.engine.phase import PITCH_UNITS
 
 
 def layout(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -55,7 +56,7 @@ def has_predictor(config: ModelConfig) -> bool:
 def sample_tables(config: ModelConfig) -> list[str]:
     """The sample tier's tables: of the last code, and of what else it reads."""
     others = [f"hint.{k}" for k in range(config.hints)] or ["predicted", "residual"]
-    return [f"sample.{name}" for name in ("code", *others)]
+    return [f"sample.{name}" for name in ("code", *others, *["phase"] * config.phases)]
 
 
 def head_table(config: ModelConfig) -> str:
@@ -67,11 +68,12 @@ def conditioning_units(config: ModelConfig) -> int:
     """Length of a stream's conditioning vector, or 0 for none.
 
     Reset, update and candidate gates of the frame GRU, then, where codes are samples, the linear predictor's reflection
-    coefficients.
+    coefficients, then, in a network with phases, the pitch (`phase.pack`).
     """
     if not config.is_conditioned:
         return 0
-    return 3 * config.frame_units + (config.order if config.codes_are_samples else 0)
+    units = 3 * config.frame_units + (config.order if config.codes_are_samples else 0)
+    return units + PITCH_UNITS * config.phases
 
 
 def check_conditioning(config: ModelConfig, vector: Any) -> Int16:

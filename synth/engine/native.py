@@ -86,7 +86,8 @@ class NativeState:
     def conditioning(self) -> Int16:
         """The conditioning vector, int16 [conditioning_units].
 
-        With 10 fractional bits what is added to the frame tier's gates, with 15 the predictor's reflections.
+        With 10 fractional bits what is added to the frame tier's gates, with 15 the predictor's reflections. The pitch
+        that may follow (`phase.pack`) is read at each sample, so it takes effect at the next one.
         """
         return self.kernel.given
 
@@ -118,7 +119,8 @@ class NativeEngine:
         counts = [len(values) for values in config.labels.values()]
         arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         try:
-            self.network = _kernel.network(self.instruction_set, *sizes, *kind, counts, arrays)
+            phases = {"phases": config.phases} if config.phases else {}
+            self.network = _kernel.network(self.instruction_set, *sizes, *kind, counts, arrays, **phases)
         except ValueError as error:
             raise CheckpointError(f"tensor {error}") from None
 

@@ -19,6 +19,7 @@ from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.integer_layers import Gru, Linear, eighth, place_of, saturate
 from synth.engine.lattice import SteeredPredictor
 from synth.engine.layout import check_conditioning, conditioning_units, has_predictor, head_table, sample_tables
+from synth.engine.phase import PITCH_UNITS, phase_codes
 from synth.engine.predictor import Predictor, PredictorTables
 from synth.engine.predictor import predict_codes as predict_all
 from synth.engine.sampling import eased, philox, pick
@@ -50,13 +51,19 @@ class ReferenceState:
     def conditioning(self) -> Int16:
         """The conditioning vector, int16 [conditioning_units].
 
-        With 10 fractional bits what is added to the frame tier's gates, with 15 the predictor's reflections.
+        With 10 fractional bits what is added to the frame tier's gates, with 15 the predictor's reflections. The pitch
+        that may follow (`phase.pack`) is read at each sample, so it takes effect at the next one.
         """
         return self._conditioning.copy()
 
     @conditioning.setter
     def conditioning(self, vector: Int16) -> None:
         self._conditioning = check_conditioning(self.config, vector)
+
+    def phase_code(self) -> int:
+        """The code of the pitch's phase at the next sample, in a network with phases."""
+        offset = self.position % (self.config.stride * self.config.hop)
+        return int(phase_codes(self._conditioning[-PITCH_UNITS:], np.array([offset]))[0])
 
     def save(self) -> Tensors:
         """The state as arrays; `restore` of either engine goes on from them."""
@@ -148,7 +155,8 @@ class ReferenceEngine:
 
     def _frame_step(self, s: ReferenceState) -> None:
         if isinstance(s.predictor, SteeredPredictor):
-            s.predictor.steer(s.conditioning[-self.config.order :])
+            start = 3 * self.config.frame_units
+            s.predictor.steer(s.conditioning[start : start + self.config.order])
         elif s.position and s.predictor:
             s.predictor.update()
         gates = saturate(self._input(s.codes - mulaw.SILENCE) + self._wide["frame.input.bias"])
@@ -175,8 +183,9 @@ class ReferenceEngine:
         guess, predicted, residual = self.inputs(s)
         code, *tables = (self._wide[name] for name in sample_tables(self.config))
         gates = s.condition
-        for table, hint in zip(tables[2:], s.hints[2:], strict=True):
-            gates = saturate(gates + table[hint])
+        further = (s.phase_code(),) if self.config.phases else s.hints[2:]
+        for table, row in zip(tables[2:], further, strict=True):
+            gates = saturate(gates + table[row])
         for table, row in ((code, int(s.codes[0])), (tables[0], predicted), (tables[1], residual)):
             gates = saturate(gates + table[row])
         s.sample = self._sample_gru(gates, s.sample)

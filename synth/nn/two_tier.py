@@ -25,6 +25,13 @@ def smooth_rows(width: int, scale: float) -> Tensor:
     return basis @ torch.randn(basis.shape[1], width) * scale / basis.shape[1] ** 0.5
 
 
+def circular_rows(width: int, scale: float) -> Tensor:
+    """(256, width) start values of a table of phase codes: smooth all the way round, by six harmonics."""
+    angles = torch.arange(256).float()[:, None] * (2 * torch.pi / 256) * torch.arange(1, 7)
+    basis = torch.cat([torch.sin(angles), torch.cos(angles)], 1)
+    return basis @ torch.randn(basis.shape[1], width) * scale / basis.shape[1] ** 0.5
+
+
 def rounded(weight: Tensor) -> Tensor:
     """`weight` (rows, columns) as 8-bit integers times a scale a row; the gradient passes straight through."""
     rows = weight.detach().abs().amax(1, keepdim=True)
@@ -66,7 +73,9 @@ class TwoTierNetwork(nn.Module):
         self.frame_output_bias = nn.Parameter(torch.zeros(3 * sample))
         tables = 1 + (config.hints or 2)
         scale = 0.6 * (3 / tables) ** 0.5
-        self.tables = nn.Parameter(torch.cat([smooth_rows(3 * sample, scale) for _ in range(tables)]))
+        rows = [smooth_rows(3 * sample, scale) for _ in range(tables)]
+        rows += [circular_rows(3 * sample, scale / 3) for _ in range(config.phases)]
+        self.tables = nn.Parameter(torch.cat(rows))
         self.sample_recurrent = nn.Parameter(self._orthogonal(sample))
         self.sample_inner = nn.Parameter(torch.zeros(sample))
         self.dense = nn.Parameter(torch.randn(head, sample) * sample**-0.5)
@@ -118,8 +127,9 @@ class TwoTierNetwork(nn.Module):
         """Logits of the tree's nodes for each sample.
 
         `rows` (time, batch, 3) long: previous, predicted, residual code, or with hints (time, batch, 1 + hints):
-        previous code and hints; `condition` (frames, batch, 3 units);
-        `state` (batch, units). Returns logits (time, batch, 256; entry 0 unused) and states (time, batch, units).
+        previous code and hints; with phases (time, batch, 4), the last the phase code; `condition` (frames, batch,
+        3 units); `state` (batch, units). Returns logits (time, batch, 256; entry 0 unused) and states (time, batch,
+        units).
         """
         count = rows.shape[2]
         places = (rows + 256 * torch.arange(count, device=rows.device)).reshape(-1, count)
@@ -146,8 +156,9 @@ class TwoTierNetwork(nn.Module):
     ) -> tuple[Tensor, TwoTierState]:
         """Bits of each sample and the state after them.
 
-        `codes` (batch, time) long, time a multiple of the hop; `inputs` (batch, time, 2) predicted and residual codes;
-        `labels` (batch, frames, keys); `conditioning` as in `frames`. Returns bits (batch, time).
+        `codes` (batch, time) long, time a multiple of the hop; `inputs` (batch, time, 2) predicted and residual codes,
+        with phases (batch, time, 3), the phase codes (`synth.engine.phase`) last; `labels` (batch, frames, keys);
+        `conditioning` as in `frames`. Returns bits (batch, time).
         """
         condition, frame = self.frames(codes, labels, state, conditioning)
         previous = torch.cat([state.codes[:, -1:], codes[:, :-1]], 1)

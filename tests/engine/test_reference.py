@@ -21,6 +21,7 @@ from synth.engine.reference import ReferenceEngine
 LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("a", "b"))))
 CONFIG = ModelConfig(8000, frame_units=16, sample_units=16, head_units=16, labels=LABELS)
 GIVEN = dataclasses.replace(CONFIG, frame_units=32, stride=1)
+PHASES = dataclasses.replace(GIVEN, stride=2, phases=1)
 TOKENS = dataclasses.replace(CONFIG, period=8)
 BOTH = ModelConfig(8000, frame_units=16, sample_units=32, head_units=16, stride=64, period=16)
 WIDE = ModelConfig(8000, window=64, frame_units=32, sample_units=48, head_units=32, order=32, decay=0.998)
@@ -61,6 +62,8 @@ def equal_states(found: dict[str, NDArray[Any]], expected: dict[str, NDArray[Any
         (WIDE, 8, True, SamplingConfig()),
         (GIVEN, 9, False, SamplingConfig()),
         (GIVEN, 10, True, SamplingConfig.of(0.8)),
+        (PHASES, 9, False, SamplingConfig()),
+        (PHASES, 10, True, SamplingConfig()),
         (TOKENS, 11, False, SamplingConfig()),
         (TOKENS, 12, True, SamplingConfig.of(1.2, 30)),
         (BOTH, 13, False, SamplingConfig()),

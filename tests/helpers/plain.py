@@ -53,7 +53,7 @@ class Plain:
         self.seed, self.stream, self.position = seed, stream, 0
         self.labels = [0] * len(config.labels)
         self.conditioning = [0] * (3 * config.frame_units)  # then the reflections, where the predictor is steered
-        self.conditioning += [0] * (0 if config.period else config.order)
+        self.conditioning += [0] * ((0 if config.period else config.order) + 3 * config.phases)
         self.codes = [128] * config.window  # newest first
         self.residual = 128
         self.frame = [0] * config.frame_units
@@ -131,6 +131,8 @@ class Plain:
             self.condition = [adds(self.linear("frame.output", f8, k), bias[k]) for k in range(len(bias))]
         p, pc, rc = self.inputs()
         gx = self.condition
+        if self.config.phases:
+            gx = [adds(value, add) for value, add in zip(gx, t["sample.phase"][self.phase()], strict=True)]
         for name, row in (("code", self.codes[0]), ("predicted", pc), ("residual", rc)):
             gx = [adds(value, add) for value, add in zip(gx, t[f"sample.{name}"][row], strict=True)]
         self.sample = self.gru("sample.recurrent", gx, self.sample)
@@ -138,6 +140,12 @@ class Plain:
         table = t["head.predicted"][pc]
         q = [adds(self.linear("head.dense", h8, k), table[k]) for k in range(len(table))]
         return p, [min(max(value, 0) >> 5, 127) for value in q]
+
+    def phase(self) -> int:
+        """The upper 8 bits of the pitch's phase at the next sample."""
+        phase, high, low = (value % 65536 for value in self.conditioning[-3:])
+        increment, offset = high * 65536 + low, self.position % (16 * self.config.stride)
+        return (phase * 65536 + increment * offset) % 2**32 // 2**24
 
     def logit(self, q7: list[int], node: int) -> int:
         return adds(self.linear("head.tree", q7, node), self.t["head.tree.bias"][node])
@@ -213,7 +221,8 @@ class Plain:
     def _steer(self) -> None:
         """Levinson's step up from the reflections."""
         self.w = []
-        for reflection in self.conditioning[3 * self.config.frame_units :]:
+        start = 3 * self.config.frame_units
+        for reflection in self.conditioning[start : start + self.config.order]:
             k = reflection / 32768
             self.w = [a - k * b for a, b in zip(self.w, reversed(self.w), strict=True)] + [k]
 
