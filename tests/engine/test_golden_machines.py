@@ -83,6 +83,9 @@ def test_a_build_without_its_tools_is_skipped_with_the_reason(tmp_path: Path) ->
 def test_a_hash_that_differs_is_named() -> None:
     lines = [f"{network} {what} baseline {value}" for (network, what), value in EXPECTED.items()]
     assert run.compare("\n".join(lines)) == (["baseline"], "")
+    short = [line for line in lines if not (line.startswith("codec ") and run.left_out(line.split()[1]))]
+    assert run.compare("\n".join(short), brief=True) == (["baseline"], "") and len(lines) - len(short) == 10
+    assert run.compare("\n".join(short))[1].startswith("10 differ: codec ")
     lines[3] = lines[3][:-1] + ("0" if lines[3][-1] != "0" else "1")
     assert run.compare("\n".join(lines))[1].startswith("1 differ: least top baseline")
     assert run.compare("\n".join(lines[:3]))[1] and run.compare("golden: error: no such file")[1] and run.compare("")[1]
