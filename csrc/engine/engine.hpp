@@ -24,7 +24,7 @@ class Arena {
 };
 
 struct Sizes {
-    int window, frame_units, sample_units, head_units, order, stride, period, hints, labels;
+    int window, frame_units, sample_units, head_units, order, stride, period, hints, phases, labels;
     int label_values[kLabels];
 };
 
@@ -40,6 +40,7 @@ struct Tensors {
     const int16_t* frame_label[kLabels];
     const int16_t *sample_code, *sample_predicted, *sample_residual, *head_predicted, *head_tree_bias;
     const int16_t* sample_hint[kMaxHints];
+    const int16_t* sample_phase;
     const int16_t *sigmoid, *tanh;
     const uint32_t *probability, *cost;
     PredictorWeights predictor;
@@ -105,7 +106,7 @@ class Stream {
 
     SavedState save() const;
     void restore(const SavedState& saved);  // sizes already checked against those of save()
-    std::vector<int16_t> conditioning() const;              // [3][frame units] and [order], or nothing
+    std::vector<int16_t> conditioning() const;              // [3][frame units], [order], [3] with phases; or nothing
     void set_conditioning(const int16_t* vector);           // as many as conditioning() has
 
     std::shared_ptr<const PackedNetwork> network;

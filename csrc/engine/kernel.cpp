@@ -58,6 +58,12 @@ inline void predict(const Model& model, State& state, Work& work) {
     predict<N>(model, state, work, history[0]);
 }
 
+// The phase at the next sample, whose row starts to load.
+inline void find_phase(const Model& model, const State& state, Work& work) {
+    work.phase = pitch_phase(model, state);
+    prefetch_row(model, model.sample_phase, static_cast<int>(work.phase >> 24));
+}
+
 inline bool frame_due(const State& state) { return state.phase == 0 || state.phase == kHop; }
 
 // A frame's start of S streams: the predictor and the frame tier move.
@@ -67,6 +73,7 @@ void start_frame(const Model& model, State* const* states, Work* works) {
         State& state = *states[k];
         if constexpr (N != kTokens) {
             if (model.stride) steer<N>(state.reflections, state.predictor);
+            if (model.sample_phase) find_phase(model, state, works[k]);
         }
         if (state.phase != kHop) continue;
         if constexpr (N != kTokens) {
@@ -85,7 +92,9 @@ void start_frame(const Model& model, State* const* states, Work* works) {
 // Brings `work` to the state that a step expects.
 template <int N>
 void enter(const Model& model, State& state, Work& work) {
-    if (!frame_due(state)) predict<N>(model, state, work);
+    if (frame_due(state)) return;
+    predict<N>(model, state, work);
+    if (N != kTokens && model.sample_phase) find_phase(model, state, work);
 }
 
 // The sample tier and the head's hidden layer of the next sample of S streams.
@@ -104,6 +113,8 @@ inline void begin_sample(const Model& model, State* const* states, Work* works) 
         const int16_t* condition = state.condition;
         if constexpr (N == kTokens) {
             if (model.hints) condition = hinted(model, state, work);
+        } else {
+            if (model.sample_phase) condition = phased(model, state, work);
         }
         sample_gates(model, state, work, condition, state.window[kHop - state.phase] + 128, work.predicted);
         hidden_layer(model, work, work.predicted);
@@ -129,6 +140,10 @@ inline void end_sample(const Model& model, State& state, Work& work, int code) {
     predict<N>(model, state, work, static_cast<double>(sample));
     if (N == kTokens && model.hints) return;  // not known yet
     prefetch_rows(model, code, work.predicted, state.residual);
+    if (N != kTokens && model.sample_phase) {
+        work.phase += state.phase_increment;
+        prefetch_row(model, model.sample_phase, static_cast<int>(work.phase >> 24));
+    }
 }
 
 // One sample of each of S streams, its code chosen by `choices` from two tiles of the tree. The recurrent product for

@@ -48,7 +48,7 @@ struct alignas(64) Predictor {
 // All int16 vectors of gates are [3][padded units]. `stride` is not 0 where streams have a conditioning vector, `period`
 // where codes are tokens: the code so long ago then is the predicted one, the place in the period the residual. With
 // `hints` so many codes of each sample come from outside: the first is the predicted one, the second the residual, and
-// the others have tables of their own.
+// the others have tables of their own. `sample_phase` is not null where the sample tier reads the phase of a pitch.
 struct Model {
     int window, frame_units, frame_padded, sample_units, sample_padded, head_units, head_padded, labels;
     int stride, period, hints;
@@ -58,6 +58,7 @@ struct Model {
     int label_values[kLabels];
     const int16_t *sample_code, *sample_predicted, *sample_residual;  // [256][3][padded]
     const int16_t* sample_hint[kMaxHints];                            // the same, from the third on
+    const int16_t* sample_phase;                                      // the same, by the phase's upper 8 bits
     const int16_t* head_predicted;                                    // [256][padded]
     // the tree in 17 tiles of 16 nodes: levels 0 to 3, then levels 4 to 7 below each of their 16 ends
     const int8_t* tree_weight;
@@ -78,6 +79,7 @@ struct State {
     int labels[kLabels];
     int16_t* conditioning;  // added to the frame tier's gates; null where the network has none
     int16_t reflections[kMaxOrder];  // of the predictor, where the network is steered and its codes are samples
+    uint32_t phase_start, phase_increment;  // of the pitch, 2^32 to a turn: at its vector's first sample; a sample
     int8_t* window;
     int16_t *frame, *condition, *sample;
     Predictor predictor;

@@ -120,6 +120,7 @@ struct Work {
     double parts[8];
     int guess, predicted;  // the next sample as predicted, and its code
     uint8_t hints[kMaxHints];
+    uint32_t phase;  // of the pitch at the next sample, 2^32 to a turn
 };
 
 inline void add_row(int16_t* gates, const int16_t* row, int count) {
@@ -195,6 +196,20 @@ inline const int16_t* hinted(const Model& model, const State& state, Work& work)
     for (int i = 0; i < all; i += kLanes) vstore(work.input + i, vload(state.condition + i));
     for (int k = 2; k < model.hints; ++k)
         add_row(work.input, model.sample_hint[k] + static_cast<size_t>(work.hints[k]) * all, all);
+    return work.input;
+}
+
+// The phase of the pitch at the next sample, by how far into the stretch of a conditioning vector that is.
+inline uint32_t pitch_phase(const Model& model, const State& state) {
+    const uint64_t offset = state.position % (static_cast<uint64_t>(model.stride) * kHop);
+    return state.phase_start + state.phase_increment * static_cast<uint32_t>(offset);
+}
+
+// The condition with the row of the pitch's phase.
+SYNTH_APART const int16_t* phased(const Model& model, const State& state, Work& work) {
+    const int all = 3 * model.sample_padded;
+    const int16_t* row = model.sample_phase + static_cast<size_t>(work.phase >> 24) * all;
+    for (int i = 0; i < all; i += kLanes) vstore(work.input + i, vadds(vload(state.condition + i), vload(row + i)));
     return work.input;
 }
 

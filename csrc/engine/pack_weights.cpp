@@ -164,6 +164,7 @@ PackedNetwork::PackedNetwork(const Api& set, const Sizes& sizes, const Tensors& 
     model.sample_predicted = spread(tensors.sample_predicted, 3 * 256, sample);
     model.sample_residual = spread(tensors.sample_residual, 3 * 256, sample);
     for (int k = 2; k < sizes.hints; ++k) model.sample_hint[k] = spread(tensors.sample_hint[k], 3 * 256, sample);
+    if (sizes.phases) model.sample_phase = spread(tensors.sample_phase, 3 * 256, sample);
     model.head_predicted = spread(tensors.head_predicted, 256, head);
     std::copy(tensors.sigmoid, tensors.sigmoid + 24, &model.sigmoid[0][0]);
     std::copy(tensors.tanh, tensors.tanh + 24, &model.tanh[0][0]);

@@ -147,6 +147,9 @@ std::vector<int16_t> Stream::gather_conditioning() const {
     if (!model.stride) return {};
     std::vector<int16_t> vector = gathered(state.conditioning, model.frame_units, model.frame_padded);
     vector.insert(vector.end(), state.reflections, state.reflections + model.predictor.order);
+    if (model.sample_phase)
+        for (const uint32_t part : {state.phase_start >> 16, state.phase_increment >> 16, state.phase_increment})
+            vector.push_back(static_cast<int16_t>(static_cast<uint16_t>(part)));
     return vector;
 }
 
@@ -154,7 +157,14 @@ void Stream::spread_conditioning(const int16_t* vector) {
     const Model& model = network->model;
     if (!model.stride) return;
     spread(vector, state.conditioning, model.frame_units, model.frame_padded);
-    std::copy_n(vector + 3 * model.frame_units, model.predictor.order, state.reflections);
+    const int16_t* reflections = vector + 3 * model.frame_units;
+    std::copy_n(reflections, model.predictor.order, state.reflections);
+    if (!model.sample_phase) return;
+    const auto bits = [pitch = reflections + model.predictor.order](int place) {
+        return static_cast<uint32_t>(static_cast<uint16_t>(pitch[place]));
+    };
+    state.phase_start = bits(0) << 16;
+    state.phase_increment = bits(1) << 16 | bits(2);
 }
 
 }  // namespace synth

@@ -69,7 +69,7 @@ synth::PredictorWeights predictor(const nb::dict& from) {
 }
 
 synth::Sizes check_sizes(int window, int frame, int sample, int head, int order, int stride, int period, int hints,
-                         const std::vector<int>& label_values) {
+                         int phases, const std::vector<int>& label_values) {
     const auto fits = [](int value, int most) { return value >= 16 && value <= most && value % 16 == 0; };
     need(fits(window, synth::kMaxWindow) && fits(frame, synth::kMaxUnits) && fits(sample, synth::kMaxUnits) &&
              fits(head, synth::kMaxHead) && label_values.size() <= synth::kLabels,
@@ -77,9 +77,10 @@ synth::Sizes check_sizes(int window, int frame, int sample, int head, int order,
     need(stride >= 0 && stride <= 64, "network: stride out of range");
     need(period >= 0 && period <= synth::kHop && (period & (period - 1)) == 0, "network: period out of range");
     need(hints == 0 || (hints >= 2 && hints <= synth::kMaxHints && !stride && !period), "network: hints out of range");
+    need(phases == 0 || (phases == 1 && stride && !period), "network: phases out of range");
     need(order == 16 || order == 32, "network: order out of range");
     const int labels = static_cast<int>(label_values.size());
-    synth::Sizes sizes{window, frame, sample, head, order, stride, period, hints, labels, {}};
+    synth::Sizes sizes{window, frame, sample, head, order, stride, period, hints, phases, labels, {}};
     for (size_t key = 0; key < label_values.size(); ++key) {
         need(label_values[key] > 0 && label_values[key] <= 4096, "network: label values out of range");
         sizes.label_values[key] = label_values[key];
@@ -89,8 +90,9 @@ synth::Sizes check_sizes(int window, int frame, int sample, int head, int order,
 
 std::shared_ptr<synth::PackedNetwork> make_network(const std::string& set, int window, int frame, int sample, int head,
                                              int order, int stride, int period, int hints,
-                                             const std::vector<int>& label_values, const nb::dict& from) {
-    const synth::Sizes sizes = check_sizes(window, frame, sample, head, order, stride, period, hints, label_values);
+                                             const std::vector<int>& label_values, const nb::dict& from, int phases) {
+    const synth::Sizes sizes =
+        check_sizes(window, frame, sample, head, order, stride, period, hints, phases, label_values);
     synth::Tensors t{};
     t.frame_input = linear(from, "frame.input", 3 * frame, window);
     t.frame_recurrent = linear(from, "frame.recurrent", 3 * frame, frame);
@@ -110,6 +112,7 @@ std::shared_ptr<synth::PackedNetwork> make_network(const std::string& set, int w
     t.sample_predicted = hints ? hint(0) : data<int16_t>(from, "sample.predicted", {256, 3 * sample});
     t.sample_residual = hints ? hint(1) : data<int16_t>(from, "sample.residual", {256, 3 * sample});
     for (int k = 2; k < hints; ++k) t.sample_hint[k] = hint(k);
+    if (phases) t.sample_phase = data<int16_t>(from, "sample.phase", {256, 3 * sample});
     t.head_predicted = data<int16_t>(from, hints ? "head.hint" : "head.predicted", {256, head});
     t.head_tree_bias = data<int16_t>(from, "head.tree.bias", {256});
     t.sigmoid = data<int16_t>(from, "table.sigmoid", {3, 8});
@@ -291,7 +294,7 @@ nb::object conditioning(const synth::Stream& stream) {
 
 void set_conditioning(synth::Stream& stream, const Gates& vector) {
     const synth::Model& model = stream.network->model;
-    const int length = model.stride ? 3 * model.frame_units + model.predictor.order : 0;
+    const int length = model.stride ? 3 * model.frame_units + model.predictor.order + (model.sample_phase ? 3 : 0) : 0;
     need(vector.shape(0) == static_cast<size_t>(length), "given: wrong shape");
     released([&] { stream.set_conditioning(vector.data()); });
 }
@@ -324,7 +327,7 @@ NB_MODULE(_kernel, m) {
     m.def("force", &teacher_force);
     m.def("product", &product);
     m.def("network", &make_network, "set"_a, "window"_a, "frame_units"_a, "sample_units"_a, "head_units"_a,
-          "order"_a, "stride"_a, "period"_a, "hints"_a, "label_values"_a, "tensors"_a);
+          "order"_a, "stride"_a, "period"_a, "hints"_a, "label_values"_a, "tensors"_a, "phases"_a = 0);
     m.def("restore", &restore);
     m.def("instruction_sets", &instruction_sets);
     // noconvert: what is written into a converted copy would be lost

@@ -30,9 +30,18 @@ LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("a", "b"))))
 SMALL = ModelConfig(8000, frame_units=48, sample_units=48, head_units=32, labels=LABELS)
 GIVEN = dataclasses.replace(SMALL, stride=2)
 STEERED = dataclasses.replace(GIVEN, order=32)
+PHASES = dataclasses.replace(GIVEN, stride=3, phases=1)
 TOKENS = dataclasses.replace(SMALL, period=8)
 BOTH = dataclasses.replace(SMALL, stride=4, period=4, window=16)
-KINDS = [GIVEN, STEERED, TOKENS, BOTH, *(dataclasses.replace(TOKENS, period=period) for period in (1, 2, 16))]
+KINDS = [
+    GIVEN,
+    STEERED,
+    PHASES,
+    dataclasses.replace(STEERED, phases=1),
+    TOKENS,
+    BOTH,
+    *(dataclasses.replace(TOKENS, period=period) for period in (1, 2, 16)),
+]
 LEAST_SQUARES = ("covariance", "correlation", "scale", "rows", "targets", "gains")
 DRAWS = [SamplingConfig(), SamplingConfig.of(0), SamplingConfig.of(1.3, 20, 0.9)]
 
@@ -87,8 +96,8 @@ def test_samples_and_states_equal_the_reference(name: str, config: ModelConfig, 
 
 
 @pytest.mark.parametrize("name", SETS)
-@pytest.mark.parametrize("config", [GIVEN, TOKENS, BOTH])
-@pytest.mark.parametrize("streams", [2, 3])
+@pytest.mark.parametrize("config", [GIVEN, PHASES, TOKENS, BOTH])
+@pytest.mark.parametrize("streams", [2, 3, 5])
 def test_streams_together_equal_each_alone(name: str, config: ModelConfig, streams: int) -> None:
     """At other places of a frame, under other vectors and labels; then the same for given codes."""
     fast, slow = both(name, config, 9)
@@ -210,7 +219,7 @@ def test_a_damaged_state_is_refused(config: ModelConfig) -> None:
 
 
 def test_a_config_says_what_it_is_only_where_it_is_not_audio() -> None:
-    assert not SMALL.to_json().keys() & {"stride", "period"}
+    assert not SMALL.to_json().keys() & {"stride", "period", "phases"} and "phases" not in GIVEN.to_json()
     for config in (SMALL, *KINDS):
         assert ModelConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
     assert ModelConfig.from_json({**SMALL.to_json(), "stride": 0, "period": 0}) == SMALL
@@ -242,7 +251,7 @@ def test_the_kernel_checks_stride_period_and_hints() -> None:
             native._kernel.network(SETS[-1], *sizes, order, stride, period, hints, [3, 2], tensors)
 
 
-@pytest.mark.parametrize("config", [GIVEN, BOTH])
+@pytest.mark.parametrize("config", [GIVEN, PHASES, BOTH])
 def test_the_codec_hears_the_same(config: ModelConfig) -> None:
     fast, slow = both(SETS[-1], config, 2)
     samples = np.random.default_rng(1).integers(-3000, 3000, (40, 1)).astype(np.int32)

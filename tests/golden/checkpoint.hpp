@@ -15,7 +15,7 @@ struct Checkpoint {
         sizes.head_units = file.axis("head.tree.weight", 1);
         sizes.order = file.option("order");
         sizes.stride = file.option("stride"), sizes.period = file.option("period");
-        sizes.hints = file.option("hints");
+        sizes.hints = file.option("hints"), sizes.phases = file.option("phases");
         sizes.labels = 0;
         while (sizes.labels < synth::kLabels && file.has(label(sizes.labels))) {
             sizes.label_values[sizes.labels] = file.axis(label(sizes.labels), 0) - 1;
@@ -52,6 +52,7 @@ struct Checkpoint {
         tensors.sample_predicted = sizes.hints ? hint(0) : small("sample.predicted", 256 * 3 * sample);
         tensors.sample_residual = sizes.hints ? hint(1) : small("sample.residual", 256 * 3 * sample);
         for (int k = 2; k < sizes.hints; ++k) tensors.sample_hint[k] = hint(k);
+        if (sizes.phases) tensors.sample_phase = small("sample.phase", 256 * 3 * sample);
         tensors.head_predicted = small(sizes.hints ? "head.hint" : "head.predicted", 256 * head);
         tensors.head_tree_bias = small("head.tree.bias", 256);
         tensors.sigmoid = small("table.sigmoid", 24), tensors.tanh = small("table.tanh", 24);

@@ -40,6 +40,8 @@ NETWORKS: dict[str, tuple[ModelConfig, str]] = {
     "token": (ModelConfig(8000, 16, 16, 80, 112, 32, stride=64, period=1), "sparse"),
     "corrector": (ModelConfig(8000, 16, 32, 48, 80, 48, hints=8), ""),
     "hinted": (ModelConfig(8000, 16, 16, 32, 48, 32, hints=3), "wild"),
+    "phased": (ModelConfig(8000, 16, 32, 48, 80, 32, 16, labels=LABELS, stride=3, phases=1), ""),
+    "pitched": (ModelConfig(8000, 16, 16, 32, 112, 48, 32, stride=1, phases=1), "wild"),
 }
 
 
