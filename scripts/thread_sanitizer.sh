@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 work=$PWD/build/thread-sanitizer
 if [ $# = 0 ]; then
     set -- tests/engine/test_threads.py tests/generation/test_stream_threads.py tests/common/test_threads.py \
-        tests/common/test_turns.py tests/engine/test_native.py tests/codec/test_segments.py
+        tests/common/test_turns.py tests/codec/test_segments.py
 fi
 mkdir -p "$work/tree"
 tar -c --exclude='_kernel*.so' --exclude=__pycache__ CMakeLists.txt pyproject.toml README.md LICENSE csrc synth checkpoints tests |
