@@ -48,8 +48,8 @@ foreach(SYNTH_SET IN LISTS SYNTH_SETS)
 endforeach()
 
 set(SYNTH_COMMON engine/dispatch.cpp engine/draw_top_p.cpp engine/mulaw.cpp engine/pack_weights.cpp engine/stream.cpp
-                 vocoder/postfilter.cpp vocoder/vocoder.cpp codec/residuals.cpp codec/segment.cpp
-                 codec/tokens.cpp)
+                 vocoder/emphasis.cpp vocoder/postfilter.cpp vocoder/vocoder.cpp codec/residuals.cpp
+                 codec/segment.cpp codec/tokens.cpp)
 list(TRANSFORM SYNTH_COMMON PREPEND "${SYNTH_CSRC}/")
 set(SYNTH_GENERATED "${CMAKE_CURRENT_BINARY_DIR}/generated")
 file(WRITE "${SYNTH_GENERATED}/built_sets.hpp" "#define SYNTH_BUILT_SETS(f)${SYNTH_BUILT}\n")

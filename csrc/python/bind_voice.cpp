@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "python/bind_arrays.hpp"
+#include "vocoder/emphasis.hpp"
 #include "vocoder/postfilter.hpp"
 #include "vocoder/vocoder.hpp"
 
@@ -25,6 +26,8 @@ using Bytes = nb::ndarray<const int8_t, nb::ndim<2>, nb::c_contig, nb::device::c
 using BytesOut = nb::ndarray<int8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Tokens = nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Values = nb::ndarray<int16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Phases = nb::ndarray<const uint32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Sound = nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Total = nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 template <class T>
@@ -138,6 +141,43 @@ void search(const Codebooks& codebooks, const Bytes& latents, const Tokens& toke
     codebooks.api.search(codebooks.model, in, frames, static_cast<int>(count), result);
 }
 
+std::shared_ptr<Oscillators> make_oscillators(const std::string& set, int length, const Samples& cosine) {
+    need(length >= kMinSegment && length <= kMaxSegment, "oscillators: length out of range");
+    need(cosine.shape(0) == 4096, "oscillators: cosine's shape");
+    return std::make_shared<Oscillators>(find_voice(set.c_str()), length, cosine.data());
+}
+
+void render(const Oscillators& oscillators, const Phases& starts, const Levels& increments, const Levels& slopes,
+            const Levels& amplitudes, const Sound& out) {
+    const size_t segments = starts.shape(0), partials = starts.shape(1);
+    need(partials <= kMaxPartials, "oscillators: too many partials");
+    for (const Levels* each : {&increments, &slopes})
+        need(each->shape(0) == segments && each->shape(1) == partials, "oscillators: wrong shape");
+    need(amplitudes.shape(0) == segments + 1 && amplitudes.shape(1) == partials, "oscillators: amplitudes' shape");
+    need(out.shape(0) == segments * oscillators.model.length, "oscillators: out's shape");
+    const uint32_t* phases = starts.data();
+    const int32_t *rises = increments.data(), *bends = slopes.data(), *loudness = amplitudes.data();
+    int32_t* result = out.data();
+    bool good = true;
+    {
+        const nb::gil_scoped_release release;
+        for (size_t i = 0; i < (segments + 1) * partials; ++i)
+            good &= loudness[i] >= 0 && loudness[i] <= kMaxAmplitude;
+        if (good)
+            oscillators.api.oscillate(oscillators.model, phases, rises, bends, loudness, segments, partials, result);
+    }
+    need(good, "oscillators: amplitudes out of range");
+}
+
+int32_t filter_emphasis(const Samples& samples, int32_t state, const Sound& out) {
+    const size_t count = samples.shape(0);
+    need(out.shape(0) == count, "de_emphasise: out's shape");
+    const int16_t* in = samples.data();
+    int32_t* result = out.data();
+    const nb::gil_scoped_release release;
+    return de_emphasise(in, count, state, result);
+}
+
 }  // namespace
 
 void bind_voice(nb::module_& m) {
@@ -149,6 +189,11 @@ void bind_voice(nb::module_& m) {
         .def("values", &layer_values, "x"_a.noconvert(), "out"_a.noconvert())
         .def("hidden", &layer_hidden, "x"_a.noconvert(), "out"_a.noconvert());
     nb::class_<Codebooks>(m, "Books").def("search", &search, "vectors"_a.noconvert(), "tokens"_a.noconvert());
+    nb::class_<Oscillators>(m, "Oscillators")
+        .def("render", &render, "starts"_a.noconvert(), "increments"_a.noconvert(), "slopes"_a.noconvert(),
+             "amplitudes"_a.noconvert(), "out"_a.noconvert());
+    m.def("oscillators", &make_oscillators, "set"_a, "length"_a, "cosine"_a.noconvert());
+    m.def("de_emphasise", &filter_emphasis, "samples"_a.noconvert(), "state"_a, "out"_a.noconvert());
     m.def("postfilter", &make_postfilter, "set"_a, "hop"_a, "mels"_a, "tensors"_a);
     m.def("layer", &make_layer, "set"_a, "name"_a, "tensors"_a);
     m.def("books", &make_codebooks, "set"_a, "tensors"_a);

@@ -37,6 +37,11 @@ Codebooks::Codebooks(const VoiceApi& api, int quantisers, int latent, const int8
     for (int q = 0; q < quantisers; ++q) model.codebooks[q] = codebooks_.data() + q * size;
 }
 
+Oscillators::Oscillators(const VoiceApi& api, int length, const int16_t* cosine)
+    : api(api), cosine_(cosine, cosine + 4096) {
+    model.length = length, model.cosine = cosine_.data();
+}
+
 const VoiceApi& find_voice(const char* name) {
     static const VoiceApi* const built[] = {
 #define SYNTH_LIST_VOICE(set) &voice_##set,

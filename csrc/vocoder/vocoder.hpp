@@ -1,4 +1,4 @@
-// Owners of what a LayerModel and a SearchModel point to, laid out for voice.cpp.
+// Owners of what a LayerModel, a SearchModel and an OscillatorModel point to, laid out for voice.cpp.
 #pragma once
 
 #include <vector>
@@ -34,6 +34,20 @@ class Codebooks {
 
    private:
     std::vector<double> codebooks_, norms_;
+};
+
+class Oscillators {
+   public:
+    // cosine [4096]
+    Oscillators(const VoiceApi& api, int length, const int16_t* cosine);
+    Oscillators(const Oscillators&) = delete;
+    Oscillators& operator=(const Oscillators&) = delete;
+
+    const VoiceApi& api;
+    OscillatorModel model{};
+
+   private:
+    std::vector<int16_t> cosine_;
 };
 
 }  // namespace synth

@@ -23,6 +23,7 @@ namespace {
 #include "vocoder/postfilter_frames.hpp"
 #include "vocoder/int8_layers.hpp"
 #include "vocoder/beam_search.hpp"
+#include "vocoder/oscillator_bank.hpp"
 
 void filter_block(const FilterModel& model, const int16_t* samples, const int32_t* levels, int frames, const Rows& rows,
                   int64_t* total) {
@@ -62,6 +63,6 @@ bool filter(const FilterModel& model, const int16_t* samples, const int32_t* lev
 #define SYNTH_NAME(set) SYNTH_TEXT(set)
 
 extern const VoiceApi SYNTH_VOICE(SYNTH_SET);
-const VoiceApi SYNTH_VOICE(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), filter, values, hidden, search};
+const VoiceApi SYNTH_VOICE(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), filter, values, hidden, search, oscillate};
 
 }  // namespace synth

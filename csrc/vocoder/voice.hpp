@@ -1,6 +1,7 @@
 // What a voice has around its network, as plain structs over raw buffers: the search for tokens, the layers of
-// conditioner and envelope, the postfilter. Nothing here knows Python. The arithmetic is that of vocoder.py, layers.py
-// and frame_filter.py, bit for bit: whole numbers below 2^53, exact in doubles, in any order.
+// conditioner and envelope, the postfilter, the bank of oscillators. Nothing here knows Python. The arithmetic is that of
+// vocoder.py, layers.py, frame_filter.py and oscillators.py, bit for bit: whole numbers, those below 2^53 exact in
+// doubles, in any order.
 #pragma once
 
 #include <cstddef>
@@ -52,6 +53,15 @@ struct SearchModel {
     const double* norms;
 };
 
+constexpr int kMinSegment = 80, kMaxSegment = 480;  // samples of 10 ms
+constexpr int kMaxPartials = 4096;
+constexpr int32_t kMaxAmplitude = 1 << 19;
+
+struct OscillatorModel {
+    int length;             // samples of a segment
+    const int16_t* cosine;  // [4096]
+};
+
 // What one instruction set gives.
 struct VoiceApi {
     const char* name;
@@ -63,6 +73,10 @@ struct VoiceApi {
     void (*hidden)(const LayerModel& model, const int16_t* in, size_t count, int8_t* out);  // of `count` values
     // The first `count` tokens of vectors [frames][latent], each within 127: [frames][count].
     void (*search)(const SearchModel& model, const int8_t* vectors, size_t frames, int count, uint8_t* tokens);
+    // starts, increments, slopes [segments][partials]; amplitudes [segments + 1][partials], 0 to kMaxAmplitude; out
+    // [segments][length].
+    void (*oscillate)(const OscillatorModel& model, const uint32_t* starts, const int32_t* increments,
+                      const int32_t* slopes, const int32_t* amplitudes, size_t segments, size_t partials, int32_t* out);
 };
 
 // The instruction set of this name that this machine has; std::invalid_argument where there is none.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from synth.common.errors import CheckpointError
-from synth.common.typing import AnyArray, Int16, Int64, Tensors, UInt8
+from synth.common.typing import AnyArray, Int16, Int32, Int64, Tensors, UInt8, UInt32
 from synth.engine import _kernel
 from synth.engine.native import chosen_set
 
@@ -67,3 +67,24 @@ class Codebooks:
         out = np.empty((len(latents), count), np.uint8)
         self._kernel.search(np.ascontiguousarray(latents, np.int8), out)
         return out
+
+
+class Oscillators:
+    """The bank of synth/vocoder/oscillators.py."""
+
+    def __init__(self, length: int, cosine: Int16) -> None:
+        self.length = length
+        self._kernel = _kernel.oscillators(chosen_set(), length, cosine)
+
+    def render(self, starts: UInt32, increments: Int32, slopes: Int32, amplitudes: Int32) -> Int32:
+        """The sum of all partials (segments x length,)."""
+        out = np.empty(len(starts) * self.length, np.int32)
+        increments, slopes, amplitudes = map(np.ascontiguousarray, (increments, slopes, amplitudes))
+        self._kernel.render(np.ascontiguousarray(starts), increments, slopes, amplitudes, out)
+        return out
+
+
+def de_emphasised(samples: Int16, state: int) -> tuple[Int32, int]:
+    """What synth/vocoder/emphasis.py specifies: filtered samples (n,) and the state after them."""
+    out = np.empty(len(samples), np.int32)
+    return out, _kernel.de_emphasise(np.ascontiguousarray(samples), state, out)

@@ -26,6 +26,7 @@ from synth.vocoder import postfilter_tables
 from synth.vocoder.config import PostfilterConfig, VocoderConfig
 from synth.vocoder.envelope import UNIT
 from synth.vocoder.frame_filter import NEUTRAL, FrameFilter
+from synth.vocoder.oscillators import Oscillators
 from synth.vocoder.postfilter import Postfilter
 from synth.vocoder.vocoder import Vocoder
 
@@ -321,12 +322,16 @@ def kernel_calls() -> dict[str, tuple[Any, list[Any]]]:
     codes, tokens = np.arange(40, dtype=np.uint8).reshape(2, 20), np.arange(8, dtype=np.uint8).reshape(4, 2)
     sound = (np.arange(60) ** 2 % 1000).astype(np.int32)
     traced = [np.zeros((60, HINTS), np.uint8), np.zeros(60, np.uint8), np.zeros((60, 2), np.uint16)]
+    bank: Any = Oscillators(80)._native
+    partials = [np.zeros((2, 3), np.uint32), *(np.zeros((rows, 3), np.int32) for rows in (2, 2, 3))]
     frames = [np.zeros(200, np.int16), np.zeros((1, 8), np.int32), np.zeros(336, np.int64)]
     return {
         "filter": (post._kernel.filter, [*frames, 0, np.zeros(80, np.int16)]),
         "values": (layer._kernel.values, [np.zeros((3, 6), np.int8), np.zeros((3, 4), np.int16)]),
         "hidden": (layer._kernel.hidden, [np.zeros((3, 6), np.int8), np.zeros((3, 4), np.int8)]),
         "search": (books._kernel.search, [np.zeros((3, 8), np.int8), np.zeros((3, 2), np.uint8)]),
+        "render": (bank._kernel.render, [*partials, np.zeros(160, np.int32)]),
+        "de_emphasise": (_kernel.de_emphasise, [np.zeros(9, np.int16), 0, np.zeros(9, np.int32)]),
         "trace": (_kernel.trace, [SETS[0], sound, 16, 1, *traced]),
         "encode_segment": (_kernel.encode_segment, [SETS[0], sound[:, None].copy(), 16, 1, None]),
         "predict_codes": (_kernel.predict_codes, [SETS[0], tensors, codes, codes.copy(), codes.copy()]),
@@ -335,7 +340,10 @@ def kernel_calls() -> dict[str, tuple[Any, list[Any]]]:
     }
 
 
-CALLS = "filter values hidden search trace encode_segment predict_codes encode_tokens decode_tokens".split()
+CALLS = [
+    *"filter values hidden search render de_emphasise trace encode_segment".split(),
+    *"predict_codes encode_tokens decode_tokens".split(),
+]
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -349,7 +357,8 @@ def test_arrays_of_another_type_or_stride_are_refused_and_never_copied(name: str
     for place in places:
         array = arguments[place]
         strided = np.repeat(array, 2, array.ndim - 1)[..., ::2]
-        for wrong in (array.astype(np.float64), array.astype(np.uint32), strided):
+        other = np.int32 if array.dtype == np.uint32 else np.uint32
+        for wrong in (array.astype(np.float64), array.astype(other), strided):
             with pytest.raises(TypeError, match="incompatible function arguments"):
                 call(*arguments[:place], wrong, *arguments[place + 1 :])
 

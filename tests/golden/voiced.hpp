@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "vocoder/emphasis.hpp"
 #include "vocoder/postfilter.hpp"
 #include "sha256.hpp"
 #include "vocoder/vocoder.hpp"
 
-constexpr const char* kVoiced[] = {"short", "long", "layer", "search"};
+constexpr const char* kVoiced[] = {"short", "long", "layer", "search", "oscillators", "emphasis"};
 
 struct Noise {
     uint32_t state = 1;
@@ -105,6 +106,48 @@ inline void searched(const synth::VoiceApi& api, Sha256& hash) {
     hash_values(hash, tokens);
 }
 
+// cos(2 pi k / 4096) by a series; what it lacks is far below what rounding takes off.
+inline double cosine_of(int k) {
+    const double angle = 6.283185307179586 * k / 4096;
+    double sum = 1.0, term = 1.0;
+    for (int i = 1; i < 40; ++i) sum += term *= -angle * angle / ((2 * i - 1) * (2 * i));
+    return sum;
+}
+
+inline void oscillated(const synth::VoiceApi& api, Sha256& hash) {
+    constexpr int kSegments = 5, kPartials = 70, kLength = 81;
+    Noise noise;
+    std::vector<int16_t> cosine(4096);
+    for (int k = 0; k <= 2048; ++k) {
+        const double value = 32767 * cosine_of(k);
+        cosine[k] = static_cast<int16_t>(value < 0 ? value - 0.5 : value + 0.5);
+        if (k > 0) cosine[4096 - k] = cosine[k];
+    }
+    const synth::Oscillators made(api, kLength, cosine.data());
+    std::vector<uint32_t> starts = noise.many<uint32_t>(kSegments * kPartials, 1 << 23, 0);
+    std::vector<int32_t> increments = noise.many<int32_t>(kSegments * kPartials, 1 << 22, 1 << 21);
+    const std::vector<int32_t> slopes = noise.many<int32_t>(kSegments * kPartials, 1 << 22, 1 << 21);
+    std::vector<int32_t> amplitudes = noise.many<int32_t>((kSegments + 1) * kPartials, (1 << 19) + 1, 0);
+    for (uint32_t& start : starts) start <<= 9;
+    for (int32_t& increment : increments) increment *= 256;
+    for (int row = 0; row <= kSegments; ++row)
+        for (int i = 0; i < kPartials; i += 3) amplitudes[row * kPartials + i] = row == 1 && i % 6 == 0 ? 1 : 0;
+    std::vector<int32_t> out(kSegments * kLength);
+    api.oscillate(made.model, starts.data(), increments.data(), slopes.data(), amplitudes.data(), kSegments, kPartials,
+                  out.data());
+    hash_values(hash, out);
+}
+
+inline void de_emphasised(Sha256& hash) {
+    Noise noise;
+    const std::vector<int16_t> samples = noise.many<int16_t>(300, 65536, 32768);
+    std::vector<int32_t> out(samples.size());
+    int32_t state = synth::de_emphasise(samples.data(), 7, 0, out.data());
+    state = synth::de_emphasise(samples.data() + 7, samples.size() - 7, state, out.data() + 7);
+    out.push_back(state);
+    hash_values(hash, out);
+}
+
 inline std::string voiced(const std::string& what, const char* set) {
     const synth::VoiceApi& api = synth::find_voice(set);
     Sha256 hash;
@@ -112,5 +155,7 @@ inline std::string voiced(const std::string& what, const char* set) {
     if (what == "long") filtered(api, 80, 200, 256, hash);
     if (what == "layer") layered(api, hash);
     if (what == "search") searched(api, hash);
+    if (what == "oscillators") oscillated(api, hash);
+    if (what == "emphasis") de_emphasised(hash);
     return hash.hex().substr(0, 32);
 }

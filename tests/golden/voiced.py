@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from synth.engine.layers import Layer
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, features_of
+from synth.vocoder.emphasis import DeEmphasis
 from synth.vocoder.frame_filter import NEUTRAL, FrameFilter
+from synth.vocoder.oscillators import Oscillators
 from synth.vocoder.vocoder import Vocoder
 
 NAME = "voice"
 """Stands where hashes of networks have the network's name."""
 RATES = {"short": 1200, "long": 8000}
 """Of postfilters: transforms of 32 and of 256."""
-CASES = (*RATES, "layer", "search")
+CASES = (*RATES, "layer", "search", "oscillators", "emphasis")
 
 
 class Noise:
@@ -93,15 +95,29 @@ def beam_search_tokens(prefer: str) -> list[NDArray[Any]]:
     return [Vocoder(config, voices.NETWORK, tensors, prefer).beam_search_tokens(vectors, 5)]
 
 
+def oscillated(prefer: str) -> list[NDArray[Any]]:
+    """Samples."""
+    noise, segments, partials = Noise(), 5, 70
+    starts = noise.many((segments, partials), 1 << 23, 0, np.uint32) << np.uint32(9)
+    increments = noise.many((segments, partials), 1 << 22, 1 << 21, np.int32) * np.int32(256)
+    slopes = noise.many((segments, partials), 1 << 22, 1 << 21, np.int32)
+    amplitudes = noise.many((segments + 1, partials), (1 << 19) + 1, 0, np.int32)
+    amplitudes[:, ::3] = 0
+    amplitudes[1, ::6] = 1
+    return [Oscillators(81, prefer).render(starts, increments, slopes, amplitudes)]
+
+
+def de_emphasised(prefer: str) -> list[NDArray[Any]]:
+    """Samples and a state, in two blocks."""
+    de_emphasis, samples = DeEmphasis(prefer), Noise().many(300, 65536, 32768)
+    blocks = [de_emphasis.filter(block) for block in (samples[:7], samples[7:])]
+    return [*blocks, np.array([de_emphasis.state], np.int32)]
+
+
 def digest(what: str, prefer: str) -> str:
     """The hash of what comes out, by the kernel ("native") or by the specification ("reference")."""
-    arrays = (
-        filtered(RATES[what], prefer)
-        if what in RATES
-        else layered(prefer)
-        if what == "layer"
-        else beam_search_tokens(prefer)
-    )
+    makers = {"layer": layered, "search": beam_search_tokens, "oscillators": oscillated, "emphasis": de_emphasised}
+    arrays = filtered(RATES[what], prefer) if what in RATES else makers[what](prefer)
     hashed = hashlib.sha256()
     for array in arrays:
         hashed.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
