@@ -140,10 +140,6 @@ inline void end_sample(const Model& model, State& state, Work& work, int code) {
     predict<N>(model, state, work, static_cast<double>(sample));
     if (N == kTokens && model.hints) return;  // not known yet
     prefetch_rows(model, code, work.predicted, state.residual);
-    if (N != kTokens && model.sample_phase) {
-        work.phase += state.phase_increment;
-        prefetch_row(model, model.sample_phase, static_cast<int>(work.phase >> 24));
-    }
 }
 
 // One sample of each of S streams, its code chosen by `choices` from two tiles of the tree. The recurrent product for

@@ -205,11 +205,14 @@ inline uint32_t pitch_phase(const Model& model, const State& state) {
     return state.phase_start + state.phase_increment * static_cast<uint32_t>(offset);
 }
 
-// The condition with the row of the pitch's phase.
+// The condition with the row of the pitch's phase, which moves on to the next sample: its row starts to load at once, as
+// no code decides which it is.
 SYNTH_APART const int16_t* phased(const Model& model, const State& state, Work& work) {
     const int all = 3 * model.sample_padded;
     const int16_t* row = model.sample_phase + static_cast<size_t>(work.phase >> 24) * all;
     for (int i = 0; i < all; i += kLanes) vstore(work.input + i, vadds(vload(state.condition + i), vload(row + i)));
+    work.phase += state.phase_increment;
+    prefetch_row(model, model.sample_phase, static_cast<int>(work.phase >> 24));
     return work.input;
 }
 
