@@ -106,3 +106,23 @@ class ExactProduct:
         product: Float64 = np.rint(whole, out=whole) @ self._weight
         product *= self._unit / (1 << self.PLACES)
         return product
+
+
+ARCTANGENT = tuple((-1.0) ** k / (2 * k + 1) / 6.283185307179586 for k in range(13, -1, -1))
+"""Coefficients of the arctangent in turns, the least first."""
+
+
+def turns(y: Float64, x: Float64) -> Float64:
+    """The angle of (x, y) in turns, -0.5 to 0.5, to about 1e-9; doubles of one shape."""
+    high, low = np.maximum(np.abs(x), np.abs(y)), np.minimum(np.abs(x), np.abs(y))
+    t = low / np.maximum(high, 1e-300)
+    beyond = t > 0.4142135623730951
+    t = np.where(beyond, (t - 1.0) / (t + 1.0), t)
+    q = t * t
+    p = np.full(t.shape, ARCTANGENT[0])
+    for c in ARCTANGENT[1:]:
+        p = p * q + c
+    angle = p * t + np.where(beyond, 0.125, 0.0)
+    angle = np.where(np.abs(y) > np.abs(x), 0.25 - angle, angle)
+    angle = np.where(x < 0, 0.5 - angle, angle)
+    return np.where(y < 0, -angle, angle)

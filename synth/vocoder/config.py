@@ -24,7 +24,8 @@ class VocoderConfig:
 
     `mels`: bands of the log-mel features, 25 ms windows every 10 ms. A token frame is two of them, 20 ms: `quantisers`
     tokens of 8 bits, whose codebook entries add up to `latent` numbers. `parts`: conditioning vectors a token frame.
-    `encoder_units`, `units`: widths of encoder and conditioner.
+    `encoder_units`, `units`: widths of encoder and conditioner. `tones`: places at which the level of harmonics is
+    known, 0 for a voice without a tonal bed; with one the first latent, and the first token, are the pitch.
     """
 
     mels: int = 64
@@ -33,6 +34,7 @@ class VocoderConfig:
     parts: int = 2
     encoder_units: int = 128
     units: int = 128
+    tones: int = 0
 
     def __post_init__(self) -> None:
         require(8 <= self.mels <= 128, f"mels {self.mels}: must be 8 to 128")
@@ -41,17 +43,36 @@ class VocoderConfig:
         require(1 <= self.parts <= 8, f"parts {self.parts}: must be 1 to 8")
         for name in ("encoder_units", "units"):
             require(16 <= getattr(self, name) <= 1024, f"{name} {getattr(self, name)}: must be 16 to 1024")
+        require(self.tones in (0, *range(16, 97)), f"tones {self.tones}: must be 0, or 16 to 96")
+        require(not self.tones or self.parts == 2, f"parts {self.parts}: must be 2 with a tonal bed")
+        require(not self.tones or self.quantisers > 1, "quantisers 1: must be 2 or more with a tonal bed")
+
+    @property
+    def inputs(self) -> int:
+        """Numbers of a feature frame: log-mel bands, and with a tonal bed levels of tones, pitch and voicing."""
+        return self.mels + (self.tones + 2 if self.tones else 0)
+
+    @property
+    def learned(self) -> int:
+        """How many latents the encoder's network gives: all, or all but the pitch."""
+        return self.latent - (1 if self.tones else 0)
+
+    @property
+    def lookahead(self) -> int:
+        """Token frames after its own that must be known for a frame's sound."""
+        return LOOKAHEAD + (1 if self.tones else 0)
 
     def to_json(self) -> dict[str, Any]:
-        """A dict that `json` can write and `from_json` reads back."""
-        return dataclasses.asdict(self)
+        """A dict that `json` can write and `from_json` reads back; `tones` is left out where it is 0."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value or name != "tones"}
 
     @classmethod
     def from_json(cls, data: Any) -> VocoderConfig:
         """The config in `data`; raises UsageError when a name, type or range is wrong."""
         names = {field.name for field in dataclasses.fields(cls)}
-        require(isinstance(data, dict) and set(data) == names, "vocoder config: its names are not the known ones")
-        for name in names:
+        named = isinstance(data, dict) and set(data) | {"tones"} == names
+        require(named, "vocoder config: its names are not the known ones")
+        for name in data:
             require(type(data[name]) is int, f"vocoder config: {name} must be an integer")
         return cls(**data)
 
