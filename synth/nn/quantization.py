@@ -9,7 +9,7 @@ import numpy as np
 from synth.common.typing import AnyArray
 from synth.engine.layout import head_table, sample_tables
 from synth.nn.two_tier import ROW_FLOOR, TwoTierNetwork
-from synth.nn.vocoder import VocoderNetwork
+from synth.nn.vocoder import PITCH_TOKEN, VocoderNetwork
 from synth.vocoder.vocoder import UNIT
 
 GATE, STATE, HIDDEN, LOGIT = 1024, 128, 32, 512  # units of 1.0 in gate inputs, 8-bit states, hidden layer, logits
@@ -97,7 +97,7 @@ def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, AnyArray]:
     for name in ("0", "1", "2", "out"):
         tensors[f"vocoder.encoder.{name}.weight"] = w[f"encoder_{name}"].astype(np.float32)
         tensors[f"vocoder.encoder.{name}.bias"] = w[f"encoder_{name}_bias"].astype(np.float32)
-    tensors["vocoder.books"] = np.clip(np.rint(w["quantisers.books"] * UNIT), -127, 127).astype(np.int8)
+    tensors["vocoder.books"] = codebooks(vocoder, w["quantisers.books"])
     for name, unit in (("0", UNIT), ("1", STATE), ("out", STATE)):
         tensors |= linear(f"vocoder.condition.{name}", w[f"condition_{name}"], unit, GATE)
     for name in ("0", "1"):
@@ -105,3 +105,14 @@ def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, AnyArray]:
     tensors |= linear("vocoder.reflect", w["reflect"], STATE, GATE)
     tensors["vocoder.reflect.bias"] = fixed(w["reflect_bias"], GATE)
     return tensors
+
+
+def codebooks(vocoder: VocoderNetwork, learned: AnyArray) -> AnyArray:
+    """All codebooks, int8: with a tonal bed the first is the pitch's, whose entries are its latent's values."""
+    books = np.clip(np.rint(learned * UNIT), -127, 127).astype(np.int8)
+    if not vocoder.config.tones:
+        return books
+    whole = np.zeros((vocoder.config.quantisers, *books.shape[1:-1], vocoder.config.latent), np.int8)
+    whole[0, :, 0] = np.maximum(np.arange(len(whole[0])) - PITCH_TOKEN, -127)
+    whole[1:, :, 1:] = books
+    return whole

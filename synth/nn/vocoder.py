@@ -11,9 +11,11 @@ from synth.nn.gru import to_eighth
 from synth.nn.two_tier import TwoTierNetwork, rounded
 from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of
 from synth.vocoder.mel import normalize_mel
+from synth.vocoder.tonal import PITCH_CENTRE, PITCH_STEPS, TONE_CENTRE, TONE_SPREAD, UNVOICED
 from synth.vocoder.vocoder import BOUND, UNIT
 
 DECAY = 0.99  # of the codebooks' moving averages
+PITCH_TOKEN = 128  # of a pitch latent of 0
 REVIVE = 0.1  # a code with less than this share of an even one's use begins anew
 
 
@@ -105,19 +107,20 @@ class VocoderNetwork(nn.Module):
         self.stride = stride_of(config, model)
         self.network = TwoTierNetwork(model)
         units, latent, wide = config.encoder_units, config.latent, config.units
-        self.encoder_0 = layer(units, TAPS * config.mels)
+        targets = target_units(config)
+        self.encoder_0 = layer(units, TAPS * config.inputs)
         self.encoder_0_bias = nn.Parameter(torch.zeros(units))
         self.encoder_1 = layer(units, 4 * units)
         self.encoder_1_bias = nn.Parameter(torch.zeros(units))
         self.encoder_2 = layer(units, TAPS * units)
         self.encoder_2_bias = nn.Parameter(torch.zeros(units))
-        self.encoder_out = layer(latent, units)
-        self.encoder_out_bias = nn.Parameter(torch.zeros(latent))
+        self.encoder_out = layer(config.learned, units)
+        self.encoder_out_bias = nn.Parameter(torch.zeros(config.learned))
         self.variational = variational
         if variational:
-            self.spread = nn.Parameter(torch.zeros(latent, units))
-            self.spread_bias = nn.Parameter(torch.full((latent,), -2.0))
-        self.quantisers = ResidualVectorQuantizer(config.quantisers, latent)
+            self.spread = nn.Parameter(torch.zeros(config.learned, units))
+            self.spread_bias = nn.Parameter(torch.full((config.learned,), -2.0))
+        self.quantisers = ResidualVectorQuantizer(config.quantisers - (1 if config.tones else 0), config.learned)
         self.condition_0 = layer(wide, TAPS * latent)
         self.condition_0_bias = nn.Parameter(torch.zeros(wide))
         self.condition_1 = layer(wide, TAPS * wide)
@@ -127,25 +130,56 @@ class VocoderNetwork(nn.Module):
         self.reflect_bias = nn.Parameter(torch.zeros(config.parts * model.order))
         self.spectrum_0 = layer(units, TAPS * latent)
         self.spectrum_0_bias = nn.Parameter(torch.zeros(units))
-        self.spectrum_out = layer(2 * config.mels, units)
-        self.spectrum_out_bias = nn.Parameter(torch.zeros(2 * config.mels))
+        self.spectrum_out = layer(2 * targets, units)
+        self.spectrum_out_bias = nn.Parameter(torch.zeros(2 * targets))
 
-    def encode(self, mel: Tensor) -> Tensor:
-        """Latents (batch, tokens, latent), within BOUND, of log-mel features (batch, 2 x tokens, mels)."""
-        return self._latents(self._hidden(mel))
+    def encode(self, features: Tensor) -> Tensor:
+        """Latents (batch, tokens, latent), within BOUND, of features (batch, 2 x tokens, inputs)."""
+        return self._with_pitch(features, self._latents(self._hidden(features)))
 
-    def draw(self, mel: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents drawn from the encoder's Gaussians by standard `noise`, and their mean divergence, in nats."""
-        x = self._hidden(mel)
+    def draw(self, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents drawn from the encoder's Gaussians by standard `noise`, and their mean divergence, in nats.
+
+        `noise`: (batch, tokens, learned latents); the pitch is no random variable.
+        """
+        x = self._hidden(features)
         mean, log = self._latents(x), F.linear(x, self.spread, self.spread_bias).clamp(-8, 4)
         divergence = 0.5 * (mean.square() + torch.exp(2 * log) - 1 - 2 * log)
-        return (mean + torch.exp(log) * noise).clamp(-BOUND, BOUND), divergence.mean()
+        latents = (mean + torch.exp(log) * noise).clamp(-BOUND, BOUND)
+        return self._with_pitch(features, latents), divergence.mean()
+
+    def quantize(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (..., quantisers) long and partial sums (quantisers + 1, ..., latent) of latents (..., latent)."""
+        if not self.config.tones:
+            return self.quantisers(z)
+        steps = (z[..., :1].detach() * UNIT).round().clamp(-127, 127)
+        tokens, sums = self.quantisers(z[..., 1:])
+        pitch = (steps / UNIT).expand(len(sums), *steps.shape)
+        sums = torch.cat([torch.zeros_like(z)[None], torch.cat([pitch, sums], -1)])
+        return torch.cat([steps.long() + PITCH_TOKEN, tokens], -1), sums
+
+    def learn_codebooks(self, z: Tensor, tokens: Tensor, sums: Tensor, draw: torch.Generator) -> None:
+        """Moves the codebooks towards latents (n, latent) with tokens (n, quantisers), as `quantize` gave them."""
+        if self.config.tones:
+            z, tokens, sums = z[:, 1:], tokens[:, 1:], sums[1:, :, 1:]
+        self.quantisers.update(z, tokens, sums, draw)
+
+    def begin_codebooks(self, z: Tensor, draw: torch.Generator) -> None:
+        """Every codebook begins as a cloud like what is left of latents (n, latent) before it."""
+        self.quantisers.initialize(z[:, 1:] if self.config.tones else z, draw)
+
+    def _with_pitch(self, features: Tensor, latents: Tensor) -> Tensor:
+        if not self.config.tones:
+            return latents
+        octaves = features[..., -2].reshape(len(features), -1, 2).mean(2) - PITCH_CENTRE
+        return torch.cat([(octaves * (PITCH_STEPS / UNIT)).clamp(-BOUND, BOUND)[..., None], latents], -1)
 
     def _latents(self, x: Tensor) -> Tensor:
         return BOUND * torch.tanh(F.linear(x, self.encoder_out, self.encoder_out_bias) / BOUND)
 
-    def _hidden(self, mel: Tensor) -> Tensor:
-        x = F.gelu(convolve(normalize_mel(mel), self.encoder_0, self.encoder_0_bias), approximate="tanh")
+    def _hidden(self, features: Tensor) -> Tensor:
+        x = convolve(normalized(features, self.config), self.encoder_0, self.encoder_0_bias)
+        x = F.gelu(x, approximate="tanh")
         x = F.gelu(F.linear(stack_pairs(x), self.encoder_1, self.encoder_1_bias), approximate="tanh")
         return x + F.gelu(convolve(x, self.encoder_2, self.encoder_2_bias), approximate="tanh")
 
@@ -177,9 +211,30 @@ class VocoderNetwork(nn.Module):
                 parameter.requires_grad_(False)
 
     def spectrum(self, z: Tensor) -> Tensor:
-        """Normalised log-mel features (batch, 2 x tokens, mels) as read off latents (batch, tokens, latent)."""
+        """`spectral_targets` (batch, 2 x tokens, targets) as read off latents (batch, tokens, latent)."""
         x = F.gelu(convolve(z, self.spectrum_0, self.spectrum_0_bias), approximate="tanh")
-        return F.linear(x, self.spectrum_out, self.spectrum_out_bias).reshape(len(z), -1, self.config.mels)
+        return F.linear(x, self.spectrum_out, self.spectrum_out_bias).reshape(len(z), -1, target_units(self.config))
+
+
+def target_units(config: VocoderConfig) -> int:
+    """How many numbers of a feature frame are read off latents: log-mel bands, with a tonal bed tones and voicing."""
+    return config.mels + (config.tones + 1 if config.tones else 0)
+
+
+def normalized(features: Tensor, config: VocoderConfig) -> Tensor:
+    """Features (batch, frames, inputs) as the encoder's first layer takes them; see `tonal.normalize_features`."""
+    if not config.tones:
+        return torch.as_tensor(normalize_mel(features))
+    voiced = features[..., -1:]
+    tones = voiced * (features[..., config.mels : -2] - TONE_CENTRE) / TONE_SPREAD + (1 - voiced) * UNVOICED
+    mel = normalize_mel(features[..., : config.mels])
+    return torch.cat([mel, tones, features[..., -2:-1] - 7.5, voiced], -1)
+
+
+def spectral_targets(features: Tensor, config: VocoderConfig) -> Tensor:
+    """Of normalised features what latents must give back: all but the pitch."""
+    x = normalized(features, config)
+    return torch.cat([x[..., :-2], x[..., -1:]], -1) if config.tones else x
 
 
 def predictor_weights(reflections: Tensor) -> Tensor:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from synth.audio import mulaw
 from synth.common.errors import CorpusError
-from synth.common.typing import Int16, Int64, UInt8
+from synth.common.labels import LabelIds
+from synth.common.typing import Float32, Int16, Int64, UInt8
 from synth.data.corpus import Corpus, Entry
 
 GAP_SECONDS = (0.02, 0.2)
@@ -19,6 +21,15 @@ AT_START = 1 / 5  # of the windows of streams that start in silence
 DROP_ALL, DROP_ONE = 0.3, 0.1
 
 
+class HasLabels(Protocol):
+    """A file with label ids."""
+
+    @property
+    def label_ids(self) -> LabelIds:
+        """One a key, 0 is none."""
+        ...
+
+
 @dataclass(frozen=True)
 class StreamBatch:
     """Streams of sound for one training step.
@@ -26,7 +37,10 @@ class StreamBatch:
     `codes` uint8 (streams, span): mu-law codes, which are to be predicted. `input_codes` uint8 (streams, span): the
     same as the network reads them, with noise in some streams. `labels` int64 (streams, span / hop, keys): label ids
     (0 none) in force at each network frame's first sample. `windows` int64 (streams, windows): first samples of the
-    sample tier's windows. `first` int64 (streams,): samples before it have no loss.
+    sample tier's windows. `first` int64 (streams,): samples before it have no loss. Of a voice with a tonal bed codes
+    are of
+    what the bed leaves; `features` float32 (streams, 2 x tokens, inputs) and `phases` uint8 (streams, span) of the
+    pitch are beside them.
     """
 
     codes: UInt8
@@ -34,6 +48,8 @@ class StreamBatch:
     labels: Int64
     windows: Int64
     first: Int64
+    features: Float32 | None = None
+    phases: UInt8 | None = None
 
 
 class StreamBatches:
@@ -131,7 +147,7 @@ class StreamBatches:
         target = draw.random() * self._cumulative[-1]
         return self.entries[min(int(np.searchsorted(self._cumulative, target, "right")), len(self.entries) - 1)]
 
-    def _label_ids(self, draw: np.random.Generator, entry: Entry) -> Int64:
+    def _label_ids(self, draw: np.random.Generator, entry: HasLabels) -> Int64:
         """The file's label ids with some dropped to 0."""
         ids = np.array(entry.label_ids, np.int64)
         if draw.random() < self.label_drop[0]:

@@ -38,11 +38,22 @@ def quantizer_dropout(z: Tensor, sums: Tensor, unquantized_share: float, draw: n
     return torch.where(unquantized[:, None, None], z, z + (chosen - z.detach()))
 
 
-def code_inputs(vocoder: VocoderNetwork, codes: UInt8, reflections: Tensor) -> UInt8:
-    """Predicted and residual codes (streams, span, 2) of codes (streams, span) by given reflection coefficients."""
+def features_of_batch(vocoder: VocoderNetwork, batch: StreamBatch) -> Tensor:
+    """Features (streams, 2 x tokens, inputs) of a batch: its own, or those of its codes."""
+    if batch.features is None:
+        return mels(vocoder, batch.codes)
+    return torch.from_numpy(batch.features).to(vocoder.network.frame_bias.device)
+
+
+def code_inputs(vocoder: VocoderNetwork, codes: UInt8, reflections: Tensor, phases: UInt8 | None = None) -> UInt8:
+    """Predicted and residual codes, and phase codes where there are some, (streams, span, 2 or 3).
+
+    `codes`, `phases`: (streams, span); predicted by given reflection coefficients.
+    """
     integers = (reflections.detach() * 32768).round().clamp(-32767, 32767).cpu().numpy().astype(np.int16)
     part = vocoder.stride * vocoder.network.config.hop
-    return np.stack(steered_inputs(codes, predictor_weights(integers), part), 2)
+    inputs = steered_inputs(codes, predictor_weights(integers), part)
+    return np.stack(inputs if phases is None else (*inputs, phases), 2)
 
 
 def conditioned_loss(
@@ -50,17 +61,19 @@ def conditioned_loss(
 ) -> Tensor:
     """Bits a sample of the network conditioned on latents, and `prediction` times its linear predictor's loss."""
     conditioning, reflections = vocoder.condition(latents)
-    inputs = code_inputs(vocoder, batch.input_codes, reflections)
+    inputs = code_inputs(vocoder, batch.input_codes, reflections, batch.phases)
     bits = batch_loss(vocoder.network, batch, inputs, config.warmup, config.window, conditioning)
     sound = torch.from_numpy(decode(batch.codes).astype(np.float32) / 32768).to(latents.device)
     return bits + prediction * prediction_loss(reflections, sound)
 
 
-def teacher_forced_bits(vocoder: VocoderNetwork, codes: UInt8, conditioning: Tensor, reflections: Tensor) -> Tensor:
+def teacher_forced_bits(
+    vocoder: VocoderNetwork, codes: UInt8, conditioning: Tensor, reflections: Tensor, phases: UInt8 | None = None
+) -> Tensor:
     """Bits (streams, time) of codes (streams, time), each predicted from the true codes before it."""
     network = vocoder.network
     device, hop = conditioning.device, network.config.hop
-    inputs = torch.from_numpy(code_inputs(vocoder, codes, reflections)).to(device).long()
+    inputs = torch.from_numpy(code_inputs(vocoder, codes, reflections, phases)).to(device).long()
     labels = torch.zeros(len(codes), codes.shape[1] // hop, len(network.config.labels), dtype=torch.long, device=device)
     codes_in = torch.from_numpy(codes).to(device).long()
     bits, _ = network(codes_in, inputs, labels, network.start(len(codes)), conditioning)

@@ -20,15 +20,15 @@ from synth.vocoder.oscillators import Oscillators
 MOST = 1 << 19
 """The greatest amplitude: full scale, in sixteenths of a sample's step."""
 FULLY, SLOPE = 820, 20
-"""Voicing, of 1024, from which on harmonics are whole; what is missing to it, times this, is taken from their levels."""
+"""Voicing, of 1024, from which on harmonics are whole; what is missing, times this, is taken from their levels."""
 
 
 @dataclass(frozen=True)
 class TonalFrames:
     """What steers the oscillators at the starts of segments (10 ms), one frame more than there are segments.
 
-    `pitches`: int64 (frames,), indices of `bed.increments`; `levels`: int64 (frames, tones), binary logarithms of powers
-    over the pitch, in 1/1024; `voicing`: int64 (frames,), 1024 where voiced.
+    `pitches`: int64 (frames,), indices of `bed.increments`; `levels`: int64 (frames, tones), binary logarithms of
+    powers over the pitch, in 1/1024; `voicing`: int64 (frames,), 1024 where voiced.
     """
 
     pitches: Int64

@@ -55,7 +55,7 @@ def new_tables(config: VocoderConfig, rate: int) -> Tensors:
 
 
 def minimum_phases(tones: Float64, rate: int) -> Float64:
-    """The matrix (tones, tones) from natural logarithms of amplitudes at frequencies to a minimum-phase filter's phases.
+    """The matrix (tones, tones) from logarithms of amplitudes at frequencies to a minimum-phase filter's phases.
 
     Lines are drawn between the logarithms; their cepstrum is folded (Oppenheim and Schafer, Discrete-Time Signal
     Processing).

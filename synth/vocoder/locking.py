@@ -31,8 +31,8 @@ class LockedSound:
     """A recording as a voice with a tonal bed has it.
 
     `rows`: its features float32 (frames, inputs); `bed`: int32 (n,), `residual`: int16 (n,), what is left of its
-    samples, pre-emphasised; n is a whole number of token frames, with silence after the recording's end. `phases`: int64
-    (frames + 1,) of the pitch at the starts of segments and after the last, 2^32 to a turn and counted on; `amplitudes`
+    samples, pre-emphasised; n is a whole number of token frames, with silence after the recording's end. `phases`:
+    int64 (frames + 1,) of the pitch at the starts of segments and after the last, 2^32 to a turn and counted on; `amplitudes`
     and `pitches` are not kept.
     """
 
@@ -124,7 +124,7 @@ class SoundLocker:
         return (best + np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, -1.0), 0.0)) / STEPS
 
     def _phases(self, pitches: Float64, voiced: Float64, aligned: Float64) -> Int64:
-        """Phases (frames + 1,), 2^32 to a turn, counted on: of each frame the aligned one nearest to where the pitch led."""
+        """Phases (frames + 1,), 2^32 to a turn: of each frame the aligned one nearest to where the pitch led."""
         step = np.append(pitches[:-1] + pitches[1:], 2 * pitches[-1]) * (0.5 * self.hop / self.rate)
         phases, now = np.empty(len(pitches) + 1), 0.0
         for k in range(len(pitches)):

@@ -64,7 +64,7 @@ def pitch_latents(rows: Float32) -> Float32:
 
 
 def tone_levels(power: Float64, pitches: Float64, rate: int, tones: int) -> Float64:
-    """Levels (frames, tones) from squares of amplitudes (frames, harmonics) of full scale 1, lines between harmonics."""
+    """Levels (frames, tones) from squares of amplitudes (frames, harmonics) of full scale 1."""
     count = np.floor((harmonics.top_of(rate) - 1e-6) / pitches)
     levels = log(power / pitches[:, None] + 1e-12)
     place = np.clip(tone_places(rate, tones)[None] / pitches[:, None] - 1.0, 0.0, np.maximum(count - 1, 0)[:, None])

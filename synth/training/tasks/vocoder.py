@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from synth.audio.mulaw import SILENCE
+from synth.audio.mulaw import SILENCE, decode
 from synth.common.errors import UsageError, require
 from synth.common.typing import UInt8
 from synth.data.corpus import Corpus, open_cache
@@ -19,8 +19,8 @@ from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.nn.quantization import quantize, quantize_vocoder
 from synth.nn.two_tier import TREE_LIMIT
-from synth.nn.vocoder import VocoderNetwork
-from synth.training.batches import Row, StreamBatch, StreamBatches, validation_rows
+from synth.nn.vocoder import VocoderNetwork, spectral_targets
+from synth.training.batches import StreamBatch, StreamBatches, validation_rows
 from synth.training.config import GeneratorTrainConfig
 from synth.training.export import voice as measures
 from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, fine_tuning
@@ -29,9 +29,16 @@ from synth.training.postfilter_fit import fit
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import having_preset
 from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
-from synth.training.vocoder_loss import conditioned_loss, mels, quantizer_dropout, teacher_forced_bits
+from synth.training.locked_batches import LockedBatches
+from synth.training.locked_corpus import LockedRow, open_locked
+from synth.training.vocoder_loss import (
+    conditioned_loss,
+    features_of_batch,
+    quantizer_dropout,
+    teacher_forced_bits,
+)
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of, token_hop
-from synth.vocoder.mel import normalize_mel
+from synth.vocoder.mel import mel_of
 from synth.vocoder.voice import VoiceParts
 
 
@@ -71,7 +78,7 @@ PRESETS: dict[str, Configs] = {
         GeneratorTrainConfig(
             span=6400, streams=32, windows=3, window=384, warmup=64, steps=3000, every=300, fine_steps=300
         ),
-        VocoderConfig(mels=40, quantisers=8),
+        VocoderConfig(mels=40, latent=33, quantisers=8, tones=32),
         VocoderTrainConfig(),
     ),
     "speech": (
@@ -79,7 +86,7 @@ PRESETS: dict[str, Configs] = {
         GeneratorTrainConfig(
             span=8000, streams=24, windows=4, window=384, warmup=64, steps=7000, every=500, fine_steps=600
         ),
-        VocoderConfig(mels=64, latent=48, quantisers=16, encoder_units=192, units=160),
+        VocoderConfig(mels=64, latent=49, quantisers=16, encoder_units=192, units=160, tones=48),
         VocoderTrainConfig(gain_db=6.0, early=1500),
     ),
     "tiny": (
@@ -139,8 +146,8 @@ class VocoderTask:
     def __init__(self, folder: RunFolder, run_options: dict[str, Any], device: torch.device) -> None:
         self.model, self.config, self.vocoder, self.train = configs(run_options)
         self.corpus = open_cache(folder.path / "cache")
-        self.batches = batches_of(self.corpus, self.config, self.train, self.model.hop, self.config.seed)
-        self.rows = validation_rows(self.corpus, "validation", self.config.most_validation)
+        self.batches = batches_of(self.corpus, self.config, self.vocoder, self.train, self.config.seed, quiet=False)
+        self.rows = rows_of(self.corpus, self.vocoder, self.config.most_validation)
         torch.manual_seed(self.config.seed)
         self.state = TrainState.of(new_vocoder(self.model, self.vocoder, self.train).to(device))
 
@@ -165,7 +172,10 @@ class VocoderTask:
         )
         more = dataclasses.replace(more, divergence=user_options.divergence or 0.0)
         stride = stride_of(vocoder, dataclasses.replace(model, sample_rate=corpus.rate))
-        model = dataclasses.replace(model, sample_rate=corpus.rate, labels=corpus.labels, stride=stride)
+        phases = 1 if vocoder.tones else 0
+        model = dataclasses.replace(
+            model, sample_rate=corpus.rate, labels=corpus.labels, stride=stride, phases=phases
+        )
         return {
             "model": model.to_json(),
             "train": dataclasses.asdict(config),
@@ -216,7 +226,7 @@ class VocoderTask:
         fine_steps = config.fine_steps if request.steps is None else request.steps
         network = _fine_tuned(run, fine_steps, request.quiet)
         postfilter = PostfilterConfig()
-        batches = batches_of(run.corpus, config, train, model.hop, config.seed + 1)
+        batches = batches_of(run.corpus, config, vocoder, train, config.seed + 1)
         envelope_steps = ENVELOPE_STEPS if fine_steps else FEWEST_ENVELOPE_STEPS
         filtering = fit(network, train.free, postfilter, batches, envelope_steps, request.quiet)
         tensors = quantize(network.network, {})
@@ -242,11 +252,35 @@ def new_vocoder(model: ModelConfig, config: VocoderConfig, train: VocoderTrainCo
 
 
 def batches_of(
-    corpus: Corpus, config: GeneratorTrainConfig, train: VocoderTrainConfig, hop: int, seed: int
+    corpus: Corpus,
+    config: GeneratorTrainConfig,
+    vocoder: VocoderConfig,
+    train: VocoderTrainConfig,
+    seed: int,
+    quiet: bool = True,
 ) -> StreamBatches:
     """The batches of a vocoder's training."""
-    sizes = config.streams, config.span, config.windows, config.window
-    return StreamBatches(corpus, "train", *sizes, hop, seed, gain_db=train.gain_db, noise=train.noise)
+    hop = ModelConfig.hop
+    if vocoder.tones:
+        sizes = {"streams": config.streams, "span": config.span, "windows": config.windows, "window": config.window}
+        more = {"hop": hop, "seed": seed, "gain_db": train.gain_db, "noise": train.noise}
+        locked = open_locked(corpus, vocoder, quiet)
+        return LockedBatches(locked, vocoder, len(corpus.labels), corpus.rate, **sizes, **more)
+    numbers = config.streams, config.span, config.windows, config.window
+    return StreamBatches(corpus, "train", *numbers, hop, seed, gain_db=train.gain_db, noise=train.noise)
+
+
+def rows_of(corpus: Corpus, config: VocoderConfig, most: int) -> list[LockedRow]:
+    """The validation files of a corpus, with features and phases."""
+    if config.tones:
+        return open_locked(corpus, config).rows("validation", most)
+    rate, hop = corpus.rate, token_hop(corpus.rate)
+    rows = []
+    for codes, label_ids in validation_rows(corpus, "validation", most):
+        whole = np.pad(codes, (0, -len(codes) % hop), constant_values=SILENCE)[:MAX_VALIDATED]
+        features = mel_of(decode(whole), config, rate)
+        rows.append(LockedRow(whole, np.zeros(len(whole), np.uint8), features, label_ids))
+    return rows
 
 
 def train_step(
@@ -259,64 +293,75 @@ def train_step(
     """One step of the vocoder; returns its loss over all processes: bits a sample, spectral distance, commitment."""
     vocoder, rank = state.network, accelerator.process_index
     draw = np.random.Generator(np.random.Philox(key=[config.seed, state.step], counter=[0, 0, 3, rank]))
-    mel = mels(vocoder, batch.codes)
-    z, loss = _encoded(vocoder, mel, train.divergence, draw)
+    features = features_of_batch(vocoder, batch)
+    z, loss = _encoded(vocoder, features, train.divergence, draw)
     flat = z.detach().reshape(-1, z.shape[-1])
     if state.step == 0:
-        vocoder.quantisers.initialize(flat, torch.Generator().manual_seed(config.seed))
-    tokens, sums = vocoder.quantisers(z)
+        vocoder.begin_codebooks(flat, torch.Generator().manual_seed(config.seed))
+    tokens, sums = vocoder.quantize(z)
     latents = quantizer_dropout(z, sums, train.free, draw)
     if state.step >= train.early:
         loss = loss + conditioned_loss(vocoder, config, train.prediction, batch, latents)
-    loss = loss + train.spectral * (vocoder.spectrum(latents) - normalize_mel(mel)).abs().mean()
+    targets = spectral_targets(features, vocoder.config)
+    loss = loss + train.spectral * (vocoder.spectrum(latents) - targets).abs().mean()
     loss = loss + train.commit * (z - sums[-1]).square().mean()
     mean = optimizer_step(state, config, loss, accelerator)
     with torch.no_grad():
         vocoder.network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
         generator = torch.Generator().manual_seed(int(draw.integers(1 << 62)))
-        vocoder.quantisers.update(flat, tokens.reshape(len(flat), -1), sums.flatten(1, 2), generator)
+        vocoder.learn_codebooks(flat, tokens.reshape(len(flat), -1), sums.flatten(1, 2), generator)
     return mean
 
 
 def _encoded(
-    vocoder: VocoderNetwork, mel: Tensor, divergence_weight: float, draw: np.random.Generator
+    vocoder: VocoderNetwork, features: Tensor, divergence_weight: float, draw: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Latents (streams, tokens, latent) of features, drawn where the encoder is variational, and the divergence."""
     if not vocoder.variational:
-        return vocoder.encode(mel), mel.new_zeros(())
-    noise = draw.standard_normal((len(mel), mel.shape[1] // 2, vocoder.config.latent), np.float32)
-    z, divergence = vocoder.draw(mel, torch.from_numpy(noise).to(mel.device))
+        return vocoder.encode(features), features.new_zeros(())
+    shape = len(features), features.shape[1] // 2, vocoder.config.learned
+    noise = draw.standard_normal(shape, np.float32)
+    z, divergence = vocoder.draw(features, torch.from_numpy(noise).to(features.device))
     return z, divergence_weight * divergence
 
 
 @torch.inference_mode()
-def validate(vocoder: VocoderNetwork, rows: list[Row]) -> dict[str, float]:
+def validate(vocoder: VocoderNetwork, rows: list[LockedRow]) -> dict[str, float]:
     """Bits a sample of files, each from a fresh state, with all tokens and with none; mean spectral distance."""
     totals: dict[str, float] = {"validation": 0.0, "validation_free": 0.0, "spectral": 0.0}
     count, hop = 0, token_hop(vocoder.network.config.sample_rate)
-    ordered = sorted(rows, key=lambda row: len(row[0]))
+    device = vocoder.network.frame_bias.device
+    ordered = sorted(rows, key=lambda row: len(row.codes))
     for at in range(0, len(ordered), GROUP):
-        codes, inside = _padded([row for row, _ in ordered[at : at + GROUP]], hop)
-        mel = mels(vocoder, codes)
-        z = vocoder.encode(mel)
-        sums = vocoder.quantisers(z)[1]
+        codes, phases, inside = _padded(ordered[at : at + GROUP], hop)
+        features = _padded_features(ordered[at : at + GROUP], 2 * codes.shape[1] // hop).to(device)
+        z = vocoder.encode(features)
+        sums = vocoder.quantize(z)[1]
+        given = phases if vocoder.network.config.phases else None
         for name, latents in (("validation", sums[-1]), ("validation_free", z)):
-            bits = teacher_forced_bits(vocoder, codes, *vocoder.condition(latents))
+            bits = teacher_forced_bits(vocoder, codes, *vocoder.condition(latents), given)
             totals[name] += float((bits.double() * inside.to(bits.device)).sum())
         frames = inside[:, :: hop // 2].to(z.device)
-        distance = (vocoder.spectrum(sums[-1]) - normalize_mel(mel)).abs().mean(2)
+        distance = (vocoder.spectrum(sums[-1]) - spectral_targets(features, vocoder.config)).abs().mean(2)
         totals["spectral"] += float((distance * frames).sum()) * hop / 2
         count += int(inside.sum())
     return {name: total / max(1, count) for name, total in totals.items()}
 
 
-def _padded(group: list[UInt8], hop: int) -> tuple[UInt8, Tensor]:
-    """Codes (files, time) of whole token frames, longer files cut, and which samples are inside of their file."""
-    longest = min(-(-max(len(codes) for codes in group) // hop), MAX_VALIDATED // hop) * hop
-    codes = np.full((len(group), longest), SILENCE, np.uint8)
+def _padded(group: list[LockedRow], hop: int) -> tuple[UInt8, UInt8, Tensor]:
+    """Codes and phases (files, time) of whole token frames, longer files cut, and which samples are inside."""
+    longest = min(-(-max(len(row.codes) for row in group) // hop), MAX_VALIDATED // hop) * hop
+    codes, phases = np.full((len(group), longest), SILENCE, np.uint8), np.zeros((len(group), longest), np.uint8)
     for place, row in enumerate(group):
-        codes[place, : len(row)] = row[:longest]
-    return codes, torch.arange(longest)[None] < torch.tensor([len(row) for row in group])[:, None]
+        codes[place, : len(row.codes)] = row.codes[:longest]
+        phases[place, : len(row.phases)] = row.phases[:longest]
+    return codes, phases, torch.arange(longest)[None] < torch.tensor([len(row.codes) for row in group])[:, None]
+
+
+def _padded_features(group: list[LockedRow], frames: int) -> Tensor:
+    """Features (files, frames, inputs); after a file's end its last frame goes on."""
+    rows = [np.pad(row.features[:frames], ((0, max(0, frames - len(row.features))), (0, 0)), "edge") for row in group]
+    return torch.from_numpy(np.stack(rows))
 
 
 def _fine_tuned(run: FinishedRun, steps: int, quiet: bool) -> VocoderNetwork:
@@ -328,7 +373,7 @@ def _fine_tuned(run: FinishedRun, steps: int, quiet: bool) -> VocoderNetwork:
     state.load(run.weights, 0)
     state.network.freeze()
     schedule = fine_tuning(config, steps)
-    batches = batches_of(run.corpus, config, train, model.hop, config.seed + 1)
+    batches = batches_of(run.corpus, config, vocoder, train, config.seed + 1)
 
     def step(number: int, accelerator: Accelerator) -> None:
         train_step(state, schedule, train, batches.batch(number), accelerator)

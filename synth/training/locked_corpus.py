@@ -1,0 +1,126 @@
+"""A corpus as a voice with a tonal bed learns it: of each file what its bed leaves, features, phases; in a run's cache.
+
+Files have near-silence before and after them, which a voice has to learn too.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from synth.audio import mulaw
+from synth.common.errors import CorpusError
+from synth.common.labels import LabelIds
+from synth.common.typing import Float32, MonoSamples, UInt8
+from synth.data.corpus import Corpus, Entry
+from synth.training.batches import GAP_SECONDS, GAP_SIGMA
+from synth.vocoder.bed_tables import new_tables
+from synth.vocoder.config import VocoderConfig
+from synth.vocoder.locking import SoundLocker
+
+INDEX, RESIDUAL, PHASES, FEATURES = "locked.json", "locked.i16", "locked.u8", "locked.f32"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class LockedFile:
+    """`name`, `label_ids`, `split` of a file; `start`, `length` in samples of the cache, whole token frames."""
+
+    name: str
+    start: int
+    length: int
+    label_ids: LabelIds
+    split: str
+
+
+@dataclass(frozen=True)
+class LockedRow:
+    """A file for validation: mu-law codes and phase codes (n,), features (frames, inputs), label ids."""
+
+    codes: UInt8
+    phases: UInt8
+    features: Float32
+    label_ids: LabelIds
+
+
+@dataclass(frozen=True)
+class LockedCorpus:
+    """`residual`, `phases` (samples,), `features` (frames, inputs) of all files, mapped; `hop`: samples a frame."""
+
+    files: tuple[LockedFile, ...]
+    residual: MonoSamples
+    phases: UInt8
+    features: Float32
+    hop: int
+
+    def split(self, name: str) -> tuple[LockedFile, ...]:
+        """The files of a split."""
+        return tuple(file for file in self.files if file.split == name)
+
+    def rows(self, split: str, most: int) -> list[LockedRow]:
+        """Files spread evenly over a split, each from its beginning on, with at most `most` samples in all."""
+        files = self.split(split)
+        rows: list[LockedRow] = []
+        share = max(4 * 100 * self.hop, most // max(1, len(files))) // (2 * self.hop) * 2 * self.hop
+        for file in files[:: max(1, -(-len(files) * share // max(1, most)))]:
+            end = file.start + min(file.length, share)
+            frames = slice(file.start // self.hop, end // self.hop)
+            codes = mulaw.encode(self.residual[file.start : end])
+            phases = np.array(self.phases[file.start : end])
+            rows.append(LockedRow(codes, phases, np.array(self.features[frames]), file.label_ids))
+        return rows
+
+
+def open_locked(corpus: Corpus, config: VocoderConfig, quiet: bool = True) -> LockedCorpus:
+    """The locked files of a corpus, from its cache, where they are made when they are not there yet."""
+    place = corpus.folder
+    if not (place / INDEX).exists():
+        _make(corpus, config, quiet)
+    index = json.loads((place / INDEX).read_text("utf-8"))
+    if index["version"] != VERSION or index["vocoder"] != config.to_json():
+        raise CorpusError(f"{place}: cache of another voice; delete it to build it again")
+    files = tuple(LockedFile(n, int(s), int(k), tuple(ids), split) for n, s, k, ids, split in index["files"])
+    hop, total = int(index["hop"]), int(index["samples"])
+    residual = np.memmap(place / RESIDUAL, "<i2", "r", shape=(total,))
+    phases = np.memmap(place / PHASES, np.uint8, "r", shape=(total,))
+    features = np.memmap(place / FEATURES, "<f4", "r", shape=(total // hop, config.inputs))
+    return LockedCorpus(files, residual, phases, features, hop)
+
+
+def _padded(corpus: Corpus, entry: Entry, number: int) -> MonoSamples:
+    """A file's samples with near-silence around them."""
+    draw = np.random.Generator(np.random.Philox(key=[number, 0], counter=[0, 0, 5, 0]))
+    low, high = (round(seconds * corpus.rate) for seconds in GAP_SECONDS)
+    parts = [np.array(corpus.samples(entry))]
+    for place in (0, 2):
+        noise = draw.standard_normal(int(draw.integers(low, high, endpoint=True))) * draw.uniform(0.0, GAP_SIGMA)
+        parts.insert(place, np.rint(noise).astype(np.int16))
+    return np.concatenate(parts)
+
+
+def _make(corpus: Corpus, config: VocoderConfig, quiet: bool) -> None:
+    locker = SoundLocker(config, corpus.rate, new_tables(config, corpus.rate))
+    rows, at = [], 0
+    names = (RESIDUAL, PHASES, FEATURES)
+    temporary = [corpus.folder / f"{name}.new" for name in names]
+    bar = tqdm(total=len(corpus.entries), desc="pitch and harmonics", unit="file", disable=True if quiet else None)
+    with open(temporary[0], "wb") as residual, open(temporary[1], "wb") as phases, open(temporary[2], "wb") as features:
+        for number, entry in enumerate(corpus.entries):
+            bar.update()
+            if not entry.length:
+                continue
+            sound = locker.lock(_padded(corpus, entry, number))
+            residual.write(sound.residual.astype("<i2").tobytes())
+            phases.write(sound.phase_codes(locker.hop).tobytes())
+            features.write(sound.rows.astype("<f4").tobytes())
+            rows.append([entry.name, at, len(sound.residual), list(entry.label_ids), entry.split])
+            at += len(sound.residual)
+    bar.close()
+    for name, file in zip(names, temporary, strict=True):
+        file.replace(corpus.folder / name)
+    index = {"version": VERSION, "vocoder": config.to_json(), "hop": locker.hop, "samples": at, "files": rows}
+    temporary[0].write_text(json.dumps(index), "utf-8")
+    temporary[0].replace(corpus.folder / INDEX)
