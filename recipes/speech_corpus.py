@@ -26,7 +26,13 @@ import soxr
 from corpus_split import split_corpus
 
 RATE = 16000
-SPEEDS = {"kathleen-arctic-16k": ((), (0.88,), (1.14,)), "picovoice-multispeaker-16k": ((0.82, 0.9, 1.1, 1.22),)}
+SPEEDS: dict[str, tuple[tuple[float, ...], ...]] = {
+    "kathleen-arctic-16k": ((),),
+    "callie-prompts-16k": ((),),
+    "librispeech-manyspeakers-16k": ((), (0.9,), (1.12,)),
+    "speechocean762-16k": ((),),
+    "picovoice-multispeaker-16k": ((), (0.85,), (1.15,)),
+}
 """Speeds beside 1, of the first file, the second ... and over again."""
 
 

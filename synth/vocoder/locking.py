@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth.audio.exact_math import cosines, turns
-from synth.common.typing import Float32, Float64, Int64, MonoSamples, Tensors, UInt8
+from synth.common.typing import Float32, Float64, Int32, Int64, MonoSamples, Tensors, UInt8
 from synth.vocoder.bed import FULLY, TonalBed, TonalFrames, token_pitches, wrapped
 from synth.vocoder.bed_tables import QUARTERS, UNIT
 from synth.vocoder.config import VocoderConfig
@@ -30,14 +30,14 @@ LOG2_E = 1.4426950408889634
 class LockedSound:
     """A recording as a voice with a tonal bed has it.
 
-    `rows`: its features float32 (frames, inputs); `bed`: int32 (n,), `residual`: int16 (n,), what is left of its
-    samples, pre-emphasised; n is a whole number of token frames, with silence after the recording's end. `phases`:
-    int64 (frames + 1,) of the pitch at the starts of segments and after the last, 2^32 to a turn and counted on; `amplitudes`
+    `rows`: its features float32 (frames, inputs); `bed`: int32 (n,), `residual`: int16 (n,), what is left,
+    pre-emphasised; n is a whole number of token frames, with silence after its end. `phases`: int64
+    (frames + 1,) of the pitch at the starts of segments and after the last, 2^32 to a turn and counted on; `amplitudes`
     and `pitches` are not kept.
     """
 
     rows: Float32
-    bed: Int64
+    bed: Int32
     residual: MonoSamples
     phases: Int64
 
@@ -136,7 +136,7 @@ class SoundLocker:
         phases[-1] = now
         return np.rint(phases * 4294967296.0).astype(np.int64)
 
-    def _render(self, angles: Int64, phases: Int64, amplitudes: Int64) -> Int64:
+    def _render(self, angles: Int64, phases: Int64, amplitudes: Int64) -> Int32:
         """The bed with measured angles at the frames, its pitch between them as `phases` say."""
         angles, amplitudes = (np.concatenate([x, x[-1:]]) for x in (angles, amplitudes))
         numbers = np.arange(1, angles.shape[1] + 1)

@@ -146,9 +146,9 @@ class SoundAnalysis:
         first = self._frame * self.hop
         low = max(self._start, first - reach)
         sound = self._samples[low - self._start : first + count * self.hop + reach - self._start]
-        sound = np.concatenate([np.zeros(max(0, low - (first - reach))), sound.astype(np.float64)])
+        whole = np.concatenate([np.zeros(max(0, low - (first - reach))), sound.astype(np.float64)])
         middles = reach + self.hop * np.arange(count, dtype=np.float64)
-        real, imaginary = harmonics.measure(sound, middles, filled, bends, self.rate)
+        real, imaginary = harmonics.measure(whole, middles, filled, bends, self.rate)
         power = (real * real + imaginary * imaginary) / (32768.0 * 32768.0)
         levels = tone_levels(power, filled, self.rate, self.config.tones)
         levels = np.where(voiced[:, None] > 0, levels, QUIET)

@@ -24,13 +24,13 @@ from synth.training.batches import StreamBatch, StreamBatches, validation_rows
 from synth.training.config import GeneratorTrainConfig
 from synth.training.export import voice as measures
 from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, fine_tuning
+from synth.training.locked_batches import LockedBatches
+from synth.training.locked_corpus import LockedRow, open_locked
 from synth.training.optimization import TrainState, denormals_flushed, optimizer_step
 from synth.training.postfilter_fit import fit
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import having_preset
 from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
-from synth.training.locked_batches import LockedBatches
-from synth.training.locked_corpus import LockedRow, open_locked
 from synth.training.vocoder_loss import (
     conditioned_loss,
     features_of_batch,
@@ -84,10 +84,10 @@ PRESETS: dict[str, Configs] = {
     "speech": (
         ModelConfig(16000, frame_units=192, sample_units=192, head_units=64),
         GeneratorTrainConfig(
-            span=8000, streams=24, windows=4, window=384, warmup=64, steps=7000, every=500, fine_steps=600
+            span=6400, streams=24, windows=3, window=384, warmup=64, steps=4000, every=500, fine_steps=300
         ),
         VocoderConfig(mels=64, latent=49, quantisers=16, encoder_units=192, units=160, tones=48),
-        VocoderTrainConfig(gain_db=6.0, early=1500),
+        VocoderTrainConfig(gain_db=6.0, early=400),
     ),
     "tiny": (
         ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),
@@ -173,9 +173,7 @@ class VocoderTask:
         more = dataclasses.replace(more, divergence=user_options.divergence or 0.0)
         stride = stride_of(vocoder, dataclasses.replace(model, sample_rate=corpus.rate))
         phases = 1 if vocoder.tones else 0
-        model = dataclasses.replace(
-            model, sample_rate=corpus.rate, labels=corpus.labels, stride=stride, phases=phases
-        )
+        model = dataclasses.replace(model, sample_rate=corpus.rate, labels=corpus.labels, stride=stride, phases=phases)
         return {
             "model": model.to_json(),
             "train": dataclasses.asdict(config),
