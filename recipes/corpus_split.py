@@ -11,7 +11,8 @@ def split_corpus(folder: Path) -> list[tuple[Path, str]]:
     """The FLAC files of a corpus by name, each with its split: "test", "validation" or "train".
 
     fsdd-8k by take (0 to 4, 5 and 6, the rest), kathleen by prompt and callie by file (of every 20 the first,
-    the second, the rest), speechocean by speaker and other corpora by file (of every 10). Raises SystemExit where there are no files.
+    the second, the rest), speechocean by speaker and other corpora by file (of every 10). Raises
+    SystemExit where there are no files.
     """
     paths = sorted(folder.glob("*.flac"))
     if not paths:

@@ -129,7 +129,7 @@ def candidates(low: Float64, frames: int) -> tuple[Float64, Float64]:
     bend = np.where(peak, before - 2.0 * here + after, -1.0)
     shift = 0.5 * (before - after) / bend
     value = here - 0.25 * (before - after) * shift
-    pitch = LOW_RATE / (np.arange(LAGS[1], LAGS[-1]) + shift)
+    pitch = np.clip(LOW_RATE / (np.arange(LAGS[1], LAGS[-1]) + shift), LOWEST, HIGHEST)
     strength = value - OCTAVE_COST * (log(np.where(peak, HIGHEST / pitch, 1.0)) / LOG2)
     strength = np.where(peak, strength, -1e9)
     best = np.argsort(-strength, 1, kind="stable")[:, :CANDIDATES]

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from synth.audio import mulaw
 from synth.common import threads as parallel
 from synth.common.errors import CorpusError, UsageError
 from synth.common.labels import LabelIds, LabelSet
@@ -110,9 +109,9 @@ def _bits(work: Evaluation, reference: Corpus, entry: Entry) -> tuple[float, flo
     label_ids = ids_in(model, reference.labels, entry.label_ids)
     labels = work.labels.names(label_ids)
     if isinstance(model, Voice):
-        latents = model.runtime.vocoder.quantize_latents(model.runtime.vocoder.encode_sound(sound))
+        stream, codes = model.follow_sound(sound)
         work.tick(2 * entry.length)
-        return model.follow(latents).teacher_force(mulaw.encode(sound)) / 65536, None
+        return stream.teacher_force(codes) / 65536, None
     plain = model.score_samples(sound).bits_per_sample * entry.length
     work.tick(2 * entry.length)
     return plain, model.score_samples(sound, labels).bits_per_sample * entry.length if labels else None

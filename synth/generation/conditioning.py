@@ -13,7 +13,6 @@ from synth.common.arrays import require_saved
 from synth.common.typing import Int16, Int64, Tensors
 from synth.generation.latent_sources import LatentSource
 from synth.generation.planner import PlannedLatents
-from synth.vocoder.config import LOOKAHEAD
 from synth.vocoder.envelope import Envelope
 from synth.vocoder.vocoder import Vocoder
 
@@ -23,6 +22,7 @@ class Conditioner:
 
     def __init__(self, vocoder: Vocoder, source: LatentSource, envelope: Envelope | None = None) -> None:
         self.vocoder, self.source, self.envelope = vocoder, source, envelope
+        self.lookahead = vocoder.config.lookahead
         self._targets: list[tuple[int, Int64]] = []  # of the envelope, not yet asked for: first token frame, mel levels
         self._wants_targets = True
         self._latents = np.zeros((0, vocoder.config.latent), np.int64)  # that are held
@@ -45,9 +45,9 @@ class Conditioner:
         return self._ready[frame - self._frame, position % self.vocoder.hop // self.hop]
 
     def _fill(self, frame: int, count: int) -> None:
-        """Holds what there is from LOOKAHEAD frames before `frame` to as many after the `count` from it on."""
+        """Holds what there is from `lookahead` frames before `frame` to as many after the `count` from it on."""
         self._drop(frame)
-        while not self._ended and self._first + len(self._latents) < frame + count + LOOKAHEAD:
+        while not self._ended and self._first + len(self._latents) < frame + count + self.lookahead:
             latents = self.source.next(self._first + len(self._latents))
             if latents is None:
                 self._ended = True
@@ -56,14 +56,14 @@ class Conditioner:
                 self._drop(frame)
 
     def _drop(self, frame: int) -> None:
-        drop = min(len(self._latents), max(0, frame - LOOKAHEAD - self._first))
+        drop = min(len(self._latents), max(0, frame - self.lookahead - self._first))
         self._latents, self._first = self._latents[drop:], self._first + drop
 
     def _condition(self, frame: int) -> Int16:
         place, parts = frame - self._first, self.vocoder.config.parts
         if place >= len(self._latents):  # past the end: as if nothing were known
             return np.zeros((1, parts, self.vocoder.conditioning_units), np.int16)
-        last = len(self._latents) if self._ended else len(self._latents) - LOOKAHEAD
+        last = len(self._latents) if self._ended else len(self._latents) - self.lookahead
         last = min(last, place + self.source.ahead)
         vectors = self.vocoder.condition(self._latents, place, last)
         if self.envelope is not None and self._wants_targets:
@@ -93,7 +93,7 @@ class Conditioner:
     def check(self, position: int) -> None:
         """EngineError where what is held is not what a stream that has come to this sample needs."""
         frame = position // self.vocoder.hop
-        require_saved(self._first <= max(0, frame - LOOKAHEAD))
+        require_saved(self._first <= max(0, frame - self.lookahead))
         if isinstance(self.source, PlannedLatents):  # it draws what is missing: of a prompt's frames all but the last
             held_until = self._first + len(self._latents)
             require_saved(self._ended or frame <= max(held_until, len(self.source.prompt) + 1))

@@ -9,15 +9,16 @@ import numpy as np
 
 from synth.audio import mulaw, reader
 from synth.common.errors import CheckpointError, UsageError
-from synth.common.typing import AnyArray, AnyFloats, Float32, Int64, UInt8
+from synth.common.typing import AnyArray, AnyFloats, Float32, Int64, MonoSamples, UInt8
 from synth.engine.config import SamplingConfig
 from synth.generation.base import AudioModel, Prime, block_size, sample_count
 from synth.generation.checkpoint import Checkpoint
 from synth.generation.label_schedule import LabelRequest
 from synth.generation.seeds import check_seed, draw_seed
+from synth.generation.tonal_conditioning import TonalConditioner
 from synth.generation.voice_runtime import VoiceRuntime
 from synth.generation.voice_stream import VoiceStream
-from synth.vocoder.mel import checked_mel, mel_of
+from synth.vocoder.mel import checked_mel
 
 
 class Voice(AudioModel):
@@ -207,11 +208,28 @@ class Voice(AudioModel):
         planned = runtime.plan(sampling, state.seed, schedule, sound)
         sampling = runtime.network_sampling(sampling)
         # the prompt itself is conditioned by its own latents, not by planned ones
-        conditioner = planned if sound is None else runtime.along_sound(sound)
-        stream = VoiceStream(self.checkpoint, self.engine, state, sampling, conditioner=conditioner, runtime=runtime)
-        stream.begin(schedule, prompt)
+        stream = VoiceStream(self.checkpoint, self.engine, state, sampling, conditioner=planned, runtime=runtime)
+        if sound is None:
+            stream.begin(schedule, None)
+            return stream
+        stream.conditioner, codes, locked = runtime.along_sound(sound)
+        stream.begin(schedule, codes)
         stream.conditioner = planned
+        if locked is not None and isinstance(planned, TonalConditioner):
+            planned.start_phase(locked, len(sound))
+            stream.take_tail(sound)
         return stream
+
+    def follow_sound(self, samples: MonoSamples) -> tuple[VoiceStream, UInt8]:
+        """A stream along a recording's own latents, int16 (n,), and the codes (n,) that it can be teacher-forced by."""
+        conditioner, codes, _ = self.runtime.along_sound(samples)
+        state = self.engine.state(seed=0, stream=0)
+        sampling = self.runtime.network_sampling(SamplingConfig())
+        stream = VoiceStream(
+            self.checkpoint, self.engine, state, sampling, conditioner=conditioner, runtime=self.runtime
+        )
+        stream.begin(self.label_schedule({}, None), None)
+        return stream, codes
 
     def follow(
         self,
@@ -290,7 +308,7 @@ class Voice(AudioModel):
         (10, 40)
         """
         samples = reader.from_array(wave, rate, self.sample_rate)
-        return mel_of(samples, self.runtime.vocoder.config, self.sample_rate)
+        return self.runtime.vocoder.features(samples)
 
     def tokens(self, wave: AnyArray, rate: int, count: int | None = None) -> UInt8:
         """Tokens of a recording: indices of codebook entries, 20 ms a frame.

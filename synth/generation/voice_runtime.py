@@ -7,17 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from synth.audio import mulaw
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import EngineError, UsageError
-from synth.common.typing import Int16, Int64, Tensors
+from synth.common.typing import Int16, Int64, MonoSamples, Tensors, UInt8
 from synth.engine import select
 from synth.engine.config import ModelConfig, SamplingConfig
 from synth.generation.conditioning import Conditioner
 from synth.generation.label_schedule import LabelSchedule
 from synth.generation.latent_sources import FixedLatents, LatentSource, StreamedLatents
 from synth.generation.planner import PLANNING, PlannedLatents
+from synth.generation.tonal_conditioning import TonalConditioner
+from synth.vocoder.bed import TonalBed
 from synth.vocoder.envelope import Envelope
 from synth.vocoder.frame_filter import FrameFilter
+from synth.vocoder.locking import LockedSound, SoundLocker
 from synth.vocoder.postfilter import Postfilter
 from synth.vocoder.vocoder import Vocoder
 from synth.vocoder.voice import VoiceParts
@@ -34,6 +38,10 @@ class VoiceRuntime:
         self.vocoder = Vocoder(voice.config, config, voice.tensors | curve, prefer)
         after, own = voice.postfilter, voice.postfilter_tensors
         self.envelope = Envelope(voice.config, own | curve, prefer) if after else None
+        self.prefer = prefer
+        self.bed = TonalBed(voice.config, config.sample_rate, voice.tensors, prefer) if voice.config.tones else None
+        """The tonal bed's renderer; None where this voice has none."""
+        self._locker = SoundLocker(voice.config, config.sample_rate, voice.tensors, prefer) if self.bed else None
         self._filter = FrameFilter(voice.config, after, config.sample_rate, own, prefer) if after else None
         self.planner = select.create(voice.planner, voice.planner_tensors, prefer) if voice.planner else None
         self.temperatures, self.guidance, self.means = voice.temperatures, voice.guidance, voice.means
@@ -76,9 +84,20 @@ class VoiceRuntime:
         source.begin([(0, schedule[0][1]), *later], latents, tokens)
         return self._conditioner(source)
 
-    def along_sound(self, samples: Int16) -> Conditioner:
-        """A conditioner along a recording, int16 (n,) at the model's rate."""
-        return self.along(self.vocoder.quantize_latents(self.vocoder.encode_sound(samples)))
+    def along_sound(self, samples: MonoSamples) -> tuple[Conditioner, UInt8, LockedSound | None]:
+        """A conditioner along a recording, int16 (n,) at the model's rate, and the codes that the network has for it.
+
+        Mu-law codes uint8 (n,): of the samples, or with a tonal bed of what is left without the recording's own one,
+        which comes third.
+        """
+        if self._locker is None:
+            latents = self.vocoder.quantize_latents(self.vocoder.encode_sound(samples))
+            return self.along(latents), mulaw.encode(samples), None
+        locked = self._locker.lock(samples)
+        conditioner = self._conditioner(FixedLatents(self.vocoder.quantize_latents(self.vocoder.encode(locked.rows))))
+        assert isinstance(conditioner, TonalConditioner)
+        conditioner.lock(locked)
+        return conditioner, mulaw.encode(locked.residual[: len(samples)]), locked
 
     def along_pieces(self, pieces: Iterator[Int64]) -> Conditioner:
         """A conditioner along latents that come piece by piece, each as `along` takes them."""
@@ -101,9 +120,13 @@ class VoiceRuntime:
         require_saved(0 <= numbers[0] < 1 << 62 and 0 <= numbers[1] <= 1)
         conditioner = self._conditioner(self._restored_source(saved, latents.astype(np.int64)))
         conditioner.load(held.astype(np.int64), int(numbers[0]), bool(numbers[1]))
+        if isinstance(conditioner, TonalConditioner):
+            conditioner.load_phases(saved)
         return conditioner
 
     def _conditioner(self, source: LatentSource) -> Conditioner:
+        if self.bed is not None and self.envelope is not None:
+            return TonalConditioner(self.vocoder, source, self.envelope, self.bed)
         return Conditioner(self.vocoder, source, self.envelope)
 
     def _restored_source(self, saved: Tensors, latents: Int64) -> LatentSource:

@@ -10,14 +10,16 @@ from synth.audio import mulaw
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import EngineError
 from synth.common.turns import in_turn
-from synth.common.typing import Float64, Int16, Tensors, UInt8
+from synth.common.typing import Float64, Int16, MonoSamples, Tensors, UInt8
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 from synth.generation import saved_stream
 from synth.generation.checkpoint import Checkpoint
 from synth.generation.conditioning import Conditioner
 from synth.generation.stream import Stream, codes_together, teacher_force_together
+from synth.generation.tonal_conditioning import TonalConditioner
 from synth.generation.voice_runtime import VoiceRuntime
+from synth.vocoder.emphasis import DeEmphasis
 from synth.vocoder.postfilter import Postfilter
 
 _CONTEXT_SECONDS = 0.15
@@ -43,7 +45,8 @@ class VoiceStream(Stream):
         self._runtime = runtime
         self._postfilter: Postfilter | None = None
         self._context = int(_CONTEXT_SECONDS * loaded.config.sample_rate)
-        self._tail = np.zeros(0, np.uint8)  # of what was teacher-forced
+        self._tail = np.zeros(0, np.int16)  # of what was teacher-forced
+        self._de_emphasis = None if runtime.bed is None else DeEmphasis(runtime.prefer)
         self._ready = np.zeros(0, np.int16)  # out of the postfilter, not yet asked for
         self._skipped = 0  # samples of a prompt that are to come out of it
         self._read = 0  # samples that left the stream
@@ -57,7 +60,7 @@ class VoiceStream(Stream):
         if self._postfilter is not None:
             self.conditioner.new_targets()  # what was teacher-forced stays as it is
             self._origin, self._skipped = origin, origin - self._postfilter.start
-            self._ready = self._postfilter.push(mulaw.DECODE[self._tail[len(self._tail) - self._skipped :]])
+            self._ready = self._postfilter.push(self._tail[len(self._tail) - self._skipped :])
 
     @property
     @in_turn
@@ -83,12 +86,27 @@ class VoiceStream(Stream):
         """
         if self._postfilter is not None:
             raise EngineError("this voice's stream has begun, it takes no samples any more")
-        self._tail = np.concatenate([self._tail, codes])[-2 * self._context :]
+        samples = mulaw.DECODE[codes]
+        if self._de_emphasis is not None:
+            self._de_emphasis.filter(samples)
+        self.take_tail(samples)
         self.conditioner.want_targets(False)
         try:
             return teacher_force_together([self], codes)[0]
         finally:
             self.conditioner.want_targets(True)
+
+    def take_tail(self, samples: MonoSamples) -> None:
+        """What was teacher-forced sounds like this, int16 (n,), at its end; the postfilter begins in it."""
+        self._tail = np.concatenate([self._tail, samples])[-2 * self._context :]
+
+    def _sound(self, codes: UInt8) -> Int16:
+        """The sound of codes that were drawn just now: with a tonal bed the bed and what they leave on it."""
+        samples = mulaw.DECODE[codes]
+        if self._de_emphasis is None or not isinstance(self.conditioner, TonalConditioner):
+            return samples
+        bed = self.conditioner.bed_at(int(self._state.position) - len(codes), len(codes))
+        return np.clip(self._de_emphasis.filter(samples) + bed, -32768, 32767).astype(np.int16)
 
     @in_turn
     def distribution(self) -> Float64:
@@ -103,6 +121,8 @@ class VoiceStream(Stream):
         other._schedule, other._origin = list(self._schedule), self._origin
         other._postfilter = None if self._postfilter is None else self._postfilter.copy()
         other._tail = self._tail
+        if self._de_emphasis is not None and other._de_emphasis is not None:
+            other._de_emphasis.state = self._de_emphasis.state
         other._ready, other._skipped, other._read = self._ready, self._skipped, self._read
         return other
 
@@ -124,6 +144,8 @@ class VoiceStream(Stream):
         if self._postfilter is not None:
             arrays["stream.ready"] = self._ready
             arrays["stream.given"] = np.array([self._skipped, self._read], np.int64)
+            if self._de_emphasis is not None:
+                arrays["stream.emphasis"] = np.array([self._de_emphasis.state], np.int64)
             arrays |= {f"postfilter.{name}": value for name, value in self._postfilter.save().items()}
         return arrays | {f"guide.{name}": value for name, value in self.conditioner.save().items()}
 
@@ -147,6 +169,8 @@ class VoiceStream(Stream):
     def _load_postfilter(self, own: Tensors, postfilter: Postfilter) -> None:
         self._postfilter = postfilter
         self._ready = saved_array(own, "ready", "int16", (None,))
+        if self._de_emphasis is not None:
+            self._de_emphasis.state = int(saved_array(own, "emphasis", "int64", (1,))[0])
         self._skipped, self._read = (int(value) for value in saved_array(own, "given", "int64", (2,)))
         require_saved(min(self._skipped, self._read, self._origin) >= 0)
         end = self._origin + self._read + len(self._ready) - self._skipped
@@ -164,7 +188,7 @@ class VoiceStream(Stream):
             return super()._finish(codes, count)
         for first, target in self.conditioner.new_targets():
             self._postfilter.add_target(target, first)
-        self._ready = np.concatenate([self._ready, self._postfilter.push(mulaw.DECODE[codes])])
+        self._ready = np.concatenate([self._ready, self._postfilter.push(self._sound(codes))])
         if self._skipped:
             skip = min(self._skipped, len(self._ready))
             self._ready, self._skipped = self._ready[skip:], self._skipped - skip

@@ -107,7 +107,6 @@ class VocoderNetwork(nn.Module):
         self.stride = stride_of(config, model)
         self.network = TwoTierNetwork(model)
         units, latent, wide = config.encoder_units, config.latent, config.units
-        targets = target_units(config)
         self.encoder_0 = layer(units, TAPS * config.inputs)
         self.encoder_0_bias = nn.Parameter(torch.zeros(units))
         self.encoder_1 = layer(units, 4 * units)
@@ -130,8 +129,8 @@ class VocoderNetwork(nn.Module):
         self.reflect_bias = nn.Parameter(torch.zeros(config.parts * model.order))
         self.spectrum_0 = layer(units, TAPS * latent)
         self.spectrum_0_bias = nn.Parameter(torch.zeros(units))
-        self.spectrum_out = layer(2 * targets, units)
-        self.spectrum_out_bias = nn.Parameter(torch.zeros(2 * targets))
+        self.spectrum_out = layer(2 * config.targets, units)
+        self.spectrum_out_bias = nn.Parameter(torch.zeros(2 * config.targets))
 
     def encode(self, features: Tensor) -> Tensor:
         """Latents (batch, tokens, latent), within BOUND, of features (batch, 2 x tokens, inputs)."""
@@ -213,12 +212,7 @@ class VocoderNetwork(nn.Module):
     def spectrum(self, z: Tensor) -> Tensor:
         """`spectral_targets` (batch, 2 x tokens, targets) as read off latents (batch, tokens, latent)."""
         x = F.gelu(convolve(z, self.spectrum_0, self.spectrum_0_bias), approximate="tanh")
-        return F.linear(x, self.spectrum_out, self.spectrum_out_bias).reshape(len(z), -1, target_units(self.config))
-
-
-def target_units(config: VocoderConfig) -> int:
-    """How many numbers of a feature frame are read off latents: log-mel bands, with a tonal bed tones and voicing."""
-    return config.mels + (config.tones + 1 if config.tones else 0)
+        return F.linear(x, self.spectrum_out, self.spectrum_out_bias).reshape(len(z), -1, self.config.targets)
 
 
 def normalized(features: Tensor, config: VocoderConfig) -> Tensor:

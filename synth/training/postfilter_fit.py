@@ -14,11 +14,10 @@ from synth.common.typing import Tensors
 from synth.nn.gru import to_eighth
 from synth.nn.quantization import GATE, STATE, fixed, linear
 from synth.nn.two_tier import rounded
-from synth.nn.vocoder import VocoderNetwork, convolve, layer
+from synth.nn.vocoder import VocoderNetwork, convolve, layer, spectral_targets
 from synth.training.batches import StreamBatches
-from synth.training.vocoder_loss import mels, quantizer_dropout
+from synth.training.vocoder_loss import features_of_batch, quantizer_dropout
 from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
-from synth.vocoder.mel import normalize_mel
 from synth.vocoder.postfilter_tables import new_tables
 from synth.vocoder.vocoder import UNIT
 
@@ -33,19 +32,19 @@ class EnvelopeModel(nn.Module):
         units = postfilter.units
         self.quantized = False
         self.hidden_0, self.hidden_1 = layer(units, TAPS * config.latent), layer(units, TAPS * units)
-        self.out = layer(2 * config.mels, units)
-        self.biases = nn.ParameterList([nn.Parameter(torch.zeros(rows)) for rows in (units, units, 2 * config.mels)])
-        self.mels = config.mels
+        self.out = layer(2 * config.targets, units)
+        self.biases = nn.ParameterList([nn.Parameter(torch.zeros(rows)) for rows in (units, units, 2 * config.targets)])
+        self.targets = config.targets
 
     def forward(self, z: Tensor) -> Tensor:
-        """Normalised log-mel features (batch, 2 x tokens, mels) that vectors (batch, tokens, latent) stand for."""
+        """What latents (batch, tokens, latent) stand for: `spectral_targets` (batch, 2 x tokens, targets)."""
         z = (z * UNIT).round().clamp(-127, 127) / UNIT
         for weight, bias in zip((self.hidden_0, self.hidden_1), self.biases, strict=False):
             z = torch.tanh(convolve(z, rounded(weight) if self.quantized else weight, bias))
             if self.quantized:
                 z = z + (to_eighth(z.detach()) - z.detach())
         mel = F.linear(z, rounded(self.out) if self.quantized else self.out, self.biases[2])
-        return mel.reshape(len(z), -1, self.mels)
+        return mel.reshape(len(z), -1, self.targets)
 
     def tensors(self) -> Tensors:
         """Its part of a checkpoint (`envelope.layout`)."""
@@ -78,11 +77,11 @@ def fit(
             group["lr"] = RATE * (0.51 + 0.49 * math.cos(math.pi * step / steps))
         batch = batches.batch(step)
         with torch.no_grad():
-            mel = mels(vocoder, batch.codes)
-            z = vocoder.encode(mel)
+            features = features_of_batch(vocoder, batch)
+            z = vocoder.encode(features)
             draw = np.random.default_rng([batches.seed, step])
-            latents = quantizer_dropout(z, vocoder.quantisers(z)[1], unquantized_share, draw)
-        loss = (model(latents) - normalize_mel(mel)).abs().mean()
+            latents = quantizer_dropout(z, vocoder.quantize(z)[1], unquantized_share, draw)
+        loss = (model(latents) - spectral_targets(features, vocoder.config)).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -53,6 +53,11 @@ class VocoderConfig:
         return self.mels + (self.tones + 2 if self.tones else 0)
 
     @property
+    def targets(self) -> int:
+        """Numbers of a feature frame that are read off latents: all but the pitch."""
+        return self.mels + (self.tones + 1 if self.tones else 0)
+
+    @property
     def learned(self) -> int:
         """How many latents the encoder's network gives: all, or all but the pitch."""
         return self.latent - (1 if self.tones else 0)

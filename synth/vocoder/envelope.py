@@ -11,17 +11,19 @@ from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
 UNIT = 1024
 """Of 1.0 in binary logarithms of mel powers (of sound of full scale 1)."""
 _SLOPE, _SHIFT, _OFFSET = 23637, 12, 8864
-"""Normalised natural logarithms of unit 1024 to binary ones: times 4 / ln 2, less 6 / ln 2 (`vocoder.normalized`)."""
+_TONE_SLOPE, _TONE_OFFSET = 29546, 20682
+"""Normalised natural logarithms of unit 1024 to binary ones: times 4 / ln 2, less 6 / ln 2 (`mel.normalize_mel`); of
+levels of tones times 5 / ln 2, less 14 / ln 2 (`tonal.normalize_features`)."""
 
 
 def layout(config: VocoderConfig, postfilter: PostfilterConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     """dtype and shape of an envelope's tensors."""
-    units, mels = postfilter.units, config.mels
+    units = postfilter.units
     tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
     for name, rows, columns in (
         ("0", units, TAPS * config.latent),
         ("1", units, TAPS * units),
-        ("out", 2 * mels, units),
+        ("out", 2 * config.targets, units),
     ):
         tensors[f"postfilter.envelope.{name}.weight"] = ("int8", (rows, columns))
         tensors[f"postfilter.envelope.{name}.scale"] = ("int16", (rows,))
@@ -35,15 +37,24 @@ class Envelope:
 
     def __init__(self, config: VocoderConfig, tensors: Tensors, prefer: str = "auto") -> None:
         self._layers = [Layer(tensors, f"postfilter.envelope.{name}", prefer) for name in ("0", "1", "out")]
-        self._mels = config.mels
+        self._mels, self._targets = config.mels, config.targets
 
     def target_mel(self, latents: Int64, first: int, last: int) -> Int64:
         """Binary logarithms of mel powers, in 1/1024, of token frames `first` to `last`: (2 x (last - first), mels).
 
         `latents`: 8-bit (frames, latent); two frames before `first` and after `last` are looked at, where there are.
         """
+        return self.read(latents, first, last)[0]
+
+    def read(self, latents: Int64, first: int, last: int) -> tuple[Int64, Int64, Int64]:
+        """`target_mel`, and with a tonal bed levels (frames, tones) and voicing (frames,) as in `bed.TonalFrames`."""
         low, high = max(0, first - 1), min(len(latents), last + 1)
         hidden = self._layers[0].hidden(unfold_time(slice_padded(latents, low - 1, high + 1), TAPS))[1 : 1 + high - low]
         hidden = self._layers[1].hidden(unfold_time(slice_padded(hidden, first - 1 - low, last + 1 - low), TAPS))[1:-1]
-        natural = self._layers[2].values(hidden).reshape(2 * (last - first), self._mels)
-        return np.asarray(((natural * _SLOPE + (1 << _SHIFT - 1)) >> _SHIFT) - _OFFSET, np.int64)
+        natural = self._layers[2].values(hidden).reshape(2 * (last - first), self._targets).astype(np.int64)
+        mel, tones, voicing = natural[:, : self._mels], natural[:, self._mels : -1], natural[:, -1]
+        return _binary(mel, _SLOPE, _OFFSET), _binary(tones, _TONE_SLOPE, _TONE_OFFSET), voicing
+
+
+def _binary(natural: Int64, slope: int, offset: int) -> Int64:
+    return np.asarray(((natural * slope + (1 << _SHIFT - 1)) >> _SHIFT) - offset, np.int64)

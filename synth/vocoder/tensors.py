@@ -7,6 +7,7 @@ import numpy as np
 from synth.common.errors import CheckpointError
 from synth.common.typing import Tensors
 from synth.engine.config import ModelConfig
+from synth.vocoder import bed_tables
 from synth.vocoder.config import CODES, TAPS, VocoderConfig
 
 
@@ -15,10 +16,10 @@ def layout(config: VocoderConfig, model: ModelConfig) -> dict[str, tuple[str, tu
     units, wide, latent = config.encoder_units, config.units, config.latent
     tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
     for name, rows, columns in (
-        ("encoder.0", units, TAPS * config.mels),
+        ("encoder.0", units, TAPS * config.inputs),
         ("encoder.1", units, 4 * units),
         ("encoder.2", units, TAPS * units),
-        ("encoder.out", latent, units),
+        ("encoder.out", config.learned, units),
     ):
         tensors[f"vocoder.{name}.weight"] = ("float32", (rows, columns))
         tensors[f"vocoder.{name}.bias"] = ("float32", (rows,))
@@ -34,12 +35,14 @@ def layout(config: VocoderConfig, model: ModelConfig) -> dict[str, tuple[str, tu
         tensors[f"vocoder.{name}.shift"] = ("int32", (1,))
     tensors["vocoder.condition.0.bias"] = tensors["vocoder.condition.1.bias"] = ("int16", (wide,))
     tensors["vocoder.reflect.bias"] = ("int16", (config.parts * model.order,))
-    return tensors
+    return tensors | (bed_tables.layout(config) if config.tones else {})
 
 
 def check_vocoder(config: VocoderConfig, model: ModelConfig, tensors: Tensors) -> None:
     """CheckpointError when a tensor of a vocoder is missing, unknown, or of another type, shape or range."""
     check_tensors("vocoder", layout(config, model), tensors)
+    if config.tones:
+        bed_tables.check_tables(config, tensors)
 
 
 def check_tensors(what: str, wanted: dict[str, tuple[str, tuple[int, ...]]], tensors: Tensors) -> None:

@@ -16,12 +16,13 @@ import numpy as np
 
 from synth.audio.exact_math import ExactProduct, logistic
 from synth.common.errors import AudioError, UsageError
-from synth.common.typing import AnyArray, Float32, Float64, Int16, Int64, Tensors, UInt8
+from synth.common.typing import AnyArray, Float32, Float64, Int16, Int64, MonoSamples, Tensors, UInt8
 from synth.engine import select
 from synth.engine.config import ModelConfig
 from synth.engine.layers import Layer, slice_padded, unfold_time
 from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of, token_hop
 from synth.vocoder.mel import mel_of, normalize_mel
+from synth.vocoder.tonal import SoundAnalysis, normalize_features, pitch_latents
 
 BOUND = 3.96875
 """Latents are within this."""
@@ -56,6 +57,7 @@ class Vocoder:
         self.hop = token_hop(model.sample_rate)
         self.conditioning_hop = stride_of(config, model) * model.hop
         self.conditioning_units = 3 * model.frame_units + model.order
+        """Of what `condition` gives; with a tonal bed the pitch comes after it."""
         self._floats = {name: tensors[name] for name in tensors if name.startswith("vocoder.encoder.")}
         self._products: dict[str, ExactProduct] = {}
         self.codebooks = tensors["vocoder.books"].astype(np.int64)
@@ -72,7 +74,7 @@ class Vocoder:
         return self._products[name](x) + self._floats[f"vocoder.encoder.{name}.bias"]
 
     def encode(self, mel: Float32) -> Float32:
-        """Latents (frames, latent) of log-mel features (2 x frames, mels): the same bits on every machine."""
+        """Latents (frames, latent) of features (2 x frames, inputs): the same bits on every machine."""
         pieces = self.encode_pieces(len(mel), lambda first, last: mel[first:last])
         return np.concatenate([np.zeros((0, self.config.latent), np.float32), *pieces])
 
@@ -85,11 +87,21 @@ class Vocoder:
             yield self._encode(mel)[(start - low) // 2 :][:PIECE]
 
     def _encode(self, mel: Float32) -> Float32:
-        x = _gelu(self._layer("0", unfold_time(normalize_mel(mel).astype(np.float32), TAPS)))
+        tonal = self.config.tones > 0
+        rows = normalize_features(mel, self.config.mels) if tonal else normalize_mel(mel).astype(np.float32)
+        x = _gelu(self._layer("0", unfold_time(rows, TAPS)))
         x = _gelu(self._layer("1", unfold_time(x, 4, 2)))
         x = x + _gelu(self._layer("2", unfold_time(x, TAPS)))
         squashed = logistic(self._layer("out", x) * (2 / BOUND))
-        return ((2 * squashed - 1) * BOUND).astype(np.float32)  # the hyperbolic tangent
+        latents = ((2 * squashed - 1) * BOUND).astype(np.float32)  # the hyperbolic tangent
+        return np.concatenate([pitch_latents(mel), latents], 1) if tonal else latents
+
+    def features(self, samples: MonoSamples) -> Float32:
+        """What `encode` takes, float32 (2 x frames, inputs), of int16 samples (n,) at the model's rate."""
+        if not self.config.tones:
+            return mel_of(samples, self.config, self.rate)
+        analysis = SoundAnalysis(self.config, self.rate)
+        return np.concatenate([analysis.push(samples), analysis.finish()])
 
     def encode_sound(self, samples: Int16) -> Float32:
         """`encode` of int16 samples (n,) at the model's rate; AudioError when there are none."""
@@ -99,6 +111,9 @@ class Vocoder:
 
     def encode_blocks(self, blocks: Iterable[Int16]) -> Iterator[Float32]:
         """`encode_sound`, piece by piece, of samples in blocks of any size."""
+        if self.config.tones:
+            yield from self._encode_analysed(blocks)
+            return
         piece, context = PIECE * self.hop, CONTEXT * self.hop
         held, start = np.zeros(0, np.int16), 0  # the next piece begins at `start` of what is held
         for block in itertools.chain(blocks, [None]):
@@ -106,6 +121,18 @@ class Vocoder:
             while start < len(held) and (block is None or start + piece + context <= len(held)):
                 latents = self._encode(mel_of(held[: start + piece + context], self.config, self.rate))
                 yield latents[start // self.hop :][:PIECE]
+                done = max(0, start + piece - context)
+                held, start = held[done:], start + piece - done
+
+    def _encode_analysed(self, blocks: Iterable[MonoSamples]) -> Iterator[Float32]:
+        """`encode_blocks` of a voice with a tonal bed, which hears a sound's pitch too."""
+        analysis = SoundAnalysis(self.config, self.rate)
+        piece, context = 2 * PIECE, 2 * CONTEXT
+        held, start = np.zeros((0, self.config.inputs), np.float32), 0
+        for block in itertools.chain(blocks, [None]):
+            held = np.concatenate([held, analysis.finish() if block is None else analysis.push(block)])
+            while start < len(held) and (block is None or start + piece + context <= len(held)):
+                yield self._encode(held[: start + piece + context])[start // 2 :][:PIECE]
                 done = max(0, start + piece - context)
                 held, start = held[done:], start + piece - done
 

@@ -13,7 +13,7 @@ from synth.vocoder import envelope, label_means, postfilter_tables
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of
 from synth.vocoder.tensors import check_tensors, check_vocoder
 
-PARTS = ("vocoder.", "planner.", "postfilter.", "means.")
+PARTS = ("vocoder.", "bed.", "planner.", "postfilter.", "means.")
 """How the names of its tensors begin."""
 
 
@@ -71,7 +71,7 @@ def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> VoiceP
         raise CheckpointError(f"its config can't be used ({text})") from None
     own, filtering, means = (
         {name: tensor for name, tensor in tensors.items() if name.startswith(part)}
-        for part in ("vocoder.", "postfilter.", "means.")
+        for part in (("vocoder.", "bed."), "postfilter.", "means.")
     )
     planned = {name.removeprefix("planner."): t for name, t in tensors.items() if name.startswith("planner.")}
     voice = VoiceParts(sizes, own, planner, planned, warm, float(guidance), after, filtering, means)
@@ -87,6 +87,10 @@ def check(model: ModelConfig, voice: VoiceParts) -> None:
         raise CheckpointError(str(error)) from None
     if not fits:
         raise CheckpointError(f"its network takes a vector every {model.stride} frames, its vocoder gives others")
+    if bool(voice.config.tones) != bool(model.phases):
+        raise CheckpointError("its network must read phases where its vocoder has a tonal bed, and nowhere else")
+    if voice.config.tones and voice.postfilter is None:
+        raise CheckpointError("has a tonal bed, but no postfilter, whose envelope the bed is read off")
     if len(voice.temperatures) != 2 or not all(0.05 <= value <= 4 for value in voice.temperatures):
         raise CheckpointError("its config can't be used (voice: temperatures must be two numbers from 0.05 to 4)")
     if not 1 <= voice.guidance <= 4 or voice.guidance * 2 % 1:

@@ -36,8 +36,8 @@ def bits_per_sample(voice: str | os.PathLike[str], splits: dict[str, list[Row]])
     for split, rows in splits.items():
         total = count = 0
         for codes, _ in rows:
-            latents = model.runtime.vocoder.quantize_latents(model.runtime.vocoder.encode_sound(decode(codes)))
-            total += model.follow(latents, seed=0).teacher_force(codes)
+            stream, own = model.follow_sound(decode(codes))
+            total += stream.teacher_force(own)
             count += len(codes)
         figures[split] = total / 65536 / count
     return figures
