@@ -16,7 +16,7 @@ def add_options(parser: opt.Parser) -> None:
     add(
         "source",
         metavar="AUDIO|FEATURES.npy",
-        help="sound of any rate, - for stdin, or log-mel features [frames, mels] of 10 ms",
+        help="sound of any rate, - for stdin, or features of the voice, 10 ms a row",
     )
     add("-o", "--out", required=True, metavar="OUT", help="file to write, or - for a pipe")
     add_checkpoint(parser, "speech")
@@ -26,6 +26,14 @@ def add_options(parser: opt.Parser) -> None:
         metavar="N",
         help="tokens of 8 bits a frame of 20 ms that the sound is reduced to before (default: none, it is heard whole)",
     )
+    add(
+        "--transpose",
+        type=opt.real(-48, 48),
+        default=0.0,
+        metavar="SEMITONES",
+        help="how much higher its pitch is spoken, -48 to 48 (default: 0)",
+    )
+    add("--pitch-of", metavar="OTHER", help="sound or features whose pitch it gets, brought to its length")
     add_label(parser)
     add_speech_output(parser)
     parser.set_defaults(run=run)
@@ -35,5 +43,11 @@ def run(options: Namespace, console: Console) -> Report:
     """`synth vocode`: a recording or features, speech_report by a voice."""
     from synth.generation import vocode as vocoding
 
-    request = vocoding.VocodeRequest(source=options.source, tokens=options.tokens, **speech_options(options))
+    request = vocoding.VocodeRequest(
+        source=options.source,
+        tokens=options.tokens,
+        transpose=options.transpose,
+        pitch_of=options.pitch_of,
+        **speech_options(options),
+    )
     return speech_report(vocoding.vocode(request, console.progress), options, console)

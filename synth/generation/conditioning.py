@@ -44,6 +44,9 @@ class Conditioner:
             self._frame, self._ready = frame, self._condition(frame)
         return self._ready[frame - self._frame, position % self.vocoder.hop // self.hop]
 
+    def prepare(self, position: int) -> None:
+        """Makes ready what the sound needs from a sample within a stretch on: nothing here."""
+
     def _fill(self, frame: int, count: int) -> None:
         """Holds what there is from `lookahead` frames before `frame` to as many after the `count` from it on."""
         self._drop(frame)

@@ -1,4 +1,4 @@
-"""Log-mel features in `.npy` files, mapped and checked."""
+"""A voice's features in `.npy` files, mapped and checked."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ import numpy as np
 from synth.common import files
 from synth.common.errors import AudioError
 from synth.common.typing import AnyArray, Float32
-from synth.vocoder.mel import check_mel_shape, checked_mel
+from synth.vocoder.config import VocoderConfig
+from synth.vocoder.tonal import check_shape, checked_features
 from synth.vocoder.vocoder import PIECE
 
 CHANGED = "has changed while it was read"
 
 
 class FeatureFile:
-    """Log-mel features in a `.npy` file, all checked when it is opened; AudioError where they can't be used.
+    """Features in a `.npy` file, all checked when it is opened; AudioError where the voice of `config` can't use them.
 
-    `bands`: mels of a frame. The file is mapped for a moment at a time: one that is cut short while it is mapped would
+    The file is mapped for a moment at a time: one that is cut short while it is mapped would
     end the process.
     """
 
-    def __init__(self, path: str, bands: int) -> None:
-        self.path, self.bands = path, bands
+    def __init__(self, path: str, config: VocoderConfig) -> None:
+        self.path, self.config = path, config
         mel = read_features(path)
-        check_mel_shape(mel, bands, path)
+        check_shape(mel, config, path)
         self.frames, self._state = len(mel), self._now()
         for start in range(0, self.frames, PIECE):
             self.read(start, start + PIECE)
 
     def read(self, first: int, last: int) -> Float32:
-        """Features `first` to `last`, float32 (even count, bands); of an odd number the last one twice."""
+        """Features `first` to `last`, float32 (even count, inputs); of an odd number the last one twice."""
         mel = read_features(self.path)
         if self._now() != self._state or len(mel) != self.frames:
             raise AudioError(f"{self.path}: {CHANGED}")
-        return checked_mel(np.array(mel[first:last]), self.bands, self.path)
+        return checked_features(np.array(mel[first:last]), self.config, self.path)
 
     def _now(self) -> tuple[int, ...]:
         try:

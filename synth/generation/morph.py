@@ -53,7 +53,7 @@ def morph(request: MorphRequest, progress: Progress) -> dict[str, Any]:
     latents = mixed(sounds[0], sounds[-1], mix, request.stretch)
     label_ids = voice.checkpoint.config.labels.ids(dict(request.labels or {}))
     vocoder = voice.runtime.vocoder
-    latents = label_means.moved(latents, label_ids, voice.runtime.means)
+    latents = label_means.moved(latents, label_ids, voice.runtime.means, vocoder.config.tones > 0)
     stream = voice.follow(vocoder.quantize_latents(latents), sampling, seed=seed, labels=request.labels)
     count = len(latents) * vocoder.hop
     seconds, fault = write_stream(stream, request, form, samples=count, progress=progress, sources=sources)

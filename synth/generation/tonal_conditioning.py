@@ -90,14 +90,16 @@ class TonalConditioner(Conditioner):
             self._bed, self._bed_start = bed[:0], start
         self._bed = np.concatenate([self._bed[: start - self._bed_start], bed])
 
-    def bed_at(self, position: int, count: int) -> Int32:
-        """The bed's samples int32 (count,) from sample `position` on, asked for in order."""
-        while not self._bed_start <= position or self._bed_start + len(self._bed) < position + count:
-            inside = self._bed_start <= position < self._bed_start + len(self._bed)
-            at = self._bed_start + len(self._bed) if inside else position
-            frame = at // self.vocoder.hop
+    def prepare(self, position: int) -> None:
+        """Renders the bed from the token frame of sample `position` on, where a stream goes on within it."""
+        if self._wants_targets and not self._bed_start <= position < self._bed_start + len(self._bed):
+            frame = position // self.vocoder.hop
             self._fill(frame, self.source.ahead)
             self._frame, self._ready = frame, self._condition(frame)
+
+    def bed_at(self, position: int, count: int) -> Int32:
+        """The bed's samples int32 (count,) from sample `position` on, asked for in order."""
+        self.prepare(position)
         drop = position - self._bed_start
         samples = self._bed[drop : drop + count]
         self._bed, self._bed_start = self._bed[drop + count :], position + count

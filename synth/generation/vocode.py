@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
@@ -15,7 +15,7 @@ from synth.common import files, input_file
 from synth.common.errors import AudioError, UsageError
 from synth.common.typing import Float32, Int16
 from synth.engine.config import SamplingConfig
-from synth.generation import loading, seeds
+from synth.generation import loading, pitch_changes, seeds
 from synth.generation.feature_file import CHANGED, FeatureFile
 from synth.generation.speech_output import (
     Progress,
@@ -36,37 +36,72 @@ class VocodeRequest(SpeechOutput):
     """The options of the command.
 
     `source`: a sound file, "-" or a `.npy` of features; `tokens`: how many of the voice's quantizers are used, None for
-    latents as they are encoded.
+    latents as they are encoded. `transpose`: semitones that the pitch is moved by; `pitch_of`: a sound or features
+    whose pitch it takes instead of its own, brought to its length.
     """
 
     source: str
     tokens: int | None = None
     labels: Mapping[str, str] | None = None
+    transpose: float = 0.0
+    pitch_of: str | None = None
 
 
 def vocode(request: VocodeRequest, progress: Progress) -> dict[str, Any]:
     """Writes the file and returns what `--json` reports."""
     form = format_of(request.out, request.format)
-    check_places(request, [request.source])
+    sources = [request.source] if request.pitch_of is None else [request.source, request.pitch_of]
+    if sources == [files.STDOUT] * 2:
+        raise UsageError("-: is given twice; standard input can be read once")
+    check_places(request, sources)
     sampling = SamplingConfig.of(request.temperature)
     seed = seeds.draw_seed() if request.seed is None else seeds.check_seed(request.seed)
     voice = loading.load_voice(request.checkpoint, request.engine, taker="synth vocode")
     vocoder = voice.runtime.vocoder
     if request.tokens is not None:
         check_tokens(vocoder, request.tokens)
+    change = _pitch_change(voice, request)
     with encoded(voice, request.source) as (pieces, count):
         if request.tokens is not None:
             pieces = (reduced(vocoder, latents, request.tokens) for latents in pieces)
+        pieces = change(pieces, count)
         stream = voice.follow(map(vocoder.quantize_latents, pieces), sampling, seed=seed, labels=request.labels)
-        seconds, fault = write_stream(stream, request, form, samples=count, progress=progress, sources=[request.source])
+        seconds, fault = write_stream(stream, request, form, samples=count, progress=progress, sources=sources)
     file = {"path": request.out, "samples": count, "seed": seed}
     return {
         **source_facts(voice, [file], count),
         "labels": dict(request.labels or {}),
         "tokens": request.tokens,
+        "transpose": request.transpose,
+        "pitch_of": request.pitch_of,
         **speed_facts(voice, count / seconds),
         "faults": {request.out: fault} if fault else {},
     }
+
+
+Pieces = Iterator[Float32]
+
+
+def _pitch_change(voice: Voice, request: VocodeRequest) -> Callable[[Pieces, int], Pieces]:
+    """What is done with the pieces of a sound of so many samples; UsageError for a voice without pitch."""
+    vocoder, name = voice.runtime.vocoder, voice.checkpoint.name
+    if request.transpose:
+        pitch_changes.check_pitch(vocoder, name, "--transpose")
+    if request.pitch_of is None:
+        pitch = None
+    else:
+        pitch_changes.check_pitch(vocoder, name, "--pitch-of")
+        pitch = latents_of(voice, request.pitch_of)[0][:, 0]
+
+    def changed(pieces: Pieces, count: int) -> Pieces:
+        first, frames = 0, max(1, -(-count // vocoder.hop))
+        for piece in pieces:
+            start, first = first, first + len(piece)
+            if pitch is not None:
+                piece = pitch_changes.with_pitch(piece, pitch, start, frames)
+            yield pitch_changes.transposed(piece, request.transpose) if request.transpose else piece
+
+    return changed
 
 
 @contextmanager
@@ -77,7 +112,7 @@ def encoded(voice: Voice, source: str) -> Iterator[tuple[Iterator[Float32], int]
     """
     vocoder = voice.runtime.vocoder
     if source.endswith(FEATURES):
-        features = FeatureFile(source, vocoder.config.mels)
+        features = FeatureFile(source, vocoder.config)
         yield vocoder.encode_pieces(features.frames, features.read), features.frames * vocoder.hop // 2
         return
     with ExitStack() as stack:

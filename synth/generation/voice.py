@@ -18,7 +18,7 @@ from synth.generation.seeds import check_seed, draw_seed
 from synth.generation.tonal_conditioning import TonalConditioner
 from synth.generation.voice_runtime import VoiceRuntime
 from synth.generation.voice_stream import VoiceStream
-from synth.vocoder.mel import checked_mel
+from synth.vocoder.tonal import checked_features
 
 
 class Voice(AudioModel):
@@ -280,9 +280,12 @@ class Voice(AudioModel):
         return stream
 
     def features(self, wave: AnyArray, rate: int) -> Float32:
-        """Log-mel features of a recording, as the voice's encoder takes them.
+        """Features of a recording, as the voice's encoder takes them.
 
-        Natural logarithms of torchaudio's `MelSpectrogram(power=2)` plus 1e-6: windows of 25 ms, HTK scale, no norm.
+        `mels` natural logarithms of torchaudio's `MelSpectrogram(power=2)` plus 1e-6: windows of 25 ms, HTK scale, no
+        norm. A voice with a tonal bed takes more columns: `tones` levels of the pitch's harmonics at places that are
+        evenly apart on the mel scale (natural logarithm of the squared amplitude over the pitch in Hz), the binary
+        logarithm of the pitch in Hz, which goes on where nothing is voiced, and 1 where voiced, else 0.
 
         Parameters
         ----------
@@ -294,7 +297,7 @@ class Voice(AudioModel):
         Returns
         -------
         numpy.ndarray
-            float32 (frames, mels), 10 ms each, an even number of frames.
+            float32 (frames, mels) or (frames, mels + tones + 2), 10 ms each, an even number of frames.
 
         Raises
         ------
@@ -346,7 +349,7 @@ class Voice(AudioModel):
     ) -> VoiceStream:
         """A stream that speaks log-mel features."""
         vocoder = self.runtime.vocoder
-        latents = vocoder.quantize_latents(vocoder.encode(checked_mel(np.asarray(features), vocoder.config.mels)))
+        latents = vocoder.quantize_latents(vocoder.encode(checked_features(np.asarray(features), vocoder.config)))
         return self.follow(latents, sampling, seed=draw_seed() if seed is None else seed, labels=labels)
 
     if not TYPE_CHECKING:  # the type promises none of these: whoever asks all the same is told why

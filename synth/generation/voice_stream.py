@@ -201,6 +201,8 @@ class VoiceStream(Stream):
         position = self._state.position
         if position % self.conditioner.hop == 0:
             self._state.conditioning = self.conditioner.vector_at(position)
+        else:
+            self.conditioner.prepare(position)
 
     def _until_change(self) -> int:
         hop = self.conditioner.hop

@@ -35,15 +35,19 @@ def measure(labels: LabelSet, files: list[tuple[LabelIds, Float32]]) -> Tensors:
     return tensors
 
 
-def moved(latents: Float32, label_ids: LabelIds, means: Tensors) -> Float32:
+def moved(latents: Float32, label_ids: LabelIds, means: Tensors, tonal: bool = False) -> Float32:
     """Latents (frames, latent) moved to the labels of `label_ids` (0: any), each from the value whose mean is nearest.
 
-    Without means, as older voices are, they stay where they are.
+    Without means, as older voices are, they stay where they are. `tonal`: the first latent is the pitch, which moves by
+    just the difference.
     """
+    strength = np.full(latents.shape[1], STRENGTH, np.float32)
+    if tonal:
+        strength[0] = 1.0
     mean = latents.mean(0)
     for k, label in enumerate(label_ids if means else ()):
         if label:
             table = means[f"means.label.{k}"]
             distance = np.square((table - mean) / means["means.spread"]).sum(1)
-            latents = latents + np.float32(STRENGTH) * (table[label - 1] - table[int(distance.argmin())])
+            latents = latents + strength * (table[label - 1] - table[int(distance.argmin())])
     return latents

@@ -19,8 +19,9 @@ from synth.audio.exact_math import DIGITS, log
 from synth.audio.features import features
 from synth.audio.pitch import DELAY, LOG2, PitchTracker
 from synth.common.errors import AudioError
-from synth.common.typing import Float32, Float64, MonoSamples
+from synth.common.typing import AnyArray, Float32, Float64, MonoSamples
 from synth.vocoder.config import VocoderConfig, features_of
+from synth.vocoder.mel import check_mel_shape, checked_mel
 
 FIRST_TONE = 60.0
 """Hz; the place of the first tone."""
@@ -179,12 +180,30 @@ class SoundAnalysis:
         self._samples, self._start = self._samples[keep - self._start :], keep
 
 
-def check_rows(rows: Float32, config: VocoderConfig, name: str) -> None:
-    """AudioError when tones, pitch or voicing of feature rows are out of their ranges."""
+def check_shape(rows: AnyArray, config: VocoderConfig, name: str) -> None:
+    """AudioError when features are not of the shape and type that a voice takes."""
+    if config.tones and rows.ndim == 2 and rows.shape[1] == config.mels:
+        raise AudioError(
+            f"{name}: holds {config.mels} log-mel bands alone, as voices without a tonal bed take them; this voice"
+            f" takes [frames, {config.inputs}], with levels of tones, pitch and voicing (synth.load(...).features)"
+        )
+    check_mel_shape(rows, config.inputs, name)
+
+
+def checked_features(rows: AnyArray, config: VocoderConfig, name: str = "features") -> Float32:
+    """Features as float32 (even count, inputs); AudioError when shape, type or range are wrong."""
+    check_shape(rows, config, name)
+    mel = checked_mel(rows[:, : config.mels], config.mels, name)
+    if not config.tones:
+        return mel
     tones, pitch, voiced = rows[:, config.mels : -2], rows[:, -2], rows[:, -1]
-    if tones.min(initial=0) < -40 or tones.max(initial=0) > 10:
-        raise AudioError(f"{name}: levels of tones (columns {config.mels} on) must be -40 to 10")
-    if pitch.min(initial=7) < 4 or pitch.max(initial=7) > 11:
-        raise AudioError(f"{name}: the last column but one must be the binary logarithm of a pitch from 16 to 2048 Hz")
-    if voiced.min(initial=0) < 0 or voiced.max(initial=0) > 1:
-        raise AudioError(f"{name}: the last column, voicing, must be 0 to 1")
+    columns = {
+        f"columns {config.mels} to {config.inputs - 3}, levels of tones,": (tones, -40, 10),
+        "the last column but one, the binary logarithm of the pitch in Hz,": (pitch, 4, 11),
+        "the last column, voicing,": (voiced, 0, 1),
+    }
+    for what, (values, least, most) in columns.items():
+        if not (np.isfinite(values).all() and values.min() >= least and values.max() <= most):
+            raise AudioError(f"{name}: {what} must be {least} to {most}")
+    whole = np.concatenate([rows, rows[-1:]])[: len(mel)].astype(np.float32)
+    return np.concatenate([mel, whole[:, config.mels :]], 1)

@@ -1,0 +1,136 @@
+"""Voices with a tonal bed: the same sound whatever the blocks, engine and pauses; prompts; the pitch asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import tonal_voices
+
+from synth.common.errors import UsageError
+from synth.common.typing import Int64
+from synth.generation.pitch_changes import check_pitch, transposed, with_pitch
+from synth.generation.vocode import VocodeRequest, vocode
+
+HOP = tonal_voices.HOP
+
+
+def latents(frames: int, seed: int = 0) -> Int64:
+    random = np.random.default_rng(seed)
+    return random.integers(-100, 101, (frames, tonal_voices.VOCODER.latent)).astype(np.int64)
+
+
+def no_progress(total: int | None):  # type: ignore[no-untyped-def]
+    from contextlib import nullcontext
+
+    return nullcontext(lambda count: None)
+
+
+@pytest.mark.parametrize("block", [1, 7, 160, 1000])
+def test_blocks_of_any_size_give_the_same(block: int) -> None:
+    voice = tonal_voices.load()
+    whole = voice.follow(latents(14), seed=3).read(14 * HOP)
+    stream = voice.follow(latents(14), seed=3)
+    count = 14 * HOP if block > 1 else 400
+    parts = [stream.read(min(block, count - at)) for at in range(0, count, block)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole[:count])
+
+
+def test_both_engines_give_the_same() -> None:
+    fast, slow = (tonal_voices.load(engine).follow(latents(5), seed=3).read(700) for engine in ("auto", "reference"))
+    np.testing.assert_array_equal(fast, slow)
+
+
+@pytest.mark.parametrize("at", [0, 1, 79, 80, 161, 500, 1337])
+def test_saved_streams_go_on(at: int) -> None:
+    voice = tonal_voices.load()
+    for stream in (voice.follow(latents(14), seed=3), voice.stream(seed=5, labels={"digit": "3"})):
+        stream.read(at)
+        saved = stream.save()
+        np.testing.assert_array_equal(voice.restore(saved).read(600), stream.read(600))
+
+
+def test_a_fork_with_the_same_seed_goes_on_the_same() -> None:
+    stream = tonal_voices.load().stream(seed=5)
+    stream.read(333)
+    other = stream.fork(5)
+    np.testing.assert_array_equal(other.read(900), stream.read(900))
+
+
+def test_the_bed_is_heard() -> None:
+    """The same latents an octave higher: the network's draws and the envelope are not all that changes."""
+    voice, path = tonal_voices.load(), latents(40)
+    path[:] = path[:1]
+    path[:, 0] = -40
+    low = voice.follow(path, seed=3).read(40 * HOP).astype(float)
+    path[:, 0] += 69
+    high = voice.follow(path, seed=3).read(40 * HOP).astype(float)
+    assert np.corrcoef(low, high)[0, 1] < 0.9
+
+
+def test_a_prompt_is_continued_with_its_phase() -> None:
+    voice, sound = tonal_voices.load(), tonal_voices.vowel(1800)
+    stream = voice.stream(seed=1, prime=(sound, tonal_voices.RATE))
+    first = stream.read(900)
+    np.testing.assert_array_equal(voice.generate(samples=900, seed=1, prime=(sound, tonal_voices.RATE)), first)
+    saved = voice.stream(seed=1, prime=(sound, tonal_voices.RATE))
+    np.testing.assert_array_equal(voice.restore(saved.save()).read(900), first)
+
+
+def test_a_recording_costs_bits_by_its_own_residual() -> None:
+    stream, codes = tonal_voices.load().follow_sound(tonal_voices.vowel(1610))
+    assert len(codes) == 1610
+    assert 0 < stream.teacher_force(codes) / 65536 / len(codes) < 30
+
+
+def test_features_are_spoken() -> None:
+    voice, sound = tonal_voices.load(), tonal_voices.vowel(1610)
+    features = voice.features(sound, tonal_voices.RATE)
+    assert features.shape == (22, tonal_voices.VOCODER.inputs)
+    spoken = voice.generate(features=features, seed=2)
+    assert len(spoken) == 11 * HOP
+    latent = voice.runtime.vocoder.quantize_latents(voice.runtime.vocoder.encode_sound(sound))
+    np.testing.assert_array_equal(voice.follow(latent, seed=2).read(11 * HOP), spoken)
+
+
+def test_tokens_begin_with_the_pitch() -> None:
+    voice, sound = tonal_voices.load(), tonal_voices.vowel(3200)
+    tokens = voice.tokens(sound, tonal_voices.RATE)
+    vocoder = voice.runtime.vocoder
+    np.testing.assert_array_equal(vocoder.beam_search_tokens(vocoder.encode_sound(sound), 2)[:, 0], tokens[:, 0])
+    pitch = np.rint(vocoder.encode_sound(sound)[:, 0] * 32)
+    np.testing.assert_array_equal(vocoder.latents(tokens[:, :1])[:, 0], pitch)
+
+
+def test_pitches_are_moved_and_taken_over() -> None:
+    path = np.zeros((4, 9), np.float32)
+    np.testing.assert_allclose(transposed(path, 12)[:, 0], 69 / 32)
+    assert transposed(path, 48)[:, 0].max() <= 3.97
+    taken = with_pitch(path, np.array([0.0, 1.0], np.float32), 0, 4)
+    np.testing.assert_allclose(taken[:, 0], [0.0, 0.25, 0.75, 1.0])
+    assert not taken[:, 1:].any()
+
+
+def test_the_command_transposes(tmp_path: Path) -> None:
+    import soundfile
+
+    source, other = tmp_path / "a.wav", tmp_path / "b.wav"
+    soundfile.write(source, tonal_voices.vowel(4000, 120.0, 0.0), tonal_voices.RATE)
+    soundfile.write(other, tonal_voices.vowel(3000, 200.0, 0.0), tonal_voices.RATE)
+    results = {}
+    for name, options in {"same": {}, "up": {"transpose": 7.0}, "as": {"pitch_of": str(other)}}.items():
+        out = tmp_path / f"{name}.wav"
+        request = VocodeRequest(source=str(source), out=str(out), checkpoint=tonal_voices.path(), seed=1, **options)
+        report = vocode(request, no_progress)
+        results[name] = soundfile.read(out, dtype="int16")[0]
+        assert report["transpose"] == options.get("transpose", 0.0)
+    assert all(len(wave) == 4000 for wave in results.values())
+    assert (results["same"] != results["up"]).any() and (results["same"] != results["as"]).any()
+
+
+def test_a_voice_without_a_bed_says_so() -> None:
+    from helpers import voices
+
+    with pytest.raises(UsageError, match=r"--transpose: .*no tonal bed"):
+        check_pitch(voices.load().runtime.vocoder, "x", "--transpose")
