@@ -16,6 +16,7 @@ from synth.data import build
 from synth.data.corpus import Corpus, Entry
 from synth.evaluation import clips, memorization
 from synth.evaluation.clips import Clip, ClipAnalyzer
+from synth.generation.follow_sound import follow_sound
 from synth.generation.model import Model
 from synth.generation.speech_output import Tick
 from synth.generation.voice import Voice
@@ -109,7 +110,7 @@ def _bits(work: Evaluation, reference: Corpus, entry: Entry) -> tuple[float, flo
     label_ids = ids_in(model, reference.labels, entry.label_ids)
     labels = work.labels.names(label_ids)
     if isinstance(model, Voice):
-        stream, codes = model.follow_sound(sound)
+        stream, codes = follow_sound(model, sound)
         work.tick(2 * entry.length)
         return stream.teacher_force(codes) / 65536, None
     plain = model.score_samples(sound).bits_per_sample * entry.length

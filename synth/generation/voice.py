@@ -9,7 +9,7 @@ import numpy as np
 
 from synth.audio import mulaw, reader
 from synth.common.errors import CheckpointError, UsageError
-from synth.common.typing import AnyArray, AnyFloats, Float32, Int64, MonoSamples, UInt8
+from synth.common.typing import AnyArray, AnyFloats, Float32, Int64, UInt8
 from synth.engine.config import SamplingConfig
 from synth.generation.base import AudioModel, Prime, block_size, sample_count
 from synth.generation.checkpoint import Checkpoint
@@ -219,17 +219,6 @@ class Voice(AudioModel):
             planned.start_phase(locked, len(sound))
             stream.take_tail(sound)
         return stream
-
-    def follow_sound(self, samples: MonoSamples) -> tuple[VoiceStream, UInt8]:
-        """A stream along a recording's own latents, int16 (n,), and the codes (n,) that it can be teacher-forced by."""
-        conditioner, codes, _ = self.runtime.along_sound(samples)
-        state = self.engine.state(seed=0, stream=0)
-        sampling = self.runtime.network_sampling(SamplingConfig())
-        stream = VoiceStream(
-            self.checkpoint, self.engine, state, sampling, conditioner=conditioner, runtime=self.runtime
-        )
-        stream.begin(self.label_schedule({}, None), None)
-        return stream, codes
 
     def follow(
         self,

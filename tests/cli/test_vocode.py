@@ -21,7 +21,8 @@ from synth.engine.config import SamplingConfig
 from synth.vocoder.mel import checked_mel
 
 KEYS = [
-    *["files", "sample_rate", "seconds", "checkpoint", "checkpoint_sha256", "labels", "tokens", "engine"],
+    *["files", "sample_rate", "seconds", "checkpoint", "checkpoint_sha256", "labels", "tokens"],
+    *["transpose", "pitch_of", "engine"],
     *["instruction_set", "samples_per_second", "real_time_factor", "faults", "version"],
 ]
 SOUND = voices.sound(2003)

@@ -10,6 +10,7 @@ from helpers import tonal_voices
 
 from synth.common.errors import UsageError
 from synth.common.typing import Int64
+from synth.generation.follow_sound import follow_sound
 from synth.generation.pitch_changes import check_pitch, transposed, with_pitch
 from synth.generation.vocode import VocodeRequest, vocode
 
@@ -79,7 +80,7 @@ def test_a_prompt_is_continued_with_its_phase() -> None:
 
 
 def test_a_recording_costs_bits_by_its_own_residual() -> None:
-    stream, codes = tonal_voices.load().follow_sound(tonal_voices.vowel(1610))
+    stream, codes = follow_sound(tonal_voices.load(), tonal_voices.vowel(1610))
     assert len(codes) == 1610
     assert 0 < stream.teacher_force(codes) / 65536 / len(codes) < 30
 

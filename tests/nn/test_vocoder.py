@@ -20,8 +20,9 @@ from synth.generation import checkpoint
 from synth.generation.voice import Voice
 from synth.nn.quantization import quantize, quantize_vocoder
 from synth.nn.vocoder import ResidualVectorQuantizer, VocoderNetwork, prediction_loss, predictor_weights
-from synth.training.tasks.vocoder import validate
+from synth.training.locked_corpus import LockedRow
 from synth.training.vocoder_loss import code_inputs, teacher_forced_bits
+from synth.training.vocoder_validation import plain_row, validate
 from synth.vocoder.mel import mel_of, normalize_mel
 from synth.vocoder.tensors import layout
 from synth.vocoder.vocoder import Vocoder as Integer
@@ -209,10 +210,14 @@ def test_what_is_settled_is_as_in_a_checkpoint_and_learns_no_more() -> None:
 # measuring
 
 
+def _row(count: int) -> LockedRow:
+    return plain_row(mulaw.encode(voices.sound(count, seed=count)), (0,) * len(LABELS), VOCODER, 8000)
+
+
 @pytest.mark.parametrize("lengths", [[100], [160, 33, 1000], [33000]])
 def test_files_of_any_length_are_measured(model: VocoderNetwork, lengths: list[int]) -> None:
     """Also those that are longer than what is measured of a file at once."""
-    rows = [(mulaw.encode(voices.sound(count, seed=count)), (0,) * len(LABELS)) for count in lengths]
+    rows = [_row(count) for count in lengths]
     found = validate(model, rows)
     assert found.keys() == {"validation", "validation_free", "spectral"}
     assert all(np.isfinite(value) and value > 0 for value in found.values())
@@ -221,13 +226,13 @@ def test_files_of_any_length_are_measured(model: VocoderNetwork, lengths: list[i
 
 def test_a_files_figures_are_those_of_its_samples_alone(model: VocoderNetwork) -> None:
     """Of files side by side each counts with its own samples, its last two frames followed by silence."""
-    rows = [(mulaw.encode(voices.sound(count, seed=count)), (0, 0)) for count in (1600, 3200)]
+    rows = [_row(count) for count in (1600, 3200)]
     alone = [validate(model, [row]) for row in rows]
     both = validate(model, rows)
     for name in ("validation", "validation_free"):
         mean = (alone[0][name] + 2 * alone[1][name]) / 3
         assert both[name] == pytest.approx(mean, rel=0.02)
-    mel = torch.from_numpy(mel_of(mulaw.decode(rows[1][0]), VOCODER, 8000))[None]
+    mel = torch.from_numpy(mel_of(mulaw.decode(rows[1].codes), VOCODER, 8000))[None]
     with torch.no_grad():
         z = model.encode(mel)
         distance = (model.spectrum(model.quantisers(z)[1][-1]) - normalize_mel(mel)).abs().mean()

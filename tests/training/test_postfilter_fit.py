@@ -44,7 +44,8 @@ class Sounds:
     seed = 0
 
     def batch(self, step: int) -> Any:
-        return SimpleNamespace(codes=np.stack([mulaw.encode(voices.sound(1600, 4 * step + row)) for row in range(4)]))
+        codes = np.stack([mulaw.encode(voices.sound(1600, 4 * step + row)) for row in range(4)])
+        return SimpleNamespace(codes=codes, features=None)
 
 
 def distance(tensors: dict[str, Any], vocoder: VocoderNetwork) -> float:

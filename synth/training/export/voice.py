@@ -10,6 +10,7 @@ from synth.audio.mulaw import decode
 from synth.common.typing import Tensors, UInt8
 from synth.data.corpus import Corpus
 from synth.generation import checkpoint
+from synth.generation.follow_sound import follow_sound
 from synth.generation.voice import Voice
 from synth.training.batches import Row
 from synth.vocoder import label_means
@@ -36,7 +37,7 @@ def bits_per_sample(voice: str | os.PathLike[str], splits: dict[str, list[Row]])
     for split, rows in splits.items():
         total = count = 0
         for codes, _ in rows:
-            stream, own = model.follow_sound(decode(codes))
+            stream, own = follow_sound(model, decode(codes))
             total += stream.teacher_force(own)
             count += len(codes)
         figures[split] = total / 65536 / count

@@ -11,21 +11,19 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from synth.audio.mulaw import SILENCE, decode
 from synth.common.errors import UsageError, require
-from synth.common.typing import UInt8
 from synth.data.corpus import Corpus, open_cache
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.nn.quantization import quantize, quantize_vocoder
 from synth.nn.two_tier import TREE_LIMIT
 from synth.nn.vocoder import VocoderNetwork, spectral_targets
-from synth.training.batches import StreamBatch, StreamBatches, validation_rows
+from synth.training.batches import StreamBatch, StreamBatches
 from synth.training.config import GeneratorTrainConfig
 from synth.training.export import voice as measures
 from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, fine_tuning
 from synth.training.locked_batches import LockedBatches
-from synth.training.locked_corpus import LockedRow, open_locked
+from synth.training.locked_corpus import open_locked
 from synth.training.optimization import TrainState, denormals_flushed, optimizer_step
 from synth.training.postfilter_fit import fit
 from synth.training.run_folder import RunFolder
@@ -35,10 +33,9 @@ from synth.training.vocoder_loss import (
     conditioned_loss,
     features_of_batch,
     quantizer_dropout,
-    teacher_forced_bits,
 )
+from synth.training.vocoder_validation import rows_of, validate
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of, token_hop
-from synth.vocoder.mel import mel_of
 from synth.vocoder.voice import VoiceParts
 
 
@@ -99,8 +96,6 @@ PRESETS: dict[str, Configs] = {
     ),
 }
 DEFAULT_PRESET = "digits"
-GROUP = 32  # files that are validated together
-MAX_VALIDATED = 1 << 15  # samples of each
 ENVELOPE_STEPS, FEWEST_ENVELOPE_STEPS = 2000, 20  # of the postfilter's fit; without fine-tuning
 
 
@@ -268,19 +263,6 @@ def batches_of(
     return StreamBatches(corpus, "train", *numbers, hop, seed, gain_db=train.gain_db, noise=train.noise)
 
 
-def rows_of(corpus: Corpus, config: VocoderConfig, most: int) -> list[LockedRow]:
-    """The validation files of a corpus, with features and phases."""
-    if config.tones:
-        return open_locked(corpus, config).rows("validation", most)
-    rate, hop = corpus.rate, token_hop(corpus.rate)
-    rows = []
-    for codes, label_ids in validation_rows(corpus, "validation", most):
-        whole = np.pad(codes, (0, -len(codes) % hop), constant_values=SILENCE)[:MAX_VALIDATED]
-        features = mel_of(decode(whole), config, rate)
-        rows.append(LockedRow(whole, np.zeros(len(whole), np.uint8), features, label_ids))
-    return rows
-
-
 def train_step(
     state: TrainState[VocoderNetwork],
     config: GeneratorTrainConfig,
@@ -321,45 +303,6 @@ def _encoded(
     noise = draw.standard_normal(shape, np.float32)
     z, divergence = vocoder.draw(features, torch.from_numpy(noise).to(features.device))
     return z, divergence_weight * divergence
-
-
-@torch.inference_mode()
-def validate(vocoder: VocoderNetwork, rows: list[LockedRow]) -> dict[str, float]:
-    """Bits a sample of files, each from a fresh state, with all tokens and with none; mean spectral distance."""
-    totals: dict[str, float] = {"validation": 0.0, "validation_free": 0.0, "spectral": 0.0}
-    count, hop = 0, token_hop(vocoder.network.config.sample_rate)
-    device = vocoder.network.frame_bias.device
-    ordered = sorted(rows, key=lambda row: len(row.codes))
-    for at in range(0, len(ordered), GROUP):
-        codes, phases, inside = _padded(ordered[at : at + GROUP], hop)
-        features = _padded_features(ordered[at : at + GROUP], 2 * codes.shape[1] // hop).to(device)
-        z = vocoder.encode(features)
-        sums = vocoder.quantize(z)[1]
-        given = phases if vocoder.network.config.phases else None
-        for name, latents in (("validation", sums[-1]), ("validation_free", z)):
-            bits = teacher_forced_bits(vocoder, codes, *vocoder.condition(latents), given)
-            totals[name] += float((bits.double() * inside.to(bits.device)).sum())
-        frames = inside[:, :: hop // 2].to(z.device)
-        distance = (vocoder.spectrum(sums[-1]) - spectral_targets(features, vocoder.config)).abs().mean(2)
-        totals["spectral"] += float((distance * frames).sum()) * hop / 2
-        count += int(inside.sum())
-    return {name: total / max(1, count) for name, total in totals.items()}
-
-
-def _padded(group: list[LockedRow], hop: int) -> tuple[UInt8, UInt8, Tensor]:
-    """Codes and phases (files, time) of whole token frames, longer files cut, and which samples are inside."""
-    longest = min(-(-max(len(row.codes) for row in group) // hop), MAX_VALIDATED // hop) * hop
-    codes, phases = np.full((len(group), longest), SILENCE, np.uint8), np.zeros((len(group), longest), np.uint8)
-    for place, row in enumerate(group):
-        codes[place, : len(row.codes)] = row.codes[:longest]
-        phases[place, : len(row.phases)] = row.phases[:longest]
-    return codes, phases, torch.arange(longest)[None] < torch.tensor([len(row.codes) for row in group])[:, None]
-
-
-def _padded_features(group: list[LockedRow], frames: int) -> Tensor:
-    """Features (files, frames, inputs); after a file's end its last frame goes on."""
-    rows = [np.pad(row.features[:frames], ((0, max(0, frames - len(row.features))), (0, 0)), "edge") for row in group]
-    return torch.from_numpy(np.stack(rows))
 
 
 def _fine_tuned(run: FinishedRun, steps: int, quiet: bool) -> VocoderNetwork:
