@@ -15,7 +15,11 @@ from synth.engine.config import SamplingConfig
 from synth.generation import checkpoint
 from synth.generation.stream import Stream, pcm_together
 from synth.generation.voice import Voice
+from synth.vocoder import bed_tables
+from synth.vocoder.bed import TonalFrames
 
+BED_LEVEL = -8192
+"""Of all harmonics of the bed that is measured."""
 _FRAMES = 25
 """Token frames that are drawn in a call: half a second."""
 
@@ -95,6 +99,13 @@ def _parts(model: Voice) -> Iterator[Row]:
     state.conditioning = runtime.along(latents).vector_at(0)
     drawn = timing.measure(lambda: model.engine.generate(state, count, SamplingConfig()), count)
     yield native("its network alone", drawn, 1, 1, model.engine)
+    if runtime.bed is not None:
+        bed, segments = runtime.bed, 2 * (count // hop)
+        still = np.full(segments + 1, bed_tables.QUARTERS, np.int64)
+        levels = np.full((segments + 1, runtime.vocoder.config.tones), BED_LEVEL, np.int64)
+        frames = TonalFrames(still, levels, np.full(segments + 1, bed_tables.UNIT, np.int64))
+        rendered = timing.measure(lambda: bed.render(frames, 0), count // hop * hop)
+        yield native("its tonal bed alone", rendered, 1, 1, model.engine)
     if runtime.envelope is not None and (postfilter := runtime.postfilter()) is not None:
         target, samples = (
             runtime.envelope.target_mel(latents, 2, 2 + count // hop),
