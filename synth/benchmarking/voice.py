@@ -103,8 +103,8 @@ def _parts(model: Voice) -> Iterator[Row]:
         bed, segments = runtime.bed, 2 * (count // hop)
         still = np.full(segments + 1, bed_tables.QUARTERS, np.int64)
         levels = np.full((segments + 1, runtime.vocoder.config.tones), BED_LEVEL, np.int64)
-        frames = TonalFrames(still, levels, np.full(segments + 1, bed_tables.UNIT, np.int64))
-        rendered = timing.measure(lambda: bed.render(frames, 0), count // hop * hop)
+        tonal = TonalFrames(still, levels, np.full(segments + 1, bed_tables.UNIT, np.int64))
+        rendered = timing.measure(lambda: bed.render(tonal, 0), count // hop * hop)
         yield native("its tonal bed alone", rendered, 1, 1, model.engine)
     if runtime.envelope is not None and (postfilter := runtime.postfilter()) is not None:
         target, samples = (
