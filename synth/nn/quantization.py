@@ -10,6 +10,7 @@ from synth.common.typing import AnyArray
 from synth.engine.layout import head_table, sample_tables
 from synth.nn.two_tier import ROW_FLOOR, TwoTierNetwork
 from synth.nn.vocoder import PITCH_TOKEN, VocoderNetwork
+from synth.vocoder import bed_tables
 from synth.vocoder.vocoder import UNIT
 
 GATE, STATE, HIDDEN, LOGIT = 1024, 128, 32, 512  # units of 1.0 in gate inputs, 8-bit states, hidden layer, logits
@@ -104,6 +105,8 @@ def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, AnyArray]:
         tensors[f"vocoder.condition.{name}.bias"] = fixed(w[f"condition_{name}_bias"], GATE)
     tensors |= linear("vocoder.reflect", w["reflect"], STATE, GATE)
     tensors["vocoder.reflect.bias"] = fixed(w["reflect_bias"], GATE)
+    if vocoder.config.tones:
+        tensors |= bed_tables.new_tables(vocoder.config, vocoder.network.config.sample_rate)
     return tensors
 
 

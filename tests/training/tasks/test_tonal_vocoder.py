@@ -1,0 +1,90 @@
+"""Training a voice with a tonal bed: exact resume, a checkpoint that speaks, a cache that is made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import small, tonal_voices
+
+torch = pytest.importorskip("torch")
+
+from helpers import runs
+
+import synth
+from synth.data.corpus import open_cache
+from synth.engine.config import ModelConfig
+from synth.generation.voice import Voice
+from synth.training.config import GeneratorTrainConfig
+from synth.training.export import export
+from synth.training.locked_batches import LockedBatches, louder
+from synth.training.locked_corpus import open_locked
+from synth.training.tasks import vocoder as vocoder_task
+from synth.training.tasks.vocoder import VocoderTrainConfig
+from synth.vocoder.config import VocoderConfig
+from synth.vocoder.tonal import SoundAnalysis
+
+MINI = (
+    ModelConfig(8000, frame_units=16, sample_units=16, head_units=16),
+    GeneratorTrainConfig(steps=4, streams=3, span=592, windows=2, window=64, warmup=16, every=2, fine_steps=2),
+    VocoderConfig(mels=8, latent=9, quantisers=3, encoder_units=16, units=16, tones=16),
+    VocoderTrainConfig(gain_db=3, early=1),
+)
+TINY_RUN = runs.Tiny(vocoder_task.PRESETS, MINI, {"task": "vocoder", "labels": small.PATTERN}, 9, 900)
+
+
+@pytest.fixture(scope="module")
+def whole(sounds_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("tonal") / "run"
+    TINY_RUN.begin(sounds_folder, run)
+    return run
+
+
+def test_a_run_goes_on_exactly(whole: Path, sounds_folder: Path, tmp_path: Path) -> None:
+    TINY_RUN.begin(sounds_folder, tmp_path / "run", until=1)
+    runs.go_on(tmp_path / "run", until=None)
+    small.same(whole, tmp_path / "run")
+    assert all(4 < record["validation"] < 10 for record in small.records(whole))
+
+
+def test_the_export_speaks(whole: Path, tmp_path: Path) -> None:
+    place = tmp_path / "voice.safetensors"
+    card = export(whole, str(place), steps=0, quiet=True)
+    assert all(0 < bits < 12 for bits in card["bits_per_sample"].values())
+    voice = synth.load(str(place))
+    assert isinstance(voice, Voice)
+    sound = tonal_voices.vowel(4000)
+    features = voice.features(sound, 8000)
+    fast = voice.generate(features=features[:10], seed=1)
+    slow_voice = synth.load(str(place), "reference")
+    assert isinstance(slow_voice, Voice)
+    np.testing.assert_array_equal(slow_voice.generate(features=features[:10], seed=1), fast)
+
+
+def test_batches_are_a_function_of_seed_and_step(whole: Path) -> None:
+    corpus = open_cache(whole / "cache")
+    config = VocoderConfig.from_json(vocoder_task.configs(small_options(whole))[2].to_json())
+    locked = open_locked(corpus, config)
+    sizes = {"streams": 3, "span": 640, "windows": 2, "window": 64, "hop": 16, "seed": 1, "gain_db": 6.0, "noise": 2.0}
+    one, two = (LockedBatches(locked, config, 2, 8000, **sizes).batch(5) for _ in range(2))
+    assert one.features is not None and two.features is not None and one.phases is not None
+    for name in ("codes", "input_codes", "features", "phases", "windows", "labels"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    assert one.features.shape == (3, 8, config.inputs) and one.phases.shape == (3, 640)
+    assert np.isfinite(one.features).all() and len(np.unique(one.phases)) > 20
+
+
+def small_options(run: Path) -> dict[str, object]:
+    from synth.training.run_folder import RunFolder
+
+    return RunFolder(run).options()
+
+
+def test_features_of_louder_sound_are_computed() -> None:
+    sound, config = tonal_voices.vowel(4000), tonal_voices.VOCODER
+    rows = []
+    for gain in (1, 2):
+        analysis = SoundAnalysis(config, 8000)
+        rows.append(np.concatenate([analysis.push((sound * gain).astype(np.int16)), analysis.finish()]))
+    np.testing.assert_allclose(louder(rows[0], 2.0, config.mels), rows[1], atol=0.3)  # faint tones are rounded
