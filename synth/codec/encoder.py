@@ -87,9 +87,8 @@ def compress_stream(
     CheckpointError and CodecError.
     """
     sound = source if mode == "lossless" else MulawSource(source)
-    header = _header_of(
-        sound, effort=effort, mode=mode, suffix=(suffix or source.suffix) if mode == "lossless" else None
-    )
+    own = source.suffix if suffix is None else suffix  # a name may end in nothing
+    header = _header_of(sound, effort=effort, mode=mode, suffix=own if mode == "lossless" else None)
     length = segment or segment_length(header.rate, header.channels, header.frames, seconds, double=True)
     first = sound.read(length)
     length = segment or _length_after(first, header, header.frames, seconds)

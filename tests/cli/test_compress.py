@@ -137,7 +137,7 @@ def test_it_goes_on_after_a_bad_file(capfd: pytest.CaptureFixture[str]) -> None:
     lines = capfd.readouterr().err.splitlines()
     assert sorted(line.split("error: ")[1] for line in lines) == [
         "./b.syn: exists already; -f overwrites it",
-        "bad.wav: is not WAV, AIFF or FLAC",
+        "bad.wav: is not WAV, AIFF or FLAC, nor W64 or AU",
         "folder: is a folder; -r takes the sound files in it",
         "missing.wav: no such file",
     ]
