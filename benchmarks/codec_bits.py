@@ -154,7 +154,7 @@ def main() -> None:
         if (options.names and name not in options.names) or coding not in options.rows.split(","):
             continue
         paths = SETS[name][1](options.corpora)
-        for level in filter(lambda level: wanted(name, coding, level), options.levels.split(",")):  # noqa: B023
+        for level in [level for level in options.levels.split(",") if wanted(name, coding, level)]:
             key = f"{name} {coding} {level}"
             results[key] = measure(paths, level, coding, options.threads)
             print(key, results[key], flush=True)

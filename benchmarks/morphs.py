@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,11 +109,12 @@ def rows(shop: Workshop, copies: list[Spoken], sources: list[Spoken]) -> list[li
     ]
     same = [(s.digit, s.speaker) for s in sources]
     for stretch in (0.7, 1.5, 2.5):
-        paths = pool.map(lambda s: shop.stretched(s, stretch), sources)  # noqa: B023
+        paths = pool.map(shop.stretched, sources, repeat(stretch))
         again.append(row(f"`--time-stretch {stretch}`", paths, same, plain))
     pairs: list[tuple[str, ...]] = [(s.digit, s.speaker, s.next_speaker) for s in sources]
+    others = [s._replace(speaker=s.next_speaker) for s in sources]
     for share in (0.25, 0.5, 0.75):
-        paths = pool.map(lambda s: shop.mixed(s, s._replace(speaker=s.next_speaker), share), sources)  # noqa: B023
+        paths = pool.map(shop.mixed, sources, others, repeat(share))
         again.append(row(f"same digit, two speakers, `--mix {share}`", paths, pairs, both))
     paths = pool.map(lambda s: shop.moved(s, s.next_speaker), sources)
     again.append(row("`--keep-label speaker=` another", paths, pairs, ("digit", "first speaker", "asked for")))

@@ -30,13 +30,13 @@ from typing import Any
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):  # before they are imported
     os.environ.setdefault(_name, "1")
 
-import pages  # noqa: E402
-from parametric import page  # noqa: E402
-from parametric.alignment import aligned, delay  # noqa: E402
-from parametric.coders import Coder, Refused, coders  # noqa: E402
-from parametric.files import RATE, SETS, clips, read  # noqa: E402
-from parametric.measure import RESULTS, calibrated, keep, measure  # noqa: E402
-from parametric.metrics import METRICS, Scores, installed, print_error, summary  # noqa: E402
+import pages
+from parametric import page
+from parametric.alignment import aligned, delay
+from parametric.coders import Coder, Refused, coders
+from parametric.files import RATE, SETS, clips, read
+from parametric.measure import RESULTS, calibrated, keep, measure
+from parametric.metrics import METRICS, Scores, installed, print_error, summary
 
 
 def compare(first: Path, second: Path, align: bool) -> None:

@@ -19,14 +19,14 @@ from typing import TypeVar
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-import numpy as np  # noqa: E402 - after the number of threads is settled
-import soundfile  # noqa: E402
+import numpy as np
+import soundfile
 
-import pages  # noqa: E402
-import splits  # noqa: E402
-import synth  # noqa: E402
-from synth.codec.parametric import coder, format  # noqa: E402
-from synth.common.typing import Int16  # noqa: E402
+import pages
+import splits
+import synth
+from synth.codec.parametric import coder, format
+from synth.common.typing import Int16
 
 CHECKPOINT, RATE, SECONDS, REPEATS, STARTS = "speech-2", 16000, 60, 3, 9
 BITRATES = (1600, 3200, 6400)

@@ -16,7 +16,7 @@ MOST_SEMITONES = 48.0
 def check_pitch(vocoder: Vocoder, name: str, option: str) -> None:
     """UsageError when the voice `name` does not know a pitch, for the option that changes it."""
     if not vocoder.config.tones:
-        raise UsageError(f"{option}: {name} has no tonal bed and knows no pitch; take a voice that has one, as speech")
+        raise UsageError(f"{option}: {name} knows no pitch; a voice does that is trained with --preset tonal")
 
 
 def transposed(latents: Float32, semitones: float) -> Float32:

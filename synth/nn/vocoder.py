@@ -11,7 +11,7 @@ from synth.nn.gru import to_eighth
 from synth.nn.two_tier import TwoTierNetwork, rounded
 from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of
 from synth.vocoder.mel import normalize_mel
-from synth.vocoder.tonal import PITCH_CENTRE, PITCH_STEPS, TONE_CENTRE, TONE_SPREAD, UNVOICED
+from synth.vocoder.tonal import PITCH_CENTRE, PITCH_MIDDLE, PITCH_STEPS, TONE_CENTRE, TONE_SPREAD, UNVOICED
 from synth.vocoder.vocoder import BOUND, UNIT
 
 DECAY = 0.99  # of the codebooks' moving averages
@@ -222,7 +222,7 @@ def normalized(features: Tensor, config: VocoderConfig) -> Tensor:
     voiced = features[..., -1:]
     tones = voiced * (features[..., config.mels : -2] - TONE_CENTRE) / TONE_SPREAD + (1 - voiced) * UNVOICED
     mel = normalize_mel(features[..., : config.mels])
-    return torch.cat([mel, tones, features[..., -2:-1] - 7.5, voiced], -1)
+    return torch.cat([mel, tones, features[..., -2:-1] - PITCH_MIDDLE, voiced], -1)
 
 
 def spectral_targets(features: Tensor, config: VocoderConfig) -> Tensor:

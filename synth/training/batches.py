@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from synth.audio import mulaw
 from synth.common.errors import CorpusError
 from synth.common.labels import LabelIds
 from synth.common.typing import Float32, Int16, Int64, UInt8
-from synth.data.corpus import Corpus, Entry
+from synth.data.corpus import Corpus
 
 GAP_SECONDS = (0.02, 0.2)
 GAP_SIGMA = 12.0  # the loudest noise of a gap, in 16-bit steps
@@ -83,19 +84,26 @@ class StreamBatches:
         gap: tuple[float, float] = GAP_SECONDS,
         speed: float = 1.0,
     ) -> None:
-        if span % hop or window % hop or not hop <= window <= span:
-            raise ValueError(f"span {span} and window {window} must be multiples of {hop}, the window not the longer")
-        self.corpus, self.streams, self.span, self.hop, self.seed = corpus, streams, span, hop, seed
-        self.windows, self.window, self.label_drop, self.gain_db = windows, window, label_drop, gain_db
-        self.noise, self.gap, self.speed = noise, gap, speed
+        self.corpus, self.gap, self.speed = corpus, gap, speed
         self.entries = corpus.split(split)
         if not self.entries:
             raise CorpusError(f"the corpus has no files for {split}")
         self.keys = len(corpus.labels)
-        weights = np.maximum([entry.length for entry in self.entries], span // 2).astype(np.float64)
-        self._cumulative = np.cumsum(weights)
-        settle = -(-round(SETTLE_SECONDS * corpus.rate) // hop) * hop
-        self._settle = min(settle, (span - window) // hop * hop)
+        self.gain_db, self.noise, self.label_drop = gain_db, noise, label_drop
+        self._set_sizes(streams, span, windows, window, hop, seed)
+        self._weigh([entry.length for entry in self.entries], corpus.rate)
+
+    def _set_sizes(self, streams: int, span: int, windows: int, window: int, hop: int, seed: int) -> None:
+        if span % hop or window % hop or not hop <= window <= span:
+            raise ValueError(f"span {span} and window {window} must be multiples of {hop}, the window not the longer")
+        self.streams, self.span, self.windows, self.window = streams, span, windows, window
+        self.hop, self.seed = hop, seed
+
+    def _weigh(self, lengths: Sequence[int], rate: int) -> None:
+        """How often files of these lengths are drawn, and for how long after a crop's front there is no loss."""
+        self._cumulative = np.cumsum(np.maximum(lengths, self.span // 2).astype(np.float64))
+        settle = -(-round(SETTLE_SECONDS * rate) // self.hop) * self.hop
+        self._settle = min(settle, (self.span - self.window) // self.hop * self.hop)
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> StreamBatch:
         """The batch of `step`; rank r of a world gets the rows r, r + world, ... of the very same batch."""
@@ -129,10 +137,10 @@ class StreamBatches:
         """Fill one row; returns the first sample that has a loss."""
         at = first = 0
         while at < self.span:
-            entry = self._file(draw)
+            entry = self.entries[self._file(draw)]
             labels[-(-at // self.hop) :] = self._label_ids(draw, entry)
             start = 0
-            if at == 0 and draw.random() < CROP * min(1.0, max(0.0, entry.length / self.span - 1)):
+            if self._starts_anywhere(draw, at, entry.length):
                 start = int(draw.integers(0, entry.length - self.span // 2, endpoint=True))
                 first = self._settle
             elif at == 0:
@@ -143,9 +151,17 @@ class StreamBatches:
             at = self._gap(draw, sound, at + len(piece))
         return first
 
-    def _file(self, draw: np.random.Generator) -> Entry:
+    def _file(self, draw: np.random.Generator) -> int:
+        """The place of a file that is drawn by its weight."""
         target = draw.random() * self._cumulative[-1]
-        return self.entries[min(int(np.searchsorted(self._cumulative, target, "right")), len(self.entries) - 1)]
+        return min(int(np.searchsorted(self._cumulative, target, "right")), len(self._cumulative) - 1)
+
+    def _starts_anywhere(self, draw: np.random.Generator, at: int, length: int) -> bool:
+        """Whether a file of this length, the first of its row, is a crop."""
+        return at == 0 and draw.random() < CROP * min(1.0, max(0.0, length / self.span - 1))
+
+    def _gain(self, draw: np.random.Generator) -> float:
+        return float(np.float64(10.0) ** (draw.uniform(-self.gain_db, self.gain_db) / 20))
 
     def _label_ids(self, draw: np.random.Generator, entry: HasLabels) -> Int64:
         """The file's label ids with some dropped to 0."""
@@ -166,8 +182,7 @@ class StreamBatches:
     def _scaled(self, draw: np.random.Generator, piece: Int16) -> Int16:
         if self.gain_db <= 0:
             return piece
-        gain = np.float64(10.0) ** (draw.uniform(-self.gain_db, self.gain_db) / 20)
-        scaled: Int16 = np.clip(np.rint(piece * gain), -32768, 32767).astype(np.int16)
+        scaled: Int16 = np.clip(np.rint(piece * self._gain(draw)), -32768, 32767).astype(np.int16)
         return scaled
 
     def _gap(self, draw: np.random.Generator, sound: Int16, at: int) -> int:

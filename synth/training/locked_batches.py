@@ -7,8 +7,8 @@ import numpy as np
 from synth.audio import mulaw
 from synth.common.errors import CorpusError
 from synth.common.typing import Float32, Int64, MonoSamples, UInt8
-from synth.training.batches import CROP, StreamBatch, StreamBatches
-from synth.training.locked_corpus import LockedCorpus, LockedFile
+from synth.training.batches import DROP_ALL, DROP_ONE, StreamBatch, StreamBatches
+from synth.training.locked_corpus import LockedCorpus
 from synth.vocoder.config import VocoderConfig
 from synth.vocoder.tonal import QUIET
 
@@ -29,19 +29,29 @@ def louder(features: Float32, gain: float, mels: int) -> Float32:
 class LockedBatches(StreamBatches):
     """Streams of locked files one after the other; what else is drawn is as in `StreamBatches`."""
 
-    def __init__(self, corpus: LockedCorpus, config: VocoderConfig, keys: int, rate: int, **sizes: int | float) -> None:
+    def __init__(
+        self,
+        corpus: LockedCorpus,
+        config: VocoderConfig,
+        keys: int,
+        rate: int,
+        *,
+        streams: int,
+        span: int,
+        windows: int,
+        window: int,
+        hop: int,
+        seed: int,
+        gain_db: float,
+        noise: float,
+    ) -> None:
         self.locked, self.config, self.keys = corpus, config, keys
         self.files = corpus.split("train")
         if not self.files:
             raise CorpusError("the corpus has no files for train")
-        self.streams, self.span, self.hop = int(sizes["streams"]), int(sizes["span"]), int(sizes["hop"])
-        self.windows, self.window, self.seed = int(sizes["windows"]), int(sizes["window"]), int(sizes["seed"])
-        self.gain_db, self.noise = float(sizes["gain_db"]), float(sizes["noise"])
-        self.label_drop = (0.3, 0.1)
-        weights = np.maximum([file.length for file in self.files], self.span // 2).astype(np.float64)
-        self._cumulative = np.cumsum(weights)
-        settle = -(-round(0.25 * rate) // self.hop) * self.hop
-        self._settle = min(settle, (self.span - self.window) // self.hop * self.hop)
+        self.gain_db, self.noise, self.label_drop = gain_db, noise, (DROP_ALL, DROP_ONE)
+        self._set_sizes(streams, span, windows, window, hop, seed)
+        self._weigh([file.length for file in self.files], rate)
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> StreamBatch:
         """The batch of `step`; rank r of a world gets the rows r, r + world, ... of the very same batch."""
@@ -65,13 +75,13 @@ class LockedBatches(StreamBatches):
         at = first = 0
         token = 2 * self.locked.hop
         while at < self.span:
-            file = self._locked_file(draw)
+            file = self.files[self._file(draw)]
             labels[-(-at // self.hop) :] = self._label_ids(draw, file)
             start = 0
-            if at == 0 and draw.random() < CROP * min(1.0, max(0.0, file.length / self.span - 1)):
+            if self._starts_anywhere(draw, at, file.length):
                 start = int(draw.integers(0, (file.length - self.span // 2) // token, endpoint=True)) * token
                 first = self._settle
-            gain = float(np.float64(10.0) ** (draw.uniform(-self.gain_db, self.gain_db) / 20))
+            gain = self._gain(draw)
             count = min(self.span - at, file.length - start)
             low = file.start + start
             piece = self.locked.residual[low : low + count] * gain
@@ -82,7 +92,3 @@ class LockedBatches(StreamBatches):
             features[at // hop : (at + count) // hop] = louder(rows, gain, self.config.mels)
             at += count
         return first
-
-    def _locked_file(self, draw: np.random.Generator) -> LockedFile:
-        target = draw.random() * self._cumulative[-1]
-        return self.files[min(int(np.searchsorted(self._cumulative, target, "right")), len(self.files) - 1)]

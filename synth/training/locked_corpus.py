@@ -1,11 +1,13 @@
 """A corpus as a voice with a tonal bed learns it: of each file what its bed leaves, features, phases; in a run's cache.
 
-Files have near-silence before and after them, which a voice has to learn too.
+Files have near-silence before and after them, which a voice has to learn too; long ones are cut into pieces.
 """
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,8 @@ from synth.vocoder.locking import SoundLocker
 
 INDEX, RESIDUAL, PHASES, FEATURES = "locked.json", "locked.i16", "locked.u8", "locked.f32"
 VERSION = 1
+PIECE_SECONDS = 60
+"""Of a file at most, since all harmonics of what is locked at once are in memory."""
 
 
 @dataclass(frozen=True)
@@ -90,34 +94,37 @@ def open_locked(corpus: Corpus, config: VocoderConfig, quiet: bool = True) -> Lo
     return LockedCorpus(files, residual, phases, features, hop)
 
 
-def _padded(corpus: Corpus, entry: Entry, number: int) -> MonoSamples:
-    """A file's samples with near-silence around them."""
+def _pieces(corpus: Corpus, entry: Entry, number: int) -> Iterator[MonoSamples]:
+    """A file's samples in pieces of PIECE_SECONDS, the first and the last with near-silence at the file's ends."""
     draw = np.random.Generator(np.random.Philox(key=[number, 0], counter=[0, 0, 5, 0]))
     low, high = (round(seconds * corpus.rate) for seconds in GAP_SECONDS)
-    parts = [np.array(corpus.samples(entry))]
-    for place in (0, 2):
+    ends = []
+    for _ in range(2):
         noise = draw.standard_normal(int(draw.integers(low, high, endpoint=True))) * draw.uniform(0.0, GAP_SIGMA)
-        parts.insert(place, np.rint(noise).astype(np.int16))
-    return np.concatenate(parts)
+        ends.append(np.rint(noise).astype(np.int16))
+    most = PIECE_SECONDS * corpus.rate
+    for start in range(0, entry.length, most):
+        piece = np.array(corpus.samples(entry, start, start + most))
+        before, after = ends[0][: 0 if start else None], ends[1][: None if start + most >= entry.length else 0]
+        yield np.concatenate([before, piece, after])
 
 
 def _make(corpus: Corpus, config: VocoderConfig, quiet: bool) -> None:
     locker = SoundLocker(config, corpus.rate, new_tables(config, corpus.rate))
     rows, at = [], 0
     names = (RESIDUAL, PHASES, FEATURES)
-    temporary = [corpus.folder / f"{name}.new" for name in names]
+    temporary = [corpus.folder / f"{name}.{os.getpid()}.new" for name in names]
     bar = tqdm(total=len(corpus.entries), desc="pitch and harmonics", unit="file", disable=True if quiet else None)
     with open(temporary[0], "wb") as residual, open(temporary[1], "wb") as phases, open(temporary[2], "wb") as features:
         for number, entry in enumerate(corpus.entries):
             bar.update()
-            if not entry.length:
-                continue
-            sound = locker.lock(_padded(corpus, entry, number))
-            residual.write(sound.residual.astype("<i2").tobytes())
-            phases.write(sound.phase_codes(locker.hop).tobytes())
-            features.write(sound.rows.astype("<f4").tobytes())
-            rows.append([entry.name, at, len(sound.residual), list(entry.label_ids), entry.split])
-            at += len(sound.residual)
+            for piece in _pieces(corpus, entry, number):
+                sound = locker.lock(piece)
+                residual.write(sound.residual.astype("<i2").tobytes())
+                phases.write(sound.phase_codes(locker.hop).tobytes())
+                features.write(sound.rows.astype("<f4").tobytes())
+                rows.append([entry.name, at, len(sound.residual), list(entry.label_ids), entry.split])
+                at += len(sound.residual)
     bar.close()
     for name, file in zip(names, temporary, strict=True):
         file.replace(corpus.folder / name)

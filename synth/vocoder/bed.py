@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth.audio.harmonics import count_of
-from synth.common.typing import AnyArray, Int32, Int64, Tensors
+from synth.common.typing import AnyArray, Int16, Int32, Int64, Tensors
+from synth.engine import phase
 from synth.vocoder.bed_tables import GATE, PHASE_PLACES, PLACES, QUARTERS, UNIT
 from synth.vocoder.config import VocoderConfig
 from synth.vocoder.oscillators import Oscillators
@@ -62,24 +63,24 @@ class TonalBed:
         """What the phase of the pitch grows by in a sample, 2^32 to a turn."""
         return self._increments[pitches]
 
-    def advance(self, pitches: Int64, phase: int) -> Int64:
+    def advance(self, pitches: Int64, start: int) -> Int64:
         """The phases (frames,) of a pitch at the starts of segments and after the last, 2^32 to a turn.
 
-        `pitches` (frames,) as in `TonalFrames`; `phase`: at the first. Within a segment the increment grows evenly.
+        `pitches` (frames,) as in `TonalFrames`; `start`: the phase at the first. Within a segment the increment
+        grows evenly.
         """
         increments = self.increments(pitches)
         slopes = self._slopes(increments)
         steps = increments[:-1] * self.hop + slopes * (self.hop * (self.hop - 1) // 2)
-        return (phase + np.concatenate([[0], np.cumsum(steps)])) & 0xFFFFFFFF
+        return (start + np.concatenate([[0], np.cumsum(steps)])) & 0xFFFFFFFF
 
     def _slopes(self, increments: Int64) -> Int64:
         return np.asarray((increments[1:] - increments[:-1]) // self.hop, np.int64)
 
-    def hints(self, pitches: Int64, phases: Int64) -> AnyArray:
-        """What the network reads of segments' phases: int16 (segments, 3), see `ModelConfig.phases`."""
+    def hints(self, pitches: Int64, phases: Int64) -> Int16:
+        """What the network reads of segments' phases: int16 (segments, 3), see `engine.phase.pack`."""
         increments = self.increments(pitches)
-        mean = (increments[:-1] + increments[1:]) >> 1
-        return np.stack([phases[:-1] >> 16, mean >> 16, mean & 0xFFFF], 1).astype(np.uint16).view(np.int16)
+        return phase.pack(phases[:-1] >> 16, (increments[:-1] + increments[1:]) >> 1)
 
     def gates(self, pitches: Int64) -> Int64:
         """How much of each harmonic passes, of 256: int64 (frames, partials); nothing near the highest frequency."""
@@ -109,9 +110,9 @@ class TonalBed:
         turns = (turns + (1 << PHASE_PLACES - 1)) >> PHASE_PLACES
         return np.minimum(amplitude, MOST), between(turns) & 0xFFFF
 
-    def render(self, frames: TonalFrames, phase: int) -> Int32:
-        """The bed's samples int32 (segments x hop,) from the phase of the pitch at the first frame on."""
-        phases = self.advance(frames.pitches, phase)
+    def render(self, frames: TonalFrames, start: int) -> Int32:
+        """The bed's samples int32 (segments x hop,); `start`: the phase of the pitch at the first frame."""
+        phases = self.advance(frames.pitches, start)
         amplitudes, offsets = self.shapes(frames)
         increments = self.increments(frames.pitches)
         turn = wrapped(offsets[1:] - offsets[:-1])

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth.audio.exact_math import cosines, turns
-from synth.common.typing import Float32, Float64, Int32, Int64, MonoSamples, Tensors, UInt8
+from synth.common.typing import Float32, Float64, Int16, Int32, Int64, MonoSamples, Tensors, UInt8
+from synth.engine import phase
 from synth.vocoder.bed import FULLY, TonalBed, TonalFrames, token_pitches, wrapped
-from synth.vocoder.bed_tables import QUARTERS, UNIT
+from synth.vocoder.bed_tables import UNIT
 from synth.vocoder.config import VocoderConfig
 from synth.vocoder.emphasis import pre_emphasised
 from synth.vocoder.tonal import SoundAnalysis, pitch_latents
@@ -32,8 +33,7 @@ class LockedSound:
 
     `rows`: its features float32 (frames, inputs); `bed`: int32 (n,), `residual`: int16 (n,), what is left,
     pre-emphasised; n is a whole number of token frames, with silence after its end. `phases`: int64
-    (frames + 1,) of the pitch at the starts of segments and after the last, 2^32 to a turn and counted on; `amplitudes`
-    and `pitches` are not kept.
+    (frames + 1,) of the pitch at the starts of segments and after the last, 2^32 to a turn and counted on.
     """
 
     rows: Float32
@@ -41,22 +41,13 @@ class LockedSound:
     residual: MonoSamples
     phases: Int64
 
+    def hints(self, hop: int) -> Int16:
+        """What the network reads of the phases: int16 (frames, 3), see `engine.phase.pack`; `hop`: samples a frame."""
+        return phase.pack(self.phases[:-1] >> 16, (self.phases[1:] - self.phases[:-1]) // hop)
+
     def phase_codes(self, hop: int) -> UInt8:
         """The phase of the pitch at every sample, 256 to a turn: uint8 (n,)."""
-        starts, steps = segment_phases(self.phases, hop)
-        at = starts[:, None] + steps[:, None] * np.arange(hop)
-        return ((at >> 24) & 255).astype(np.uint8).reshape(-1)
-
-    def hints(self, hop: int) -> MonoSamples:
-        """What the network reads of the phases: int16 (frames, 3), as `TonalBed.hints`."""
-        starts, steps = segment_phases(self.phases, hop)
-        hints = np.stack([starts >> 16, steps >> 16, steps & 0xFFFF], 1) & 0xFFFF
-        return np.asarray(hints.astype(np.uint16).view(np.int16))
-
-
-def segment_phases(phases: Int64, hop: int) -> tuple[Int64, Int64]:
-    """Starts, as a network is told them, and increments a sample, of the segments between phases."""
-    return (phases[:-1] >> 16 & 0xFFFF) << 16, np.asarray((phases[1:] - phases[:-1]) // hop, np.int64)
+        return phase.phase_codes(self.hints(hop), np.arange(hop)).reshape(-1)
 
 
 class _Measures:
@@ -144,6 +135,3 @@ class SoundLocker:
         turn = wrapped((angles[1:] - led[1:]) - (angles[:-1] - led[:-1]))
         steps = ((phases[1:] - phases[:-1])[:, None] * numbers + (turn << 16)) // self.hop
         return self.bed.render_locked(angles[:-1] << 16, steps, amplitudes)
-
-
-__all__ = ["QUARTERS", "LockedSound", "SoundLocker"]

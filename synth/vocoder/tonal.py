@@ -21,7 +21,7 @@ from synth.audio.pitch import DELAY, LOG2, PitchTracker
 from synth.common.errors import AudioError
 from synth.common.typing import AnyArray, Float32, Float64, MonoSamples
 from synth.vocoder.config import VocoderConfig, features_of
-from synth.vocoder.mel import check_mel_shape, checked_mel
+from synth.vocoder.mel import check_mel_shape, checked_mel, normalize_mel
 
 FIRST_TONE = 60.0
 """Hz; the place of the first tone."""
@@ -33,6 +33,8 @@ DEFAULT_PITCH = 150.0
 """Hz; of a sound that has none so far."""
 TONE_CENTRE, TONE_SPREAD, UNVOICED = -14.0, 5.0, -2.0
 """Of levels of tones; what stands for them where nothing is voiced."""
+PITCH_MIDDLE = 7.5
+"""Of binary logarithms of pitches, which the encoder's first layer takes less it."""
 PITCH_CENTRE, PITCH_STEPS = 7.6171875, 69
 """Binary logarithm of the pitch whose latent is 0, about 196 Hz; steps of an 8-bit latent to an octave."""
 BATCH = 500
@@ -54,8 +56,8 @@ def normalize_features(rows: Float32, mels: int) -> Float32:
     voiced = rows[:, -1:]
     tones = voiced * ((rows[:, mels:-2] - np.float32(TONE_CENTRE)) / np.float32(TONE_SPREAD))
     tones += (1 - voiced) * np.float32(UNVOICED)
-    mel = (rows[:, :mels] - np.float32(-6.0)) / np.float32(4.0)
-    return np.concatenate([mel, tones, rows[:, -2:-1] - np.float32(7.5), voiced], 1)
+    pitch = rows[:, -2:-1] - np.float32(PITCH_MIDDLE)
+    return np.concatenate([normalize_mel(rows[:, :mels]), tones, pitch, voiced], 1)
 
 
 def pitch_latents(rows: Float32) -> Float32:

@@ -14,7 +14,7 @@ import synth
 from helpers import networks, voices
 from synth.generation import checkpoint
 from synth.generation.voice import Voice
-from synth.vocoder import bed_tables, envelope, label_means, postfilter_tables
+from synth.vocoder import bed_tables, label_means
 from synth.vocoder.config import VocoderConfig, stride_of
 from synth.vocoder.voice import VoiceParts
 
@@ -33,25 +33,6 @@ def vocoder_tensors(seed: int) -> networks.Tensors:
     return tensors | bed_tables.new_tables(VOCODER, RATE)
 
 
-def postfilter_tensors(seed: int) -> networks.Tensors:
-    """A postfilter's tables and an envelope of random levels; its sound is mostly voiced."""
-    random = np.random.default_rng(seed)
-    tensors: networks.Tensors = postfilter_tables.new_tables(VOCODER, RATE)
-    for name, (kind, shape) in envelope.layout(VOCODER, voices.POSTFILTER).items():
-        if name.endswith(".shift"):
-            tensors[name] = np.array([4], np.int32)
-        elif kind == "int8":
-            tensors[name] = random.integers(-127, 128, shape).astype(np.int8)
-        elif name.endswith(".scale"):
-            tensors[name] = random.integers(2000, 9000 if "out" in name else 30000, shape).astype(np.int16)
-        else:
-            tensors[name] = random.normal(0, 300, shape).astype(np.int16)
-    bias = random.normal(800, 300, (2, VOCODER.targets))
-    bias[:, -1] = 900
-    tensors["postfilter.envelope.out.bias"] = bias.reshape(-1).astype(np.int16)
-    return tensors
-
-
 def parts(seed: int = 1, period: int = 2) -> VoiceParts:
     """What the voice has beside its network."""
     random = np.random.default_rng(seed + 40)
@@ -63,7 +44,7 @@ def parts(seed: int = 1, period: int = 2) -> VoiceParts:
         planner=voices.planner(period),
         planner_tensors=voices.uneven(voices.planner(period), seed + 20),
         postfilter=voices.POSTFILTER,
-        postfilter_tensors=postfilter_tensors(seed + 30),
+        postfilter_tensors=voices.postfilter_tensors(seed + 30, VOCODER),
         means=means,
     )
 

@@ -70,11 +70,11 @@ def vocoder_tensors(seed: int, config: VocoderConfig = VOCODER, model: ModelConf
     return tensors
 
 
-def postfilter_tensors(seed: int) -> networks.Tensors:
-    """A postfilter's tables, and an envelope of random levels around those of sound."""
+def postfilter_tensors(seed: int, config: VocoderConfig = VOCODER) -> networks.Tensors:
+    """A postfilter's tables, and an envelope of random levels around those of sound, mostly voiced."""
     random = np.random.default_rng(seed)
-    tensors: networks.Tensors = postfilter_tables.new_tables(VOCODER, RATE)
-    for name, (kind, shape) in envelope.layout(VOCODER, POSTFILTER).items():
+    tensors: networks.Tensors = postfilter_tables.new_tables(config, RATE)
+    for name, (kind, shape) in envelope.layout(config, POSTFILTER).items():
         if name.endswith(".shift"):
             tensors[name] = np.array([4], np.int32)
         elif kind == "int8":
@@ -83,7 +83,10 @@ def postfilter_tensors(seed: int) -> networks.Tensors:
             tensors[name] = random.integers(2000, 9000 if "out" in name else 30000, shape).astype(np.int16)
         else:
             tensors[name] = random.normal(0, 300, shape).astype(np.int16)
-    tensors["postfilter.envelope.out.bias"] = random.normal(1000, 300, 2 * VOCODER.mels).astype(np.int16)
+    bias = random.normal(1000, 300, (2, config.targets))
+    if config.tones:
+        bias[:, -1] = 900  # of the voicing
+    tensors["postfilter.envelope.out.bias"] = bias.reshape(-1).astype(np.int16)
     return tensors
 
 

@@ -263,10 +263,20 @@ def batches_of(
     """The batches of a vocoder's training."""
     hop = ModelConfig.hop
     if vocoder.tones:
-        sizes = {"streams": config.streams, "span": config.span, "windows": config.windows, "window": config.window}
-        more = {"hop": hop, "seed": seed, "gain_db": train.gain_db, "noise": train.noise}
-        locked = open_locked(corpus, vocoder, quiet)
-        return LockedBatches(locked, vocoder, len(corpus.labels), corpus.rate, **sizes, **more)
+        return LockedBatches(
+            open_locked(corpus, vocoder, quiet),
+            vocoder,
+            len(corpus.labels),
+            corpus.rate,
+            streams=config.streams,
+            span=config.span,
+            windows=config.windows,
+            window=config.window,
+            hop=hop,
+            seed=seed,
+            gain_db=train.gain_db,
+            noise=train.noise,
+        )
     numbers = config.streams, config.span, config.windows, config.window
     return StreamBatches(corpus, "train", *numbers, hop, seed, gain_db=train.gain_db, noise=train.noise)
 

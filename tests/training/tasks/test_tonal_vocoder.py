@@ -66,8 +66,9 @@ def test_batches_are_a_function_of_seed_and_step(whole: Path) -> None:
     corpus = open_cache(whole / "cache")
     config = VocoderConfig.from_json(vocoder_task.configs(small_options(whole))[2].to_json())
     locked = open_locked(corpus, config)
-    sizes = {"streams": 3, "span": 640, "windows": 2, "window": 64, "hop": 16, "seed": 1, "gain_db": 6.0, "noise": 2.0}
-    one, two = (LockedBatches(locked, config, 2, 8000, **sizes).batch(5) for _ in range(2))
+    whole_numbers = {"streams": 3, "span": 640, "windows": 2, "window": 64, "hop": 16, "seed": 1}
+    batches = [LockedBatches(locked, config, 2, 8000, **whole_numbers, gain_db=6.0, noise=2.0) for _ in range(2)]
+    one, two = (each.batch(5) for each in batches)
     assert one.features is not None and two.features is not None and one.phases is not None
     for name in ("codes", "input_codes", "features", "phases", "windows", "labels"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
