@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synth.audio.features import FeatureConfig
+from synth.audio.pitch import LOW_RATE
 from synth.common.errors import UsageError, require
 from synth.engine.config import ModelConfig
 
@@ -118,7 +119,7 @@ def token_hop(rate: int) -> int:
 def stride_of(config: VocoderConfig, model: ModelConfig) -> int:
     """Frames of the network that one conditioning vector lasts; UsageError where they do not fit the token frame."""
     hop, part = token_hop(model.sample_rate), model.hop * config.parts
-    if hop % part or hop // part > 64:
+    if hop % part or hop // part > 64 or (config.tones and model.sample_rate % LOW_RATE):
         raise UsageError(
             f"rate {model.sample_rate}: a vocoder's token frame of {hop} samples must be a multiple of {part}, as at"
             " 8000, 16000, 24000, 32000 or 48000"

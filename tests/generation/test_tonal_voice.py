@@ -12,6 +12,7 @@ from synth.common.errors import UsageError
 from synth.common.typing import Int64
 from synth.generation.follow_sound import follow_sound
 from synth.generation.pitch_changes import check_pitch, transposed, with_pitch
+from synth.generation.stream import pcm_together
 from synth.generation.vocode import VocodeRequest, vocode
 
 HOP = tonal_voices.HOP
@@ -135,3 +136,11 @@ def test_a_voice_without_a_bed_says_so() -> None:
 
     with pytest.raises(UsageError, match=r"--transpose: x knows no pitch; .*--preset tonal"):
         check_pitch(voices.load().runtime.vocoder, "x", "--transpose")
+
+
+def test_streams_together_are_as_alone() -> None:
+    voice = tonal_voices.load()
+    alone = [voice.follow(latents(9, seed), seed=seed).read(1200) for seed in range(3)]
+    streams = [voice.follow(latents(9, seed), seed=seed) for seed in range(3)]
+    together = np.concatenate([pcm_together(streams, 500), pcm_together(streams, 700)], 1)
+    np.testing.assert_array_equal(together, np.rint(np.stack(alone) * 32768))

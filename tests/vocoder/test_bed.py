@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from helpers import tonal_voices
+from helpers import tonal_voices, voices
 
-from synth.common.errors import AudioError, CheckpointError
+from synth.common.errors import AudioError, CheckpointError, UsageError
 from synth.vocoder import bed_tables
 from synth.vocoder.bed import TonalBed, TonalFrames, token_pitches
-from synth.vocoder.config import VocoderConfig
+from synth.vocoder.config import VocoderConfig, stride_of
 from synth.vocoder.emphasis import DeEmphasis
 from synth.vocoder.locking import SoundLocker
 from synth.vocoder.tonal import SoundAnalysis, checked_features
@@ -125,3 +127,12 @@ def test_a_config_without_a_bed_reads_and_writes_as_before() -> None:
     plain = VocoderConfig()
     assert "tones" not in plain.to_json() and VocoderConfig.from_json(plain.to_json()) == plain
     assert VocoderConfig.from_json(CONFIG.to_json()) == CONFIG
+
+
+@pytest.mark.parametrize("rate", [11200, 22400])
+def test_rates_that_the_pitch_tracker_lacks_are_refused(rate: int) -> None:
+    """Token frames fit them, but 4 kHz does not divide them."""
+    model = replace(voices.NETWORK, sample_rate=rate, stride=0)
+    stride_of(VocoderConfig(), model)
+    with pytest.raises(UsageError, match=f"^rate {rate}: .* 16000"):
+        stride_of(VocoderConfig(tones=16), model)

@@ -208,8 +208,8 @@ class VocoderTask:
         return validate(self.state.network, self.rows) if self.rows else {}
 
     def eligible_as_best(self) -> bool:
-        """Always: nothing of it goes away while it trains."""
-        return True
+        """Not while the encoder learns alone: then its network says nothing of it."""
+        return self.state.step >= self.train.early
 
     def log_validation(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
         """Curves."""
