@@ -83,7 +83,7 @@ class FeatureConfig:
 
 
 @functools.lru_cache(maxsize=8)
-def _edges(rate: int, mels: int) -> Float64:
+def mel_edges(rate: int, mels: int) -> Float64:
     """Frequencies (mels + 2) that are evenly apart on the HTK scale, from 0 to rate / 2."""
     with localcontext(DIGITS):
         whole = (1 + Decimal(int(rate)) / 1400).ln()
@@ -96,7 +96,7 @@ def mel_filters(rate: int, fft: int, mels: int, warp: float = 1.0) -> Float32:
     `warp` stretches the frequencies below 4/5 of the range, from where a line leads to rate / 2: vocal tract length
     perturbation (Jaitly and Hinton, 2013).
     """
-    top, edges = rate / 2, _edges(rate, mels)
+    top, edges = rate / 2, mel_edges(rate, mels)
     if warp != 1.0:
         knee = 0.8 * top * min(1.0, 1.0 / warp)
         upper = top - (top - edges) * (top - knee * warp) / (top - knee)

@@ -1,16 +1,36 @@
-"""Changes of the pitch of latents, of a voice whose first latent it is."""
+"""Changes of the pitch at which a voice with a tonal bed speaks; what it says stays."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from synth.common.errors import UsageError
-from synth.common.typing import Float32
+from synth.common.typing import Float32, Int64
+from synth.vocoder.bed_tables import QUARTERS
 from synth.vocoder.tonal import PITCH_STEPS
-from synth.vocoder.vocoder import BOUND, UNIT, Vocoder
+from synth.vocoder.vocoder import Vocoder
 
-MOST_SEMITONES = 48.0
-"""Of a transposition, either way."""
+
+@dataclass(frozen=True)
+class PitchChange:
+    """`quarters`: of a pitch latent's steps, that the pitch is moved by. `course`: 8-bit pitch latents (token frames,)
+    that are taken instead of the sound's own, or None.
+    """
+
+    quarters: int = 0
+    course: Int64 | None = None
+
+    def latents(self, own: Int64, frames: Int64) -> Int64:
+        """The pitch latents of token frames, given the sound's own; behind the course's end its last."""
+        if self.course is None:
+            return own
+        return self.course[np.clip(frames, 0, len(self.course) - 1)]
+
+    def moved(self, pitches: Int64) -> Int64:
+        """Indices of `bed.increments`, moved, within their range."""
+        return np.clip(pitches + self.quarters, 0, 2 * QUARTERS)
 
 
 def check_pitch(vocoder: Vocoder, name: str, option: str) -> None:
@@ -19,19 +39,15 @@ def check_pitch(vocoder: Vocoder, name: str, option: str) -> None:
         raise UsageError(f"{option}: {name} knows no pitch; a voice does that is trained with --preset tonal")
 
 
-def transposed(latents: Float32, semitones: float) -> Float32:
-    """Latents (frames, latent) with a pitch `semitones` higher, in steps of 17 cents; kept within 55 to 700 Hz."""
-    moved = latents.copy()
-    moved[:, 0] = np.clip(moved[:, 0] + np.float32(semitones * PITCH_STEPS / 12 / UNIT), -BOUND, BOUND)
-    return moved
+def quarters_of(semitones: float) -> int:
+    """A transposition, in quarters of a pitch latent's steps, 23 to a semitone."""
+    return round(semitones * 4 * PITCH_STEPS / 12)
 
 
-def with_pitch(latents: Float32, pitch: Float32, first: int, frames: int) -> Float32:
-    """Latents (n, latent), of token frame `first` of `frames` on, with the pitch latents (m,) of another sound.
+def course_of(latents: Float32, frames: int) -> Int64:
+    """The pitch latents (frames,) of another sound's latents (n, latent), brought to another length.
 
-    The other's course is brought to the length of `frames`, linear between its frames.
+    The nearest frame is taken, so that a pitch jumps where the other's does.
     """
-    places = (np.arange(first, first + len(latents)) + 0.5) * (len(pitch) / frames) - 0.5
-    moved = latents.copy()
-    moved[:, 0] = np.interp(places, np.arange(len(pitch)), pitch)
-    return moved
+    places = np.floor((np.arange(frames) + 0.5) * (len(latents) / frames)).astype(np.int64)
+    return np.rint(latents[np.minimum(places, len(latents) - 1), 0] * 32).astype(np.int64)

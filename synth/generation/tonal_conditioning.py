@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
+from synth.audio.features import mel_edges
 from synth.common.arrays import require_saved, saved_array
-from synth.common.typing import Int16, Int32, Int64, Tensors
+from synth.common.errors import EngineError
+from synth.common.typing import Float64, Int16, Int32, Int64, Tensors
 from synth.generation.conditioning import Conditioner
 from synth.generation.latent_sources import LatentSource
+from synth.generation.pitch_changes import PitchChange
 from synth.vocoder.bed import TonalBed, TonalFrames, token_pitches
 from synth.vocoder.envelope import Envelope
+from synth.vocoder.frame_filter import NEUTRAL
 from synth.vocoder.locking import LockedSound
 from synth.vocoder.vocoder import Vocoder
+
+RESOLVED = 2000.0
+"""Hz; in mel bands below, single harmonics are seen, so what latents say of these bands is said of their own pitch."""
+
+
+def band_middles(vocoder: Vocoder) -> Float64:
+    """Frequencies (mels,) in Hz of a voice's mel bands."""
+    return mel_edges(vocoder.rate, vocoder.config.mels)[1:-1]
 
 
 class TonalConditioner(Conditioner):
@@ -34,10 +46,23 @@ class TonalConditioner(Conditioner):
         self._locked: LockedSound | None = None
         self._phases, self._phase_frame = np.zeros(1, np.int64), 0  # at starts of token frames, and of the first which
         self._bed, self._bed_start = np.zeros(0, np.int32), 0
+        self._change: PitchChange | None = None
 
     def lock(self, locked: LockedSound) -> None:
         """Takes a recording's phases from here on, as long as they last."""
         self._locked = locked
+
+    def change_pitch(self, change: PitchChange) -> None:
+        """Lets the bed have another pitch from here on; all else is as latents say."""
+        self._change = change
+
+    def new_targets(self) -> list[tuple[int, Int64]]:
+        """As in `Conditioner`; at another pitch bands that resolve harmonics are left as they are."""
+        targets = super().new_targets()
+        if self._change is None:
+            return targets
+        resolving = self.vocoder.config.mels - int((band_middles(self.vocoder) >= RESOLVED).sum())
+        return [(first, np.where(np.arange(mel.shape[1]) < resolving, NEUTRAL, mel)) for first, mel in targets]
 
     def start_phase(self, locked: LockedSound, position: int) -> None:
         """Goes on with the phase that a recording had at the token frame of sample `position`."""
@@ -74,15 +99,22 @@ class TonalConditioner(Conditioner):
             silent = np.full((still, self.vocoder.config.tones), -64 * 1024, np.int64)
             pitch = int(self._latents[-1, 0]) if held else 0
             around = np.full(count + 3, pitch, np.int64)
-            return TonalFrames(token_pitches(around)[:still], silent, np.zeros(still, np.int64))
+            pitches = self._changed(around, np.arange(frame - 1, frame + count + 2))[:still]
+            return TonalFrames(pitches, silent, np.zeros(still, np.int64))
         at = np.clip(np.arange(place - 1, place + count + 2), max(0, place - 1), held - 1)
-        pitches = token_pitches(self._latents[at, 0])[: 2 * count + 1]
+        pitches = self._changed(self._latents[at, 0], at + self._first)[: 2 * count + 1]
         last = min(place + count + 1, held)
         _, levels, voicing = self.envelope.read(self._latents, place, last)
         missing = max(0, 2 * count + 1 - len(levels))  # the sound's end
         levels = np.concatenate([levels, np.repeat(levels[-1:], missing, 0)])[: 2 * count + 1]
         voicing = np.concatenate([voicing, np.zeros(missing, np.int64)])[: 2 * count + 1]
         return TonalFrames(pitches, levels, voicing)
+
+    def _changed(self, latents: Int64, frames: Int64) -> Int64:
+        """`token_pitches` of the pitch latents of token frames, changed where that was asked for."""
+        if self._change is None:
+            return token_pitches(latents)
+        return self._change.moved(token_pitches(self._change.latents(latents, frames)))
 
     def _keep(self, bed: Int32, start: int) -> None:
         """Appends the bed from sample `start` on; what was there from it on is replaced."""
@@ -106,7 +138,9 @@ class TonalConditioner(Conditioner):
         return samples
 
     def save(self) -> Tensors:
-        """Everything that `VoiceRuntime.restore` needs to go on."""
+        """Everything that `VoiceRuntime.restore` needs to go on; EngineError at another pitch, which is not kept."""
+        if self._change is not None:
+            raise EngineError("a stream whose pitch is changed can't be saved")
         numbers = np.array([self._phase_frame, *self._phases], np.int64)
         return super().save() | {"phases": numbers}
 
@@ -120,7 +154,7 @@ class TonalConditioner(Conditioner):
     def fork(self, seed: int) -> TonalConditioner:
         """A conditioner that goes on from here with another seed's draws."""
         other = TonalConditioner(self.vocoder, self.source.fork(seed), self.envelope, self.bed)
-        other._locked = self._locked
+        other._locked, other._change = self._locked, self._change
         other.load(self._latents, self._first, self._ended)
         other._phases, other._phase_frame = self._phases, self._phase_frame
         return other

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
@@ -25,7 +25,9 @@ from synth.generation.speech_output import (
     speed_facts,
     write_stream,
 )
+from synth.generation.tonal_conditioning import TonalConditioner
 from synth.generation.voice import Voice
+from synth.generation.voice_stream import VoiceStream
 from synth.vocoder.vocoder import Vocoder
 
 FEATURES = ".npy"
@@ -60,12 +62,14 @@ def vocode(request: VocodeRequest, progress: Progress) -> dict[str, Any]:
     vocoder = voice.runtime.vocoder
     if request.tokens is not None:
         check_tokens(vocoder, request.tokens)
-    change = _pitch_change(voice, request)
+    for option, value in (("--transpose", request.transpose), ("--pitch-of", request.pitch_of)):
+        if value:
+            pitch_changes.check_pitch(vocoder, voice.checkpoint.name, option)
     with encoded(voice, request.source) as (pieces, count):
         if request.tokens is not None:
             pieces = (reduced(vocoder, latents, request.tokens) for latents in pieces)
-        pieces = change(pieces, count)
         stream = voice.follow(map(vocoder.quantize_latents, pieces), sampling, seed=seed, labels=request.labels)
+        _change_pitch(stream, voice, request, count)
         seconds, fault = write_stream(stream, request, form, samples=count, progress=progress, sources=sources)
     file = {"path": request.out, "samples": count, "seed": seed}
     return {
@@ -79,29 +83,16 @@ def vocode(request: VocodeRequest, progress: Progress) -> dict[str, Any]:
     }
 
 
-Pieces = Iterator[Float32]
-
-
-def _pitch_change(voice: Voice, request: VocodeRequest) -> Callable[[Pieces, int], Pieces]:
-    """What is done with the pieces of a sound of so many samples; UsageError for a voice without pitch."""
-    vocoder, name = voice.runtime.vocoder, voice.checkpoint.name
-    if request.transpose:
-        pitch_changes.check_pitch(vocoder, name, "--transpose")
-    if request.pitch_of is None:
-        pitch = None
-    else:
-        pitch_changes.check_pitch(vocoder, name, "--pitch-of")
-        pitch = latents_of(voice, request.pitch_of)[0][:, 0]
-
-    def changed(pieces: Pieces, count: int) -> Pieces:
-        first, frames = 0, max(1, -(-count // vocoder.hop))
-        for piece in pieces:
-            start, first = first, first + len(piece)
-            if pitch is not None:
-                piece = pitch_changes.with_pitch(piece, pitch, start, frames)
-            yield pitch_changes.transposed(piece, request.transpose) if request.transpose else piece
-
-    return changed
+def _change_pitch(stream: VoiceStream, voice: Voice, request: VocodeRequest, count: int) -> None:
+    """Lets a stream of `count` samples have the pitch that is asked for."""
+    if not isinstance(stream.conditioner, TonalConditioner) or not (request.transpose or request.pitch_of):
+        return
+    course = None
+    if request.pitch_of is not None:
+        frames = max(1, -(-count // voice.runtime.vocoder.hop))
+        course = pitch_changes.course_of(latents_of(voice, request.pitch_of)[0], frames)
+    change = pitch_changes.PitchChange(pitch_changes.quarters_of(request.transpose), course)
+    stream.conditioner.change_pitch(change)
 
 
 @contextmanager

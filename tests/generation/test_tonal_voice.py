@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from helpers import tonal_voices
 
-from synth.common.errors import UsageError
+from synth.common.errors import EngineError, UsageError
 from synth.common.typing import Int64
 from synth.generation.follow_sound import follow_sound
-from synth.generation.pitch_changes import check_pitch, transposed, with_pitch
+from synth.generation.pitch_changes import PitchChange, check_pitch, course_of, quarters_of
 from synth.generation.stream import pcm_together
+from synth.generation.tonal_conditioning import TonalConditioner, band_middles
 from synth.generation.vocode import VocodeRequest, vocode
+from synth.vocoder.frame_filter import NEUTRAL
 
 HOP = tonal_voices.HOP
 
@@ -106,12 +108,36 @@ def test_tokens_begin_with_the_pitch() -> None:
 
 
 def test_pitches_are_moved_and_taken_over() -> None:
-    path = np.zeros((4, 9), np.float32)
-    np.testing.assert_allclose(transposed(path, 12)[:, 0], 69 / 32)
-    assert transposed(path, 48)[:, 0].max() <= 3.97
-    taken = with_pitch(path, np.array([0.0, 1.0], np.float32), 0, 4)
-    np.testing.assert_allclose(taken[:, 0], [0.0, 0.25, 0.75, 1.0])
-    assert not taken[:, 1:].any()
+    assert quarters_of(12) == 4 * 69 and quarters_of(-1) == -23
+    other = np.zeros((2, 9), np.float32)
+    other[1, 0] = 1.0
+    np.testing.assert_array_equal(course_of(other, 4), [0, 0, 32, 32])
+    change = PitchChange(23, np.array([5, 6]))
+    np.testing.assert_array_equal(change.latents(np.zeros(4, np.int64), np.array([-1, 0, 1, 7])), [5, 5, 6, 6])
+    np.testing.assert_array_equal(change.moved(np.array([0, 1010])), [23, 1016])
+
+
+def test_the_bed_alone_has_the_other_pitch() -> None:
+    """Conditioning but for the phase, and targets above 2 kHz, are as before; the phase turns faster."""
+    voice, path = tonal_voices.load(), latents(12)
+    path[:] = path[:1]
+    path[:, 0] = -40
+    plain, moved = (voice.follow(path, seed=3).conditioner for _ in range(2))
+    assert isinstance(plain, TonalConditioner) and isinstance(moved, TonalConditioner)
+    moved.change_pitch(PitchChange(quarters_of(12)))
+    one, two = plain.vector_at(0), moved.vector_at(0)
+    np.testing.assert_array_equal(one[:-3], two[:-3])
+    ratio = [int(vector[-2]) * 65536 + (int(vector[-1]) & 0xFFFF) for vector in (one, two)]
+    assert ratio[1] == pytest.approx(2 * ratio[0], rel=1e-3)
+    (_, first), (_, second) = plain.new_targets()[0], moved.new_targets()[0]
+    low = band_middles(voice.runtime.vocoder) < 2000
+    assert (second[:, low] == NEUTRAL).all() and low.any() and not low.all()
+    np.testing.assert_array_equal(first[:, ~low], second[:, ~low])
+    stream = voice.follow(path, seed=3)
+    assert isinstance(stream.conditioner, TonalConditioner)
+    stream.conditioner.change_pitch(PitchChange(23))
+    with pytest.raises(EngineError, match="pitch is changed"):
+        stream.save()
 
 
 def test_the_command_transposes(tmp_path: Path) -> None:
