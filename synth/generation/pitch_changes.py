@@ -9,14 +9,15 @@ import numpy as np
 from synth.common.errors import UsageError
 from synth.common.typing import Float32, Int64
 from synth.vocoder.bed_tables import QUARTERS
+from synth.vocoder.config import PITCH_LATENTS
 from synth.vocoder.tonal import PITCH_STEPS
 from synth.vocoder.vocoder import Vocoder
 
 
 @dataclass(frozen=True)
 class PitchChange:
-    """`quarters`: of a pitch latent's steps, that the pitch is moved by. `course`: 8-bit pitch latents (token frames,)
-    that are taken instead of the sound's own, or None.
+    """`quarters`: of a pitch latent's steps, that the pitch is moved by. `course`: 8-bit pitch latents (token
+    frames, 2) that are taken instead of the sound's own, or None.
     """
 
     quarters: int = 0
@@ -45,9 +46,9 @@ def quarters_of(semitones: float) -> int:
 
 
 def course_of(latents: Float32, frames: int) -> Int64:
-    """The pitch latents (frames,) of another sound's latents (n, latent), brought to another length.
+    """The pitch latents (frames, 2) of another sound's latents (n, latent), brought to another length.
 
     The nearest frame is taken, so that a pitch jumps where the other's does.
     """
     places = np.floor((np.arange(frames) + 0.5) * (len(latents) / frames)).astype(np.int64)
-    return np.rint(latents[np.minimum(places, len(latents) - 1), 0] * 32).astype(np.int64)
+    return np.rint(latents[np.minimum(places, len(latents) - 1), :PITCH_LATENTS] * 32).astype(np.int64)

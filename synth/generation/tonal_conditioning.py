@@ -12,6 +12,7 @@ from synth.generation.conditioning import Conditioner
 from synth.generation.latent_sources import LatentSource
 from synth.generation.pitch_changes import PitchChange
 from synth.vocoder.bed import TonalBed, TonalFrames, token_pitches
+from synth.vocoder.config import PITCH_LATENTS
 from synth.vocoder.envelope import Envelope
 from synth.vocoder.frame_filter import NEUTRAL
 from synth.vocoder.locking import LockedSound
@@ -97,12 +98,12 @@ class TonalConditioner(Conditioner):
         if place >= held or not held:
             still = 2 * count + 1
             silent = np.full((still, self.vocoder.config.tones), -64 * 1024, np.int64)
-            pitch = int(self._latents[-1, 0]) if held else 0
-            around = np.full(count + 3, pitch, np.int64)
+            around = np.zeros((count + 3, PITCH_LATENTS), np.int64)
+            around[:, 0] = int(self._latents[-1, 0]) if held else 0
             pitches = self._changed(around, np.arange(frame - 1, frame + count + 2))[:still]
             return TonalFrames(pitches, silent, np.zeros(still, np.int64))
         at = np.clip(np.arange(place - 1, place + count + 2), max(0, place - 1), held - 1)
-        pitches = self._changed(self._latents[at, 0], at + self._first)[: 2 * count + 1]
+        pitches = self._changed(self._latents[at, :PITCH_LATENTS], at + self._first)[: 2 * count + 1]
         last = min(place + count + 1, held)
         _, levels, voicing = self.envelope.read(self._latents, place, last)
         missing = max(0, 2 * count + 1 - len(levels))  # the sound's end

@@ -11,6 +11,7 @@ from synth.engine.layout import head_table, sample_tables
 from synth.nn.two_tier import ROW_FLOOR, TwoTierNetwork
 from synth.nn.vocoder import PITCH_TOKEN, VocoderNetwork
 from synth.vocoder import bed_tables
+from synth.vocoder.config import PITCH_LATENTS
 from synth.vocoder.vocoder import UNIT
 
 GATE, STATE, HIDDEN, LOGIT = 1024, 128, 32, 512  # units of 1.0 in gate inputs, 8-bit states, hidden layer, logits
@@ -95,7 +96,7 @@ def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, AnyArray]:
     """The tensors of `synth.vocoder.vocoder.layout`: an encoder in float32, codebooks and conditioner in integers."""
     w = {name: value.detach().cpu().double().numpy() for name, value in vocoder.named_parameters()}
     tensors: dict[str, AnyArray] = {}
-    for name in ("0", "1", "2", "out"):
+    for name in ("out",) if vocoder.config.tones else ("0", "1", "2", "out"):
         tensors[f"vocoder.encoder.{name}.weight"] = w[f"encoder_{name}"].astype(np.float32)
         tensors[f"vocoder.encoder.{name}.bias"] = w[f"encoder_{name}_bias"].astype(np.float32)
     tensors["vocoder.books"] = codebooks(vocoder, w["quantisers.books"])
@@ -117,5 +118,5 @@ def codebooks(vocoder: VocoderNetwork, learned: AnyArray) -> AnyArray:
         return books
     whole = np.zeros((vocoder.config.quantisers, *books.shape[1:-1], vocoder.config.latent), np.int8)
     whole[0, :, 0] = np.maximum(np.arange(len(whole[0])) - PITCH_TOKEN, -127)
-    whole[1:, :, 1:] = books
+    whole[1:, :, PITCH_LATENTS:] = books
     return whole

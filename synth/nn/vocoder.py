@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,13 +10,15 @@ from torch.nn import functional as F
 from synth.engine.config import ModelConfig
 from synth.nn.gru import to_eighth
 from synth.nn.two_tier import TwoTierNetwork, rounded
-from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of
+from synth.vocoder.config import CODES, PITCH_LATENTS, TAPS, VocoderConfig, stride_of
 from synth.vocoder.mel import normalize_mel
-from synth.vocoder.tonal import PITCH_CENTRE, PITCH_MIDDLE, PITCH_STEPS, TONE_CENTRE, TONE_SPREAD, UNVOICED
+from synth.vocoder.tonal import PITCH_MIDDLE, TONE_CENTRE, TONE_SPREAD, UNVOICED, pitch_latents
 from synth.vocoder.vocoder import BOUND, UNIT
 
 DECAY = 0.99  # of the codebooks' moving averages
 PITCH_TOKEN = 128  # of a pitch latent of 0
+FIRST_DEVIATION = 1.6  # of the principal component that varies most
+CLUSTER_ROUNDS = 20
 REVIVE = 0.1  # a code with less than this share of an even one's use begins anew
 
 
@@ -30,20 +33,20 @@ def layer(rows: int, columns: int) -> nn.Parameter:
     return nn.Parameter(torch.randn(rows, columns) * columns**-0.5)
 
 
+def kept(*shape: int) -> nn.Parameter:
+    """Zeros without gradient, kept with a network's weights so that a run goes on exactly."""
+    return nn.Parameter(torch.zeros(*shape), requires_grad=False)
+
+
 class ResidualVectorQuantizer(nn.Module):
     """Residual vector quantisation (SoundStream, arXiv 2107.03312) with codebooks that are moving averages.
 
-    `books` (quantisers, codes, latent), `counts` (quantisers, codes), `sums` as books: without gradient, kept with the
-    network's weights so that a run goes on exactly.
+    `books` (quantisers, codes, latent), `counts` (quantisers, codes), `sums` as books.
     """
 
     def __init__(self, count: int, latent: int) -> None:
         super().__init__()
         self.frozen = False
-
-        def kept(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.zeros(*shape), requires_grad=False)
-
         self.books = kept(count, CODES, latent)
         self.sums = kept(count, CODES, latent)
         self.counts = kept(count, CODES)
@@ -68,6 +71,23 @@ class ResidualVectorQuantizer(nn.Module):
         for book, sums, counts in zip(self.books, self.sums, self.counts, strict=True):
             cloud = torch.randn(book.shape, generator=draw).to(z.device)
             book.copy_(left.mean(0) + left.std(0) * cloud)
+            sums.copy_(book * even)
+            counts.fill_(even)
+            left = left - F.embedding(self._nearest(left, book), book)
+
+    @torch.no_grad()
+    def cluster(self, z: Tensor, rounds: int, draw: torch.Generator) -> None:
+        """Every codebook becomes `rounds` of k-means of what the ones before it leave of vectors (n, latent)."""
+        left = z
+        for book, sums, counts in zip(self.books, self.sums, self.counts, strict=True):
+            book.copy_(left[torch.randint(len(left), (CODES,), generator=draw)])
+            for _ in range(rounds):
+                tokens = self._nearest(left, book)
+                counts.zero_().index_add_(0, tokens, torch.ones_like(tokens, dtype=z.dtype))
+                sums.zero_().index_add_(0, tokens, left)
+                fresh = left[torch.randint(len(left), (CODES,), generator=draw)]
+                book.copy_(torch.where(counts[:, None] > 0, sums / counts.clamp_min(1)[:, None], fresh))
+            even = len(z) / CODES
             sums.copy_(book * even)
             counts.fill_(even)
             left = left - F.embedding(self._nearest(left, book), book)
@@ -106,18 +126,14 @@ class VocoderNetwork(nn.Module):
         self.config = config
         self.stride = stride_of(config, model)
         self.network = TwoTierNetwork(model)
-        units, latent, wide = config.encoder_units, config.latent, config.units
-        self.encoder_0 = layer(units, TAPS * config.inputs)
-        self.encoder_0_bias = nn.Parameter(torch.zeros(units))
-        self.encoder_1 = layer(units, 4 * units)
-        self.encoder_1_bias = nn.Parameter(torch.zeros(units))
-        self.encoder_2 = layer(units, TAPS * units)
-        self.encoder_2_bias = nn.Parameter(torch.zeros(units))
-        self.encoder_out = layer(config.learned, units)
-        self.encoder_out_bias = nn.Parameter(torch.zeros(config.learned))
+        latent, wide = config.latent, config.units
+        if config.tones:
+            self._add_components(config)
+        else:
+            self._add_encoder(config)
         self.variational = variational
         if variational:
-            self.spread = nn.Parameter(torch.zeros(config.learned, units))
+            self.spread = nn.Parameter(torch.zeros_like(self.encoder_out))
             self.spread_bias = nn.Parameter(torch.full((config.learned,), -2.0))
         self.quantisers = ResidualVectorQuantizer(config.quantisers - (1 if config.tones else 0), config.learned)
         self.condition_0 = layer(wide, TAPS * latent)
@@ -127,10 +143,29 @@ class VocoderNetwork(nn.Module):
         self.condition_out = layer(config.parts * 3 * model.frame_units, wide)
         self.reflect = nn.Parameter(torch.zeros(config.parts * model.order, wide))
         self.reflect_bias = nn.Parameter(torch.zeros(config.parts * model.order))
-        self.spectrum_0 = layer(units, TAPS * latent)
+
+    def _add_encoder(self, config: VocoderConfig) -> None:
+        """A convolutional encoder, and what reads log-mel features off its latents in training."""
+        units = config.encoder_units
+        self.encoder_0 = layer(units, TAPS * config.inputs)
+        self.encoder_0_bias = nn.Parameter(torch.zeros(units))
+        self.encoder_1 = layer(units, 4 * units)
+        self.encoder_1_bias = nn.Parameter(torch.zeros(units))
+        self.encoder_2 = layer(units, TAPS * units)
+        self.encoder_2_bias = nn.Parameter(torch.zeros(units))
+        self.encoder_out = layer(config.latent, units)
+        self.encoder_out_bias = nn.Parameter(torch.zeros(config.latent))
+        self.spectrum_0 = layer(units, TAPS * config.latent)
         self.spectrum_0_bias = nn.Parameter(torch.zeros(units))
         self.spectrum_out = layer(2 * config.targets, units)
         self.spectrum_out_bias = nn.Parameter(torch.zeros(2 * config.targets))
+
+    def _add_components(self, config: VocoderConfig) -> None:
+        """Principal components of the features of a token frame, and the way back: see `begin_components`."""
+        self.encoder_out = kept(config.learned, 2 * config.inputs)
+        self.encoder_out_bias = kept(config.learned)
+        self.spectrum_out = kept(2 * config.targets, config.learned)
+        self.spectrum_out_bias = kept(2 * config.targets)
 
     def encode(self, features: Tensor) -> Tensor:
         """Latents (batch, tokens, latent), within BOUND, of features (batch, 2 x tokens, inputs)."""
@@ -152,32 +187,42 @@ class VocoderNetwork(nn.Module):
         if not self.config.tones:
             return self.quantisers(z)
         steps = (z[..., :1].detach() * UNIT).round().clamp(-127, 127)
-        tokens, sums = self.quantisers(z[..., 1:])
-        pitch = (steps / UNIT).expand(len(sums), *steps.shape)
+        tokens, sums = self.quantisers(z[..., PITCH_LATENTS:])
+        pitch = F.pad(steps / UNIT, (0, PITCH_LATENTS - 1)).expand(len(sums), *z.shape[:-1], PITCH_LATENTS)
         sums = torch.cat([torch.zeros_like(z)[None], torch.cat([pitch, sums], -1)])
         return torch.cat([steps.long() + PITCH_TOKEN, tokens], -1), sums
 
     def learn_codebooks(self, z: Tensor, tokens: Tensor, sums: Tensor, draw: torch.Generator) -> None:
         """Moves the codebooks towards latents (n, latent) with tokens (n, quantisers), as `quantize` gave them."""
         if self.config.tones:
-            z, tokens, sums = z[:, 1:], tokens[:, 1:], sums[1:, :, 1:]
+            z, tokens, sums = z[:, PITCH_LATENTS:], tokens[:, 1:], sums[1:, :, PITCH_LATENTS:]
         self.quantisers.update(z, tokens, sums, draw)
 
     def begin_codebooks(self, z: Tensor, draw: torch.Generator) -> None:
-        """Every codebook begins as a cloud like what is left of latents (n, latent) before it."""
-        self.quantisers.initialize(z[:, 1:] if self.config.tones else z, draw)
+        """Where codebooks begin, from latents (n, latent): with a tonal bed as clusters, else as clouds like them.
+
+        There latents do not learn, and k-means is a good beginning; else they become what the codebooks can name.
+        """
+        if self.config.tones:
+            self.quantisers.cluster(z[:, PITCH_LATENTS:], CLUSTER_ROUNDS, draw)
+        else:
+            self.quantisers.initialize(z, draw)
 
     def _with_pitch(self, features: Tensor, latents: Tensor) -> Tensor:
         if not self.config.tones:
             return latents
-        octaves = features[..., -2].reshape(len(features), -1, 2).mean(2) - PITCH_CENTRE
-        return torch.cat([(octaves * (PITCH_STEPS / UNIT)).clamp(-BOUND, BOUND)[..., None], latents], -1)
+        pitch = [pitch_latents(rows) for rows in features.detach().cpu().numpy()]
+        return torch.cat([torch.from_numpy(np.stack(pitch)).to(latents.device), latents], -1)
 
     def _latents(self, x: Tensor) -> Tensor:
-        return BOUND * torch.tanh(F.linear(x, self.encoder_out, self.encoder_out_bias) / BOUND)
+        x = F.linear(x, self.encoder_out, self.encoder_out_bias)
+        return x.clamp(-BOUND, BOUND) if self.config.tones else BOUND * torch.tanh(x / BOUND)
 
     def _hidden(self, features: Tensor) -> Tensor:
-        x = convolve(normalized(features, self.config), self.encoder_0, self.encoder_0_bias)
+        x = normalized(features, self.config)
+        if self.config.tones:
+            return x.reshape(len(x), -1, 2 * self.config.inputs)
+        x = convolve(x, self.encoder_0, self.encoder_0_bias)
         x = F.gelu(x, approximate="tanh")
         x = F.gelu(F.linear(stack_pairs(x), self.encoder_1, self.encoder_1_bias), approximate="tanh")
         return x + F.gelu(convolve(x, self.encoder_2, self.encoder_2_bias), approximate="tanh")
@@ -209,9 +254,32 @@ class VocoderNetwork(nn.Module):
             if name.startswith(("encoder", "spectrum", "spread")):
                 parameter.requires_grad_(False)
 
+    @torch.no_grad()
+    def begin_components(self, features: Tensor) -> None:
+        """With a tonal bed: latents are the principal components of features (batch, 2 x tokens, inputs) from now on.
+
+        Those of `spectral_targets` of two feature frames. The deviations of latents are those of the components to the
+        power of 3/4, the first one's FIRST_DEVIATION: so that rounding to 8 bits takes little from the last ones.
+        """
+        config = self.config
+        rows = spectral_targets(features, config).reshape(-1, 2 * config.targets).double()
+        mean = rows.mean(0)
+        variances, axes = torch.linalg.eigh((rows - mean).t() @ (rows - mean) / len(rows))
+        deviations = variances.flip(0)[: config.learned].clamp_min(1e-6).sqrt()
+        axes = axes.flip(1)[:, : config.learned]
+        scale = FIRST_DEVIATION * (deviations / deviations[0]) ** 0.75 / deviations
+        places = [k for k in range(2 * config.inputs) if k % config.inputs != config.inputs - 2]
+        self.encoder_out.zero_()
+        self.encoder_out[:, places] = (axes * scale).t().float()
+        self.encoder_out_bias.copy_(-(mean @ axes) * scale)
+        self.spectrum_out.copy_(axes / scale)
+        self.spectrum_out_bias.copy_(mean)
+
     def spectrum(self, z: Tensor) -> Tensor:
         """`spectral_targets` (batch, 2 x tokens, targets) as read off latents (batch, tokens, latent)."""
-        x = F.gelu(convolve(z, self.spectrum_0, self.spectrum_0_bias), approximate="tanh")
+        x = z[..., PITCH_LATENTS:]
+        if not self.config.tones:
+            x = F.gelu(convolve(z, self.spectrum_0, self.spectrum_0_bias), approximate="tanh")
         return F.linear(x, self.spectrum_out, self.spectrum_out_bias).reshape(len(z), -1, self.config.targets)
 
 

@@ -24,7 +24,7 @@ from synth.vocoder.config import VocoderConfig
 from synth.vocoder.locking import SoundLocker
 
 INDEX, RESIDUAL, PHASES, FEATURES = "locked.json", "locked.i16", "locked.u8", "locked.f32"
-VERSION = 1
+VERSION = 2
 PIECE_SECONDS = 60
 """Of a file at most, since all harmonics of what is locked at once are in memory."""
 
@@ -78,13 +78,18 @@ class LockedCorpus:
         return rows
 
 
+def _features(config: VocoderConfig) -> dict[str, int]:
+    """What of a voice its cache depends on."""
+    return {"mels": config.mels, "tones": config.tones}
+
+
 def open_locked(corpus: Corpus, config: VocoderConfig, quiet: bool = True) -> LockedCorpus:
     """The locked files of a corpus, from its cache, where they are made when they are not there yet."""
     place = corpus.folder
     if not (place / INDEX).exists():
         _make(corpus, config, quiet)
     index = json.loads((place / INDEX).read_text("utf-8"))
-    if index["version"] != VERSION or index["vocoder"] != config.to_json():
+    if index["version"] != VERSION or index["features"] != _features(config):
         raise CorpusError(f"{place}: cache of another voice; delete it to build it again")
     files = tuple(LockedFile(n, int(s), int(k), tuple(ids), split) for n, s, k, ids, split in index["files"])
     hop, total = int(index["hop"]), int(index["samples"])
@@ -128,6 +133,6 @@ def _make(corpus: Corpus, config: VocoderConfig, quiet: bool) -> None:
     bar.close()
     for name, file in zip(names, temporary, strict=True):
         file.replace(corpus.folder / name)
-    index = {"version": VERSION, "vocoder": config.to_json(), "hop": locker.hop, "samples": at, "files": rows}
+    index = {"version": VERSION, "features": _features(config), "hop": locker.hop, "samples": at, "files": rows}
     temporary[0].write_text(json.dumps(index), "utf-8")
     temporary[0].replace(corpus.folder / INDEX)

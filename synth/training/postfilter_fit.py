@@ -17,7 +17,7 @@ from synth.nn.two_tier import rounded
 from synth.nn.vocoder import VocoderNetwork, convolve, layer, spectral_targets
 from synth.training.batches import StreamBatches
 from synth.training.vocoder_loss import features_of_batch, quantizer_dropout
-from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
+from synth.vocoder.config import PITCH_LATENTS, TAPS, PostfilterConfig, VocoderConfig
 from synth.vocoder.postfilter_tables import new_tables
 from synth.vocoder.vocoder import UNIT
 
@@ -35,16 +35,31 @@ class EnvelopeModel(nn.Module):
         self.out = layer(2 * config.targets, units)
         self.biases = nn.ParameterList([nn.Parameter(torch.zeros(rows)) for rows in (units, units, 2 * config.targets)])
         self.targets = config.targets
+        self.linear = layer(2 * config.targets, TAPS * config.latent) if config.tones else None
+        self.linear_bias = nn.Parameter(torch.zeros(2 * config.targets), requires_grad=config.tones > 0)
 
     def forward(self, z: Tensor) -> Tensor:
         """What latents (batch, tokens, latent) stand for: `spectral_targets` (batch, 2 x tokens, targets)."""
-        z = (z * UNIT).round().clamp(-127, 127) / UNIT
+        latents = z = (z * UNIT).round().clamp(-127, 127) / UNIT
         for weight, bias in zip((self.hidden_0, self.hidden_1), self.biases, strict=False):
             z = torch.tanh(convolve(z, rounded(weight) if self.quantized else weight, bias))
             if self.quantized:
                 z = z + (to_eighth(z.detach()) - z.detach())
-        mel = F.linear(z, rounded(self.out) if self.quantized else self.out, self.biases[2])
-        return mel.reshape(len(z), -1, self.targets)
+        values = F.linear(z, rounded(self.out) if self.quantized else self.out, self.biases[2])
+        if self.linear is not None:
+            linear_weight = rounded(self.linear) if self.quantized else self.linear
+            values = values + convolve(latents, linear_weight, self.linear_bias)
+        return values.reshape(len(z), -1, self.targets)
+
+    @torch.no_grad()
+    def begin_linear(self, vocoder: VocoderNetwork) -> None:
+        """The linear part begins as the vocoder reads its latents off, the rest at 0; without one nothing happens."""
+        if self.linear is not None:
+            self.linear.zero_()
+            latent = vocoder.config.latent
+            self.linear[:, latent + PITCH_LATENTS : 2 * latent] = vocoder.spectrum_out
+            self.linear_bias.copy_(vocoder.spectrum_out_bias)
+            self.out.zero_()
 
     def tensors(self) -> Tensors:
         """Its part of a checkpoint (`envelope.layout`)."""
@@ -54,6 +69,9 @@ class EnvelopeModel(nn.Module):
         ):
             tensors |= linear(f"postfilter.envelope.{name}", weight.detach().double().numpy(), unit, GATE)
             tensors[f"postfilter.envelope.{name}.bias"] = fixed(bias.detach().double().numpy(), GATE)
+        if self.linear is not None:
+            tensors |= linear("postfilter.envelope.linear", self.linear.detach().double().numpy(), UNIT, GATE)
+            tensors["postfilter.envelope.linear.bias"] = fixed(self.linear_bias.detach().double().numpy(), GATE)
         return tensors
 
 
@@ -70,6 +88,7 @@ def fit(
     The mean absolute distance of normalised log-mel features is made small, at any number of tokens.
     """
     model = EnvelopeModel(vocoder.config, postfilter)
+    model.begin_linear(vocoder)
     optimizer = torch.optim.Adam(model.parameters(), RATE)
     for step in tqdm(range(steps), desc="postfilter", unit="step", disable=True if quiet else None):
         model.quantized = step >= EXACT * steps

@@ -2,7 +2,8 @@
 
 Harmonics plus noise (Serra and Smith, "Spectral modeling synthesis", 1990): each harmonic is a sine whose amplitude is
 read off the tones' levels and whose phase runs on with the pitch, plus the phase that a minimum-phase filter of these
-levels has there. All is integer arithmetic on `bed_tables`: the same sound on every machine.
+levels has there, measured from the first harmonic's, which is the pitch's own. All is integer arithmetic on
+`bed_tables`: the same sound on every machine.
 """
 
 from __future__ import annotations
@@ -38,13 +39,15 @@ class TonalFrames:
 
 
 def token_pitches(latents: Int64) -> Int64:
-    """Indices of `bed.increments` at frames of 10 ms, from 8-bit pitch latents (frames + 2,) of token frames.
+    """Indices of `bed.increments` at frames of 10 ms, from 8-bit pitch latents (frames + 2, 2) of token frames.
 
-    The first and the last latent are of the neighbours. A latent is the pitch at a quarter of its token frame's length
-    (the mean of two frames'); between them lines are drawn.
+    The first and the last are of the neighbours. The first of a frame's two is the mean pitch of its halves; between
+    them lines are drawn. The second is how far, in quarters, the halves lie from these lines.
     """
-    here, before, after = latents[1:-1], latents[:-2], latents[2:]
-    return np.stack([3 * here + before, 3 * here + after], 1).reshape(-1) + QUARTERS
+    here, before, after = latents[1:-1, 0], latents[:-2, 0], latents[2:, 0]
+    bend = latents[1:-1, 1]
+    quarters = np.stack([3 * here + before - bend, 3 * here + after + bend], 1).reshape(-1)
+    return np.clip(quarters + QUARTERS, 0, 2 * QUARTERS)
 
 
 class TonalBed:
@@ -108,7 +111,8 @@ class TonalBed:
         # whole numbers below 2^53
         turns = (frames.levels.astype(np.float64) @ self._phases.T).astype(np.int64)
         turns = (turns + (1 << PHASE_PLACES - 1)) >> PHASE_PLACES
-        return np.minimum(amplitude, MOST), between(turns) & 0xFFFF
+        offsets = between(turns)
+        return np.minimum(amplitude, MOST), (offsets - self._numbers * offsets[:, :1]) & 0xFFFF
 
     def render(self, frames: TonalFrames, start: int) -> Int32:
         """The bed's samples int32 (segments x hop,); `start`: the phase of the pitch at the first frame."""

@@ -15,6 +15,8 @@ CODES = 256
 """Entries of a codebook."""
 TAPS = 3
 """Token frames that a layer of the conditioner sees: the one before, its own, the next."""
+PITCH_LATENTS = 2
+"""Latents that are the pitch, in a voice with a tonal bed: its mean in a token frame, and its bend within."""
 LOOKAHEAD = 2
 """Token frames after its own that a frame's conditioning depends on: one a layer."""
 
@@ -26,7 +28,7 @@ class VocoderConfig:
     `mels`: bands of the log-mel features, 25 ms windows every 10 ms. A token frame is two of them, 20 ms: `quantisers`
     tokens of 8 bits, whose codebook entries add up to `latent` numbers. `parts`: conditioning vectors a token frame.
     `encoder_units`, `units`: widths of encoder and conditioner. `tones`: places at which the level of harmonics is
-    known, 0 for a voice without a tonal bed; with one the first latent, and the first token, are the pitch.
+    known, 0 for a voice without a tonal bed; with one the first two latents, and the first token, are the pitch.
     """
 
     mels: int = 64
@@ -60,8 +62,8 @@ class VocoderConfig:
 
     @property
     def learned(self) -> int:
-        """How many latents the encoder's network gives: all, or all but the pitch."""
-        return self.latent - (1 if self.tones else 0)
+        """How many latents the encoder's network gives: all, or all but those of the pitch."""
+        return self.latent - (PITCH_LATENTS if self.tones else 0)
 
     @property
     def lookahead(self) -> int:

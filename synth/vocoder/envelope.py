@@ -20,11 +20,14 @@ def layout(config: VocoderConfig, postfilter: PostfilterConfig) -> dict[str, tup
     """dtype and shape of an envelope's tensors."""
     units = postfilter.units
     tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
-    for name, rows, columns in (
+    layers = [
         ("0", units, TAPS * config.latent),
         ("1", units, TAPS * units),
         ("out", 2 * config.targets, units),
-    ):
+    ]
+    if config.tones:
+        layers.append(("linear", 2 * config.targets, TAPS * config.latent))
+    for name, rows, columns in layers:
         tensors[f"postfilter.envelope.{name}.weight"] = ("int8", (rows, columns))
         tensors[f"postfilter.envelope.{name}.scale"] = ("int16", (rows,))
         tensors[f"postfilter.envelope.{name}.shift"] = ("int32", (1,))
@@ -33,10 +36,14 @@ def layout(config: VocoderConfig, postfilter: PostfilterConfig) -> dict[str, tup
 
 
 class Envelope:
-    """Two hidden layers over three token frames each, and one more; may be shared by threads."""
+    """Two hidden layers over three token frames each, and one more; may be shared by threads.
+
+    With a tonal bed a linear map of the three token frames is added to it.
+    """
 
     def __init__(self, config: VocoderConfig, tensors: Tensors, prefer: str = "auto") -> None:
         self._layers = [Layer(tensors, f"postfilter.envelope.{name}", prefer) for name in ("0", "1", "out")]
+        self._linear = Layer(tensors, "postfilter.envelope.linear", prefer) if config.tones else None
         self._mels, self._targets = config.mels, config.targets
 
     def target_mel(self, latents: Int64, first: int, last: int) -> Int64:
@@ -51,7 +58,10 @@ class Envelope:
         low, high = max(0, first - 1), min(len(latents), last + 1)
         hidden = self._layers[0].hidden(unfold_time(slice_padded(latents, low - 1, high + 1), TAPS))[1 : 1 + high - low]
         hidden = self._layers[1].hidden(unfold_time(slice_padded(hidden, first - 1 - low, last + 1 - low), TAPS))[1:-1]
-        natural = self._layers[2].values(hidden).reshape(2 * (last - first), self._targets).astype(np.int64)
+        values = self._layers[2].values(hidden).astype(np.int64)
+        if self._linear is not None:
+            values = values + self._linear.values(unfold_time(slice_padded(latents, first - 1, last + 1), TAPS)[1:-1])
+        natural = values.reshape(2 * (last - first), self._targets)
         mel, tones, voicing = natural[:, : self._mels], natural[:, self._mels : -1], natural[:, -1]
         return _binary(mel, _SLOPE, _OFFSET), _binary(tones, _TONE_SLOPE, _TONE_OFFSET), voicing
 

@@ -18,6 +18,7 @@ from synth.vocoder.bed import FULLY, TonalBed, TonalFrames, token_pitches, wrapp
 from synth.vocoder.bed_tables import UNIT
 from synth.vocoder.config import VocoderConfig
 from synth.vocoder.emphasis import pre_emphasised
+from synth.vocoder.residual import without_low_band
 from synth.vocoder.tonal import SoundAnalysis, pitch_latents
 
 ALIGNED = 24
@@ -32,8 +33,9 @@ class LockedSound:
     """A recording as a voice with a tonal bed has it.
 
     `rows`: its features float32 (frames, inputs); `bed`: int32 (n,), `residual`: int16 (n,), what is left,
-    pre-emphasised; n is a whole number of token frames, with silence after its end. `phases`: int64
-    (frames + 1,) of the pitch at the starts of segments and after the last, 2^32 to a turn and counted on.
+    pre-emphasised and without its low band where there is a pitch; n is a whole number of token frames, with silence
+    after its end. `phases`: int64 (frames + 1,) of the pitch at the starts of segments and after the last, 2^32 to a
+    turn and counted on.
     """
 
     rows: Float32
@@ -89,13 +91,14 @@ class SoundLocker:
         bed = self._render(angles, phases, amplitudes)
         count = frames * self.hop
         padded = np.concatenate([samples.astype(np.int32), np.zeros(count - len(samples), np.int32)])
-        return LockedSound(rows, bed, pre_emphasised(padded - bed, 0), phases)
+        residual = without_low_band(pre_emphasised(padded - bed, 0), voiced, self.hop, self.rate)
+        return LockedSound(rows, bed, residual, phases)
 
     def _shapes(self, rows: Float32) -> tuple[Int64, Int64]:
         """Gates (1/256) and minimum phases (65536 to a turn) of all harmonics of feature rows."""
         mels = self.config.mels
         levels = np.rint(np.maximum(rows[:, mels:-2], -28).astype(np.float64) * (LOG2_E * UNIT)).astype(np.int64)
-        latents = np.rint(pitch_latents(rows)[:, 0] * 32).astype(np.int64)
+        latents = np.rint(pitch_latents(rows) * 32).astype(np.int64)
         padded = np.concatenate([latents[:1], latents, latents[-1:]])
         frames = TonalFrames(token_pitches(padded), levels, np.full(len(rows), FULLY, np.int64))
         return self.bed.gates(frames.pitches), self.bed.shapes(frames)[1]

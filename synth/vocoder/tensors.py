@@ -15,12 +15,15 @@ def layout(config: VocoderConfig, model: ModelConfig) -> dict[str, tuple[str, tu
     """dtype and shape of the tensors that a vocoder has beside its network's."""
     units, wide, latent = config.encoder_units, config.units, config.latent
     tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
-    for name, rows, columns in (
+    encoder = [
         ("encoder.0", units, TAPS * config.inputs),
         ("encoder.1", units, 4 * units),
         ("encoder.2", units, TAPS * units),
-        ("encoder.out", config.learned, units),
-    ):
+        ("encoder.out", latent, units),
+    ]
+    if config.tones:
+        encoder = [("encoder.out", config.learned, 2 * config.inputs)]
+    for name, rows, columns in encoder:
         tensors[f"vocoder.{name}.weight"] = ("float32", (rows, columns))
         tensors[f"vocoder.{name}.bias"] = ("float32", (rows,))
     tensors["vocoder.books"] = ("int8", (config.quantisers, CODES, latent))

@@ -61,9 +61,15 @@ def normalize_features(rows: Float32, mels: int) -> Float32:
 
 
 def pitch_latents(rows: Float32) -> Float32:
-    """The pitch latent (token frames, 1) of feature rows (2 x token frames, inputs)."""
-    octaves = 0.5 * (rows[0::2, -2] + rows[1::2, -2]) - np.float32(PITCH_CENTRE)
-    return np.clip(octaves * np.float32(PITCH_STEPS / 32), np.float32(-3.96875), np.float32(3.96875))[:, None]
+    """The pitch latents (token frames, 2) of feature rows (2 x token frames, inputs), as `bed.token_pitches` has them.
+
+    The mean of the two frames, and how far they lie from lines between the means of token frames.
+    """
+    octaves = (rows[:, -2] - np.float32(PITCH_CENTRE)) * np.float32(PITCH_STEPS)
+    mean = np.clip(0.5 * (octaves[0::2] + octaves[1::2]), -127, 127).astype(np.float32)
+    around = np.rint(np.concatenate([mean[:1], mean, mean[-1:]]))
+    bend = 2 * (octaves[1::2] - octaves[0::2]) - 0.5 * (around[2:] - around[:-2])
+    return np.stack([mean, np.clip(bend, -127, 127)], 1).astype(np.float32) / np.float32(32)
 
 
 def tone_levels(power: Float64, pitches: Float64, rate: int, tones: int) -> Float64:

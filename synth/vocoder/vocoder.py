@@ -87,14 +87,20 @@ class Vocoder:
             yield self._encode(mel)[(start - low) // 2 :][:PIECE]
 
     def _encode(self, mel: Float32) -> Float32:
-        tonal = self.config.tones > 0
-        rows = normalize_features(mel, self.config.mels) if tonal else normalize_mel(mel).astype(np.float32)
+        if self.config.tones:
+            return self._components(mel)
+        rows = normalize_mel(mel).astype(np.float32)
         x = _gelu(self._layer("0", unfold_time(rows, TAPS)))
         x = _gelu(self._layer("1", unfold_time(x, 4, 2)))
         x = x + _gelu(self._layer("2", unfold_time(x, TAPS)))
         squashed = logistic(self._layer("out", x) * (2 / BOUND))
-        latents = ((2 * squashed - 1) * BOUND).astype(np.float32)  # the hyperbolic tangent
-        return np.concatenate([pitch_latents(mel), latents], 1) if tonal else latents
+        return ((2 * squashed - 1) * BOUND).astype(np.float32)  # the hyperbolic tangent
+
+    def _components(self, rows: Float32) -> Float32:
+        """With a tonal bed: the pitch, and a linear map of two feature frames."""
+        pairs = normalize_features(rows, self.config.mels).reshape(len(rows) // 2, -1)
+        latents = np.clip(self._layer("out", pairs), -BOUND, BOUND).astype(np.float32)
+        return np.concatenate([pitch_latents(rows), latents], 1)
 
     def features(self, samples: MonoSamples) -> Float32:
         """What `encode` takes, float32 (2 x frames, inputs), of int16 samples (n,) at the model's rate."""

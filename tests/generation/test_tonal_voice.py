@@ -111,9 +111,10 @@ def test_pitches_are_moved_and_taken_over() -> None:
     assert quarters_of(12) == 4 * 69 and quarters_of(-1) == -23
     other = np.zeros((2, 9), np.float32)
     other[1, 0] = 1.0
-    np.testing.assert_array_equal(course_of(other, 4), [0, 0, 32, 32])
-    change = PitchChange(23, np.array([5, 6]))
-    np.testing.assert_array_equal(change.latents(np.zeros(4, np.int64), np.array([-1, 0, 1, 7])), [5, 5, 6, 6])
+    np.testing.assert_array_equal(course_of(other, 4), [[0, 0], [0, 0], [32, 0], [32, 0]])
+    change = PitchChange(23, np.array([[5, 1], [6, 2]]))
+    course = change.latents(np.zeros((4, 2), np.int64), np.array([-1, 0, 1, 7]))
+    np.testing.assert_array_equal(course, [[5, 1], [5, 1], [6, 2], [6, 2]])
     np.testing.assert_array_equal(change.moved(np.array([0, 1010])), [23, 1016])
 
 

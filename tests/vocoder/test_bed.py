@@ -14,7 +14,7 @@ from synth.vocoder.bed import TonalBed, TonalFrames, token_pitches
 from synth.vocoder.config import VocoderConfig, stride_of
 from synth.vocoder.emphasis import DeEmphasis
 from synth.vocoder.locking import SoundLocker
-from synth.vocoder.tonal import SoundAnalysis, checked_features
+from synth.vocoder.tonal import PITCH_CENTRE, SoundAnalysis, checked_features, pitch_latents
 
 CONFIG, RATE = tonal_voices.VOCODER, tonal_voices.RATE
 TABLES = bed_tables.new_tables(CONFIG, RATE)
@@ -61,8 +61,20 @@ def test_what_is_unvoiced_or_quiet_is_silent() -> None:
 
 
 def test_token_pitches_are_lines_between_latents() -> None:
-    pitches = token_pitches(np.array([0, 4, 8, 8])) - bed_tables.QUARTERS
+    pitches = token_pitches(np.array([[0, 9], [4, 0], [8, 0], [8, 9]])) - bed_tables.QUARTERS
     np.testing.assert_array_equal(pitches, [12, 20, 28, 32])
+    bent = token_pitches(np.array([[0, 9], [4, -3], [8, 127], [127, 9]])) - bed_tables.QUARTERS
+    np.testing.assert_array_equal(bent, [15, 17, 28 - 127, 151 + 127])
+
+
+def test_pitch_latents_keep_the_pitch_of_both_halves() -> None:
+    """Within an eighth of a semitone's 23 quarters, however the pitch moves; at most 127 quarters from lines."""
+    octaves = PITCH_CENTRE + np.cumsum(np.random.default_rng(0).normal(0, 0.02, 40)).astype(np.float32)
+    rows = np.stack([octaves, np.ones(40)], 1).astype(np.float32)
+    latents = np.rint(pitch_latents(rows) * 32).astype(np.int64)
+    around = np.concatenate([latents[:1], latents, latents[-1:]])
+    pitches = token_pitches(around) - bed_tables.QUARTERS
+    assert np.abs(pitches - (octaves - PITCH_CENTRE) * 4 * 69).max() <= 3
 
 
 @pytest.mark.parametrize("pitch", [90.0, 180.0, 400.0])
@@ -72,8 +84,13 @@ def test_a_vowel_s_own_bed_leaves_little(pitch: float) -> None:
     inside = slice(RATE // 10, RATE * 8 // 10)
     left = sound[inside] - locked.bed[: len(sound)][inside]
     assert np.square(left.astype(float)).sum() < 0.02 * np.square(sound[inside].astype(float)).sum()
-    back = DeEmphasis().filter(locked.residual)[: len(sound)] + locked.bed[: len(sound)]
-    assert np.abs(back - sound).max() <= 4
+
+
+def test_what_is_unvoiced_is_all_left() -> None:
+    noise = np.random.default_rng(0).integers(-999, 999, 800).astype(np.int16)
+    locked = SoundLocker(CONFIG, RATE, TABLES).lock(noise)
+    back = DeEmphasis().filter(locked.residual) + locked.bed
+    assert not locked.rows[:, -1].any() and np.abs(back[:800] - noise).max() <= 4
 
 
 def test_phases_are_locked_to_the_recording() -> None:

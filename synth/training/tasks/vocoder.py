@@ -49,7 +49,8 @@ class VocoderTrainConfig:
     one, in nats a number (variational autoencoder, arXiv 1312.6114; 0: vectors are no random variables). `free`: share
     of streams that go unquantised; of the others half have all quantisers, half a number drawn evenly. `noise`:
     codes of noise in what the network reads. `gain_db`: each file is louder or fainter by up to this much. `early`: so
-    many steps first, of encoder and quantisers alone, which cost a tenth.
+    many steps first, of encoder and quantisers alone, which cost a tenth. With a tonal bed latents are principal
+    components that do not learn: `spectral`, `commit` and `early` have no effect.
     """
 
     spectral: float = 2.0
@@ -91,8 +92,8 @@ PRESETS: dict[str, Configs] = {
         GeneratorTrainConfig(
             span=6400, streams=24, windows=3, window=384, warmup=64, steps=9000, every=500, fine_steps=300
         ),
-        VocoderConfig(mels=64, latent=49, quantisers=16, encoder_units=192, units=160, tones=48),
-        VocoderTrainConfig(gain_db=6.0, early=4000),
+        VocoderConfig(mels=64, latent=98, quantisers=16, encoder_units=192, units=160, tones=64),
+        VocoderTrainConfig(gain_db=6.0, free=0.5),
     ),
     "tiny": (
         ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),
@@ -104,6 +105,7 @@ PRESETS: dict[str, Configs] = {
     ),
 }
 DEFAULT_PRESET = "digits"
+BEGINNING = 60  # batches that say what latents are, and where codebooks begin
 ENVELOPE_STEPS, FEWEST_ENVELOPE_STEPS = 2000, 20  # of the postfilter's fit; without fine-tuning
 
 
@@ -200,8 +202,21 @@ class VocoderTask:
 
     def train_step(self, accelerator: Accelerator) -> float:
         """One step; returns its loss."""
+        if self.state.step == 0:
+            self._begin()
         batch = self.batches.batch(self.state.step, accelerator.process_index, accelerator.num_processes)
         return train_step(self.state, self.config, self.train, batch, accelerator)
+
+    def _begin(self) -> None:
+        """What latents are, with a tonal bed, and where codebooks begin, from the first batches."""
+        network = self.state.network
+        count = BEGINNING if self.vocoder.tones else 1
+        features = torch.cat([features_of_batch(network, self.batches.batch(number)) for number in range(count)])
+        if self.vocoder.tones:
+            network.begin_components(features)
+        with torch.no_grad():
+            z = network.encode(features).reshape(-1, self.vocoder.latent)
+        network.begin_codebooks(z, torch.Generator().manual_seed(self.config.seed))
 
     def validate(self) -> dict[str, float]:
         """Bits per sample of the validation files along all tokens, and along latents that are not quantized."""
@@ -294,15 +309,14 @@ def train_step(
     features = features_of_batch(vocoder, batch)
     z, loss = _encoded(vocoder, features, train.divergence, draw)
     flat = z.detach().reshape(-1, z.shape[-1])
-    if state.step == 0:
-        vocoder.begin_codebooks(flat, torch.Generator().manual_seed(config.seed))
     tokens, sums = vocoder.quantize(z)
     latents = quantizer_dropout(z, sums, train.free, draw)
-    if state.step >= train.early:
+    if vocoder.config.tones or state.step >= train.early:
         loss = loss + conditioned_loss(vocoder, config, train.prediction, batch, latents)
-    targets = spectral_targets(features, vocoder.config)
-    loss = loss + train.spectral * (vocoder.spectrum(latents) - targets).abs().mean()
-    loss = loss + train.commit * (z - sums[-1]).square().mean()
+    if not vocoder.config.tones:  # with a tonal bed the latents do not learn
+        targets = spectral_targets(features, vocoder.config)
+        loss = loss + train.spectral * (vocoder.spectrum(latents) - targets).abs().mean()
+        loss = loss + train.commit * (z - sums[-1]).square().mean()
     mean = optimizer_step(state, config, loss, accelerator)
     with torch.no_grad():
         vocoder.network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
