@@ -10,7 +10,7 @@ What is trained on is there at other speeds too, and so at other pitches and for
 With `--all` it is all English speech, 300 to 400 speakers, for a voice with a tonal bed:
 
     python recipes/speech_corpus.py CORPORA FOLDER --all
-    synth train FOLDER -o run --task vocoder --preset tonal --split FOLDER/split.csv
+    synth train FOLDER -o run --task vocoder --preset speech --split FOLDER/split.csv
 
 With `--split-only FILE.csv` only the split of the corpora as they are is written, for a run on them alone:
 

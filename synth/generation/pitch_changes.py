@@ -37,7 +37,7 @@ class PitchChange:
 def check_pitch(vocoder: Vocoder, name: str, option: str) -> None:
     """UsageError when the voice `name` does not know a pitch, for the option that changes it."""
     if not vocoder.config.tones:
-        raise UsageError(f"{option}: {name} knows no pitch; a voice does that is trained with --preset tonal")
+        raise UsageError(f"{option}: {name} knows no pitch; speech does, and what is trained with --preset speech")
 
 
 def quarters_of(semitones: float) -> int:

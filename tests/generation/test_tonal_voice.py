@@ -161,7 +161,7 @@ def test_the_command_transposes(tmp_path: Path) -> None:
 def test_a_voice_without_a_bed_says_so() -> None:
     from helpers import voices
 
-    with pytest.raises(UsageError, match=r"--transpose: x knows no pitch; .*--preset tonal"):
+    with pytest.raises(UsageError, match=r"--transpose: x knows no pitch; speech does, .*--preset speech"):
         check_pitch(voices.load().runtime.vocoder, "x", "--transpose")
 
 

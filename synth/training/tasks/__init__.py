@@ -71,7 +71,7 @@ TASKS = {
         TaskEntry(
             "vocoder",
             "vocoder",
-            ("digits", "speech", "tonal", "tiny"),
+            ("digits", "speech", "tiny"),
             ("corpora", "preset", "rate", "labels", "split", *_SCHEDULE, "divergence"),
             refusals={"noise": "has its own"},
         ),

@@ -82,14 +82,6 @@ PRESETS: dict[str, Configs] = {
     "speech": (
         ModelConfig(16000, frame_units=192, sample_units=192, head_units=64),
         GeneratorTrainConfig(
-            span=8000, streams=24, windows=4, window=384, warmup=64, steps=7000, every=500, fine_steps=600
-        ),
-        VocoderConfig(mels=64, latent=48, quantisers=16, encoder_units=192, units=160),
-        VocoderTrainConfig(gain_db=6.0, early=1500),
-    ),
-    "tonal": (
-        ModelConfig(16000, frame_units=192, sample_units=192, head_units=64),
-        GeneratorTrainConfig(
             span=6400, streams=24, windows=3, window=384, warmup=64, steps=9000, every=500, fine_steps=300
         ),
         VocoderConfig(mels=64, latent=98, quantisers=16, encoder_units=192, units=160, tones=64),
