@@ -108,6 +108,7 @@ class Stream {
     void restore(const SavedState& saved);  // sizes already checked against those of save()
     std::vector<int16_t> conditioning() const;              // [3][frame units], [order], [3] with phases; or nothing
     void set_conditioning(const int16_t* vector);           // as many as conditioning() has
+    void take_conditioning(const int16_t* vector);          // the same by a caller that holds the mutex
 
     std::shared_ptr<const PackedNetwork> network;
     State state{};
@@ -118,7 +119,6 @@ class Stream {
     void save_predictor(SavedState& to) const;
     void restore_predictor(const SavedState& from);
     std::vector<int16_t> gather_conditioning() const;
-    void spread_conditioning(const int16_t* vector);
     Arena arena_;
 };
 

@@ -108,7 +108,7 @@ void Stream::restore(const SavedState& from) {
     std::copy(from.labels.begin(), from.labels.end(), state.labels);
     for (int i = 0; i < model.window; ++i)
         state.window[kHop - state.phase + i] = static_cast<int8_t>(from.codes[i] - 128);
-    spread_conditioning(from.conditioning.data());
+    take_conditioning(from.conditioning.data());
     std::copy(from.frame.begin(), from.frame.end(), state.frame);
     spread(from.condition.data(), state.condition, units, model.sample_padded);
     std::copy(from.sample.begin(), from.sample.end(), state.sample);
@@ -139,7 +139,7 @@ std::vector<int16_t> Stream::conditioning() const {
 
 void Stream::set_conditioning(const int16_t* vector) {
     const std::lock_guard<std::mutex> guard(mutex);
-    spread_conditioning(vector);
+    take_conditioning(vector);
 }
 
 std::vector<int16_t> Stream::gather_conditioning() const {
@@ -153,7 +153,7 @@ std::vector<int16_t> Stream::gather_conditioning() const {
     return vector;
 }
 
-void Stream::spread_conditioning(const int16_t* vector) {
+void Stream::take_conditioning(const int16_t* vector) {
     const Model& model = network->model;
     if (!model.stride) return;
     spread(vector, state.conditioning, model.frame_units, model.frame_padded);

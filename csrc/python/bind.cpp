@@ -1,12 +1,14 @@
 // The Python face of the kernel: checks types and sizes, gives up the interpreter's lock, calls the set that was chosen.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 
 #include "python/bind_codec.hpp"
@@ -22,6 +24,7 @@ namespace {
 
 using Codes = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Gates = nb::ndarray<const int16_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using VectorRows = nb::ndarray<const int16_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using CodeRows = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using CodeRowsOut = nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
@@ -183,6 +186,16 @@ std::shared_ptr<synth::Stream> restore(const std::shared_ptr<synth::PackedNetwor
     return stream;
 }
 
+size_t conditioning_units(const synth::Model& model) {
+    if (!model.stride) return 0;
+    return static_cast<size_t>(3 * model.frame_units + model.predictor.order + (model.sample_phase ? 3 : 0));
+}
+
+// Samples that a conditioning vector lasts.
+uint64_t conditioning_period(const synth::Model& model) {
+    return static_cast<uint64_t>(model.stride) * synth::kHop;
+}
+
 // Streams of one network, held for one call that moves them all. Made and gone while the interpreter is let go.
 class Held {
    public:
@@ -199,6 +212,19 @@ class Held {
         for (synth::Stream* stream : order) guards_.emplace_back(stream->mutex);
     }
     int count() const { return static_cast<int>(states.size()); }
+    // How many conditioning vectors begin within the next `count` samples, behind the first of them.
+    size_t changes(size_t count) const {
+        if (count == 0 || !network.model.stride) return 0;
+        const uint64_t position = states[0]->position;
+        const uint64_t period = conditioning_period(network.model);
+        return static_cast<size_t>((position + count - 1) / period - position / period);
+    }
+    void check_vectors(size_t rows, size_t columns, size_t units, size_t count) const {
+        for (const synth::State* state : states)
+            need(state->position == states[0]->position, "vectors: the streams stand at several samples");
+        need(rows == states.size() && columns == changes(count) && units == conditioning_units(network.model),
+             "vectors: wrong shape");
+    }
 
     const synth::PackedNetwork& network;
     std::vector<synth::State*> states;
@@ -217,8 +243,30 @@ std::vector<T*> rows_of(T* values, size_t rows, size_t columns) {
 
 using Streams = std::vector<std::shared_ptr<synth::Stream>>;
 
+// Draws `count` codes a stream; `vectors` is [streams][changes][conditioning units], what is in force from each start
+// of a stretch on that lies behind the first sample. Null: the conditioning stays as it is.
+void draw_along(const Held& held, const Streams& streams, uint8_t* codes, size_t count, const int16_t* vectors,
+                size_t units, const synth::DrawOptions& draw) {
+    const synth::Model& model = held.network.model;
+    const size_t changes = vectors ? held.changes(count) : 0;
+    std::vector<uint8_t*> rows = rows_of(codes, streams.size(), count);
+    for (size_t done = 0, change = 0; done < count; ++change) {
+        size_t part = count - done;
+        if (change < changes) {
+            const uint64_t period = conditioning_period(model);
+            part = static_cast<size_t>(period - held.states[0]->position % period);
+        }
+        held.network.api.generate(model, held.states.data(), rows.data(), held.count(), part, draw);
+        done += part;
+        for (size_t k = 0; k < streams.size(); ++k) {
+            rows[k] += part;
+            if (change < changes) streams[k]->take_conditioning(vectors + (k * changes + change) * units);
+        }
+    }
+}
+
 nb::object generate(const Streams& streams, size_t count, int64_t inverse_temperature, int top_k, uint64_t top_p,
-                    bool eases_at_rest) {
+                    bool eases_at_rest, const std::optional<VectorRows>& vectors) {
     need(!streams.empty() && inverse_temperature >= 0 && inverse_temperature <= (int64_t{1} << 24) && top_k >= 1 &&
              top_k <= 256 && top_p >= 1 && top_p <= (uint64_t{1} << 32),
          "draw: out of range");
@@ -226,9 +274,9 @@ nb::object generate(const Streams& streams, size_t count, int64_t inverse_temper
     {
         const nb::gil_scoped_release release;
         const Held held(streams);
-        held.network.api.generate(held.network.model, held.states.data(),
-                                  rows_of(codes.data(), streams.size(), count).data(), held.count(), count,
-                                  {inverse_temperature, top_k, top_p, eases_at_rest});
+        if (vectors) held.check_vectors(vectors->shape(0), vectors->shape(1), vectors->shape(2), count);
+        draw_along(held, streams, codes.data(), count, vectors ? vectors->data() : nullptr,
+                   vectors ? vectors->shape(2) : 0, {inverse_temperature, top_k, top_p, eases_at_rest});
     }
     return to_array(codes, count);
 }
@@ -293,9 +341,7 @@ nb::object conditioning(const synth::Stream& stream) {
 }
 
 void set_conditioning(synth::Stream& stream, const Gates& vector) {
-    const synth::Model& model = stream.network->model;
-    const int length = model.stride ? 3 * model.frame_units + model.predictor.order + (model.sample_phase ? 3 : 0) : 0;
-    need(vector.shape(0) == static_cast<size_t>(length), "given: wrong shape");
+    need(vector.shape(0) == conditioning_units(stream.network->model), "given: wrong shape");
     released([&] { stream.set_conditioning(vector.data()); });
 }
 
@@ -323,7 +369,7 @@ NB_MODULE(_kernel, m) {
         .def("save", &save)
         .def("distribution", &distribution);
     m.def("generate", &generate, "streams"_a, "count"_a, "inverse_temperature"_a, "top_k"_a, "top_p"_a,
-          "eases_at_rest"_a = false);
+          "eases_at_rest"_a = false, "vectors"_a = nb::none());
     m.def("force", &teacher_force);
     m.def("product", &product);
     m.def("network", &make_network, "set"_a, "window"_a, "frame_units"_a, "sample_units"_a, "head_units"_a,

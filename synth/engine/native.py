@@ -144,11 +144,17 @@ class NativeEngine:
         """Draw `count` codes (uint8 [count]) and advance the state past them."""
         return self.generate_together([state], count, sampling)[0]
 
-    def generate_together(self, states: Sequence[NativeState], count: int, sampling: SamplingConfig) -> UInt8:
-        """`generate` of several states (uint8 [states, count]) that share what they can, on one thread."""
+    def generate_together(
+        self, states: Sequence[NativeState], count: int, sampling: SamplingConfig, vectors: Int16 | None = None
+    ) -> UInt8:
+        """`generate` of several states (uint8 [states, count]) that share what they can, on one thread.
+
+        `vectors`: int16 (states, changes, conditioning units), the conditioning from each multiple of `stride` frames
+        on that lies behind the first of these samples, of states at the same sample. None: it does not change.
+        """
         kernels = [state.kernel for state in states]
         draw = (sampling.inverse_temperature, sampling.top_k, sampling.top_p, sampling.eases_at_rest)
-        codes = _kernel.generate(kernels, count, *draw)
+        codes = _kernel.generate(kernels, count, *draw, vectors)
         return codes.reshape(len(kernels), count)
 
     def teacher_force(self, state: NativeState, codes: UInt8) -> UInt32:

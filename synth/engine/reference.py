@@ -260,9 +260,26 @@ class ReferenceEngine:
             self.take(state, guess, code)
         return out
 
-    def generate_together(self, states: Sequence[ReferenceState], count: int, sampling: SamplingConfig) -> UInt8:
-        """`generate` of several states, one after the other (states, count)."""
-        return np.stack([self.generate(state, count, sampling) for state in states])
+    def generate_together(
+        self, states: Sequence[ReferenceState], count: int, sampling: SamplingConfig, vectors: Int16 | None = None
+    ) -> UInt8:
+        """`generate` of several states, one after the other (states, count); `vectors` as in the native engine."""
+        if vectors is None:
+            return np.stack([self.generate(state, count, sampling) for state in states])
+        return np.stack([self._along(*each, count, sampling) for each in zip(states, vectors, strict=True)])
+
+    def _along(self, state: ReferenceState, vectors: Int16, count: int, sampling: SamplingConfig) -> UInt8:
+        """`generate` with a conditioning that changes."""
+        period = self.config.stride * self.config.hop
+        codes = np.empty(count, np.uint8)
+        done = 0
+        for vector in (*vectors, None):
+            part = count - done if vector is None else period - state.position % period
+            codes[done : done + part] = self.generate(state, part, sampling)
+            done += part
+            if vector is not None:
+                state.conditioning = vector
+        return codes
 
     def teacher_force_together(self, states: Sequence[ReferenceState], codes: UInt8) -> UInt32:
         """`force` of several states by codes (states, n), one after the other."""

@@ -44,6 +44,20 @@ class Conditioner:
             self._frame, self._ready = frame, self._condition(frame)
         return self._ready[frame - self._frame, position % self.vocoder.hop // self.hop]
 
+    @property
+    def known_until(self) -> int:
+        """The sample behind the last whose conditioning is ready."""
+        return (self._frame + len(self._ready)) * self.vocoder.hop
+
+    def vectors_within(self, position: int, count: int) -> Int16:
+        """Those vectors that begin behind sample `position` and before the one `count` later: int16 (vectors, units).
+
+        All must be ready, see `known_until`.
+        """
+        first = position // self.hop + 1 - self._frame * self.vocoder.config.parts
+        last = (position + count - 1) // self.hop + 1 - self._frame * self.vocoder.config.parts
+        return self._ready.reshape(-1, self._ready.shape[2])[first : max(first, last)]
+
     def prepare(self, position: int) -> None:
         """Makes ready what the sound needs from a sample within a stretch on: nothing here."""
 

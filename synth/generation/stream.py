@@ -281,6 +281,14 @@ class Stream:
         """Puts into force whatever begins with the next sample."""
         self._label_ids_now()
 
+    def _known(self) -> int:
+        """Samples for which labels and conditioning are known, changes of conditioning included."""
+        return self._until_change()
+
+    def _vectors(self, count: int) -> Int16 | None:
+        """The conditioning from each change on behind the next sample and within `count`; None where there is none."""
+        return None
+
     def _until_change(self) -> int:
         """Samples until the next change of labels or conditioning; at least 1, at most a block."""
         return self._schedule[0][0] - int(self._state.position) if self._schedule else _BLOCK
@@ -307,8 +315,10 @@ def codes_together(streams: Sequence[Stream], count: int) -> UInt8:
     at the same sample share the engine's work (every load of a weight serves several), others follow one after the
     other. Each stream's turn lasts until all are done.
     """
+    if count < 0:
+        raise UsageError(f"samples {count}: must be 0 or more")
     lead = streams[0]
-    codes = np.empty((len(streams), max(0, count)), np.uint8)
+    codes = np.empty((len(streams), count), np.uint8)
     if any(other._place() != lead._place() for other in streams):
         for row, stream in zip(codes, streams, strict=True):
             row[:] = codes_together([stream], count)[0]
@@ -316,11 +326,18 @@ def codes_together(streams: Sequence[Stream], count: int) -> UInt8:
     states = [stream._state for stream in streams]
     usual = replace(lead._sampling, eases_at_rest=lead.checkpoint.config.kind == "generator")
     careful = replace(lead._sampling, top_p=min(lead._sampling.top_p, OPENING_TOP_P))
-    for start, stop in _spans(streams, count):
-        middle = min(stop, max(start, start + lead._opening - lead._state.position))
-        for first, last, sampling in ((start, middle, careful), (middle, stop, usual)):
-            if last > first:
-                codes[:, first:last] = lead.engine.generate_together(states, last - first, sampling)
+    done = 0
+    while done < count:
+        for stream in streams:
+            stream._apply_due()
+        opening = lead._opening - int(lead._state.position)
+        known = min(stream._until_change() if opening > 0 else stream._known() for stream in streams)
+        part = min(count - done, known, opening) if opening > 0 else min(count - done, known)
+        vectors = [rows for stream in streams if (rows := stream._vectors(part)) is not None]
+        sampling = careful if opening > 0 else usual
+        drawn = lead.engine.generate_together(states, part, sampling, np.stack(vectors) if vectors else None)
+        codes[:, done : done + part] = drawn
+        done += part
     return codes
 
 
@@ -337,8 +354,6 @@ def teacher_force_together(streams: Sequence[Stream], codes: UInt8) -> list[int]
 
 def _spans(streams: Sequence[Stream], count: int) -> Iterator[tuple[int, int]]:
     """Divides the next `count` samples where labels or conditioning change and blocks end: (start, stop) pairs."""
-    if count < 0:
-        raise UsageError(f"samples {count}: must be 0 or more")
     start = 0
     while start < count:
         room = _BLOCK

@@ -204,6 +204,14 @@ class VoiceStream(Stream):
         else:
             self.conditioner.prepare(position)
 
+    def _known(self) -> int:
+        known = self.conditioner.known_until - int(self._state.position)
+        return min(super()._until_change(), known) if known > 0 else self._until_change()
+
+    def _vectors(self, count: int) -> Int16 | None:
+        position, hop = int(self._state.position), self.conditioner.hop
+        return self.conditioner.vectors_within(position, count) if count > hop - position % hop else None
+
     def _until_change(self) -> int:
         hop = self.conditioner.hop
         return min(super()._until_change(), hop - self._state.position % hop)

@@ -117,6 +117,38 @@ def test_streams_together_equal_each_alone(name: str, config: ModelConfig, strea
     assert all(same(a.save(), b.save()) for a, b in zip(together, alone, strict=True))
 
 
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("config", [GIVEN, PHASES])
+@pytest.mark.parametrize("start", [0, 1, 16])
+def test_conditioning_may_change_within_a_call(name: str, config: ModelConfig, start: int) -> None:
+    """Several vectors in one call are what one call a vector gives, with either engine."""
+    fast, slow = both(name, config, 4)
+    period = config.stride * config.hop
+    count = 3 * period + 5
+    states, alone = [fast.state(k) for k in range(2)], [slow.state(k) for k in range(2)]
+    for a, b in zip(states, alone, strict=True):
+        a.conditioning = b.conditioning = vector(config, 1, 2000)
+        assert np.array_equal(fast.generate(a, start, SamplingConfig()), slow.generate(b, start, SamplingConfig()))
+    changes = (start + count - 1) // period - start // period
+    vectors = np.stack([[vector(config, 10 * k + n, 2000) for n in range(changes)] for k in range(2)])
+    codes = fast.generate_together(states, count, SamplingConfig(), vectors)
+    assert np.array_equal(codes, slow.generate_together(alone, count, SamplingConfig(), vectors))
+    assert all(same(a.save(), b.save()) for a, b in zip(states, alone, strict=True))
+
+
+def test_vectors_of_another_shape_are_refused() -> None:
+    fast, _ = both(SETS[-1], GIVEN, 4)
+    states = [fast.state(0), fast.state(1)]
+    good = np.zeros((2, 2, len(vector(GIVEN, 0, 1))), np.int16)
+    count = 2 * GIVEN.stride * GIVEN.hop + 1
+    for vectors in (good[:1], good[:, :1], good[:, :, 1:]):
+        with pytest.raises(ValueError, match="vectors: wrong shape"):
+            fast.generate_together(states, count, SamplingConfig(), vectors.copy())
+    fast.generate(states[0], 3, SamplingConfig())
+    with pytest.raises(ValueError, match="vectors: the streams stand at several samples"):
+        fast.generate_together(states, count, SamplingConfig(), good)
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
