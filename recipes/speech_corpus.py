@@ -1,22 +1,13 @@
 #!/usr/bin/env python3
-"""Writes what `speech` is trained on into a folder.
+"""Writes what `speech` is trained on into a folder: all English speech, about 450 speakers.
 
     python recipes/speech_corpus.py CORPORA FOLDER
     synth train FOLDER -o run --task vocoder --preset speech --split FOLDER/split.csv
 
-Of kathleen's prompts by id every 20th is test, the one after it validation; of picovoice's files by name every 10th.
-What is trained on is there at other speeds too, and so at other pitches and formants: fifty voices become many.
+Of kathleen's prompts by id every 20th is test, the one after it validation; of the other corpora as their splits say.
+Some of what is trained on is there at other speeds too, and so at other pitches and formants.
 
-With `--all` it is all English speech, 300 to 400 speakers, for a voice with a tonal bed:
-
-    python recipes/speech_corpus.py CORPORA FOLDER --all
-    synth train FOLDER -o run --task vocoder --preset speech --split FOLDER/split.csv
-
-With `--split-only FILE.csv` only the split of the corpora as they are is written, for a run on them alone:
-
-    python recipes/speech_corpus.py CORPORA --split-only FILE.csv
-    synth train CORPORA/kathleen-arctic-16k CORPORA/picovoice-multispeaker-16k -o run --task vocoder --preset speech \\
-        --split FILE.csv
+With `--split-only FILE.csv` only the split of the corpora as they are is written, for a run on them alone.
 """
 
 from __future__ import annotations
@@ -33,20 +24,13 @@ from corpus_split import split_corpus
 RATE = 16000
 Speeds = dict[str, tuple[tuple[float, ...], ...]]
 SPEEDS: Speeds = {
-    "kathleen-arctic-16k": ((), (0.88,), (1.14,)),
-    "picovoice-multispeaker-16k": ((0.82, 0.9, 1.1, 1.22),),
-}
-"""Speeds beside 1, of the first file, the second ... and over again."""
-
-
-ALL_SPEEDS: Speeds = {
     "kathleen-arctic-16k": ((),),
     "callie-prompts-16k": ((),),
     "librispeech-manyspeakers-16k": ((), (0.9,), (1.12,)),
     "speechocean762-16k": ((),),
     "picovoice-multispeaker-16k": ((), (0.85,), (1.15,)),
 }
-"""The same of all English speech, for a voice of many speakers."""
+"""Speeds beside 1, of the first file, the second ... and over again."""
 
 
 def write_split(corpora: Path, out: Path) -> None:
@@ -55,11 +39,11 @@ def write_split(corpora: Path, out: Path) -> None:
     out.write_text("\n".join(["file,split", *rows]) + "\n")
 
 
-def write(corpora: Path, out: Path, speeds: Speeds = SPEEDS) -> None:
+def write(corpora: Path, out: Path) -> None:
     """All recordings and, of training files, copies at other speeds as WAVs, and split.csv beside them."""
     rows = ["file,split"]
     out.mkdir(parents=True, exist_ok=True)
-    for corpus, turns in speeds.items():
+    for corpus, turns in SPEEDS.items():
         for place, (path, split) in enumerate(split_corpus(corpora / corpus)):
             wave, _ = soundfile.read(path)
             for speed in (1.0, *(turns[place % len(turns)] if split == "train" else ())):
@@ -75,14 +59,13 @@ def main() -> None:
     parser.add_argument("corpora", type=Path, metavar="CORPORA", help=f"folder with {', '.join(SPEEDS)}")
     parser.add_argument("folder", type=Path, metavar="FOLDER", nargs="?", help="to write to")
     parser.add_argument("--split-only", type=Path, metavar="FILE.csv", help="write only the split, to this file")
-    parser.add_argument("--all", action="store_true", help="all English speech, not only what speech-2 was trained on")
     options = parser.parse_args()
     if (options.folder is None) == (options.split_only is None):
         parser.error("give FOLDER or --split-only FILE.csv")
     if options.split_only is not None:
         write_split(options.corpora, options.split_only)
     else:
-        write(options.corpora, options.folder, ALL_SPEEDS if options.all else SPEEDS)
+        write(options.corpora, options.folder)
 
 
 if __name__ == "__main__":

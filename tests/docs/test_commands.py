@@ -72,7 +72,9 @@ def fill(folder: Path) -> None:
         wave = sounds.tone(RATE, RATE, 220.0, 0.4) + sounds.noise(RATE, len(name), 300)
         suffix = "flac" if name in ("start", "other") else "wav"
         soundfile.write(folder / f"{name}.{suffix}", wave, RATE)
-    np.save(folder / "features.npy", rng.normal(-6, 2, (40, 64)).astype(np.float32))
+    voice = synth.load("speech")
+    assert isinstance(voice, synth.Voice)
+    np.save(folder / "features.npy", voice.features(sounds.tone(RATE, RATE, 220.0, 0.4), RATE))
     for number in range(3):
         write(folder / f"recordings/{number}.wav", number)
     tags = ["file,sounds"]

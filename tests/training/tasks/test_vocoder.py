@@ -167,7 +167,7 @@ def test_exports_that_are_refused(whole: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"preset": "piano"}, "preset piano: must be digits, speech, tonal, tiny, mini with --task vocoder"),
+        ({"preset": "piano"}, "preset piano: must be digits, speech, tiny, mini with --task vocoder"),
         ({"rate": 11025}, "rate 11025: a vocoder's token frame"),
         ({"density": 0.5}, "--density: --task vocoder does not take it"),
         ({"target": ["digit"]}, "--target: --task vocoder does not take it"),
