@@ -67,7 +67,6 @@ def is_slow(command: pages.Command) -> bool:
 
 def fill(folder: Path) -> None:
     """Writes the files that the pages name."""
-    rng = np.random.default_rng(1)
     for name in ("x", "a", "b", "me", "take", "7", "start", "other"):
         wave = sounds.tone(RATE, RATE, 220.0, 0.4) + sounds.noise(RATE, len(name), 300)
         suffix = "flac" if name in ("start", "other") else "wav"
