@@ -16,8 +16,9 @@ from synth.common.extras import training_extra
 from synth.common.typing import Tensors
 from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.layout import layout
-from synth.generation import checkpoint, stream
+from synth.generation import checkpoint
 from synth.generation.model import Model
+from synth.generation.together import codes_together
 
 SIZES = ((192, 128, 1.0), (288, 192, 1.0), (384, 256, 1.0), (192, 256, 0.25))
 """Frame units, sample units, and the share of the sample tier's recurrent blocks that are not zero; head 32."""
@@ -123,7 +124,7 @@ def _threads(title: str, model: Model, threads: int) -> Row:
     pairs = [[model.start(SamplingConfig(), seed=2 * k + seed) for seed in range(2)] for k in range(threads)]
 
     def draw() -> None:
-        parallel.each(lambda pair: stream.codes_together(pair, 1 << 17), pairs, threads, Event())
+        parallel.each(lambda pair: codes_together(pair, 1 << 17), pairs, threads, Event())
 
     return native(title, timing.measure(draw, 2 * threads << 17), 2 * threads, threads, model.engine)
 

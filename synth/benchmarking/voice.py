@@ -13,7 +13,8 @@ from synth.benchmarking.rows import Row, against, file, forced, native, start
 from synth.common import threads as parallel
 from synth.engine.config import SamplingConfig
 from synth.generation import checkpoint
-from synth.generation.stream import Stream, pcm_together
+from synth.generation.stream import Stream
+from synth.generation.together import pcm_together
 from synth.generation.voice import Voice
 from synth.vocoder import bed_tables
 from synth.vocoder.bed import TonalFrames

@@ -15,8 +15,8 @@ from synth.common.labels import LabelIds
 from synth.common.typing import Float32, Int16
 from synth.engine.config import SamplingConfig
 from synth.evaluation import memorization
-from synth.generation import stream
 from synth.generation.base import AudioModel
+from synth.generation.together import pcm_together
 from synth.recognition.classifier import Classifier
 
 _TOGETHER = 2
@@ -108,7 +108,7 @@ def generate(
             model.start(sampling, seed=job.seed, labels=labels.names(job.label_ids), samples=samples)
             for job in (jobs[place] for place in places)
         ]
-        sounds = stream.pcm_together(streams, samples)
+        sounds = pcm_together(streams, samples)
         return [use(place, sound) for place, sound in zip(places, sounds, strict=True)]
 
     together = _TOGETHER if len(jobs) > threads else 1

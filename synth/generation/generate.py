@@ -21,6 +21,7 @@ from synth.engine.config import SamplingConfig
 from synth.generation import loading, seeds, stream
 from synth.generation.base import AudioModel, sample_count
 from synth.generation.speech_output import Progress, SpeechOutput, Tick, source_facts, speed_facts
+from synth.generation.together import pcm_together
 
 if TYPE_CHECKING:
     from synth.audio.player import Player
@@ -159,7 +160,7 @@ def _make(work: _Work, jobs: list[_Job], player: Player | None = None) -> list[s
         for start in range(0, samples, size):
             if work.stop.is_set():
                 raise parallel.Stopped
-            for out, block in zip(outs, stream.pcm_together(sources, min(size, samples - start)), strict=True):
+            for out, block in zip(outs, pcm_together(sources, min(size, samples - start)), strict=True):
                 out.write(block)
                 if player:
                     player.write(block)

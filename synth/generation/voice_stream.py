@@ -16,7 +16,8 @@ from synth.engine.interface import Engine
 from synth.generation import saved_stream
 from synth.generation.checkpoint import Checkpoint
 from synth.generation.conditioning import Conditioner
-from synth.generation.stream import Stream, codes_together, teacher_force_together
+from synth.generation.stream import Stream
+from synth.generation.together import codes_together, teacher_force_together
 from synth.generation.tonal_conditioning import TonalConditioner
 from synth.generation.voice_runtime import VoiceRuntime
 from synth.vocoder.emphasis import DeEmphasis

@@ -9,7 +9,8 @@ from helpers.tools import tiny_checkpoint
 import synth
 from synth.common.errors import UsageError
 from synth.engine.config import SamplingConfig
-from synth.generation.stream import Stream, codes_together, teacher_force_together
+from synth.generation.stream import Stream
+from synth.generation.together import codes_together, teacher_force_together
 
 
 def streams(engine: str, draws: list[SamplingConfig], done: list[int]) -> list[Stream]:

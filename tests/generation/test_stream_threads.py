@@ -12,7 +12,8 @@ from helpers import voices
 from helpers.tools import tiny_checkpoint
 
 import synth
-from synth.generation.stream import Stream, pcm_together
+from synth.generation.stream import Stream
+from synth.generation.together import pcm_together
 
 pytestmark = pytest.mark.timeout(120)
 CALLS = 120

@@ -21,7 +21,8 @@ import synth
 from synth.audio import mulaw
 from synth.common.errors import AudioError, CheckpointError, EngineError, UsageError
 from synth.engine.config import SamplingConfig
-from synth.generation.stream import Stream, pcm_together, teacher_force_together
+from synth.generation.stream import Stream
+from synth.generation.together import pcm_together, teacher_force_together
 
 COUNT = 1500
 LABELS = {"digit": ["3", "1", "4"], "speaker": "bert"}

@@ -12,7 +12,7 @@ from synth.common.errors import EngineError, UsageError
 from synth.common.typing import Int64
 from synth.generation.follow_sound import follow_sound
 from synth.generation.pitch_changes import PitchChange, check_pitch, course_of, quarters_of
-from synth.generation.stream import pcm_together
+from synth.generation.together import pcm_together
 from synth.generation.tonal_conditioning import TonalConditioner, band_middles
 from synth.generation.vocode import VocodeRequest, vocode
 from synth.vocoder.frame_filter import NEUTRAL
