@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 
 from corpus_split import split_corpus
-from synth.common.typing import Int16
 from synth.training import corrector_traces
 
 LEVELS = ("balanced", "max")
@@ -34,7 +34,7 @@ RAISED = {"fsdd-8k": 0.1}
 RAISED_ELSE = 0.3
 
 
-def copy_of(path: Path, kind: str, salt: int) -> Int16:
+def copy_of(path: Path, kind: str, salt: int) -> NDArray[np.int16]:
     """int16 samples of a file as it is, or a copy of it."""
     wave, _ = soundfile.read(path, dtype="int16")
     if kind == "original":

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from corpus_split import split_corpus
-from synth.common.typing import Int16
 
 RATE = 16000
 CORPORA = ("fsdd-8k", "kathleen-arctic-16k", "picovoice-multispeaker-16k", "piano-headroom-giantmidi-16k")
@@ -25,11 +25,11 @@ GAINS = {"picovoice-multispeaker-16k": ((0.5, 1.6), (0.1, 0.5))}
 """Of each further copy of a training file the least and the greatest gain."""
 
 
-def at_gain(wave: Int16, bounds: tuple[float, float], random: np.random.Generator) -> Int16:
+def at_gain(wave: NDArray[np.int16], bounds: tuple[float, float], random: np.random.Generator) -> NDArray[np.int16]:
     """A copy at another level; half a step of noise, so that no value is left out."""
     gain = np.exp(random.uniform(*np.log(bounds)))
     copy = np.rint(wave * gain + random.uniform(-0.5, 0.5, len(wave)))
-    clipped: Int16 = np.clip(copy, -32768, 32767).astype(np.int16)
+    clipped: NDArray[np.int16] = np.clip(copy, -32768, 32767).astype(np.int16)
     return clipped
 
 

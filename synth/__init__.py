@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from synth.generation.voice import Voice
     from synth.recognition.classifier import Classifier, Recognition, load_classifier
 
+__path__.append(f"{__path__[0]}/data/former")  # names of an older layout, `synth.corpus` and `synth.labelling`
 __version__ = "0.1.0"
 __all__ = ["Model", "Score", "Stream", "SynthError", "Voice", "__version__", "load"]
 __all__ += ["compress", "compress_file", "decompress", "decompress_file"]

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
 from synth.common.errors import UsageError
-from synth.common.turns import in_turns
+from synth.common.turns import TakesTurns, in_turns
 from synth.common.typing import Int16, UInt8
-
-if TYPE_CHECKING:
-    from synth.generation.stream import Stream
+from synth.engine.config import SamplingConfig
+from synth.engine.interface import Engine
+from synth.generation.checkpoint import Checkpoint
 
 OPENING_TOP_P = int(0.9 * 2**32)
 BLOCK = 1 << 16
 """Samples that are drawn in one go at most."""
 
 
+class DrawnTogether(TakesTurns, Protocol):
+    """What of a stream is asked for here; `stream.Stream` says what each does."""
+
+    checkpoint: Checkpoint
+    engine: Engine
+    _state: Any
+    _sampling: SamplingConfig
+    _opening: int
+
+    def _apply_due(self) -> None: ...
+    def _finish(self, codes: UInt8, count: int) -> Int16: ...
+    def _known(self) -> int: ...
+    def _missing(self, count: int) -> int: ...
+    def _place(self) -> tuple[Any, ...]: ...
+    def _until_change(self) -> int: ...
+    def _vectors(self, count: int) -> Int16 | None: ...
+
+
 @in_turns
-def pcm_together(streams: Sequence[Stream], count: int) -> Int16:
+def pcm_together(streams: Sequence[DrawnTogether], count: int) -> Int16:
     """The next `count` samples of each stream of one model (int16 [streams, count]), drawn as by `codes_together`."""
     if count < 0:
         raise UsageError(f"samples {count}: must be 0 or more")
@@ -34,7 +52,7 @@ def pcm_together(streams: Sequence[Stream], count: int) -> Int16:
 
 
 @in_turns
-def codes_together(streams: Sequence[Stream], count: int) -> UInt8:
+def codes_together(streams: Sequence[DrawnTogether], count: int) -> UInt8:
     """The next `count` codes that each stream's network draws (uint8 [streams, count]), on one thread.
 
     A postfilter is not in them. Each gives what it gives alone. Streams of one model and one way to sample that stand
@@ -68,7 +86,7 @@ def codes_together(streams: Sequence[Stream], count: int) -> UInt8:
 
 
 @in_turns
-def teacher_force_together(streams: Sequence[Stream], codes: UInt8) -> list[int]:
+def teacher_force_together(streams: Sequence[DrawnTogether], codes: UInt8) -> list[int]:
     """Takes `codes` (uint8) as the next samples of every stream of one model; their code lengths, in 1/65536 bit."""
     totals = np.zeros(len(streams), np.uint64)
     states = [stream._state for stream in streams]
@@ -78,7 +96,7 @@ def teacher_force_together(streams: Sequence[Stream], codes: UInt8) -> list[int]
     return [int(total) for total in totals]
 
 
-def _spans(streams: Sequence[Stream], count: int) -> Iterator[tuple[int, int]]:
+def _spans(streams: Sequence[DrawnTogether], count: int) -> Iterator[tuple[int, int]]:
     """Divides the next `count` samples where labels or conditioning change and blocks end: (start, stop) pairs."""
     start = 0
     while start < count:

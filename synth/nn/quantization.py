@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from synth.common.typing import AnyArray
 from synth.engine.layout import head_table, sample_tables
 from synth.nn.two_tier import ROW_FLOOR, TwoTierNetwork
 from synth.nn.vocoder import PITCH_TOKEN, VocoderNetwork
@@ -17,12 +17,12 @@ from synth.vocoder.vocoder import UNIT
 GATE, STATE, HIDDEN, LOGIT = 1024, 128, 32, 512  # units of 1.0 in gate inputs, 8-bit states, hidden layer, logits
 
 
-def fixed(values: AnyArray, unit: int) -> AnyArray:
+def fixed(values: NDArray[Any], unit: int) -> NDArray[Any]:
     """`values` as int16 with 1.0 at `unit`, saturated."""
     return np.clip(np.rint(values * unit), -32768, 32767).astype(np.int16)
 
 
-def linear(name: str, weight: AnyArray, unit_in: int, unit_out: int) -> dict[str, AnyArray]:
+def linear(name: str, weight: NDArray[Any], unit_in: int, unit_out: int) -> dict[str, NDArray[Any]]:
     """8-bit weights, 16-bit scales and the shift of a product from inputs of `unit_in` to outputs of `unit_out`."""
     rows = np.maximum(np.abs(weight).max(1), max(np.abs(weight).max() * ROW_FLOOR, 1e-6))
     step = rows / 127
@@ -35,7 +35,7 @@ def linear(name: str, weight: AnyArray, unit_in: int, unit_out: int) -> dict[str
     }
 
 
-def curve(function: Any, width: float, least: int) -> AnyArray:
+def curve(function: Any, width: float, least: int) -> NDArray[Any]:
     """(3, 8) int16 coefficients of a rising function on 8 segments of `width`, quadratic in the place within each."""
     table = np.zeros((3, 8))
     d = (np.arange(256) + 0.5) / 256
@@ -54,7 +54,7 @@ def curve(function: Any, width: float, least: int) -> AnyArray:
     return integers.astype(np.int16)
 
 
-def tables() -> dict[str, AnyArray]:
+def tables() -> dict[str, NDArray[Any]]:
     """Curves of sigmoid and tanh, probabilities and code lengths of logits in steps of 1/64."""
     logits = (np.arange(1024) + 0.5) / 64
     upper = np.rint(2.0**32 / (1 + np.exp(-logits)))
@@ -67,7 +67,7 @@ def tables() -> dict[str, AnyArray]:
     }
 
 
-def quantize(network: TwoTierNetwork, predictor: dict[str, AnyArray]) -> dict[str, AnyArray]:
+def quantize(network: TwoTierNetwork, predictor: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """All tensors of the integer network (`synth.engine.layout`) from the float one and its predictor's constants."""
     w = {name: value.detach().cpu().double().numpy() for name, value in network.named_parameters()}
     tree = w["tree"].copy()
@@ -92,10 +92,10 @@ def quantize(network: TwoTierNetwork, predictor: dict[str, AnyArray]) -> dict[st
     return tensors
 
 
-def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, AnyArray]:
+def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, NDArray[Any]]:
     """The tensors of `synth.vocoder.vocoder.layout`: an encoder in float32, codebooks and conditioner in integers."""
     w = {name: value.detach().cpu().double().numpy() for name, value in vocoder.named_parameters()}
-    tensors: dict[str, AnyArray] = {}
+    tensors: dict[str, NDArray[Any]] = {}
     for name in ("out",) if vocoder.config.tones else ("0", "1", "2", "out"):
         tensors[f"vocoder.encoder.{name}.weight"] = w[f"encoder_{name}"].astype(np.float32)
         tensors[f"vocoder.encoder.{name}.bias"] = w[f"encoder_{name}_bias"].astype(np.float32)
@@ -111,7 +111,7 @@ def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, AnyArray]:
     return tensors
 
 
-def codebooks(vocoder: VocoderNetwork, learned: AnyArray) -> AnyArray:
+def codebooks(vocoder: VocoderNetwork, learned: NDArray[Any]) -> NDArray[Any]:
     """All codebooks, int8: with a tonal bed the first is the pitch's, whose entries are its latent's values."""
     books = np.clip(np.rint(learned * UNIT), -127, 127).astype(np.int8)
     if not vocoder.config.tones:

@@ -21,7 +21,6 @@ from synth.vocoder.config import PITCH_LATENTS, TAPS, PostfilterConfig, VocoderC
 from synth.vocoder.postfilter_tables import new_tables
 from synth.vocoder.vocoder import UNIT
 
-UNQUANTIZED = 0.3  # share of the streams; the others have any number of tokens, so that few are learned too
 RATE, EXACT = 2e-3, 0.5  # the learning rate at first; the share of the steps after which weights are rounded
 
 
@@ -78,6 +77,7 @@ class EnvelopeModel(nn.Module):
 
 def fit(
     vocoder: VocoderNetwork,
+    unquantized_share: float,
     postfilter: PostfilterConfig,
     batches: StreamBatches,
     steps: int,
@@ -99,7 +99,7 @@ def fit(
             features = features_of_batch(vocoder, batch)
             z = vocoder.encode(features)
             draw = np.random.default_rng([batches.seed, step])
-            latents = quantizer_dropout(z, vocoder.quantize(z)[1], UNQUANTIZED, draw, whole_share=0.0)
+            latents = quantizer_dropout(z, vocoder.quantize(z)[1], unquantized_share, draw)
         loss = (model(latents) - spectral_targets(features, vocoder.config)).abs().mean()
         optimizer.zero_grad()
         loss.backward()

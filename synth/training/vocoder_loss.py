@@ -23,18 +23,16 @@ def mels(vocoder: VocoderNetwork, codes: UInt8) -> Tensor:
     return torch.from_numpy(np.stack(rows)).to(vocoder.network.frame_bias.device)
 
 
-def quantizer_dropout(
-    z: Tensor, sums: Tensor, unquantized_share: float, draw: np.random.Generator, whole_share: float = 0.5
-) -> Tensor:
+def quantizer_dropout(z: Tensor, sums: Tensor, unquantized_share: float, draw: np.random.Generator) -> Tensor:
     """Latents (streams, tokens, latent) as the network is to get them: of each stream by a random number of quantizers.
 
     `z`: the encoder's; `sums` (1 + quantizers, streams, tokens, latent): what the first quantizers add up to. A share
-    of the streams stays unquantized; `whole_share` of the others have all quantizers, the rest a number drawn evenly
-    (SoundStream, arXiv 2107.03312). The gradient passes straight through to `z`.
+    of the streams stays unquantized; half of the others have all quantizers, half a number drawn evenly (SoundStream,
+    arXiv 2107.03312). The gradient passes straight through to `z`.
     """
     count = len(sums) - 1
     some = draw.integers(1, count, len(z), endpoint=True)
-    kept = np.where(draw.random(len(z)) < whole_share, count, some)
+    kept = np.where(draw.random(len(z)) < 0.5, count, some)
     unquantized = torch.from_numpy(draw.random(len(z)) < unquantized_share).to(z.device)
     chosen = sums[torch.from_numpy(kept).to(z.device), torch.arange(len(z), device=z.device)]
     return torch.where(unquantized[:, None, None], z, z + (chosen - z.detach()))

@@ -236,7 +236,7 @@ class VocoderTask:
         postfilter = PostfilterConfig()
         batches = batches_of(run.corpus, config, vocoder, train, config.seed + 1)
         envelope_steps = ENVELOPE_STEPS if fine_steps else FEWEST_ENVELOPE_STEPS
-        filtering = fit(network, postfilter, batches, envelope_steps, request.quiet)
+        filtering = fit(network, train.free, postfilter, batches, envelope_steps, request.quiet)
         tensors = quantize(network.network, {})
         facts = run.card(request, fine_steps=fine_steps)
         voice = VoiceParts(vocoder, quantize_vocoder(network), postfilter=postfilter, postfilter_tensors=filtering)
