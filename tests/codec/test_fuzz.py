@@ -69,6 +69,7 @@ def test_a_fault_in_the_reader_would_be_found(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # it compiles twice, beside other tests
 def test_segments_under_sanitizers() -> None:
     if reason := fuzzing.lacking():
         pytest.skip(reason)
