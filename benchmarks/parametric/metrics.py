@@ -38,7 +38,7 @@ def visqol() -> Any:
 @cache
 def warpq() -> Any:
     if not hasattr(np.lib, "pad"):  # pyvad is older than NumPy 2
-        np.lib.pad = np.pad  # type: ignore[attr-defined]
+        vars(np.lib)["pad"] = np.pad
     from warpq.core import warpqMetric
 
     return warpqMetric(n_jobs=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from synth.common.errors import UsageError, did_you_mean
 from synth.common.limits import MAX_BITRATE, MIN_BITRATE
@@ -24,8 +24,8 @@ _NAN = float("nan")  # is in no range
 class Parser(argparse.ArgumentParser):
     """argparse that raises UsageError with one line instead of printing its usage and leaving."""
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]  # argparse checks them
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         """UsageError with `message`, the choice that was probably meant, and where help is."""

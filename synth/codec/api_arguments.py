@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -57,7 +58,8 @@ def check_coding(
 def _check_real(name: str, value: object, unit: str, least: float, most: float) -> None:
     """UsageError for an argument that is no number in its bounds."""
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (real and least <= value <= most):  # type: ignore[operator]  # not NaN either
+    number = float(cast(float, value)) if real else math.nan
+    if not least <= number <= most:  # not NaN either
         raise UsageError(f"{name} {value!r}: must be {unit}, {least} to {most}")
 
 

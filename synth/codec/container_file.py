@@ -67,6 +67,9 @@ class ContainerFile(SynFile):
     def verify(self, tick: Tick = no_tick) -> int:
         return sum(len(piece) for piece in self._decoder.pieces(tick) if not isinstance(piece, bytes))
 
+    def check_output(self, name: str) -> None:
+        """What was a file fits into one."""
+
     def facts(self) -> dict[str, Any]:
         header, blocks, size = self.header, self._decoder.blocks(), self._source.size or 0
         segments = [block for block in blocks if block.kind in (CODED, CONSTANT)]

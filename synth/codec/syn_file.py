@@ -75,7 +75,8 @@ class SynFile(ABC):
     def facts(self) -> dict[str, Any]:
         """What `synth info` reports, without decoding; the file must have been opened as seekable."""
 
-    def check_output(self, name: str) -> None:  # noqa: B027  (most formats have no limit)
+    @abstractmethod
+    def check_output(self, name: str) -> None:
         """OutputError unless the sound fits into a file; `name` is the output's."""
 
     def decode_to(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from importlib import import_module
 from typing import Any
 
 from synth.common.errors import EngineError
@@ -17,7 +18,7 @@ ADVICE = "install a C++ compiler and the Python headers, then install synth agai
 def has_native() -> bool:
     """Whether the compiled engine was built for this Python."""
     try:
-        import synth.engine._kernel  # noqa: F401 - asked only whether it is there
+        import_module("synth.engine._kernel")
     except ImportError:
         return False
     return True

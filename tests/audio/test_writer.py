@@ -9,7 +9,7 @@ import subprocess
 import sys
 import wave as stdlib_wave
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -194,7 +194,7 @@ def test_a_wav_holds_what_32_bits_count(tmp_path: Path, monkeypatch: pytest.Monk
 def test_other_arrays_are_not_written(tmp_path: Path) -> None:
     for wrong in (np.zeros(5), np.zeros((5, 1), np.int16)):
         with pytest.raises(ValueError), AudioWriter(tmp_path / "a.wav", 8000) as out:
-            out.write(wrong)  # type: ignore[arg-type]
+            out.write(cast(Any, wrong))
 
 
 def piped(program: str) -> subprocess.Popen[bytes]:

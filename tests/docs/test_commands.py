@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -162,8 +163,9 @@ def test_every_command_that_trains_runs(
 @pytest.mark.parametrize(("page", "number"), BLOCKS, ids=lambda value: getattr(value, "name", str(value)))
 def test_every_python_block_runs(page: Path, number: int, tmp_path: Path) -> None:
     write(tmp_path / "x.flac", 1)
-    text = pages.python_blocks(page)[number]
-    exec(compile(text, f"{page.name}, block {number + 1}", "exec"), {"__name__": "docs"})
+    block = tmp_path / f"{page.stem}-block-{number + 1}.py"
+    block.write_text(pages.python_blocks(page)[number], "utf-8")
+    runpy.run_path(str(block), run_name="docs")
 
 
 def test_every_name_of_the_package_is_documented() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,7 +26,7 @@ _WIDE = {"f32": "float32", "f32i": "float32", "s32": "int32"}
 """What stands for encodings of 24 bits where a sample has more."""
 
 
-class PcmReader:
+class PcmReader(ABC):
     """A file at its first sample. `size`: its bytes, None for a pipe; `magic`: what was read of it so far, which
     ends with the 12 bytes of the format.
 
@@ -96,12 +97,13 @@ class PcmReader:
 
     def check(self, md5: bytes) -> None:
         """These files don't know the MD5 of their samples."""
+        del md5  # nothing to compare it with
 
     _length: int | None
 
+    @abstractmethod
     def _read_head(self) -> None:
         """Reads up to the first sample; `WaveReader` and `AiffReader` do it, each in its way."""
-        raise NotImplementedError
 
     def _take(self, count: int) -> bytes:
         """The next bytes, fewer at the end of the file."""
