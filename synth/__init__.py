@@ -7,6 +7,7 @@ Importing this package loads neither NumPy nor torch: each name below is importe
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from synth.generation.voice import Voice
     from synth.recognition.classifier import Classifier, Recognition, load_classifier
 
-__path__.append(f"{__path__[0]}/data/former")  # names of an older layout, `synth.corpus` and `synth.labelling`
+# names of an older layout, `synth.corpus` and `synth.labelling`; what __path__ begins with depends on the installation
+__path__.append(os.path.join(os.path.dirname(__file__), "data", "former"))
 __version__ = "0.1.0"
 __all__ = ["Model", "Score", "Stream", "SynthError", "Voice", "__version__", "load"]
 __all__ += ["compress", "compress_file", "decompress", "decompress_file"]

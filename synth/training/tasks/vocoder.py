@@ -48,9 +48,8 @@ class VocoderTrainConfig:
     they are quantised to; `divergence`: of the Kullback-Leibler divergence of the encoder's Gaussian from a standard
     one, in nats a number (variational autoencoder, arXiv 1312.6114; 0: vectors are no random variables). `free`: share
     of streams that go unquantised; of the others half have all quantisers, half a number drawn evenly. `noise`:
-    codes of noise in what the network reads. `gain_db`: each file is louder or fainter by up to this much. `early`: so
-    many steps first, of encoder and quantisers alone, which cost a tenth. With a tonal bed latents are principal
-    components that do not learn: `spectral`, `commit` and `early` have no effect.
+    codes of noise in what the network reads. `gain_db`: each file is louder or fainter by up to this much. With
+    a tonal bed latents are principal components that do not learn: `spectral` and `commit` have no effect.
     """
 
     spectral: float = 2.0
@@ -60,12 +59,10 @@ class VocoderTrainConfig:
     free: float = 0.25
     noise: float = 2.0
     gain_db: float = 0.0
-    early: int = 0
 
     def __post_init__(self) -> None:
         for name in ("spectral", "prediction", "divergence", "commit", "noise", "gain_db"):
             require(0 <= getattr(self, name) <= 100, f"{name} {getattr(self, name)}: must be 0 to 100")
-        require(0 <= self.early, f"early {self.early}: must be 0 or more")
         require(0 <= self.free <= 1, f"free {self.free}: must be 0 to 1")
 
 
@@ -215,8 +212,8 @@ class VocoderTask:
         return validate(self.state.network, self.rows) if self.rows else {}
 
     def eligible_as_best(self) -> bool:
-        """Not while the encoder learns alone: then its network says nothing of it."""
-        return self.state.step >= self.train.early
+        """Always."""
+        return True
 
     def log_validation(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
         """Curves."""
@@ -303,8 +300,7 @@ def train_step(
     flat = z.detach().reshape(-1, z.shape[-1])
     tokens, sums = vocoder.quantize(z)
     latents = quantizer_dropout(z, sums, train.free, draw)
-    if vocoder.config.tones or state.step >= train.early:
-        loss = loss + conditioned_loss(vocoder, config, train.prediction, batch, latents)
+    loss = loss + conditioned_loss(vocoder, config, train.prediction, batch, latents)
     if not vocoder.config.tones:  # with a tonal bed the latents do not learn
         targets = spectral_targets(features, vocoder.config)
         loss = loss + train.spectral * (vocoder.spectrum(latents) - targets).abs().mean()
@@ -332,7 +328,6 @@ def _encoded(
 def _fine_tuned(run: FinishedRun, steps: int, quiet: bool) -> VocoderNetwork:
     """The run's vocoder, frozen but for network and conditioner, after `steps` with rounded weights."""
     model, config, vocoder, train = configs(run.options)
-    train = dataclasses.replace(train, early=0)  # it is the network that is fine-tuned
     torch.manual_seed(config.seed)
     state = TrainState.of(new_vocoder(model, vocoder, train))
     state.load(run.weights, 0)

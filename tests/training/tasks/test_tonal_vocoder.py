@@ -29,7 +29,7 @@ MINI = (
     ModelConfig(8000, frame_units=16, sample_units=16, head_units=16),
     GeneratorTrainConfig(steps=4, streams=3, span=592, windows=2, window=64, warmup=16, every=2, fine_steps=2),
     VocoderConfig(mels=8, latent=9, quantisers=3, encoder_units=16, units=16, tones=16),
-    VocoderTrainConfig(gain_db=3, early=1),
+    VocoderTrainConfig(gain_db=3),
 )
 TINY_RUN = runs.Tiny(vocoder_task.PRESETS, MINI, {"task": "vocoder", "labels": small.PATTERN}, 9, 900)
 
