@@ -10,6 +10,7 @@ import numpy as np
 
 from synth.common.arrays import require_saved, saved_array
 from synth.common.errors import UsageError
+from synth.common.labels import LabelSet
 from synth.common.typing import Int64, Tensors
 from synth.engine.config import ModelConfig
 
@@ -60,15 +61,15 @@ def _part(index: int, parts: int, length: int) -> int:
     return (2 * index * length + parts) // (2 * parts)
 
 
-def schedule_array(schedule: LabelSchedule, config: ModelConfig) -> Int64:
+def schedule_array(schedule: LabelSchedule, labels: LabelSet) -> Int64:
     """A schedule as it is saved: int64 (entries, 1 + label keys), a sample and its label ids a row."""
     rows = np.array([[at, *label_ids] for at, label_ids in schedule], np.int64)
-    return rows.reshape(-1, 1 + len(config.labels))
+    return rows.reshape(-1, 1 + len(labels))
 
 
-def restored_schedule(saved: Tensors, name: str, config: ModelConfig) -> LabelSchedule:
-    """The schedule that was saved as `name`; EngineError for what is none of a network of this config."""
-    rows = saved_array(saved, name, "int64", (None, 1 + len(config.labels)))
-    most = np.array([len(values) for values in config.labels.values()], np.int64)
+def restored_schedule(saved: Tensors, name: str, labels: LabelSet) -> LabelSchedule:
+    """The schedule that was saved as `name`; EngineError for what is none of a network with these labels."""
+    rows = saved_array(saved, name, "int64", (None, 1 + len(labels)))
+    most = np.array([len(values) for values in labels.values()], np.int64)
     require_saved(bool((rows >= 0).all() and (rows[:, 1:] <= most).all()))
     return [(int(at), tuple(int(label) for label in label_ids)) for at, *label_ids in rows]

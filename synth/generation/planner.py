@@ -3,6 +3,9 @@
 Where a voice has guidance w, a token is drawn with weights (c (c / u)^(w - 1))^(1 / T) of the probabilities c that the
 planner gives with its labels and u without them (classifier-free guidance, arXiv 2207.12598), 1 / T in quarters, in
 doubles, every operation in the order written.
+
+A planner that is told when sounds end (`vocoder.timing`) takes labels at its steps alone, 16 tokens, from a clock that
+goes along; others take them as they are.
 """
 
 from __future__ import annotations
@@ -13,11 +16,14 @@ from typing import Any
 import numpy as np
 
 from synth.common.arrays import require_saved, saved_array
+from synth.common.labels import LabelIds
 from synth.common.typing import Int64, Tensors, UInt8
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 from synth.engine.sampling import philox
 from synth.generation.label_schedule import LabelSchedule, restored_schedule, schedule_array
+from synth.generation.sound_clock import NEVER, SoundClock
+from synth.vocoder import timing
 from synth.vocoder.vocoder import Vocoder
 
 MAX_QUARTERS = 64
@@ -29,25 +35,40 @@ class PlannedLatents:
     """Latents of tokens that a planner draws, endlessly, after the latents of a prompt.
 
     `engine`, `state`: of the planner, which is conditional on labels; `unconditional`: a second state that never gets
-    them, where there is guidance. `schedule`: from which sample on which labels are in force.
+    them, where there is guidance. `schedule`: from which sample on which labels are in force. `clock`: when sounds
+    end, for a planner that is told.
     """
 
     ahead = 1  # so that labels that are changed take effect at once
 
     def __init__(
-        self, vocoder: Vocoder, planner: Engine, state: Any, sampling: SamplingConfig, *, guidance: float = 1.0
+        self,
+        vocoder: Vocoder,
+        planner: Engine,
+        state: Any,
+        sampling: SamplingConfig,
+        *,
+        guidance: float = 1.0,
+        clock: SoundClock | None = None,
     ) -> None:
         self.vocoder, self.engine, self.state = vocoder, planner, state
         self.period: int = planner.config.period
         self.sampling, self.guidance = replace(sampling, top_k=256, top_p=1 << 32), guidance
         self.unconditional = planner.state(seed=state.seed, stream=state.stream) if guidance > 1 else None
+        self.clock = clock
+        self.labels = planner.config.labels if clock is None else timing.untimed(planner.config.labels)
         self.schedule: LabelSchedule = []
         self.prompt = np.zeros((0, vocoder.config.latent), np.int64)
 
-    def begin(self, schedule: LabelSchedule, latents: Int64, tokens: UInt8) -> None:
-        """Goes on from a prompt's latents (frames, latent) and tokens (frames, period) under the first labels."""
+    def begin(self, schedule: LabelSchedule, latents: Int64, tokens: UInt8, end: int | None = None) -> None:
+        """Goes on from a prompt's latents (frames, latent) and tokens (frames, period) under the first labels.
+
+        `end`: the sample at which the last of several labels has had its part.
+        """
+        if self.clock is not None and end is not None and len(schedule) > 1:
+            self.clock.end = self._first_frame(self.clock, end)
         self.schedule, self.prompt = list(schedule), latents
-        self.state.labels = schedule[0][1]
+        self._take_labels(schedule[0][1])
         if len(tokens):
             self._teacher_force(np.ascontiguousarray(tokens).reshape(-1))
 
@@ -55,13 +76,48 @@ class PlannedLatents:
         """The latents (latent,) of a token frame: of the prompt, or of tokens that are drawn now."""
         if frame < len(self.prompt):
             return np.asarray(self.prompt[frame], np.int64)
-        while self.schedule and self.schedule[0][0] <= frame * self.vocoder.hop:
-            self.state.labels = self.schedule.pop(0)[1]
+        if self.clock is None:
+            while self.schedule and self.schedule[0][0] <= frame * self.vocoder.hop:
+                self.state.labels = self.schedule.pop(0)[1]
+        elif self.clock.is_step(frame):
+            self._step(self.clock, frame)
         return np.asarray(self.vocoder.latents(self._draw_tokens()[None])[0], np.int64)
+
+    def _step(self, clock: SoundClock, frame: int) -> None:
+        """What the clock says from a step's first token frame on; of a change of labels a sound begins."""
+        due, seed = None, int(self.state.seed)
+        while self.schedule and self._first_frame(clock, self.schedule[0][0]) <= frame:
+            due = self.schedule.pop(0)[1]
+        room = self._first_frame(clock, self.schedule[0][0]) - frame if self.schedule else NEVER
+        if due is not None:
+            clock.start(frame, due, seed, room)
+        else:
+            clock.advance(frame, seed, room)
+        *label_ids, elapsed, remaining = clock.ids(frame)
+        self._take_labels(tuple(label_ids), (elapsed, remaining))
+
+    def _first_frame(self, clock: SoundClock, sample: int) -> int:
+        """The token frame of the step that is nearest to a sample."""
+        step = clock.every * self.vocoder.hop
+        return (2 * sample + step) // (2 * step) * clock.every
+
+    def _take_labels(self, label_ids: LabelIds, times: LabelIds = timing.UNKNOWN) -> None:
+        """Labels in force for the planner, and what its clock says, which is told without labels too."""
+        if self.clock is None:
+            self.state.labels = label_ids
+            return
+        self.state.labels = (*label_ids, *times)
+        if self.unconditional is not None:
+            self.unconditional.labels = (*(0 for _ in label_ids), *times)
+
+    def _asked(self) -> bool:
+        """Whether there are labels in force."""
+        keys = len(self.state.labels) - (2 if self.clock else 0)
+        return any(self.state.labels[:keys])
 
     def _draw_tokens(self) -> UInt8:
         """The tokens (period,) of the next frame."""
-        if self.unconditional is None or not any(self.state.labels):
+        if self.unconditional is None or not self._asked():
             tokens = self.engine.generate(self.state, self.period, self.sampling)
             if self.unconditional is not None:
                 self.engine.teacher_force(self.unconditional, tokens)
@@ -103,34 +159,48 @@ class PlannedLatents:
         """The same with another seed's draws."""
         saved = self.save()
         saved["state.seed"] = np.array([seed, saved["state.seed"][1]], np.uint32)
-        return PlannedLatents.restored(self.vocoder, self.engine, saved, prompt=self.prompt, guidance=self.guidance)
+        parts = self.vocoder, self.engine
+        clock = self.clock and self.clock.another()
+        return PlannedLatents.restored(*parts, saved, prompt=self.prompt, guidance=self.guidance, clock=clock)
 
     def save(self) -> Tensors:
         """The planner's state, how it draws, the prompt's latents and the labels to come."""
         saved: Tensors = {
             "prime": self.prompt.astype(np.int8),
-            "changes": schedule_array(self.schedule, self.engine.config),
+            "changes": schedule_array(self.schedule, self.labels),
             "draw": np.array([self.sampling.inverse_temperature], np.int64),
         }
         saved |= {f"state.{name}": value for name, value in self.state.save().items()}
         if self.unconditional is not None:
             saved |= {f"free.{name}": value for name, value in self.unconditional.save().items()}
+        if self.clock is not None:
+            saved |= self.clock.save()
         return saved
 
     @classmethod
     def restored(
-        cls, vocoder: Vocoder, planner: Engine, saved: Tensors, *, prompt: Int64, guidance: float
+        cls,
+        vocoder: Vocoder,
+        planner: Engine,
+        saved: Tensors,
+        *,
+        prompt: Int64,
+        guidance: float,
+        clock: SoundClock | None = None,
     ) -> PlannedLatents:
-        """What `save` saved; EngineError or KeyError when it is damaged or of another voice."""
+        """What `save` saved; EngineError or KeyError when it is damaged or of another voice. `clock`: a new one."""
 
         def part(prefix: str) -> Tensors:
             return {name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)}
 
         inverse = int(saved_array(saved, "draw", "int64", (1,))[0])
         require_saved(0 <= inverse <= 1 << 24)
-        source = cls(vocoder, planner, planner.restore(part("state.")), SamplingConfig(inverse), guidance=guidance)
+        state, sampling = planner.restore(part("state.")), SamplingConfig(inverse)
+        source = cls(vocoder, planner, state, sampling, guidance=guidance, clock=clock)
+        if clock is not None:
+            clock.load(saved, tuple(len(values) for values in source.labels.values()))
         if source.unconditional is not None:
             source.unconditional = planner.restore(part("free."))
-        source.schedule = restored_schedule(saved, "changes", planner.config)
+        source.schedule = restored_schedule(saved, "changes", source.labels)
         source.prompt = prompt
         return source

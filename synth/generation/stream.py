@@ -231,7 +231,7 @@ class Stream:
     def _save(self) -> Tensors:
         own = {
             "stream.checkpoint": np.frombuffer(bytes.fromhex(self.checkpoint.sha256), np.uint8),
-            "stream.changes": schedule_array(self._schedule, self.checkpoint.config),
+            "stream.changes": schedule_array(self._schedule, self.checkpoint.config.labels),
             "stream.draw": saved_stream.sampling_array(self._sampling),
             "stream.numbers": np.array([self._origin, self.block], np.int64),
         }
@@ -251,7 +251,7 @@ class Stream:
 
     def _load(self, own: Tensors) -> None:
         """Takes what `_save` saved of the stream itself; EngineError or KeyError when it is damaged."""
-        self._schedule = restored_schedule(own, "changes", self.checkpoint.config)
+        self._schedule = restored_schedule(own, "changes", self.checkpoint.config.labels)
         self._origin, self.block = (int(value) for value in saved_array(own, "numbers", "int64", (2,)))
         require_saved(0 <= self._origin and self.block >= 0)
 

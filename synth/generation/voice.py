@@ -205,7 +205,7 @@ class Voice(AudioModel):
         schedule = self.label_schedule(labels or {}, samples)
         state, runtime = self._new_state(seed), self.runtime
         sound = None if prompt is None or not len(prompt) else mulaw.decode(prompt)
-        planned = runtime.plan(sampling, state.seed, schedule, sound)
+        planned = runtime.plan(sampling, state.seed, schedule, sound, samples)
         sampling = runtime.network_sampling(sampling)
         # the prompt itself is conditioned by its own latents, not by planned ones
         stream = VoiceStream(self.checkpoint, self.engine, state, sampling, conditioner=planned, runtime=runtime)

@@ -17,7 +17,9 @@ from synth.generation.conditioning import Conditioner
 from synth.generation.label_schedule import LabelSchedule
 from synth.generation.latent_sources import FixedLatents, LatentSource, StreamedLatents
 from synth.generation.planner import PLANNING, PlannedLatents
+from synth.generation.sound_clock import SoundClock
 from synth.generation.tonal_conditioning import TonalConditioner
+from synth.vocoder import timing
 from synth.vocoder.bed import TonalBed
 from synth.vocoder.envelope import Envelope
 from synth.vocoder.frame_filter import FrameFilter
@@ -47,6 +49,7 @@ class VoiceRuntime:
         self.temperatures, self.guidance, self.means = voice.temperatures, voice.guidance, voice.means
         self.planner_tokens: int = voice.planner.period if voice.planner else 0
         """Tokens of a token frame that the planner knows; 0 without a planner."""
+        self._lengths = voice.timing[timing.ROWS].astype(np.int64) if voice.timing else None
 
     @property
     def filters(self) -> bool:
@@ -67,10 +70,17 @@ class VoiceRuntime:
         """How the network draws where a person asked for `sampling`."""
         return scale_temperature(sampling, self.temperatures[1])
 
-    def plan(self, sampling: SamplingConfig, seed: int, schedule: LabelSchedule, prompt: Int16 | None) -> Conditioner:
+    def plan(
+        self,
+        sampling: SamplingConfig,
+        seed: int,
+        schedule: LabelSchedule,
+        prompt: Int16 | None,
+        samples: int | None = None,
+    ) -> Conditioner:
         """A conditioner that plans by itself, from the end of a prompt's samples on, where `schedule` begins to count.
 
-        Raises UsageError for a voice without planner.
+        `samples`: how many will be asked for. Raises UsageError for a voice without planner.
         """
         source = self._planner_source(sampling, seed)
         latents, tokens = np.zeros((0, self.vocoder.config.latent), np.int64), np.zeros((0, 0), np.uint8)
@@ -81,7 +91,7 @@ class VoiceRuntime:
             latents = self.vocoder.quantize_latents(encoded)[:whole]
             tokens = self.vocoder.tokens(encoded[:whole], source.period)
         later = [(origin + at, label_ids) for at, label_ids in schedule[1:]]
-        source.begin([(0, schedule[0][1]), *later], latents, tokens)
+        source.begin([(0, schedule[0][1]), *later], latents, tokens, None if samples is None else origin + samples)
         return self._conditioner(source)
 
     def along_sound(self, samples: MonoSamples) -> tuple[Conditioner, UInt8, LockedSound | None]:
@@ -135,14 +145,22 @@ class VoiceRuntime:
         if self.planner is None:
             raise EngineError("saved guide: is of a voice with a planner")
         own = {name.removeprefix("source."): value for name, value in saved.items() if name.startswith("source.")}
-        return PlannedLatents.restored(self.vocoder, self.planner, own, prompt=latents, guidance=self.guidance)
+        parts = self.vocoder, self.planner
+        clock = self._clock()
+        return PlannedLatents.restored(*parts, own, prompt=latents, guidance=self.guidance, clock=clock)
 
     def _planner_source(self, sampling: SamplingConfig, seed: int) -> PlannedLatents:
         if self.planner is None:
             raise UsageError("this voice has no planner: it speaks what it is given, by synth vocode or features=...")
         state = self.planner.state(seed=seed, stream=PLANNING)
         sampling = scale_temperature(sampling, self.temperatures[0])
-        return PlannedLatents(self.vocoder, self.planner, state, sampling, guidance=self.guidance)
+        return PlannedLatents(self.vocoder, self.planner, state, sampling, guidance=self.guidance, clock=self._clock())
+
+    def _clock(self) -> SoundClock | None:
+        """A new clock of a planner that is told when sounds end."""
+        if self._lengths is None:
+            return None
+        return SoundClock(self._lengths, ModelConfig.hop // self.planner_tokens, self._lengths.shape[1] - 2)
 
 
 def scale_temperature(sampling: SamplingConfig, factor: float) -> SamplingConfig:

@@ -12,7 +12,9 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from synth.nn.two_tier import TwoTierNetwork
 
 ROWS, COLUMNS = 16, 4  # a block: a tile of the engine's products
 BEGIN, END = 0.15, 0.6  # shares of the steps between which blocks go
@@ -62,3 +64,22 @@ def block_mask(weight: Tensor, density: float) -> Tensor:
 def zero_mask(weight: Tensor) -> Tensor:
     """Bool of the shape of `weight`: blocks that are not all zeros."""
     return _spread((_blocks(weight) != 0).any(3).any(1))
+
+
+Masked = list[tuple[nn.Parameter, Tensor]]
+"""Matrices that lose blocks, each with the mask of those that it still has."""
+
+
+def masked(network: TwoTierNetwork) -> Masked:
+    """The two matrices of a network that every sample multiplies, with the masks that they have now."""
+    return [(matrix, zero_mask(matrix)) for matrix in (network.sample_recurrent, network.dense)]
+
+
+@torch.no_grad()
+def prune(sparse: Masked, step: int, steps: int, final: float) -> None:
+    """After `step` of `steps`: blocks that went stay zeros, and those go that are due; `final`: share that remains."""
+    due = final < 1 and is_due(step, steps)
+    for matrix, mask in sparse:
+        matrix.mul_(mask)  # moments from before a block went would bring it back
+        if due:
+            matrix.mul_(block_mask(matrix, density_at(step, steps, final)))

@@ -9,11 +9,11 @@ from synth.common.errors import CheckpointError, UsageError
 from synth.common.typing import Tensors
 from synth.engine import layout
 from synth.engine.config import ModelConfig
-from synth.vocoder import envelope, label_means, postfilter_tables
+from synth.vocoder import envelope, label_means, postfilter_tables, timing
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of
 from synth.vocoder.tensors import check_tensors, check_vocoder
 
-PARTS = ("vocoder.", "bed.", "planner.", "postfilter.", "means.")
+PARTS = ("vocoder.", "bed.", "planner.", "postfilter.", "means.", "timing.")
 """How the names of its tensors begin."""
 
 
@@ -24,6 +24,7 @@ class VoiceParts:
     `temperatures`: of planner and network, what a temperature of 1 stands for; chosen on validation files. `guidance`:
     how much more than by itself the planner does what labels ask for (see `generation.planner`), 1 to 4 in halves.
     `postfilter`: what its sound goes through at the end, or None. `means`: of its labels (see `label_means`), or none.
+    `timing`: lengths of sounds, where the planner is told when they end (see `timing`), or none.
     """
 
     config: VocoderConfig
@@ -35,6 +36,7 @@ class VoiceParts:
     postfilter: PostfilterConfig | None = None
     postfilter_tensors: Tensors = field(default_factory=dict)
     means: Tensors = field(default_factory=dict)
+    timing: Tensors = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """What a checkpoint's config says of it."""
@@ -48,7 +50,7 @@ class VoiceParts:
 
     def named(self) -> Tensors:
         """All its tensors, under the names that they have in a file."""
-        both = self.tensors | self.postfilter_tensors | self.means
+        both = self.tensors | self.postfilter_tensors | self.means | self.timing
         return both | {f"planner.{name}": tensor for name, tensor in self.planner_tensors.items()}
 
 
@@ -69,12 +71,12 @@ def read(model: ModelConfig, config: dict[str, Any], tensors: Tensors) -> VoiceP
     except (TypeError, ValueError, OverflowError, UsageError) as error:
         text = " ".join(str(error).split())[:200]  # one line of what a stranger's file may have put into it
         raise CheckpointError(f"its config can't be used ({text})") from None
-    own, filtering, means = (
+    own, filtering, means, lengths = (
         {name: tensor for name, tensor in tensors.items() if name.startswith(part)}
-        for part in (("vocoder.", "bed."), "postfilter.", "means.")
+        for part in (("vocoder.", "bed."), "postfilter.", "means.", "timing.")
     )
     planned = {name.removeprefix("planner."): t for name, t in tensors.items() if name.startswith("planner.")}
-    voice = VoiceParts(sizes, own, planner, planned, warm, float(guidance), after, filtering, means)
+    voice = VoiceParts(sizes, own, planner, planned, warm, float(guidance), after, filtering, means, lengths)
     check(model, voice)
     return voice
 
@@ -101,13 +103,20 @@ def check(model: ModelConfig, voice: VoiceParts) -> None:
         check_tensors("voice", label_means.layout(model.labels, voice.config.latent), voice.means)
         if voice.means["means.spread"].min() <= 0:
             raise CheckpointError("tensor means.spread: values must be above 0")
+    _check_planner(model, voice)
+
+
+def _check_planner(model: ModelConfig, voice: VoiceParts) -> None:
     planner = voice.planner
     if planner is None:
-        if voice.planner_tensors:
+        if voice.planner_tensors or voice.timing:
             raise CheckpointError("has tensors of a planner, but its config has none")
         return
-    if planner.kind != "tokens" or planner.is_conditioned or planner.labels != model.labels:
+    labels = timing.timed(model.labels) if voice.timing else model.labels
+    if planner.kind != "tokens" or planner.is_conditioned or planner.labels != labels:
         raise CheckpointError("its planner must be a network over tokens with the labels of its network")
+    if voice.timing:
+        timing.check_rows(model.labels, voice.timing)
     if planner.period > voice.config.quantisers:
         raise CheckpointError(f"its planner has {planner.period} tokens a frame, its vocoder {voice.config.quantisers}")
     try:

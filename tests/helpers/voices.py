@@ -17,7 +17,7 @@ from synth.common.labels import LabelSet
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.generation.voice import Voice
-from synth.vocoder import envelope, label_means, postfilter_tables
+from synth.vocoder import envelope, label_means, postfilter_tables, timing
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of
 from synth.vocoder.tensors import layout
 from synth.vocoder.vocoder import Vocoder
@@ -33,9 +33,9 @@ HOP, PART = 160, 80
 RATE = NETWORK.sample_rate
 
 
-def planner(period: int = 2) -> ModelConfig:
+def planner(period: int = 2, labels: LabelSet = LABELS) -> ModelConfig:
     """A network over tokens with the labels of NETWORK."""
-    return ModelConfig(8000, window=16, frame_units=16, sample_units=16, head_units=16, labels=LABELS, period=period)
+    return ModelConfig(8000, window=16, frame_units=16, sample_units=16, head_units=16, labels=labels, period=period)
 
 
 def uneven(config: ModelConfig, seed: int) -> networks.Tensors:
@@ -103,6 +103,22 @@ def voice(
         means = label_means.measure(LABELS, [(rows, vectors.astype(np.float32)) for rows, vectors in heard])
         found = replace(found, postfilter=POSTFILTER, postfilter_tensors=postfilter_tensors(seed + 30), means=means)
     return found
+
+
+LENGTHS = {(1 + digit, 1 + speaker): 3 + digit + 4 * speaker for digit in range(10) for speaker in range(2)}
+"""Token frames of the sound with these label ids that `timed` has."""
+
+
+@functools.cache
+def timed(period: int = 4, guidance: float = 1.0) -> str:
+    """The file of a filtered voice whose planner is told when sounds end: the same length twice for each label."""
+    config = planner(period, timing.timed(LABELS))
+    own = replace(voice(0, filtered=True), planner=config, planner_tensors=uneven(config, 25), guidance=guidance)
+    lengths = [(length, 2) for length in LENGTHS.values() for _ in range(2)]
+    own = replace(own, timing=timing.rows_of([ids for ids in LENGTHS for _ in range(2)], lengths))
+    place = Path(_folder().name) / f"timed-{period}-{guidance:g}.safetensors"
+    checkpoint.save(place, NETWORK, network(), {"licence": "none"}, own)
+    return str(place)
 
 
 def network(seed: int = 1) -> networks.Tensors:

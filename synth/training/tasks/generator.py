@@ -232,17 +232,12 @@ def train_step(
     `inputs` (streams, span, 2): predicted and residual codes of the batch.
     """
     network = state.network
-    sparse = [(matrix, sparsity.zero_mask(matrix)) for matrix in (network.sample_recurrent, network.dense)]
+    sparse = sparsity.masked(network)
     loss = batch_loss(network, batch, inputs, config.warmup, config.window)
     mean = optimizer_step(state, config, loss, accelerator, sparse)
+    sparsity.prune(sparse, state.step, config.steps, config.density)
     with torch.no_grad():
         network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
-        due = config.density < 1 and sparsity.is_due(state.step, config.steps)
-        for matrix, mask in sparse:
-            matrix.mul_(mask)  # moments from before a block went would bring it back
-            if due:
-                density = sparsity.density_at(state.step, config.steps, config.density)
-                matrix.mul_(sparsity.block_mask(matrix, density))
     return mean
 
 

@@ -15,6 +15,7 @@ from synth.common.errors import UsageError, require
 from synth.data.corpus import Corpus, open_cache
 from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
+from synth.nn import sparsity
 from synth.nn.quantization import quantize, quantize_vocoder
 from synth.nn.two_tier import TREE_LIMIT
 from synth.nn.vocoder import VocoderNetwork, spectral_targets
@@ -71,10 +72,10 @@ PRESETS: dict[str, Configs] = {
     "digits": (
         ModelConfig(8000, frame_units=160, sample_units=192, head_units=64),
         GeneratorTrainConfig(
-            span=6400, streams=32, windows=3, window=384, warmup=64, steps=3000, every=300, fine_steps=300
+            span=6400, streams=32, windows=3, window=384, warmup=64, steps=2000, every=200, fine_steps=200, density=0.25
         ),
-        VocoderConfig(mels=40, quantisers=8),
-        VocoderTrainConfig(),
+        VocoderConfig(mels=40, latent=66, quantisers=8, tones=40),
+        VocoderTrainConfig(free=0.5),
     ),
     "speech": (
         ModelConfig(16000, frame_units=192, sample_units=192, head_units=64),
@@ -212,8 +213,8 @@ class VocoderTask:
         return validate(self.state.network, self.rows) if self.rows else {}
 
     def eligible_as_best(self) -> bool:
-        """Always."""
-        return True
+        """No block is left to go; see `generator`."""
+        return sparsity.is_settled(self.state.step, self.config.steps, self.config.density)
 
     def log_validation(self, board: Any, record: dict[str, Any], folder: RunFolder) -> None:
         """Curves."""
@@ -300,12 +301,14 @@ def train_step(
     flat = z.detach().reshape(-1, z.shape[-1])
     tokens, sums = vocoder.quantize(z)
     latents = quantizer_dropout(z, sums, train.free, draw)
+    sparse = sparsity.masked(vocoder.network)
     loss = loss + conditioned_loss(vocoder, config, train.prediction, batch, latents)
     if not vocoder.config.tones:  # with a tonal bed the latents do not learn
         targets = spectral_targets(features, vocoder.config)
         loss = loss + train.spectral * (vocoder.spectrum(latents) - targets).abs().mean()
         loss = loss + train.commit * (z - sums[-1]).square().mean()
-    mean = optimizer_step(state, config, loss, accelerator)
+    mean = optimizer_step(state, config, loss, accelerator, sparse)
+    sparsity.prune(sparse, state.step, config.steps, config.density)
     with torch.no_grad():
         vocoder.network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
         generator = torch.Generator().manual_seed(int(draw.integers(1 << 62)))
@@ -332,7 +335,7 @@ def _fine_tuned(run: FinishedRun, steps: int, quiet: bool) -> VocoderNetwork:
     state = TrainState.of(new_vocoder(model, vocoder, train))
     state.load(run.weights, 0)
     state.network.freeze()
-    schedule = fine_tuning(config, steps)
+    schedule = fine_tuning(config, steps, density=1.0)
     batches = batches_of(run.corpus, config, vocoder, train, config.seed + 1)
 
     def step(number: int, accelerator: Accelerator) -> None:
