@@ -171,13 +171,9 @@ class StreamBatches:
         return np.where(draw.random(len(ids)) < self.label_drop[1], 0, ids)
 
     def _played(self, draw: np.random.Generator, piece: Int16) -> Int16:
-        """At another speed, and so another pitch; linear between samples."""
         if self.speed <= 1 or not len(piece):
             return piece
-        factor = float(np.exp(draw.uniform(-np.log(self.speed), np.log(self.speed))))
-        places = np.arange(max(1, int(len(piece) / factor))) * factor
-        resampled: Int16 = np.rint(np.interp(places, np.arange(len(piece)), piece)).astype(np.int16)
-        return resampled
+        return resampled(piece, float(np.exp(draw.uniform(-np.log(self.speed), np.log(self.speed)))))
 
     def _scaled(self, draw: np.random.Generator, piece: Int16) -> Int16:
         if self.gain_db <= 0:
@@ -192,6 +188,12 @@ class StreamBatches:
         end = min(self.span, at + length)
         sound[at:end] = np.rint(draw.standard_normal(end - at, np.float32) * np.float32(sigma))
         return end
+
+
+def resampled(piece: Int16, factor: float) -> Int16:
+    """Samples (n,) at `factor` times their speed, and so at another pitch; linear between them."""
+    places = np.arange(max(1, int(len(piece) / factor))) * factor
+    return np.rint(np.interp(places, np.arange(len(piece)), piece)).astype(np.int16)
 
 
 Row = tuple[UInt8, tuple[int, ...]]

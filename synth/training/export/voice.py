@@ -7,12 +7,15 @@ import os
 import numpy as np
 
 from synth.audio.mulaw import decode
-from synth.common.typing import Tensors, UInt8
+from synth.common.labels import LabelIds
+from synth.common.typing import Int64, Tensors, UInt8
 from synth.data.corpus import Corpus
+from synth.engine.config import ModelConfig
 from synth.generation import checkpoint
 from synth.generation.follow_sound import follow_sound
 from synth.generation.voice import Voice
 from synth.training.batches import Row
+from synth.training.sound_bounds import bounds_of, step_labels
 from synth.vocoder import label_means
 from synth.vocoder.vocoder import Vocoder
 
@@ -53,12 +56,28 @@ def bits_per_token(voice: str | os.PathLike[str], splits: dict[str, list[Row]]) 
         total = count = 0
         for codes, label_ids in rows:
             state = planner.state()
-            state.labels = label_ids
             tokens = tokens_of(model.runtime.vocoder, codes, model.runtime.planner_tokens)
-            total += int(planner.teacher_force(state, tokens).astype(np.uint64).sum())
+            labels = planner_labels(planner.config, codes, label_ids, model.runtime.vocoder.hop)
+            for step, own in enumerate(labels):
+                state.labels = tuple(int(label) for label in own)
+                part = tokens[step * planner.config.hop : (step + 1) * planner.config.hop]
+                total += int(planner.teacher_force(state, part).astype(np.uint64).sum())
             count += len(tokens)
         figures[split] = total / 65536 / count
     return figures
+
+
+def planner_labels(config: ModelConfig, codes: UInt8, label_ids: LabelIds, hop: int) -> Int64:
+    """Label ids int64 (steps, keys) of a planner of `config` along codes (samples,); `hop`: samples a token frame.
+
+    They say when the sound begins and ends, where the planner is told.
+    """
+    every = config.hop // config.period
+    steps = -(-len(codes) // (hop * every))
+    if len(config.labels) == len(label_ids):
+        return np.broadcast_to(np.array(label_ids, np.int64), (steps, len(label_ids))).copy()
+    begin, length = bounds_of(decode(codes), hop)
+    return step_labels(label_ids, begin, length, every, steps)
 
 
 def tokens_of(vocoder: Vocoder, codes: UInt8, period: int) -> UInt8:

@@ -34,12 +34,13 @@ from synth.training.optimization import TrainState, denormals_flushed, optimizer
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import having_preset
 from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
+from synth.training.token_batches import LABEL_DROP, SoundTokens, TimedTokens, TokenSource
+from synth.training.token_corpus import lengths_of, open_tokens
+from synth.vocoder import timing
 from synth.vocoder.vocoder import Vocoder
 
 VOICE = "vocoder.safetensors"
 """The voice in a run's folder."""
-LABEL_DROP = (0.1, 0.05)
-"""Shares of files whose labels are all dropped, and of labels that are dropped alone."""
 FRAME = 16
 """Tokens that a frame of the network's slow tier lasts."""
 
@@ -50,7 +51,8 @@ class PlannerTrainConfig:
 
     `heard_wrong`: share of the tokens that are wrong in what the network reads. `partial`: share of the streams
     in which each frame has only its first tokens, as a codec at a lower rate has; the others are 128, without a loss.
-    `gap`: shortest and longest silence between files, in seconds. `speed`, `gain_db`: of `StreamBatches`.
+    `gap`: shortest and longest silence between files, in seconds, where there are no labels. `speed`, `gain_db`: of
+    `StreamBatches`.
     """
 
     heard_wrong: float = 0.05
@@ -69,9 +71,9 @@ class PlannerTrainConfig:
 Configs = tuple[ModelConfig, GeneratorTrainConfig, PlannerTrainConfig]
 PRESETS: dict[str, Configs] = {
     "digits": (
-        ModelConfig(8000, window=16, frame_units=64, sample_units=224, head_units=64, period=2),
-        GeneratorTrainConfig(steps=3000, streams=64, span=6400, windows=1, every=200, fine_steps=100, rate=3e-3),
-        PlannerTrainConfig(heard_wrong=0.08, speed=1.08, gain_db=2.0),
+        ModelConfig(8000, window=16, frame_units=192, sample_units=160, head_units=64, period=8),
+        GeneratorTrainConfig(steps=1500, streams=48, span=10240, windows=1, every=150, fine_steps=60, rate=3e-3),
+        PlannerTrainConfig(heard_wrong=0.05, speed=1.08, gain_db=2.0),
     ),
     "speech": (
         ModelConfig(16000, window=16, frame_units=64, sample_units=192, head_units=64, period=16),
@@ -152,7 +154,9 @@ class PlannerTask:
         self.corpus = open_cache(folder.path / "cache")
         if self.corpus.labels != voice.config.labels:
             raise RunError(f"{folder.path}: its labels are not those of {source}")
-        self.batches = batches_of(self.corpus, self.config, self.train, self.config.seed)
+        self.batches = tokens_source(
+            self.corpus, self.model, self.config, self.train, self.vocoder, self.config.seed, quiet=False
+        )
         self.rows = validation_rows(self.corpus, "validation", self.config.most_validation)
         self.state = TrainState.two_tier(self.model, self.config.seed, device)
 
@@ -175,7 +179,8 @@ class PlannerTask:
             seed=user_options.seed or 0,
             span=-(-config.span // block) * block,
         )
-        model = dataclasses.replace(model, sample_rate=corpus.rate, labels=corpus.labels)
+        labels = timing.timed(corpus.labels) if corpus.labels else corpus.labels
+        model = dataclasses.replace(model, sample_rate=corpus.rate, labels=labels)
         return {
             "model": model.to_json(),
             "train": dataclasses.asdict(config),
@@ -191,7 +196,7 @@ class PlannerTask:
 
     def train_step(self, accelerator: Accelerator) -> float:
         """One step; returns its bits per token."""
-        return train_step(self.state, self.config, self.train, self.batches, self.vocoder, accelerator)
+        return train_step(self.state, self.config, self.train, self.batches, accelerator)
 
     def validate(self) -> dict[str, float]:
         """Bits per token of the validation files, with labels where the corpus has them."""
@@ -213,7 +218,8 @@ class PlannerTask:
         loaded = load_voice(run.folder.path / VOICE)
         assert loaded.voice is not None
         fine_steps = config.fine_steps if request.steps is None else request.steps
-        network = _fine_tuned(run, vocoder_of(loaded), fine_steps, request.quiet)
+        vocoder = vocoder_of(loaded)
+        network = _fine_tuned(run, vocoder, fine_steps, request.quiet)
         temperature, network_temperature = request.temperatures or (1.0, 1.0)
         voice = dataclasses.replace(
             loaded.voice,
@@ -221,6 +227,7 @@ class PlannerTask:
             planner_tensors=quantize(network, {}),
             temperatures=(temperature, network_temperature),
             guidance=request.guidance or 1.0,
+            timing=lengths_of(run.corpus, vocoder.hop) if run.corpus.labels else {},
         )
         planned = run.card(dataclasses.replace(request, card=None), fine_steps=fine_steps)
         facts: dict[str, Any] = {**loaded.info, **(request.card or {}), "planner": planned}
@@ -247,31 +254,38 @@ def vocoder_of(loaded: Checkpoint) -> Vocoder:
     return Vocoder(loaded.voice.config, loaded.config, tensors)
 
 
-def batches_of(corpus: Corpus, config: GeneratorTrainConfig, train: PlannerTrainConfig, seed: int) -> StreamBatches:
-    """The batches of a planner's training, of sound; it has no use for windows of samples."""
+def tokens_source(
+    corpus: Corpus,
+    model: ModelConfig,
+    config: GeneratorTrainConfig,
+    train: PlannerTrainConfig,
+    vocoder: Vocoder,
+    seed: int,
+    quiet: bool = True,
+) -> TokenSource:
+    """Batches of tokens; with labels the planner is told when sounds begin and end, else tokens are of streams."""
+    if corpus.labels:
+        tokens = open_tokens(corpus, vocoder, model.period, train.speed, train.gain_db, quiet)
+        return TimedTokens(tokens, model.period, config.streams, config.span // vocoder.hop, seed)
     augmentation: dict[str, Any] = {"gain_db": train.gain_db, "gap": train.gap, "speed": train.speed}
     sizes = config.streams, config.span, 1, FRAME
-    return StreamBatches(corpus, "train", *sizes, FRAME, seed, label_drop=LABEL_DROP, **augmentation)
+    batches = StreamBatches(corpus, "train", *sizes, FRAME, seed, label_drop=LABEL_DROP, **augmentation)
+    return SoundTokens(batches, vocoder, model.period)
 
 
 def train_step(
     state: TrainState[TwoTierNetwork],
     config: GeneratorTrainConfig,
     train: PlannerTrainConfig,
-    batches: StreamBatches,
-    vocoder: Vocoder,
+    batches: TokenSource,
     accelerator: Accelerator,
 ) -> float:
     """One step of the planner; returns its bits a token over all processes."""
     network, rank = state.network, accelerator.process_index
-    period = network.config.period
-    batch = batches.batch(state.step, rank, accelerator.num_processes)
+    tokens, labels = batches.batch(state.step, rank, accelerator.num_processes)
     draw = np.random.Generator(np.random.Philox(key=[config.seed, state.step], counter=[0, 0, 4, rank]))
-    tokens = np.stack([tokens_of(vocoder, row, period) for row in batch.codes])
-    tokens, inputs, counted = _corrupted(tokens, period, train, draw)
-    every = FRAME // period * vocoder.hop // batches.hop  # label ids stand for samples, ours for tokens
-    # the last one's: what begins in a frame is to be known there, what ends may end without
-    loss = bits_of(network, tokens, inputs, np.ascontiguousarray(batch.labels[:, every - 1 :: every]))
+    tokens, inputs, counted = _corrupted(tokens, network.config.period, train, draw)
+    loss = bits_of(network, tokens, inputs, labels)
     mask = torch.from_numpy(counted).to(loss.device)
     mean = optimizer_step(state, config, (loss * mask).sum() / mask.sum(), accelerator)
     with torch.no_grad():
@@ -311,8 +325,8 @@ def validate(network: TwoTierNetwork, rows: list[Row], vocoder: Vocoder) -> floa
         tokens = tokens_of(vocoder, codes, period)
         padded = np.full((1, -(-len(tokens) // FRAME) * FRAME), SILENCE, np.uint8)
         padded[0, : len(tokens)] = tokens
-        shape = 1, padded.shape[1] // FRAME, len(label_ids)
-        bits = bits_of(network, padded, padded, np.broadcast_to(np.array(label_ids, np.int64), shape).copy())
+        labels = measures.planner_labels(network.config, codes, label_ids, vocoder.hop)
+        bits = bits_of(network, padded, padded, labels[None])
         total += float(bits[0, : len(tokens)].double().sum())
         count += len(tokens)
     return total / max(1, count)
@@ -324,10 +338,10 @@ def _fine_tuned(run: FinishedRun, vocoder: Vocoder, steps: int, quiet: bool) -> 
     state = TrainState.two_tier(model, config.seed, torch.device("cpu"))
     state.load(run.weights, 0)
     schedule = fine_tuning(config, steps)
-    batches = batches_of(run.corpus, config, train, config.seed + 1)
+    batches = tokens_source(run.corpus, model, config, train, vocoder, config.seed + 1)
 
     def step(_: int, accelerator: Accelerator) -> None:
-        train_step(state, schedule, train, batches, vocoder, accelerator)
+        train_step(state, schedule, train, batches, accelerator)
 
     with denormals_flushed():
         state.network.quantized = True

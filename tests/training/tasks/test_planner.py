@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 from helpers import runs
 
 import synth
+from synth.audio import mulaw
 from synth.common.errors import CheckpointError, RunError, UsageError
 from synth.common.labels import LabelSet
 from synth.data.corpus import open_cache
@@ -28,8 +29,10 @@ from synth.training.batches import validation_rows
 from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
 from synth.training.run_folder import RunFolder
+from synth.training.sound_bounds import bounds_of
 from synth.training.tasks import planner
 from synth.training.tasks.planner import PlannerTrainConfig, bits_of, tokens_of
+from synth.vocoder import timing
 from synth.vocoder.voice import VoiceParts
 
 LABELS = LabelSet((("digit", ("0", "1", "2")), ("speaker", ("ann", "bob"))))
@@ -78,7 +81,7 @@ def test_figures_are_finite_and_logged(whole: Path, voice: Path) -> None:
     assert all(np.isfinite(array).all() for array in small.state(whole)[0].values())
     assert (whole / "vocoder.safetensors").read_bytes() == voice.read_bytes()
     options = RunFolder(whole).options()
-    assert options["task"] == "planner" and options["model"]["labels"] == LABELS.to_json()
+    assert options["task"] == "planner" and options["model"]["labels"] == timing.timed(LABELS).to_json()
     assert options["train"]["span"] == 3840  # whole frames of 16 tokens
 
 
@@ -137,7 +140,10 @@ def test_an_export_is_the_voice_with_a_planner(exported: Path, voice: Path, whol
     assert (after.config, after.voice.config) == (before.config, before.voice.config)
     for name, tensor in (before.tensors | before.voice.tensors).items():
         np.testing.assert_array_equal((after.tensors | after.voice.tensors)[name], tensor)
-    assert after.voice.planner == replace(MINI[0], labels=LABELS) and after.voice.temperatures == (0.9, 0.8)
+    assert after.voice.planner == replace(MINI[0], labels=timing.timed(LABELS)) and after.voice.temperatures == (
+        0.9,
+        0.8,
+    )
     info = after.info
     assert info["licence"] == "none" and info["note"] == "x" and info["planner"]["fine_steps"] == 2
     assert info["planner"]["given"]["vocoder"] == "v.safetensors"
@@ -162,9 +168,11 @@ def test_the_cards_bits_are_those_of_the_engine(exported: Path, whole: Path) -> 
         cost = count = 0
         for codes, rows in validation_rows(corpus, split):
             state = model.runtime.planner.state()
-            state.labels = rows
             tokens = tokens_of(model.runtime.vocoder, codes, 2)
-            cost += int(model.runtime.planner.teacher_force(state, tokens).astype(np.uint64).sum())
+            begin, length = bounds_of(mulaw.decode(codes), voices.HOP)
+            for step, at in enumerate(range(0, len(tokens), 16)):
+                state.labels = (*rows, *timing.ids_at(8 * step, 8, begin, length))
+                cost += int(model.runtime.planner.teacher_force(state, tokens[at : at + 16]).astype(np.uint64).sum())
             count += len(tokens)
         assert cost / 65536 / count == pytest.approx(bits, abs=1e-4)
 
