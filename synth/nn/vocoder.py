@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from synth.engine.config import ModelConfig
+from synth.nn.code_order import ordered
 from synth.nn.gru import to_eighth
 from synth.nn.two_tier import TwoTierNetwork, rounded
 from synth.vocoder.config import CODES, PITCH_LATENTS, TAPS, VocoderConfig, stride_of
@@ -249,6 +250,7 @@ class VocoderNetwork(nn.Module):
     def freeze(self) -> None:
         """Encoder and codebooks as they will be in a checkpoint, and no longer learned."""
         self.quantisers.frozen = True
+        self.quantisers.books.copy_(torch.stack([ordered(book) for book in self.quantisers.books]))
         self.quantisers.books.mul_(UNIT).round_().clamp_(-127, 127).div_(UNIT)
         for name, parameter in self.named_parameters():
             if name.startswith(("encoder", "spectrum", "spread")):
