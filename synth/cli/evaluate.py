@@ -15,7 +15,12 @@ def add_options(parser: opt.Parser) -> None:
     """The options of `synth evaluate`."""
     add = parser.add_argument
     add("checkpoint", metavar="CHECKPOINT", help="checkpoint that generates, a name or a path")
-    add("--classifier", metavar="NAME|PATH", help="classifier of the clips (default: digits-classifier)")
+    add(
+        "--classifier",
+        action="append",
+        metavar="NAME|PATH",
+        help="classifier of the clips (default: digits-classifier); given again: another one's answers too",
+    )
     add(
         "-n",
         "--count",
@@ -51,6 +56,8 @@ def run(options: Namespace, console: Console) -> Report:
     from synth.evaluation import figures
 
     names = {field.name for field in fields(evaluating.EvaluateRequest)}
-    request = evaluating.EvaluateRequest(**{name: value for name, value in vars(options).items() if name in names})
+    values = {name: value for name, value in vars(options).items() if name in names}
+    first, *more = values.pop("classifier") or [None]
+    request = evaluating.EvaluateRequest(classifier=first, more_classifiers=tuple(more), **values)
     data = evaluating.evaluate(request, console.progress)
     return Report(data, figures.lines(data))

@@ -37,7 +37,7 @@ class Clip:
 
     `label_ids`: the labels asked for, or the true ones. `predicted`: for each target the place of the most probable
     value; None, as `embedding` is, where nothing could be classified (silence, or no classifier). `excerpt`: see
-    `memorization`. `sound`: the samples, of those that are shown.
+    `memorization`. `sound`: the samples, of those that are shown. `others`: as `predicted`, by further classifiers.
     """
 
     label_ids: LabelIds
@@ -47,14 +47,16 @@ class Clip:
     loudness: loudness.Loudness
     excerpt: Float32
     sound: Int16 | None = None
+    others: tuple[tuple[int, ...] | None, ...] = ()
 
 
 @dataclass(frozen=True)
 class ClipAnalyzer:
-    """Makes a Clip of samples at `rate` (Hz); without a `classifier` nothing is predicted."""
+    """Makes a Clip of samples at `rate` (Hz); without a `classifier` nothing is predicted. `more`: further ones."""
 
     classifier: Classifier | None
     rate: int
+    more: tuple[Classifier, ...] = ()
 
     @property
     def excerpt_length(self) -> int:
@@ -65,13 +67,7 @@ class ClipAnalyzer:
         """Classifies and measures int16 samples (n,), at least one; `keep` them in the clip."""
         predicted = embedding = None
         if self.classifier is not None:
-            try:
-                recognition = self.classifier.classify(samples, self.rate)
-                logs = recognition.log_probabilities
-                predicted = tuple(int(logs[target.name].argmax()) for target in self.classifier.targets)
-                embedding = recognition.embedding
-            except AudioError:
-                pass  # silent, or too short to classify: counts as wrong
+            predicted, embedding = _heard(self.classifier, samples, self.rate)
         return Clip(
             label_ids,
             name,
@@ -80,7 +76,18 @@ class ClipAnalyzer:
             loudness.measure_loudness(samples, self.rate),
             memorization.excerpt(samples, self.excerpt_length),
             np.array(samples) if keep else None,
+            tuple(_heard(classifier, samples, self.rate)[0] for classifier in self.more),
         )
+
+
+def _heard(classifier: Classifier, samples: Int16, rate: int) -> tuple[tuple[int, ...] | None, Float32 | None]:
+    """Places of the most probable values and the embedding; None for what is silent, or too short to classify."""
+    try:
+        recognition = classifier.classify(samples, rate)
+    except AudioError:
+        return None, None  # counts as wrong
+    logs = recognition.log_probabilities
+    return tuple(int(logs[target.name].argmax()) for target in classifier.targets), recognition.embedding
 
 
 def embeddings(clips: Sequence[Clip]) -> Float32:

@@ -39,12 +39,14 @@ _SHOWN = 2
 class EvaluateRequest:
     """The options of the command, each in its own range; what they must agree on is checked by `evaluate`.
 
-    `checkpoint`, `classifier`: names or paths. `count`: files for each combination of label values. `reference`: folder
-    of real recordings, with its `labels` and `split`. `duration`: seconds of a file. `report`: the page to write.
+    `checkpoint`, `classifier`: names or paths. `more_classifiers`: what they hear is reported too. `count`: files for
+    each combination of label values. `reference`: folder of real recordings, with its `labels` and `split`.
+    `duration`: seconds of a file. `report`: the page to write.
     """
 
     checkpoint: str
     classifier: str | None = None
+    more_classifiers: tuple[str, ...] = ()
     count: int = 10
     reference: str | None = None
     labels: str | None = None
@@ -70,15 +72,15 @@ def evaluate(request: EvaluateRequest, progress: Progress) -> dict[str, Any]:
     model = load(request.checkpoint, request.engine)
     SamplingConfig.of(request.temperature, request.top_k, request.top_p)
     jobs = plan(model.checkpoint.config.labels, request.count, request.seed)
-    classifier = _classifier(request, model)
+    classifiers = _classifiers(request, model)
     if request.reference is None:
         for option in ("labels", "split"):
             if getattr(request, option) is not None:
                 raise UsageError(f"--{option}: says what is in a reference corpus; give --reference too")
-        return _evaluate(request, model, classifier, jobs, None, progress)
+        return _evaluate(request, model, classifiers, jobs, None, progress)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         reference = open_reference(request.reference, folder, model, request.labels, request.split)
-        return _evaluate(request, model, classifier, jobs, reference, progress)
+        return _evaluate(request, model, classifiers, jobs, reference, progress)
 
 
 def plan(labels: LabelSet, count: int, seed: int) -> list[ClipJob]:
@@ -106,24 +108,44 @@ def _check_report(request: EvaluateRequest) -> None:
         return
     if not request.report.lower().endswith((".html", ".htm")):
         raise UsageError(f"--report {request.report}: must be the name of a .html file")
-    inputs = [name for name in (request.checkpoint, request.classifier) if name and os.path.exists(name)]
+    inputs = [
+        name
+        for name in (request.checkpoint, request.classifier, *request.more_classifiers)
+        if name and os.path.exists(name)
+    ]
     outputs.check_outputs([request.report], inputs, request.force)
 
 
-def _classifier(request: EvaluateRequest, model: Model | Voice) -> Classifier | None:
-    """The classifier, if it can tell something of this checkpoint's labels; None when none is needed or given.
+def _classifiers(request: EvaluateRequest, model: Model | Voice) -> list[Classifier]:
+    """Those that can tell something of this checkpoint's labels; none when none is needed or given.
 
     One that the user names must know all values of the labels that it tells; without a name it is the default one, if
-    that knows all values of any label.
+    that knows all values of any label. UsageError for two of one name.
     """
     if request.classifier is None and not model.labels:
-        return None
-    name = request.classifier or DEFAULT_CLASSIFIER
-    classifier = load_classifier(name)
-    classes = {target.name: target.values for target in classifier.targets if target.kind == "class"}
-    asked = model.labels
-    if request.classifier is None:
-        return classifier if any(set(values) <= set(classes.get(key, ())) for key, values in asked.items()) else None
+        return []
+    named = [request.classifier, *request.more_classifiers] if request.classifier else []
+    classifiers = [load_classifier(name) for name in named or [DEFAULT_CLASSIFIER]]
+    if not named:
+        classes = _classes(classifiers[0])
+        knows = any(set(values) <= set(classes.get(key, ())) for key, values in model.labels.items())
+        return classifiers if knows else []
+    names = [classifier.name for classifier in classifiers]
+    for place, (name, classifier) in enumerate(zip(named, classifiers, strict=True)):
+        if classifier.name in names[:place]:
+            raise UsageError(f"--classifier {name}: two of the name {classifier.name}; each hears alone")
+        _check_classifier(name, classifier, model)
+    return classifiers
+
+
+def _classes(classifier: Classifier) -> dict[str, tuple[str, ...]]:
+    """The values of each class that a classifier tells."""
+    return {target.name: target.values for target in classifier.targets if target.kind == "class"}
+
+
+def _check_classifier(name: str, classifier: Classifier, model: Model | Voice) -> None:
+    """UsageError for a classifier that can't tell this model's labels."""
+    classes, asked = _classes(classifier), model.labels
     if asked and not classes.keys() & asked.keys():
         raise UsageError(
             f"--classifier {name}: tells {', '.join(classes) or 'no class'}, none of the labels of"
@@ -135,28 +157,29 @@ def _classifier(request: EvaluateRequest, model: Model | Voice) -> Classifier | 
             raise UsageError(
                 f"--classifier {name}: doesn't know {key}={', '.join(strange[:5])}, which {model.checkpoint.name} has"
             )
-    return classifier
 
 
 def _evaluate(
     request: EvaluateRequest,
     model: Model | Voice,
-    classifier: Classifier | None,
+    classifiers: list[Classifier],
     jobs: list[ClipJob],
     reference: Corpus | None,
     progress: Progress,
 ) -> dict[str, Any]:
     """All figures, and the page."""
     labels, samples = model.checkpoint.config.labels, _samples(request, model, reference)
+    classifier = classifiers[0] if classifiers else None
     shown = _shown(labels, jobs, request.count)
     with progress(_work_samples(model, len(jobs) * samples, reference)) as tick:
-        analyzer = ClipAnalyzer(classifier, model.sample_rate)
+        more = tuple(classifiers[1:])
+        analyzer = ClipAnalyzer(classifier, model.sample_rate, more)
         work = Evaluation(model, analyzer, request.threads or available_cpus(), tick)
         generated = _generated_clips(work, request, jobs, samples, shown)
         wanted = {jobs[place].label_ids for place in shown}
         real = real_clips(work, reference, wanted, 2 * _SHOWN) if reference else []
-        data = _facts(request, model, classifier, len(generated), samples)
-        data |= figures.figures(labels, classifier, generated, real)
+        data = _facts(request, model, classifiers, len(generated), samples)
+        data |= figures.figures(labels, classifier, generated, real, more)
         data |= bits_per_sample(work, reference)
         data["copying"] = copying(work, reference, generated, real) if reference else None
     if reference:
@@ -192,13 +215,14 @@ def _work_samples(model: Model | Voice, generated: int, reference: Corpus | None
 
 
 def _facts(
-    request: EvaluateRequest, model: Model | Voice, classifier: Classifier | None, files: int, samples: int
+    request: EvaluateRequest, model: Model | Voice, classifiers: list[Classifier], files: int, samples: int
 ) -> dict[str, Any]:
     """What was asked for."""
     return {
         "checkpoint": model.checkpoint.name,
         "checkpoint_sha256": model.checkpoint.sha256,
-        "classifier": classifier.name if classifier else None,
+        "classifier": classifiers[0].name if classifiers else None,
+        "more_classifiers": [classifier.name for classifier in classifiers[1:]],
         "files": files,
         "seconds": samples / model.sample_rate,
         "sample_rate": model.sample_rate,

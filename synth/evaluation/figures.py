@@ -20,28 +20,68 @@ NOTHING = "nothing"
 
 
 def figures(
-    labels: LabelSet, classifier: Classifier | None, generated: Sequence[Clip], real: Sequence[Clip]
+    labels: LabelSet,
+    classifier: Classifier | None,
+    generated: Sequence[Clip],
+    real: Sequence[Clip],
+    more: Sequence[Classifier] = (),
 ) -> dict[str, Any]:
-    """`labels`, Fréchet distances and `levels`; None where what they need is not there."""
-    targets = classifier.targets if classifier else ()
-    classes = {target.name: place for place, target in enumerate(targets) if target.kind == "class"}
+    """`labels`, Fréchet distances and `levels`; None where what they need is not there. `more`: further classifiers."""
     data: dict[str, Any] = {"labels": {}, **_frechet(embeddings(generated), embeddings(real))}
     for place, (key, values) in enumerate(labels.items()):
-        label: dict[str, Any] = {"values": list(values), "heard": None}
-        label |= dict.fromkeys(("accuracy", "real_accuracy", "confusion", "real_confusion"))
-        if key in classes and set(values) <= set(targets[classes[key]].values):
-            names = targets[classes[key]].values
-            label["heard"] = [*names, NOTHING]
-            for prefix, clips in (("", generated), ("real_", real)):
-                label |= _accuracy(values, names, place, classes[key], clips, prefix)
+        label: dict[str, Any] = {"values": list(values)}
+        label |= _judged(classifier, key, values, place, generated, real)
         label["median_rms"] = {
             value: {"generated": _median_rms(generated, place, number), "real": _median_rms(real, place, number)}
             for number, value in enumerate(values, 1)
         }
+        label["distributions"] = {
+            value: _distributions(_labelled(generated, place, number), _labelled(real, place, number))
+            for number, value in enumerate(values, 1)
+        }
+        if more:
+            label["others"] = {
+                each.name: _judged(each, key, values, place, generated, real, number)
+                for number, each in enumerate(more)
+            }
         data["labels"][key] = label
     data["levels"] = {"generated": loudness.summarize([clip.loudness for clip in generated])}
     data["levels"]["real"] = loudness.summarize([clip.loudness for clip in real]) if real else None
+    data["distributions"] = {"percentiles": list(loudness.SHARES), **_distributions(generated, real)}
     return data
+
+
+def _judged(
+    classifier: Classifier | None,
+    key: str,
+    values: Sequence[str],
+    place: int,
+    generated: Sequence[Clip],
+    real: Sequence[Clip],
+    other: int | None = None,
+) -> dict[str, Any]:
+    """What a classifier says of a label at `place`; `other`: the number of a further classifier."""
+    targets = classifier.targets if classifier else ()
+    classes = {target.name: number for number, target in enumerate(targets) if target.kind == "class"}
+    label = dict.fromkeys(("heard", "accuracy", "real_accuracy", "confusion", "real_confusion"))
+    if key not in classes or not set(values) <= set(targets[classes[key]].values):
+        return label
+    names = targets[classes[key]].values
+    label["heard"] = [*names, NOTHING]
+    for prefix, clips in (("", generated), ("real_", real)):
+        label |= _accuracy(values, names, place, classes[key], clips, prefix, other)
+    return label
+
+
+def _labelled(clips: Sequence[Clip], place: int, number: int) -> list[Clip]:
+    """The clips with one label."""
+    return [clip for clip in clips if clip.label_ids[place] == number]
+
+
+def _distributions(generated: Sequence[Clip], real: Sequence[Clip]) -> dict[str, Any]:
+    """How long, how loud, with what pauses: percentiles, None without clips."""
+    both = (("generated", generated), ("real", real))
+    return {name: loudness.distributions([clip.loudness for clip in own]) if own else None for name, own in both}
 
 
 def _frechet(own: Float32, others: Float32) -> dict[str, Any]:
@@ -55,13 +95,20 @@ def _frechet(own: Float32, others: Float32) -> dict[str, Any]:
 
 
 def _accuracy(
-    values: Sequence[str], names: Sequence[str], place: int, target: int, clips: Sequence[Clip], prefix: str
+    values: Sequence[str],
+    names: Sequence[str],
+    place: int,
+    target: int,
+    clips: Sequence[Clip],
+    prefix: str,
+    other: int | None,
 ) -> dict[str, Any]:
     """Accuracy and confusion (a row a value; a column a name, the last for nothing) of clips whose label is known."""
     table = np.zeros((len(values), len(names) + 1), np.int64)
     for clip in clips:
+        predicted = clip.predicted if other is None else clip.others[other]
         if clip.label_ids[place]:
-            table[clip.label_ids[place] - 1, clip.predicted[target] if clip.predicted else len(names)] += 1
+            table[clip.label_ids[place] - 1, predicted[target] if predicted else len(names)] += 1
     if not table.sum():
         return {}
     right = sum(int(table[row, names.index(value)]) for row, value in enumerate(values))
@@ -70,7 +117,7 @@ def _accuracy(
 
 def _median_rms(clips: Sequence[Clip], place: int, number: int) -> float | None:
     """Of the clips with one label; None without any."""
-    values = [clip.loudness.rms for clip in clips if clip.label_ids[place] == number]
+    values = [clip.loudness.rms for clip in _labelled(clips, place, number)]
     return float(np.median(values)) if values else None
 
 
@@ -137,6 +184,10 @@ def rows(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     for key, label in data["labels"].items():
         if label["accuracy"] is not None:
             table.append((f"{key} heard as asked", percent(label["accuracy"]), percent(label["real_accuracy"])))
+        for name, other in label.get("others", {}).items():
+            if other["accuracy"] is not None:
+                row = percent(other["accuracy"]), percent(other["real_accuracy"])
+                table.append((f"{key} heard as asked, by {name}", *row))
     if data["frechet"]:
         count = data["frechet"]["files_each"]
         name = f"Fréchet distance to real, {count} files each (real: one half to the other)"
@@ -154,7 +205,21 @@ def rows(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     own, real = data["levels"]["generated"], data["levels"]["real"]
     for name, key, scale, form in _LEVELS:
         table.append((name, form.format(scale * own[key]), form.format(scale * real[key]) if real else ""))
+    spread = data["distributions"]
+    for name, key, form in _SPREADS:
+        texts = [
+            " / ".join(form.format(value) for value in spread[which][key]) if spread[which] else ""
+            for which in ("generated", "real")
+        ]
+        table.append((f"{name}, percentiles {', '.join(map(str, spread['percentiles']))}", texts[0], texts[1]))
     return table
+
+
+_SPREADS = (
+    ("seconds that sounds last", "lasting_seconds", "{:.2f}"),
+    ("longest pause within, seconds", "pause_seconds", "{:.2f}"),
+    ("RMS in dB", "rms_db", "{:.1f}"),
+)
 
 
 _LEVELS = (

@@ -39,3 +39,21 @@ def test_summary_has_medians_and_means() -> None:
     found = loudness.summarize([loudness.measure_loudness(clip, 8000) for clip in clips])
     assert found["median_rms"] == pytest.approx(0.1 / np.sqrt(2), rel=1e-2)
     assert found["silence"] == pytest.approx(0.4) and found["silent_files"] == pytest.approx(0.4)
+
+
+def test_how_long_a_sound_lasts_and_its_pause() -> None:
+    tone, rest = sounds.tone(1600, amplitude=0.5), np.zeros(800, np.int16)
+    level = loudness.measure_loudness(np.concatenate([rest, tone, rest, tone, rest]), 8000)
+    assert level.lasting == pytest.approx(0.5, abs=0.03) and level.pause == pytest.approx(0.1, abs=0.03)
+    faint = (tone // 10).astype(np.int16)  # a hundredth of the power
+    assert loudness.measure_loudness(np.concatenate([tone, faint]), 8000).lasting == pytest.approx(0.2, abs=0.02)
+    silence = loudness.measure_loudness(np.zeros(1000, np.int16), 8000)
+    assert (silence.lasting, silence.pause) == (0, 0)
+    assert loudness.measure_loudness(np.array([20000], np.int16), 8000).lasting > 0
+
+
+def test_distributions_are_percentiles() -> None:
+    clips = [sounds.tone(400 * n, amplitude=0.5) for n in range(1, 12)]
+    found = loudness.distributions([loudness.measure_loudness(clip, 8000) for clip in clips])
+    assert found["lasting_seconds"] == pytest.approx([0.1, 0.3, 0.5], abs=0.03)
+    assert found["rms_db"] == pytest.approx([-9.0] * 3, abs=0.1) and found["pause_seconds"] == [0, 0, 0]

@@ -112,6 +112,29 @@ def test_accuracy_is_what_classify_hears(capsys: pytest.CaptureFixture[str]) -> 
     assert label["accuracy"] == right / 20 and label["real_accuracy"] is None
 
 
+def test_several_classifiers_say_each_what_they_hear(capsys: pytest.CaptureFixture[str]) -> None:
+    other = ear(DIGIT)
+    assert evaluate("--classifier", other, "-n", 2, "-d", 0.1, "--json") == 0
+    data = told(capsys)
+    assert data["classifier"] == Path(ear()).stem and data["more_classifiers"] == [Path(other).stem]
+    words = ["evaluate", tiny_checkpoint(), "--classifier", other, "--reference", reference(), "-q"]
+    words += ["--labels", small.PATTERN, "--split", SPLIT]
+    assert entry.main([*words, "-n", "2", "-d", "0.1", "--json"]) == 0
+    alone = told(capsys)
+    opinion = data["labels"]["digit"]["others"][Path(other).stem]
+    assert opinion == {key: alone["labels"]["digit"][key] for key in opinion} and opinion["real_confusion"]
+    spread = data["distributions"]
+    assert all(len(spread[which]["lasting_seconds"]) == 3 for which in ("generated", "real"))
+    assert set(data["labels"]["digit"]["distributions"]["3"]) == {"generated", "real"}
+    assert evaluate("--classifier", other, "-n", 1, "-d", 0.1, "--report", "two.html") == 0
+    assert f"by {Path(other).stem}" in Path("two.html").read_text("utf-8")
+
+
+def test_the_same_classifier_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("--classifier", ear(), "-n", 1, compare=False) == 2
+    assert "two of the name" in capsys.readouterr().err
+
+
 def test_threads_change_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     found = []
     for threads in (1, 3):
