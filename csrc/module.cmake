@@ -3,7 +3,7 @@ set(SYNTH_CSRC "${CMAKE_CURRENT_SOURCE_DIR}/csrc")
 set(SYNTH_FOLDER "${CMAKE_CURRENT_SOURCE_DIR}/synth/engine")
 include("${SYNTH_CSRC}/sets.cmake")
 nanobind_add_module(_kernel NB_STATIC NOMINSIZE "${SYNTH_CSRC}/python/bind.cpp" "${SYNTH_CSRC}/python/bind_voice.cpp"
-                    "${SYNTH_CSRC}/python/bind_codec.cpp" ${SYNTH_COMMON} ${SYNTH_OBJECTS})
+                    "${SYNTH_CSRC}/python/bind_voice_stream.cpp" "${SYNTH_CSRC}/python/bind_codec.cpp" ${SYNTH_COMMON} ${SYNTH_OBJECTS})
 target_include_directories(_kernel PRIVATE ${SYNTH_CSRC} ${SYNTH_GENERATED})
 target_compile_options(_kernel PRIVATE $<$<NOT:$<CXX_COMPILER_ID:MSVC>>:-ffp-contract=off>)
 install(TARGETS _kernel LIBRARY DESTINATION synth/engine)

@@ -300,6 +300,10 @@ void set_hints(const Model& model, State& state, void* work, const uint8_t* hint
     for (int k = 2; k < kMaxHints && k < model.hints; ++k) w.hints[k] = hints[k];
 }
 
+void enter(const Model& model, State& state, void* work) {
+    by_order(model, [&](auto order) { enter<order.value>(model, state, *static_cast<Work*>(work)); });
+}
+
 void step(const Model& model, State& state, void* work) {
     State* const one = &state;
     Work& w = *static_cast<Work*>(work);
@@ -311,6 +315,10 @@ void logits(const Model& model, const void* work, int tile, int16_t* out) {
     TileLogits tile_logits;
     tree_tile(model, *static_cast<const Work*>(work), tile, tile_logits);
     for (int i = 0; i < kTile; ++i) out[i] = tile_logits.logits[i];
+}
+
+void leaves(const Model& model, const void* work, uint32_t* out) {
+    all_leaves(model, *static_cast<const Work*>(work), 4096, out);
 }
 
 void advance(const Model& model, State& state, void* work, int code) {
@@ -358,8 +366,8 @@ void predict_codes(const PredictorWeights& constants, const uint8_t* codes, uint
 extern const Api SYNTH_API(SYNTH_SET), SYNTH_TOKENS_API(SYNTH_SET);
 const Api SYNTH_API(SYNTH_SET) = {SYNTH_NAME(SYNTH_SET), &SYNTH_TOKENS_API(SYNTH_SET),
                                   kGateTiles, kHeadTiles,    kBiased,      refresh,
-                                  generate,   teacher_force, sizeof(Work), set_hints,
-                                  step,       logits,        advance,      distribution,
-                                  product,    predict_codes};
+                                  generate,   teacher_force, sizeof(Work), enter,
+                                  set_hints,  step,          logits,       leaves,
+                                  advance,    distribution,  product,      predict_codes};
 
 }  // namespace synth

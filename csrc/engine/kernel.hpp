@@ -113,12 +113,14 @@ struct Api {
     void (*teacher_force)(const Model&, State* const* states, const uint8_t* const* codes, uint32_t* const* costs,
                           int streams, size_t count);
     // A stream that is followed from outside, sample by sample, `work` (work_bytes, aligned to 64, zeroed) going along:
-    // the next sample's hints, in a network that has some; its hidden layer; the logits of one of the tree's 17 tiles;
-    // past the code that the sample had.
+    // the first call of all, where a stream stands anywhere; the next sample's hints, in a network that has some; its
+    // hidden layer; the logits of one of the tree's 17 tiles, or the weights of all codes; past the code that it had.
     size_t work_bytes;
+    void (*enter)(const Model&, State&, void* work);
     void (*set_hints)(const Model&, State&, void* work, const uint8_t* hints);
     void (*step)(const Model&, State&, void* work);
     void (*logits)(const Model&, const void* work, int tile, int16_t* out);
+    void (*leaves)(const Model&, const void* work, uint32_t* out);  // [256]
     void (*advance)(const Model&, State&, void* work, int code);
     void (*distribution)(const Model&, State&, uint32_t* leaves);  // spoils the state: give it a copy
     void (*product)(const Model&, State&, size_t count);  // the recurrent product alone, to be timed; spoils the state

@@ -14,6 +14,7 @@
 #include "python/bind_codec.hpp"
 #include "python/bind_arrays.hpp"
 #include "python/bind_voice.hpp"
+#include "python/bind_voice_stream.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/engine.hpp"
 
@@ -31,6 +32,7 @@ using CodeRowsOut = nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::
 using synth::array;
 using synth::data;
 using synth::need;
+using synth::to_array;
 
 const synth::Api& find_set(const std::string& name) {
     for (const synth::Api* set : synth::instruction_sets())
@@ -126,16 +128,6 @@ std::shared_ptr<synth::PackedNetwork> make_network(const std::string& set, int w
     if (!period && stride) t.predictor.order = order;  // its weights come with the conditioning
     need(period || hints || t.predictor.order == order, "predictor.start: wrong shape");
     return std::make_shared<synth::PackedNetwork>(find_set(set), sizes, t);
-}
-
-// A one-dimensional array that owns its values; [n / columns, columns] where columns is not 0.
-template <class T>
-nb::object to_array(const std::vector<T>& values, size_t columns) {
-    T* owned = new T[values.size() + 1];
-    std::copy(values.begin(), values.end(), owned);
-    const nb::capsule owner(owned, [](void* p) noexcept { delete[] static_cast<T*>(p); });
-    const size_t shape[2] = {columns ? values.size() / columns : values.size(), columns};
-    return nb::cast(nb::ndarray<nb::numpy, T>(owned, columns ? 2 : 1, shape, owner));
 }
 
 // What `call`, which may touch nothing of Python, gives while no other thread moves the stream. Whoever holds a stream
@@ -381,4 +373,5 @@ NB_MODULE(_kernel, m) {
           "residual"_a.noconvert());
     synth::bind_coding(m);
     synth::bind_voice(m);
+    synth::bind_voice_stream(m);
 }

@@ -4,9 +4,11 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <algorithm>
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace synth {
 
@@ -36,6 +38,16 @@ nanobind::ndarray<const T, nanobind::c_contig, nanobind::device::cpu> array(cons
 template <class T>
 const T* data(const nanobind::dict& from, const std::string& name, std::initializer_list<int64_t> shape) {
     return array<T>(from, name, shape).data();
+}
+
+// A one-dimensional array that owns its values; [n / columns, columns] where columns is not 0.
+template <class T>
+nanobind::object to_array(const std::vector<T>& values, size_t columns) {
+    T* owned = new T[values.size() + 1];
+    std::copy(values.begin(), values.end(), owned);
+    const nanobind::capsule owner(owned, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    const size_t shape[2] = {columns ? values.size() / columns : values.size(), columns};
+    return nanobind::cast(nanobind::ndarray<nanobind::numpy, T>(owned, columns ? 2 : 1, shape, owner));
 }
 
 }  // namespace synth

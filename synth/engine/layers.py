@@ -6,6 +6,8 @@ csrc/vocoder, or where the engine is not compiled what is specified here, does t
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -81,3 +83,9 @@ class Layer:
     def hidden_specified(self, x: Int64) -> Int64:
         """`hidden`, slowly."""
         return eighth(self.curve(self.values_specified(x)))
+
+
+def kernels_of(layers: Sequence[Layer]) -> list[Any] | None:
+    """Layers in C++; None where the specification does the work."""
+    kernels = [layer._native for layer in layers]
+    return None if None in kernels else kernels

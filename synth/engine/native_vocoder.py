@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from synth.common.errors import CheckpointError
 from synth.common.typing import AnyArray, Int16, Int32, Int64, Tensors, UInt8, UInt32
 from synth.engine import _kernel
+from synth.engine.config import SamplingConfig
 from synth.engine.native import chosen_set
 
 
@@ -82,6 +84,96 @@ class Oscillators:
         increments, slopes, amplitudes = map(np.ascontiguousarray, (increments, slopes, amplitudes))
         self._kernel.render(np.ascontiguousarray(starts), increments, slopes, amplitudes, out)
         return out
+
+
+def voice_model(
+    sizes: Sequence[int],
+    network: Any,
+    planner: Any,
+    *,
+    conditioner: Sequence[Layer],
+    envelope: Sequence[Layer],
+    postfilter: Postfilter | None,
+    oscillators: Oscillators | None,
+    tensors: Tensors,
+) -> _kernel.VoiceModel:
+    """What all streams of a voice share; `network`, `planner`: engines. See csrc/python/bind_voice_stream.cpp."""
+    wanted = {name: np.ascontiguousarray(tensors[name]) for name in tensors if name.startswith("bed.")}
+    wanted["vocoder.books"] = np.ascontiguousarray(tensors["vocoder.books"])
+    return _kernel.voice_model(
+        list(sizes),
+        network.network,
+        None if planner is None else planner.network,
+        [layer._kernel for layer in conditioner],
+        [layer._kernel for layer in envelope],
+        None if postfilter is None else postfilter._kernel,
+        None if oscillators is None else oscillators._kernel,
+        wanted,
+    )
+
+
+Plan = tuple[Any, Any, int, int, int, int]
+"""A planner's state and that without labels (or None), how it draws, and how many of its last keys it is told."""
+
+
+class VoiceStream:
+    """A voice's stream in the kernel; moves the engine's states that it is given.
+
+    `model`: of `voice_model`; `state`: the network's; `plan`: None where latents are pushed; `ahead`: token frames that
+    are conditioned at once; `arrays`: where it stands, as `save` says.
+    """
+
+    def __init__(
+        self, model: Any, state: Any, sampling: SamplingConfig, plan: Plan | None, ahead: int, arrays: Tensors
+    ) -> None:
+        draw = sampling.inverse_temperature, sampling.top_k, sampling.top_p
+        source = None
+        if plan is not None:
+            own, free, *options = plan
+            source = (own.kernel, None if free is None else free.kernel, *options)
+        arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        self.kernel = _kernel.voice_stream(model, state.kernel, source, ahead, draw, arrays)
+
+    @property
+    def position(self) -> int:
+        """Samples that left the stream."""
+        return self.kernel.position
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Label ids in force now."""
+        return tuple(self.kernel.labels)
+
+    def relabel(self, label_ids: Sequence[int]) -> None:
+        """Other label ids from the network's next frame on."""
+        self.kernel.relabel([int(label) for label in label_ids])
+
+    def wanted(self, count: int) -> tuple[int, int]:
+        """Token frames, the first and the one behind the last, that must be known before `count` samples are read."""
+        first, last = self.kernel.wanted(count)
+        return first, last
+
+    def plan(self, rows: Int64) -> None:
+        """Label ids for what is planned next: (changes, 1 + keys), a token frame and its ids a row."""
+        self.kernel.plan(np.ascontiguousarray(rows, np.int64))
+
+    def push(self, latents: AnyArray, last: bool) -> None:
+        """The 8-bit latents of the next token frames, (frames, latent); no others come where `last`."""
+        self.kernel.push(np.ascontiguousarray(latents, np.int8), last)
+
+    def save(self) -> Tensors:
+        """Where the stream stands."""
+        return dict(self.kernel.save())
+
+
+def read_voices(streams: Sequence[VoiceStream], count: int) -> Int16:
+    """The next `count` samples of streams of one voice: int16 (streams, count)."""
+    return _kernel.read_voices([stream.kernel for stream in streams], count).reshape(len(streams), count)
+
+
+def draw_voices(streams: Sequence[VoiceStream], count: int) -> UInt8:
+    """The next `count` codes of streams of one voice without a postfilter: uint8 (streams, count)."""
+    return _kernel.draw_voices([stream.kernel for stream in streams], count).reshape(len(streams), count)
 
 
 def de_emphasised(samples: Int16, state: int) -> tuple[Int32, int]:

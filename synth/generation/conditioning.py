@@ -103,9 +103,15 @@ class Conditioner:
         own: Tensors = {"held": self._latents.astype(np.int8), "numbers": numbers}
         return own | {f"source.{name}": value for name, value in self.source.save().items()}
 
+    @property
+    def held(self) -> tuple[Int64, int, bool]:
+        """The latents (frames, latent) that are held, the token frame of the first, and whether no more will come."""
+        return self._latents, self._first, self._ended
+
     def load(self, latents: Int64, first: int, ended: bool) -> None:
         """Goes on with these held latents (frames, latent), of token frame `first` on; `ended`: no more will come."""
         self._latents, self._first, self._ended = latents, first, ended
+        self._ready, self._targets = self._ready[:0], []
 
     def check(self, position: int) -> None:
         """EngineError where what is held is not what a stream that has come to this sample needs."""

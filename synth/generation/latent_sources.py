@@ -72,9 +72,10 @@ class StreamedLatents:
     def next(self, frame: int) -> Int64 | None:
         """The latents (latent,) of a token frame; None behind the last piece."""
         while self._piece is None or frame - self._first >= len(self._piece):
+            piece = next(self._pieces, None)  # where this fails nothing has changed
             self._first += 0 if self._piece is None else len(self._piece)
-            self._piece = next(self._pieces, None)
-            if self._piece is None:
+            self._piece = piece
+            if piece is None:
                 return None
         return np.asarray(self._piece[frame - self._first], np.int64)
 

@@ -4,6 +4,8 @@ Where a voice has guidance w, a token is drawn with weights (c (c / u)^(w - 1))^
 planner gives with its labels and u without them (classifier-free guidance, arXiv 2207.12598), 1 / T in quarters, in
 doubles, every operation in the order written.
 
+csrc/vocoder/planned_latents.cpp draws the tokens of whole streams, bit for bit; labels and clock stay here.
+
 A planner that is told when sounds end (`vocoder.timing`) takes labels at its steps alone, 16 tokens, from a clock that
 goes along; others take them as they are.
 """
@@ -68,7 +70,7 @@ class PlannedLatents:
         if self.clock is not None and end is not None and len(schedule) > 1:
             self.clock.end = self._first_frame(self.clock, end)
         self.schedule, self.prompt = list(schedule), latents
-        self._take_labels(schedule[0][1])
+        self._take_labels((*schedule[0][1], *timing.UNKNOWN[: self.told]))
         if len(tokens):
             self._teacher_force(np.ascontiguousarray(tokens).reshape(-1))
 
@@ -76,14 +78,24 @@ class PlannedLatents:
         """The latents (latent,) of a token frame: of the prompt, or of tokens that are drawn now."""
         if frame < len(self.prompt):
             return np.asarray(self.prompt[frame], np.int64)
-        if self.clock is None:
-            while self.schedule and self.schedule[0][0] <= frame * self.vocoder.hop:
-                self.state.labels = self.schedule.pop(0)[1]
-        elif self.clock.is_step(frame):
-            self._step(self.clock, frame)
+        label_ids = self.labels_from(frame)
+        if label_ids is not None:
+            self._take_labels(label_ids)
         return np.asarray(self.vocoder.latents(self._draw_tokens()[None])[0], np.int64)
 
-    def _step(self, clock: SoundClock, frame: int) -> None:
+    def labels_from(self, frame: int) -> LabelIds | None:
+        """The planner's label ids that come into force with a token frame, None where none do.
+
+        Asked for once, when the frame's tokens are about to be drawn, in the order of frames.
+        """
+        if self.clock is not None:
+            return self._step(self.clock, frame) if self.clock.is_step(frame) else None
+        due = None
+        while self.schedule and self.schedule[0][0] <= frame * self.vocoder.hop:
+            due = self.schedule.pop(0)[1]
+        return due
+
+    def _step(self, clock: SoundClock, frame: int) -> LabelIds:
         """What the clock says from a step's first token frame on; of a change of labels a sound begins."""
         due, seed = None, int(self.state.seed)
         while self.schedule and self._first_frame(clock, self.schedule[0][0]) <= frame:
@@ -93,27 +105,28 @@ class PlannedLatents:
             clock.start(frame, due, seed, room)
         else:
             clock.advance(frame, seed, room)
-        *label_ids, elapsed, remaining = clock.ids(frame)
-        self._take_labels(tuple(label_ids), (elapsed, remaining))
+        return clock.ids(frame)
 
     def _first_frame(self, clock: SoundClock, sample: int) -> int:
         """The token frame of the step that is nearest to a sample."""
         step = clock.every * self.vocoder.hop
         return (2 * sample + step) // (2 * step) * clock.every
 
-    def _take_labels(self, label_ids: LabelIds, times: LabelIds = timing.UNKNOWN) -> None:
-        """Labels in force for the planner, and what its clock says, which is told without labels too."""
-        if self.clock is None:
-            self.state.labels = label_ids
-            return
-        self.state.labels = (*label_ids, *times)
-        if self.unconditional is not None:
-            self.unconditional.labels = (*(0 for _ in label_ids), *times)
+    @property
+    def told(self) -> int:
+        """How many of the planner's last label keys are its clock's, which it is told without labels too."""
+        return 0 if self.clock is None else len(timing.UNKNOWN)
+
+    def _take_labels(self, label_ids: LabelIds) -> None:
+        """Labels in force for the planner, of which the clock's are told without labels too."""
+        self.state.labels = label_ids
+        if self.clock is not None and self.unconditional is not None:
+            asked = len(label_ids) - self.told
+            self.unconditional.labels = (*(0 for _ in range(asked)), *label_ids[asked:])
 
     def _asked(self) -> bool:
         """Whether there are labels in force."""
-        keys = len(self.state.labels) - (2 if self.clock else 0)
-        return any(self.state.labels[:keys])
+        return any(self.state.labels[: len(self.state.labels) - self.told])
 
     def _draw_tokens(self) -> UInt8:
         """The tokens (period,) of the next frame."""
@@ -128,18 +141,28 @@ class PlannedLatents:
             self._teacher_force(tokens[place : place + 1])
         return tokens
 
+    @property
+    def rounds(self) -> int:
+        """How often guidance multiplies weights with the root of c / u."""
+        return round(2 * (self.guidance - 1))
+
+    @property
+    def quarters(self) -> int:
+        """1 / T in quarters, where it is not greedy."""
+        return min(MAX_QUARTERS, max(1, round(self.sampling.inverse_temperature / 1024)))
+
     def _draw_guided(self) -> int:
         """One token with guidance, by the random number of its place."""
         conditional = self.engine.distribution(self.state).astype(np.float64) + 1.0
         unconditional = self.engine.distribution(self.unconditional).astype(np.float64) + 1.0
         weights, ratio = conditional, np.sqrt(conditional / unconditional)
-        for _ in range(round(2 * (self.guidance - 1))):
+        for _ in range(self.rounds):
             weights = weights * ratio
         if not self.sampling.inverse_temperature:
             return int(weights.argmax())
         quarter = np.sqrt(np.sqrt(weights / weights.max()))
         weights = quarter
-        for _ in range(min(MAX_QUARTERS, max(1, round(self.sampling.inverse_temperature / 1024))) - 1):
+        for _ in range(self.quarters - 1):
             weights = weights * quarter
         running = np.cumsum(weights)  # one after the other
         at = int(self.state.position)

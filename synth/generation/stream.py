@@ -23,6 +23,7 @@ from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 from synth.generation import saved_stream
 from synth.generation.checkpoint import Checkpoint
+from synth.generation.kernel_stream import KernelStream
 from synth.generation.label_schedule import LabelSchedule, label_schedule, restored_schedule, schedule_array
 from synth.generation.seeds import check_seed
 from synth.generation.together import BLOCK, codes_together, pcm_together, teacher_force_together
@@ -258,6 +259,10 @@ class Stream:
     def _place(self) -> tuple[Any, ...]:
         """What streams must have in common to be drawn together."""
         return id(self.engine), self._sampling, int(self._state.position)
+
+    def _kernel(self) -> KernelStream | None:
+        """All of the stream in C++, where there is more of it than its network; None where Python leads it."""
+        return None
 
     def _missing(self, count: int) -> int:
         """Samples that the network must draw so that the stream can give `count`."""

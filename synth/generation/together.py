@@ -13,7 +13,9 @@ from synth.common.turns import TakesTurns, in_turns
 from synth.common.typing import Int16, UInt8
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
+from synth.generation import kernel_stream
 from synth.generation.checkpoint import Checkpoint
+from synth.generation.kernel_stream import KernelStream
 
 OPENING_TOP_P = int(0.9 * 2**32)
 BLOCK = 1 << 16
@@ -29,6 +31,8 @@ class DrawnTogether(TakesTurns, Protocol):
     _sampling: SamplingConfig
     _opening: int
 
+    def _kernel(self) -> KernelStream | None: ...
+
     def _apply_due(self) -> None: ...
     def _finish(self, codes: UInt8, count: int) -> Int16: ...
     def _known(self) -> int: ...
@@ -43,6 +47,11 @@ def pcm_together(streams: Sequence[DrawnTogether], count: int) -> Int16:
     """The next `count` samples of each stream of one model (int16 [streams, count]), drawn as by `codes_together`."""
     if count < 0:
         raise UsageError(f"samples {count}: must be 0 or more")
+    kernels = [kernel for stream in streams if (kernel := stream._kernel()) is not None]
+    if len(kernels) == len(streams) == len([one for one in kernels if one.voice is kernels[0].voice]):
+        return kernel_stream.read(kernels, count)
+    if kernels and len(streams) > 1:
+        return np.concatenate([pcm_together([stream], count) for stream in streams])
     missing = [stream._missing(count) for stream in streams]
     if len(set(missing)) == 1:
         codes = list(codes_together(streams, missing[0]))

@@ -27,6 +27,11 @@ def band_middles(vocoder: Vocoder) -> Float64:
     return mel_edges(vocoder.rate, vocoder.config.mels)[1:-1]
 
 
+def resolving_bands(vocoder: Vocoder) -> int:
+    """How many of a voice's mel bands, from the lowest on, resolve harmonics."""
+    return int((band_middles(vocoder) < RESOLVED).sum())
+
+
 class TonalConditioner(Conditioner):
     """A conditioner whose vectors end with the pitch's phase; `bed_at` gives the bed's samples.
 
@@ -49,6 +54,21 @@ class TonalConditioner(Conditioner):
         self._bed, self._bed_start = np.zeros(0, np.int32), 0
         self._change: PitchChange | None = None
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether the phases are a recording's."""
+        return self._locked is not None
+
+    @property
+    def change(self) -> PitchChange | None:
+        """The pitch that was asked for, where it is not the latents' own."""
+        return self._change
+
+    @property
+    def phases(self) -> Int64:
+        """A token frame, and the phases of the pitch at its start and at those of the next ones, as they are saved."""
+        return np.array([self._phase_frame, *self._phases], np.int64)
+
     def lock(self, locked: LockedSound) -> None:
         """Takes a recording's phases from here on, as long as they last."""
         self._locked = locked
@@ -62,7 +82,7 @@ class TonalConditioner(Conditioner):
         targets = super().new_targets()
         if self._change is None:
             return targets
-        resolving = self.vocoder.config.mels - int((band_middles(self.vocoder) >= RESOLVED).sum())
+        resolving = resolving_bands(self.vocoder)
         return [(first, np.where(np.arange(mel.shape[1]) < resolving, NEUTRAL, mel)) for first, mel in targets]
 
     def start_phase(self, locked: LockedSound, position: int) -> None:
@@ -142,8 +162,12 @@ class TonalConditioner(Conditioner):
         """Everything that `VoiceRuntime.restore` needs to go on; EngineError at another pitch, which is not kept."""
         if self._change is not None:
             raise EngineError("a stream whose pitch is changed can't be saved")
-        numbers = np.array([self._phase_frame, *self._phases], np.int64)
-        return super().save() | {"phases": numbers}
+        return super().save() | {"phases": self.phases}
+
+    def load(self, latents: Int64, first: int, ended: bool) -> None:
+        """As in `Conditioner`."""
+        super().load(latents, first, ended)
+        self._bed, self._bed_start = self._bed[:0], 0
 
     def load_phases(self, saved: Tensors) -> None:
         """Takes the phases that `save` saved; EngineError when they are damaged."""

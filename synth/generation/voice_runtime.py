@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,7 +14,9 @@ from synth.common.errors import EngineError, UsageError
 from synth.common.typing import Int16, Int64, MonoSamples, Tensors, UInt8
 from synth.engine import select
 from synth.engine.config import ModelConfig, SamplingConfig
+from synth.engine.interface import Engine
 from synth.generation.conditioning import Conditioner
+from synth.generation.kernel_stream import KernelVoice
 from synth.generation.label_schedule import LabelSchedule
 from synth.generation.latent_sources import FixedLatents, LatentSource, StreamedLatents
 from synth.generation.planner import PLANNING, PlannedLatents
@@ -44,12 +47,29 @@ class VoiceRuntime:
         self.bed = TonalBed(voice.config, config.sample_rate, voice.tensors, prefer) if voice.config.tones else None
         """The tonal bed's renderer; None where this voice has none."""
         self._locker = SoundLocker(voice.config, config.sample_rate, voice.tensors, prefer) if self.bed else None
+        self._tables, self._guard = voice.tensors, threading.Lock()
+        self._kernel: KernelVoice | None = None
         self._filter = FrameFilter(voice.config, after, config.sample_rate, own, prefer) if after else None
         self.planner = select.create(voice.planner, voice.planner_tensors, prefer) if voice.planner else None
         self.temperatures, self.guidance, self.means = voice.temperatures, voice.guidance, voice.means
         self.planner_tokens: int = voice.planner.period if voice.planner else 0
         """Tokens of a token frame that the planner knows; 0 without a planner."""
         self._lengths = voice.timing[timing.ROWS].astype(np.int64) if voice.timing else None
+
+    def kernel(self, engine: Engine) -> KernelVoice:
+        """What its streams share in C++; `engine`: of its network."""
+        with self._guard:
+            if self._kernel is None or self._kernel.network is not engine:
+                self._kernel = KernelVoice(
+                    engine,
+                    self.planner,
+                    self.vocoder,
+                    self._tables,
+                    envelope=self.envelope,
+                    bed=self.bed,
+                    frame_filter=self._filter,
+                )
+            return self._kernel
 
     @property
     def filters(self) -> bool:

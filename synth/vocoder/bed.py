@@ -9,6 +9,7 @@ levels has there, measured from the first harmonic's, which is the pitch's own. 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,11 @@ class TonalBed:
         self._phases, self._power = own["phases"].astype(np.float64), own["power"].astype(np.int64)
         self._oscillators = Oscillators(self.hop, prefer)
         self._numbers = np.arange(1, self.partials + 1)
+
+    @property
+    def kernel(self) -> Any:
+        """The oscillators in C++; None where the specification does the work."""
+        return self._oscillators.kernel
 
     def increments(self, pitches: Int64) -> Int64:
         """What the phase of the pitch grows by in a sample, 2^32 to a turn."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from synth.common.typing import Int64, Tensors
-from synth.engine.layers import Layer, slice_padded, unfold_time
+from synth.engine.layers import Layer, kernels_of, slice_padded, unfold_time
 from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
 
 UNIT = 1024
@@ -45,6 +47,11 @@ class Envelope:
         self._layers = [Layer(tensors, f"postfilter.envelope.{name}", prefer) for name in ("0", "1", "out")]
         self._linear = Layer(tensors, "postfilter.envelope.linear", prefer) if config.tones else None
         self._mels, self._targets = config.mels, config.targets
+
+    @property
+    def kernels(self) -> list[Any]:
+        """The layers in C++, the linear one last; none where the specification does the work."""
+        return kernels_of([*self._layers, *([] if self._linear is None else [self._linear])]) or []
 
     def target_mel(self, latents: Int64, first: int, last: int) -> Int64:
         """Binary logarithms of mel powers, in 1/1024, of token frames `first` to `last`: (2 x (last - first), mels).

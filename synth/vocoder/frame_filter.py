@@ -10,6 +10,7 @@ does the work.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,11 @@ class FrameFilter:
         self.reciprocal = (1 << RECIPROCAL + WINDOW) // window_sums(own["window"], self.hop)
         parts = select.parts(prefer)
         self._native = None if parts is None else parts.Postfilter(self.hop, self.mels, tensors)
+
+    @property
+    def kernel(self) -> Any:
+        """The filter in C++; None where the specification does the work."""
+        return self._native
 
     @functools.cached_property
     def _products(self) -> tuple[Float64, Float64]:

@@ -8,6 +8,7 @@ specified here, does the work.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,11 @@ class Oscillators:
         self.length = length
         parts = select.parts(prefer)
         self._native = None if parts is None else parts.Oscillators(length, cosine_table())
+
+    @property
+    def kernel(self) -> Any:
+        """The bank in C++; None where the specification does the work."""
+        return self._native
 
     def render(self, starts: UInt32, increments: Int32, slopes: Int32, amplitudes: Int32) -> Int32:
         """The sum of all partials, int32 (segments x length,) in steps of 16-bit samples; it may be beyond 16 bits.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from synth.common.errors import AudioError, UsageError
 from synth.common.typing import AnyArray, Float32, Float64, Int16, Int64, MonoSamples, Tensors, UInt8
 from synth.engine import select
 from synth.engine.config import ModelConfig
-from synth.engine.layers import Layer, slice_padded, unfold_time
+from synth.engine.layers import Layer, kernels_of, slice_padded, unfold_time
 from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of, token_hop
 from synth.vocoder.mel import mel_of, normalize_mel
 from synth.vocoder.tonal import SoundAnalysis, normalize_features, pitch_latents
@@ -67,6 +68,11 @@ class Vocoder:
         )
         parts = select.parts(prefer)
         self._native = None if parts is None else parts.Codebooks(tensors)
+
+    @property
+    def kernels(self) -> list[Any] | None:
+        """The conditioner's layers in C++; None where the specification does the work."""
+        return kernels_of([self._hidden_0, self._hidden_1, self._gates, self._reflect])
 
     def _layer(self, name: str, x: AnyArray) -> Float64:
         if name not in self._products:  # two threads may both make it, the same
