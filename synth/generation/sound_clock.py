@@ -1,8 +1,8 @@
 """The clock of a planner's stream: when the present sound began and when it is to end, in token frames.
 
-A sound begins where labels are asked for, and takes as long as a recording with these labels took that is drawn by
-lot; then there is silence until labels are asked for again. Where no labels are asked for, sound follows sound. All in
-integers, from the stream's seed.
+A sound begins where labels are asked for, but at a stream's front a step later, in silence. It takes as long as a
+recording with these labels took that is drawn by lot; then there is silence until labels are asked for again. Where no
+labels are asked for, sound follows sound. All in integers, from the stream's seed.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ class SoundClock:
 
     def start(self, frame: int, label_ids: LabelIds, seed: int, room: int = NEVER) -> None:
         """A sound with these labels begins; of lengths of at most `room` token frames, if recordings have such."""
+        lead = self.every if frame == 0 else 0
         lengths = timing.like(self.rows, label_ids)
-        room = min(room, self.end - frame) if frame < self.end else room
+        room = max(1, (min(room, self.end - frame) if frame < self.end else room) - lead)
         fitting = lengths[lengths[:, -2] <= room]
         word = philox((self._count, 0, 0, 0), (seed, LENGTHS))[0]
         self._count = (self._count + 1) & 0xFFFFFFFF
@@ -51,7 +52,7 @@ class SoundClock:
             self._length, self._pause = (int(value) for value in fitting[(word * len(fitting)) >> 32, -2:])
         else:
             self._length, self._pause = room, 0
-        self._begin, self.label_ids = frame, label_ids
+        self._begin, self.label_ids = frame + lead, label_ids
 
     def advance(self, frame: int, seed: int, room: int = NEVER) -> None:
         """Where no labels are asked for and the last sound and the silence behind it are over, another one begins."""

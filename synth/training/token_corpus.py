@@ -1,13 +1,14 @@
 """A corpus as a planner learns it: the tokens of each file, and where its sound begins and ends; in a run's cache.
 
-Each file is there several times, in near-silence of other lengths, at other speeds and levels, so that few
-recordings go further; files for validation and test only once and as they are.
+Each file is there several times, in near-silence of other lengths, at other speeds and levels and cut into token
+frames at two places, so that few recordings go further; files for validation and test only once and as they are.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +19,15 @@ from synth.common.labels import LabelIds
 from synth.common.typing import MonoSamples, Tensors, UInt8
 from synth.data.corpus import Corpus, Entry
 from synth.training.batches import GAP_SIGMA, resampled
+from synth.training.locked_batches import louder
 from synth.training.sound_bounds import bounds_of
 from synth.vocoder import timing
 from synth.vocoder.vocoder import Vocoder
 
 INDEX, TOKENS = "tokens.json", "tokens.u8"
 VERSION = 1
-COPIES, TOTAL_SECONDS = 6, 5400
-"""Of a file at most, and of all copies together about."""
+COPIES, TOTAL_SECONDS = 4, 3600
+"""At other speeds of a file at most, and of all copies together about."""
 BEFORE, AFTER = (2, 6), (4, 10)
 """Shortest and longest near-silence before and after a file, in token frames."""
 
@@ -81,13 +83,10 @@ def lengths_of(corpus: Corpus, hop: int) -> Tensors:
     return timing.rows_of([entry.label_ids for entry in entries], lengths)
 
 
-def _piece(corpus: Corpus, entry: Entry, number: int, copy: int, hop: int, change: tuple[float, float]) -> MonoSamples:
-    """A copy of a file with near-silence before and after it; `change`: speed and decibels, not of the first copy."""
-    draw = np.random.Generator(np.random.Philox(key=[number, copy], counter=[0, 0, 6, 0]))
-    speed, gain_db = change if copy else (1.0, 0.0)
-    piece = resampled(np.array(corpus.samples(entry)), float(np.exp(draw.uniform(-1, 1) * np.log(speed))))
-    gain = 10.0 ** (draw.uniform(-gain_db, gain_db) / 20)
-    piece = np.clip(np.rint(piece * gain), -32768, 32767).astype(np.int16)
+def _piece(corpus: Corpus, entry: Entry, copy: int, hop: int, speed: float, draw: np.random.Generator) -> MonoSamples:
+    """A copy of a file, the first one at its speed, with near-silence before and after it."""
+    factor = float(np.exp(draw.uniform(-1, 1) * np.log(speed))) if copy else 1.0
+    piece = resampled(np.array(corpus.samples(entry)), factor)
     sigma = draw.uniform(0.0, GAP_SIGMA)
     ends = [
         np.rint(sigma * draw.standard_normal(int(draw.integers(low * hop, high * hop)))).astype(np.int16)
@@ -96,7 +95,24 @@ def _piece(corpus: Corpus, entry: Entry, number: int, copy: int, hop: int, chang
     return np.concatenate([ends[0], piece, ends[1]])
 
 
+def _variants(
+    vocoder: Vocoder, samples: MonoSamples, period: int, gain_db: float, draw: np.random.Generator, count: int
+) -> Iterator[tuple[UInt8, tuple[int, int]]]:
+    """Tokens of samples, and where their sound begins and how long it lasts, as they are and louder or fainter.
+
+    The second of two begins half a token frame later.
+    """
+    features = vocoder.features(samples)
+    for offset in range(count):
+        rows = features[offset : len(features) - offset]
+        if offset:
+            rows = louder(rows, float(10.0 ** (draw.uniform(-gain_db, gain_db) / 20)), vocoder.config.mels)
+        tokens = vocoder.tokens(vocoder.encode(rows), period)
+        yield tokens, bounds_of(samples[offset * (vocoder.hop // 2) :], vocoder.hop)
+
+
 def _make(corpus: Corpus, vocoder: Vocoder, period: int, change: tuple[float, float], quiet: bool) -> None:
+    speed, gain_db = change
     entries = [entry for entry in corpus.entries if entry.length]
     seconds = sum(entry.length for entry in entries) / corpus.rate + 0.2 * len(entries)
     copies = max(1, min(COPIES, round(TOTAL_SECONDS / seconds)))
@@ -106,13 +122,14 @@ def _make(corpus: Corpus, vocoder: Vocoder, period: int, change: tuple[float, fl
     with open(temporary, "wb") as out:
         for number, entry in enumerate(entries):
             bar.update()
-            for copy in range(copies if entry.split == "train" else 1):
-                samples = _piece(corpus, entry, number, copy, vocoder.hop, change)
-                tokens = vocoder.tokens(vocoder.encode_sound(samples), period)
-                first, length = bounds_of(samples, vocoder.hop)
-                out.write(np.ascontiguousarray(tokens).tobytes())
-                rows.append([at, len(tokens), first, length, list(entry.label_ids), entry.split])
-                at += len(tokens)
+            trained = entry.split == "train"
+            for copy in range(copies if trained else 1):
+                draw = np.random.Generator(np.random.Philox(key=[number, copy], counter=[0, 0, 6, 0]))
+                samples = _piece(corpus, entry, copy, vocoder.hop, speed, draw)
+                for tokens, (first, length) in _variants(vocoder, samples, period, gain_db, draw, 2 if trained else 1):
+                    out.write(np.ascontiguousarray(tokens).tobytes())
+                    rows.append([at, len(tokens), first, length, list(entry.label_ids), entry.split])
+                    at += len(tokens)
     bar.close()
     temporary.replace(corpus.folder / TOKENS)
     index = {"version": VERSION, "period": period, "frames": at, "files": rows}
