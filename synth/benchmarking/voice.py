@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Event
 
 import numpy as np
@@ -11,13 +11,16 @@ from synth import engine
 from synth.benchmarking import timing
 from synth.benchmarking.rows import Row, against, file, forced, native, start
 from synth.common import threads as parallel
+from synth.common.typing import Int32
 from synth.engine.config import SamplingConfig
 from synth.generation import checkpoint
 from synth.generation.stream import Stream
 from synth.generation.together import pcm_together
 from synth.generation.voice import Voice
-from synth.vocoder import bed_tables
-from synth.vocoder.bed import TonalFrames
+from synth.vocoder import bed_tables, note_tables
+from synth.vocoder.bed import TonalBed, TonalFrames
+from synth.vocoder.config import VocoderConfig
+from synth.vocoder.note_bed import NoteBed
 
 BED_LEVEL = -8192
 """Of all harmonics of the bed that is measured."""
@@ -101,12 +104,8 @@ def _parts(model: Voice) -> Iterator[Row]:
     drawn = timing.measure(lambda: model.engine.generate(state, count, SamplingConfig()), count)
     yield native("its network alone", drawn, 1, 1, model.engine)
     if runtime.bed is not None:
-        bed, segments = runtime.bed, 2 * (count // hop)
-        still = np.full(segments + 1, bed_tables.QUARTERS, np.int64)
-        levels = np.full((segments + 1, runtime.vocoder.config.tones), BED_LEVEL, np.int64)
-        tonal = TonalFrames(still, levels, np.full(segments + 1, bed_tables.UNIT, np.int64))
-        rendered = timing.measure(lambda: bed.render(tonal, 0), count // hop * hop)
-        yield native("its tonal bed alone", rendered, 1, 1, model.engine)
+        rendered = timing.measure(_bed(runtime.bed, runtime.vocoder.config, 2 * (count // hop)), count // hop * hop)
+        yield native("its bed alone", rendered, 1, 1, model.engine)
     if runtime.envelope is not None and (postfilter := runtime.postfilter()) is not None:
         target, samples = (
             runtime.envelope.target_mel(latents, 2, 2 + count // hop),
@@ -119,3 +118,20 @@ def _parts(model: Voice) -> Iterator[Row]:
             postfilter.push(samples)
 
         yield native("its postfilter alone", timing.measure(filtered, len(samples)), 1, 1, model.engine)
+
+
+def _bed(bed: TonalBed | NoteBed, config: VocoderConfig, segments: int) -> Callable[[], Int32]:
+    """What renders so many segments of a bed, all of whose harmonics, or every other of whose notes, sound."""
+    if isinstance(bed, NoteBed):
+        levels = np.full((segments + 1, config.notes), BED_LEVEL, np.int64)
+        levels[:, ::2] -= note_tables.UNIT
+
+        def rendered() -> Int32:
+            frames = bed.frames(levels)
+            return bed.render(frames, bed.advance(frames, bed.first_phases()))
+
+        return rendered
+    still = np.full(segments + 1, bed_tables.QUARTERS, np.int64)
+    levels = np.full((segments + 1, config.tones), BED_LEVEL, np.int64)
+    tonal = TonalFrames(still, levels, np.full(segments + 1, bed_tables.UNIT, np.int64))
+    return lambda: bed.render(tonal, 0)

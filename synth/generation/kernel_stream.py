@@ -16,13 +16,15 @@ import numpy as np
 from synth.common.typing import Int16, Int64, Tensors, UInt8
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
+from synth.generation.bed_conditioning import resolving_bands
 from synth.generation.conditioning import Conditioner
 from synth.generation.latent_sources import LatentSource
 from synth.generation.planner import PlannedLatents
-from synth.generation.tonal_conditioning import TonalConditioner, resolving_bands
+from synth.generation.tonal_conditioning import TonalConditioner
 from synth.vocoder.bed import TonalBed
 from synth.vocoder.envelope import Envelope
 from synth.vocoder.frame_filter import FrameFilter
+from synth.vocoder.note_bed import NoteBed
 from synth.vocoder.vocoder import Vocoder
 
 
@@ -40,7 +42,7 @@ class KernelVoice:
         tables: Tensors,
         *,
         envelope: Envelope | None = None,
-        bed: TonalBed | None = None,
+        bed: TonalBed | NoteBed | None = None,
         frame_filter: FrameFilter | None = None,
     ) -> None:
         self.network = network
@@ -48,7 +50,7 @@ class KernelVoice:
         conditioner = vocoder.kernels
         compiled = network.name == "native" and (planner is None or planner.name == "native")
         # another kind of bed: csrc/vocoder/bed.hpp says what it must have there
-        if not compiled or conditioner is None or type(bed) not in (type(None), TonalBed):
+        if not compiled or conditioner is None or isinstance(bed, NoteBed):
             return
         from synth.engine.native_vocoder import voice_model
 

@@ -4,41 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.audio.features import mel_edges
 from synth.common.arrays import require_saved, saved_array
-from synth.common.errors import EngineError
-from synth.common.typing import Float64, Int16, Int32, Int64, Tensors
-from synth.generation.conditioning import Conditioner
+from synth.common.typing import Int16, Int64, Tensors
+from synth.generation.bed_conditioning import BedConditioner
 from synth.generation.latent_sources import LatentSource
-from synth.generation.pitch_changes import PitchChange
 from synth.vocoder.bed import TonalBed, TonalFrames, token_pitches
 from synth.vocoder.config import PITCH_LATENTS
 from synth.vocoder.envelope import Envelope
-from synth.vocoder.frame_filter import NEUTRAL
-from synth.vocoder.locking import LockedSound
+from synth.vocoder.locked_sound import LockedSound
 from synth.vocoder.vocoder import Vocoder
 
-RESOLVED = 2000.0
-"""Hz; in mel bands below, single harmonics are seen, so what latents say of these bands is said of their own pitch."""
 
-
-def band_middles(vocoder: Vocoder) -> Float64:
-    """Frequencies (mels,) in Hz of a voice's mel bands."""
-    return mel_edges(vocoder.rate, vocoder.config.mels)[1:-1]
-
-
-def resolving_bands(vocoder: Vocoder) -> int:
-    """How many of a voice's mel bands, from the lowest on, resolve harmonics."""
-    return int((band_middles(vocoder) < RESOLVED).sum())
-
-
-class TonalConditioner(Conditioner):
+class TonalConditioner(BedConditioner):
     """A conditioner whose vectors end with the pitch's phase; `bed_at` gives the bed's samples.
 
     The phase runs on from token frame to token frame.
     """
-
-    envelope: Envelope
 
     def __init__(
         self,
@@ -49,41 +30,12 @@ class TonalConditioner(Conditioner):
     ) -> None:
         super().__init__(vocoder, source, envelope)
         self.bed = bed
-        self._locked: LockedSound | None = None
         self._phases, self._phase_frame = np.zeros(1, np.int64), 0  # at starts of token frames, and of the first which
-        self._bed, self._bed_start = np.zeros(0, np.int32), 0
-        self._change: PitchChange | None = None
-
-    @property
-    def is_locked(self) -> bool:
-        """Whether the phases are a recording's."""
-        return self._locked is not None
-
-    @property
-    def change(self) -> PitchChange | None:
-        """The pitch that was asked for, where it is not the latents' own."""
-        return self._change
 
     @property
     def phases(self) -> Int64:
         """A token frame, and the phases of the pitch at its start and at those of the next ones, as they are saved."""
         return np.array([self._phase_frame, *self._phases], np.int64)
-
-    def lock(self, locked: LockedSound) -> None:
-        """Takes a recording's phases from here on, as long as they last."""
-        self._locked = locked
-
-    def change_pitch(self, change: PitchChange) -> None:
-        """Lets the bed have another pitch from here on; all else is as latents say."""
-        self._change = change
-
-    def new_targets(self) -> list[tuple[int, Int64]]:
-        """As in `Conditioner`; at another pitch bands that resolve harmonics are left as they are."""
-        targets = super().new_targets()
-        if self._change is None:
-            return targets
-        resolving = resolving_bands(self.vocoder)
-        return [(first, np.where(np.arange(mel.shape[1]) < resolving, NEUTRAL, mel)) for first, mel in targets]
 
     def start_phase(self, locked: LockedSound, position: int) -> None:
         """Goes on with the phase that a recording had at the token frame of sample `position`."""
@@ -137,37 +89,9 @@ class TonalConditioner(Conditioner):
             return token_pitches(latents)
         return self._change.moved(token_pitches(self._change.latents(latents, frames)))
 
-    def _keep(self, bed: Int32, start: int) -> None:
-        """Appends the bed from sample `start` on; what was there from it on is replaced."""
-        if not self._bed_start <= start <= self._bed_start + len(self._bed):
-            self._bed, self._bed_start = bed[:0], start
-        self._bed = np.concatenate([self._bed[: start - self._bed_start], bed])
-
-    def prepare(self, position: int) -> None:
-        """Renders the bed from the token frame of sample `position` on, where a stream goes on within it."""
-        if self._wants_targets and not self._bed_start <= position < self._bed_start + len(self._bed):
-            frame = position // self.vocoder.hop
-            self._fill(frame, self.source.ahead)
-            self._frame, self._ready = frame, self._condition(frame)
-
-    def bed_at(self, position: int, count: int) -> Int32:
-        """The bed's samples int32 (count,) from sample `position` on, asked for in order."""
-        self.prepare(position)
-        drop = position - self._bed_start
-        samples = self._bed[drop : drop + count]
-        self._bed, self._bed_start = self._bed[drop + count :], position + count
-        return samples
-
     def save(self) -> Tensors:
         """Everything that `VoiceRuntime.restore` needs to go on; EngineError at another pitch, which is not kept."""
-        if self._change is not None:
-            raise EngineError("a stream whose pitch is changed can't be saved")
         return super().save() | {"phases": self.phases}
-
-    def load(self, latents: Int64, first: int, ended: bool) -> None:
-        """As in `Conditioner`."""
-        super().load(latents, first, ended)
-        self._bed, self._bed_start = self._bed[:0], 0
 
     def load_phases(self, saved: Tensors) -> None:
         """Takes the phases that `save` saved; EngineError when they are damaged."""

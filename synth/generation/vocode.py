@@ -16,6 +16,7 @@ from synth.common.errors import AudioError, UsageError
 from synth.common.typing import Float32, Int16
 from synth.engine.config import SamplingConfig
 from synth.generation import loading, pitch_changes, seeds
+from synth.generation.bed_conditioning import BedConditioner
 from synth.generation.feature_file import CHANGED, FeatureFile
 from synth.generation.speech_output import (
     Progress,
@@ -25,7 +26,6 @@ from synth.generation.speech_output import (
     speed_facts,
     write_stream,
 )
-from synth.generation.tonal_conditioning import TonalConditioner
 from synth.generation.voice import Voice
 from synth.generation.voice_stream import VoiceStream
 from synth.vocoder.vocoder import Vocoder
@@ -62,7 +62,7 @@ def vocode(request: VocodeRequest, progress: Progress) -> dict[str, Any]:
     vocoder = voice.runtime.vocoder
     if request.tokens is not None:
         check_tokens(vocoder, request.tokens)
-    for option, value in (("--transpose", request.transpose), ("--pitch-of", request.pitch_of)):
+    for option, value in (("--transpose", request.transpose), (pitch_changes.PITCH_OF, request.pitch_of)):
         if value:
             pitch_changes.check_pitch(vocoder, voice.checkpoint.name, option)
     with encoded(voice, request.source) as (pieces, count):
@@ -85,13 +85,13 @@ def vocode(request: VocodeRequest, progress: Progress) -> dict[str, Any]:
 
 def _change_pitch(stream: VoiceStream, voice: Voice, request: VocodeRequest, count: int) -> None:
     """Lets a stream of `count` samples have the pitch that is asked for."""
-    if not isinstance(stream.conditioner, TonalConditioner) or not (request.transpose or request.pitch_of):
+    if not isinstance(stream.conditioner, BedConditioner) or not (request.transpose or request.pitch_of):
         return
     course = None
     if request.pitch_of is not None:
         frames = max(1, -(-count // voice.runtime.vocoder.hop))
         course = pitch_changes.course_of(latents_of(voice, request.pitch_of)[0], frames)
-    change = pitch_changes.PitchChange(pitch_changes.quarters_of(request.transpose), course)
+    change = pitch_changes.PitchChange(request.transpose, course)
     stream.conditioner.change_pitch(change)
 
 

@@ -12,10 +12,10 @@ from synth.common.errors import CheckpointError, UsageError
 from synth.common.typing import AnyArray, AnyFloats, Float32, Int64, UInt8
 from synth.engine.config import SamplingConfig
 from synth.generation.base import AudioModel, Prime, block_size, sample_count
+from synth.generation.bed_conditioning import BedConditioner
 from synth.generation.checkpoint import Checkpoint
 from synth.generation.label_schedule import LabelRequest
 from synth.generation.seeds import check_seed, draw_seed
-from synth.generation.tonal_conditioning import TonalConditioner
 from synth.generation.voice_runtime import VoiceRuntime
 from synth.generation.voice_stream import VoiceStream
 from synth.vocoder.tonal import checked_features
@@ -215,7 +215,7 @@ class Voice(AudioModel):
         stream.conditioner, codes, locked = runtime.along_sound(sound)
         stream.begin(schedule, codes)
         stream.conditioner = planned
-        if locked is not None and isinstance(planned, TonalConditioner):
+        if locked is not None and isinstance(planned, BedConditioner):
             planned.start_phase(locked, len(sound))
             stream.take_tail(sound)
         return stream

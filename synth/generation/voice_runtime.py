@@ -15,18 +15,22 @@ from synth.common.typing import Int16, Int64, MonoSamples, Tensors, UInt8
 from synth.engine import select
 from synth.engine.config import ModelConfig, SamplingConfig
 from synth.engine.interface import Engine
+from synth.generation.bed_conditioning import BedConditioner
 from synth.generation.conditioning import Conditioner
 from synth.generation.kernel_stream import KernelVoice
 from synth.generation.label_schedule import LabelSchedule
 from synth.generation.latent_sources import FixedLatents, LatentSource, StreamedLatents
+from synth.generation.note_conditioning import NoteConditioner
 from synth.generation.planner import PLANNING, PlannedLatents
 from synth.generation.sound_clock import SoundClock
 from synth.generation.tonal_conditioning import TonalConditioner
 from synth.vocoder import timing
 from synth.vocoder.bed import TonalBed
+from synth.vocoder.beds import bed_of, locker_of
 from synth.vocoder.envelope import Envelope
 from synth.vocoder.frame_filter import FrameFilter
-from synth.vocoder.locking import LockedSound, SoundLocker
+from synth.vocoder.locked_sound import LockedSound
+from synth.vocoder.note_bed import NoteBed
 from synth.vocoder.postfilter import Postfilter
 from synth.vocoder.vocoder import Vocoder
 from synth.vocoder.voice import VoiceParts
@@ -44,9 +48,9 @@ class VoiceRuntime:
         after, own = voice.postfilter, voice.postfilter_tensors
         self.envelope = Envelope(voice.config, own | curve, prefer) if after else None
         self.prefer = prefer
-        self.bed = TonalBed(voice.config, config.sample_rate, voice.tensors, prefer) if voice.config.tones else None
-        """The tonal bed's renderer; None where this voice has none."""
-        self._locker = SoundLocker(voice.config, config.sample_rate, voice.tensors, prefer) if self.bed else None
+        self.bed = bed_of(voice.config, config.sample_rate, voice.tensors, prefer)
+        """The bed's renderer; None where this voice has none."""
+        self._locker = locker_of(voice.config, config.sample_rate, voice.tensors, prefer) if self.bed else None
         self._tables, self._guard = voice.tensors, threading.Lock()
         self._kernel: KernelVoice | None = None
         self._filter = FrameFilter(voice.config, after, config.sample_rate, own, prefer) if after else None
@@ -125,7 +129,7 @@ class VoiceRuntime:
             return self.along(latents), mulaw.encode(samples), None
         locked = self._locker.lock(samples)
         conditioner = self._conditioner(FixedLatents(self.vocoder.quantize_latents(self.vocoder.encode(locked.rows))))
-        assert isinstance(conditioner, TonalConditioner)
+        assert isinstance(conditioner, BedConditioner)
         conditioner.lock(locked)
         return conditioner, mulaw.encode(locked.residual[: len(samples)]), locked
 
@@ -150,12 +154,14 @@ class VoiceRuntime:
         require_saved(0 <= numbers[0] < 1 << 62 and 0 <= numbers[1] <= 1)
         conditioner = self._conditioner(self._restored_source(saved, latents.astype(np.int64)))
         conditioner.load(held.astype(np.int64), int(numbers[0]), bool(numbers[1]))
-        if isinstance(conditioner, TonalConditioner):
+        if isinstance(conditioner, BedConditioner):
             conditioner.load_phases(saved)
         return conditioner
 
     def _conditioner(self, source: LatentSource) -> Conditioner:
-        if self.bed is not None and self.envelope is not None:
+        if isinstance(self.bed, NoteBed) and self.envelope is not None:
+            return NoteConditioner(self.vocoder, source, self.envelope, self.bed)
+        if isinstance(self.bed, TonalBed) and self.envelope is not None:
             return TonalConditioner(self.vocoder, source, self.envelope, self.bed)
         return Conditioner(self.vocoder, source, self.envelope)
 

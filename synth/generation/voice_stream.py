@@ -14,13 +14,13 @@ from synth.common.typing import Float64, Int16, MonoSamples, Tensors, UInt8
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
 from synth.generation import kernel_stream, saved_stream
+from synth.generation.bed_conditioning import BedConditioner
 from synth.generation.checkpoint import Checkpoint
 from synth.generation.conditioning import Conditioner
 from synth.generation.kernel_stream import KernelStream, conditioning_arrays
 from synth.generation.label_schedule import restored_schedule, schedule_array
 from synth.generation.stream import Stream
 from synth.generation.together import codes_together, teacher_force_together
-from synth.generation.tonal_conditioning import TonalConditioner
 from synth.generation.voice_runtime import VoiceRuntime
 from synth.vocoder.emphasis import DeEmphasis
 from synth.vocoder.postfilter import Postfilter
@@ -94,7 +94,7 @@ class VoiceStream(Stream):
             int(number) for number in saved["numbers"]
         )
         self._conditioner.load(saved["held"].astype(np.int64), first, bool(ended))
-        if isinstance(self._conditioner, TonalConditioner):
+        if isinstance(self._conditioner, BedConditioner):
             self._conditioner.load_phases(saved)
         if self._de_emphasis is not None:
             self._de_emphasis.state = emphasis
@@ -173,7 +173,7 @@ class VoiceStream(Stream):
     def _sound(self, codes: UInt8) -> Int16:
         """The sound of codes that were drawn just now: with a tonal bed the bed and what they leave on it."""
         samples = mulaw.DECODE[codes]
-        if self._de_emphasis is None or not isinstance(self._conditioner, TonalConditioner) or not len(codes):
+        if self._de_emphasis is None or not isinstance(self._conditioner, BedConditioner) or not len(codes):
             return samples
         bed = self._conditioner.bed_at(int(self._state.position) - len(codes), len(codes))
         return np.clip(self._de_emphasis.filter(samples) + bed, -32768, 32767).astype(np.int16)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from synth.engine.layout import head_table, sample_tables
 from synth.nn.two_tier import ROW_FLOOR, TwoTierNetwork
 from synth.nn.vocoder import PITCH_TOKEN, VocoderNetwork
-from synth.vocoder import bed_tables
-from synth.vocoder.config import PITCH_LATENTS
+from synth.vocoder import beds
 from synth.vocoder.vocoder import UNIT
 
 GATE, STATE, HIDDEN, LOGIT = 1024, 128, 32, 512  # units of 1.0 in gate inputs, 8-bit states, hidden layer, logits
@@ -96,7 +95,7 @@ def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, NDArray[Any]]:
     """The tensors of `synth.vocoder.vocoder.layout`: an encoder in float32, codebooks and conditioner in integers."""
     w = {name: value.detach().cpu().double().numpy() for name, value in vocoder.named_parameters()}
     tensors: dict[str, NDArray[Any]] = {}
-    for name in ("out",) if vocoder.config.tones else ("0", "1", "2", "out"):
+    for name in ("out",) if vocoder.config.has_bed else ("0", "1", "2", "out"):
         tensors[f"vocoder.encoder.{name}.weight"] = w[f"encoder_{name}"].astype(np.float32)
         tensors[f"vocoder.encoder.{name}.bias"] = w[f"encoder_{name}_bias"].astype(np.float32)
     tensors["vocoder.books"] = codebooks(vocoder, w["quantisers.books"])
@@ -106,9 +105,7 @@ def quantize_vocoder(vocoder: VocoderNetwork) -> dict[str, NDArray[Any]]:
         tensors[f"vocoder.condition.{name}.bias"] = fixed(w[f"condition_{name}_bias"], GATE)
     tensors |= linear("vocoder.reflect", w["reflect"], STATE, GATE)
     tensors["vocoder.reflect.bias"] = fixed(w["reflect_bias"], GATE)
-    if vocoder.config.tones:
-        tensors |= bed_tables.new_tables(vocoder.config, vocoder.network.config.sample_rate)
-    return tensors
+    return tensors | beds.new_tables(vocoder.config, vocoder.network.config.sample_rate)
 
 
 def codebooks(vocoder: VocoderNetwork, learned: NDArray[Any]) -> NDArray[Any]:
@@ -118,5 +115,5 @@ def codebooks(vocoder: VocoderNetwork, learned: NDArray[Any]) -> NDArray[Any]:
         return books
     whole = np.zeros((vocoder.config.quantisers, *books.shape[1:-1], vocoder.config.latent), np.int8)
     whole[0, :, 0] = np.maximum(np.arange(len(whole[0])) - PITCH_TOKEN, -127)
-    whole[1:, :, PITCH_LATENTS:] = books
+    whole[1:, :, vocoder.config.pitch_latents :] = books
     return whole

@@ -11,7 +11,7 @@ from synth.engine.config import ModelConfig
 from synth.nn.code_order import ordered
 from synth.nn.gru import to_eighth
 from synth.nn.two_tier import TwoTierNetwork, rounded
-from synth.vocoder.config import CODES, PITCH_LATENTS, TAPS, VocoderConfig, stride_of
+from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of
 from synth.vocoder.mel import normalize_mel
 from synth.vocoder.tonal import PITCH_MIDDLE, TONE_CENTRE, TONE_SPREAD, UNVOICED, pitch_latents
 from synth.vocoder.vocoder import BOUND, UNIT
@@ -128,7 +128,7 @@ class VocoderNetwork(nn.Module):
         self.stride = stride_of(config, model)
         self.network = TwoTierNetwork(model)
         latent, wide = config.latent, config.units
-        if config.tones:
+        if config.has_bed:
             self._add_components(config)
         else:
             self._add_encoder(config)
@@ -188,24 +188,26 @@ class VocoderNetwork(nn.Module):
         if not self.config.tones:
             return self.quantisers(z)
         steps = (z[..., :1].detach() * UNIT).round().clamp(-127, 127)
-        tokens, sums = self.quantisers(z[..., PITCH_LATENTS:])
-        pitch = F.pad(steps / UNIT, (0, PITCH_LATENTS - 1)).expand(len(sums), *z.shape[:-1], PITCH_LATENTS)
+        tokens, sums = self.quantisers(z[..., self.config.pitch_latents :])
+        pitch = F.pad(steps / UNIT, (0, self.config.pitch_latents - 1))
+        pitch = pitch.expand(len(sums), *z.shape[:-1], self.config.pitch_latents)
         sums = torch.cat([torch.zeros_like(z)[None], torch.cat([pitch, sums], -1)])
         return torch.cat([steps.long() + PITCH_TOKEN, tokens], -1), sums
 
     def learn_codebooks(self, z: Tensor, tokens: Tensor, sums: Tensor, draw: torch.Generator) -> None:
         """Moves the codebooks towards latents (n, latent) with tokens (n, quantisers), as `quantize` gave them."""
         if self.config.tones:
-            z, tokens, sums = z[:, PITCH_LATENTS:], tokens[:, 1:], sums[1:, :, PITCH_LATENTS:]
+            first = self.config.pitch_latents
+            z, tokens, sums = z[:, first:], tokens[:, 1:], sums[1:, :, first:]
         self.quantisers.update(z, tokens, sums, draw)
 
     def begin_codebooks(self, z: Tensor, draw: torch.Generator) -> None:
-        """Where codebooks begin, from latents (n, latent): with a tonal bed as clusters, else as clouds like them.
+        """Where codebooks begin, from latents (n, latent): with a bed as clusters, else as clouds like them.
 
         There latents do not learn, and k-means is a good beginning; else they become what the codebooks can name.
         """
-        if self.config.tones:
-            self.quantisers.cluster(z[:, PITCH_LATENTS:], CLUSTER_ROUNDS, draw)
+        if self.config.has_bed:
+            self.quantisers.cluster(z[:, self.config.pitch_latents :], CLUSTER_ROUNDS, draw)
         else:
             self.quantisers.initialize(z, draw)
 
@@ -217,11 +219,11 @@ class VocoderNetwork(nn.Module):
 
     def _latents(self, x: Tensor) -> Tensor:
         x = F.linear(x, self.encoder_out, self.encoder_out_bias)
-        return x.clamp(-BOUND, BOUND) if self.config.tones else BOUND * torch.tanh(x / BOUND)
+        return x.clamp(-BOUND, BOUND) if self.config.has_bed else BOUND * torch.tanh(x / BOUND)
 
     def _hidden(self, features: Tensor) -> Tensor:
         x = normalized(features, self.config)
-        if self.config.tones:
+        if self.config.has_bed:
             return x.reshape(len(x), -1, 2 * self.config.inputs)
         x = convolve(x, self.encoder_0, self.encoder_0_bias)
         x = F.gelu(x, approximate="tanh")
@@ -258,7 +260,7 @@ class VocoderNetwork(nn.Module):
 
     @torch.no_grad()
     def begin_components(self, features: Tensor) -> None:
-        """With a tonal bed: latents are the principal components of features (batch, 2 x tokens, inputs) from now on.
+        """With a bed: latents are the principal components of features (batch, 2 x tokens, inputs) from now on.
 
         Those of `spectral_targets` of two feature frames. The deviations of latents are those of the components to the
         power of 3/4, the first one's FIRST_DEVIATION: so that rounding to 8 bits takes little from the last ones.
@@ -270,7 +272,8 @@ class VocoderNetwork(nn.Module):
         deviations = variances.flip(0)[: config.learned].clamp_min(1e-6).sqrt()
         axes = axes.flip(1)[:, : config.learned]
         scale = FIRST_DEVIATION * (deviations / deviations[0]) ** 0.75 / deviations
-        places = [k for k in range(2 * config.inputs) if k % config.inputs != config.inputs - 2]
+        pitch = config.inputs - 2 if config.tones else -1
+        places = [k for k in range(2 * config.inputs) if k % config.inputs != pitch]
         self.encoder_out.zero_()
         self.encoder_out[:, places] = (axes * scale).t().float()
         self.encoder_out_bias.copy_(-(mean @ axes) * scale)
@@ -279,14 +282,17 @@ class VocoderNetwork(nn.Module):
 
     def spectrum(self, z: Tensor) -> Tensor:
         """`spectral_targets` (batch, 2 x tokens, targets) as read off latents (batch, tokens, latent)."""
-        x = z[..., PITCH_LATENTS:]
-        if not self.config.tones:
+        x = z[..., self.config.pitch_latents :]
+        if not self.config.has_bed:
             x = F.gelu(convolve(z, self.spectrum_0, self.spectrum_0_bias), approximate="tanh")
         return F.linear(x, self.spectrum_out, self.spectrum_out_bias).reshape(len(z), -1, self.config.targets)
 
 
 def normalized(features: Tensor, config: VocoderConfig) -> Tensor:
-    """Features (batch, frames, inputs) as the encoder's first layer takes them; see `tonal.normalize_features`."""
+    """Features (batch, frames, inputs) as the encoder's first layer takes them; see `analysis.normalized_rows`."""
+    if config.notes:
+        levels = (features[..., config.mels :] - TONE_CENTRE) / TONE_SPREAD
+        return torch.cat([normalize_mel(features[..., : config.mels]), levels], -1)
     if not config.tones:
         return torch.as_tensor(normalize_mel(features))
     voiced = features[..., -1:]

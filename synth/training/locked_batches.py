@@ -1,4 +1,4 @@
-"""Batches of what a voice with a tonal bed learns: a pure function of seed and step, so that a run goes on exactly."""
+"""Batches of what a voice with a bed learns: a pure function of seed and step, so that a run goes on exactly."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from synth.common.typing import Float32, Int64, MonoSamples, UInt8
 from synth.training.batches import DROP_ALL, DROP_ONE, StreamBatch, StreamBatches
 from synth.training.locked_corpus import LockedCorpus
 from synth.vocoder.config import VocoderConfig
+from synth.vocoder.note_analysis import FLOOR
 from synth.vocoder.tonal import QUIET
 
 FAINT = 1e-6
 """What is added to mel powers before their logarithm."""
 
 
-def louder(features: Float32, gain: float, mels: int) -> Float32:
+def louder(features: Float32, gain: float, config: VocoderConfig) -> Float32:
     """Features of the same sound times `gain`."""
-    rows = features.copy()
+    rows, mels = features.copy(), config.mels
     power = np.maximum(np.exp(rows[:, :mels]) - np.float32(FAINT), 0) * np.float32(gain * gain)
     rows[:, :mels] = np.log(power + np.float32(FAINT))
-    tones = rows[:, mels:-2]
-    rows[:, mels:-2] = np.where(tones > QUIET, tones + np.float32(2 * np.log(gain)), tones)
+    levels = rows[:, mels : mels + config.tones + config.notes]
+    least = FLOOR if config.notes else QUIET
+    levels[:] = np.where(levels > least, levels + np.float32(2 * np.log(gain)), levels)
     return rows
 
 
@@ -66,7 +68,7 @@ class LockedBatches(StreamBatches):
             windows[place] = self._windows(draw, int(first[place]))
         codes = mulaw.encode(sound)
         input_codes = np.stack([self._with_noise(codes[place], step, row) for place, row in enumerate(rows)])
-        return StreamBatch(codes, input_codes, labels, windows, first, features, phases)
+        return StreamBatch(codes, input_codes, labels, windows, first, features, phases if self.config.tones else None)
 
     def _fill(
         self, draw: np.random.Generator, sound: MonoSamples, phases: UInt8, features: Float32, labels: Int64
@@ -89,6 +91,6 @@ class LockedBatches(StreamBatches):
             phases[at : at + count] = self.locked.phases[low : low + count]
             hop = self.locked.hop
             rows = np.array(self.locked.features[low // hop : (low + count) // hop])
-            features[at // hop : (at + count) // hop] = louder(rows, gain, self.config.mels)
+            features[at // hop : (at + count) // hop] = louder(rows, gain, self.config)
             at += count
         return first

@@ -1,4 +1,4 @@
-"""A corpus as a voice with a tonal bed learns it: of each file what its bed leaves, features, phases; in a run's cache.
+"""A corpus as a voice with a bed learns it: of each file what its bed leaves, features, phases; in a run's cache.
 
 Files have near-silence before and after them, which a voice has to learn too; long ones are cut into pieces.
 """
@@ -19,9 +19,8 @@ from synth.common.labels import LabelIds
 from synth.common.typing import Float32, MonoSamples, UInt8
 from synth.data.corpus import Corpus, Entry
 from synth.training.batches import GAP_SECONDS, GAP_SIGMA
-from synth.vocoder.bed_tables import new_tables
+from synth.vocoder.beds import locker_of, new_tables
 from synth.vocoder.config import VocoderConfig
-from synth.vocoder.locking import SoundLocker
 
 INDEX, RESIDUAL, PHASES, FEATURES = "locked.json", "locked.i16", "locked.u8", "locked.f32"
 VERSION = 2
@@ -80,7 +79,7 @@ class LockedCorpus:
 
 def _features(config: VocoderConfig) -> dict[str, int]:
     """What of a voice its cache depends on."""
-    return {"mels": config.mels, "tones": config.tones}
+    return {"mels": config.mels, "tones": config.tones, **({"notes": config.notes} if config.notes else {})}
 
 
 def open_locked(corpus: Corpus, config: VocoderConfig, quiet: bool = True) -> LockedCorpus:
@@ -115,11 +114,12 @@ def _pieces(corpus: Corpus, entry: Entry, number: int) -> Iterator[MonoSamples]:
 
 
 def _make(corpus: Corpus, config: VocoderConfig, quiet: bool) -> None:
-    locker = SoundLocker(config, corpus.rate, new_tables(config, corpus.rate))
+    locker = locker_of(config, corpus.rate, new_tables(config, corpus.rate))
     rows, at = [], 0
     names = (RESIDUAL, PHASES, FEATURES)
     temporary = [corpus.folder / f"{name}.{os.getpid()}.new" for name in names]
-    bar = tqdm(total=len(corpus.entries), desc="pitch and harmonics", unit="file", disable=True if quiet else None)
+    what = "notes" if config.notes else "pitch and harmonics"
+    bar = tqdm(total=len(corpus.entries), desc=what, unit="file", disable=True if quiet else None)
     with open(temporary[0], "wb") as residual, open(temporary[1], "wb") as phases, open(temporary[2], "wb") as features:
         for number, entry in enumerate(corpus.entries):
             bar.update()

@@ -17,7 +17,7 @@ from synth.nn.two_tier import rounded
 from synth.nn.vocoder import VocoderNetwork, convolve, layer, spectral_targets
 from synth.training.batches import StreamBatches
 from synth.training.vocoder_loss import features_of_batch, quantizer_dropout
-from synth.vocoder.config import PITCH_LATENTS, TAPS, PostfilterConfig, VocoderConfig
+from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
 from synth.vocoder.postfilter_tables import new_tables
 from synth.vocoder.vocoder import UNIT
 
@@ -35,8 +35,8 @@ class EnvelopeModel(nn.Module):
         self.out = layer(2 * config.targets, units)
         self.biases = nn.ParameterList([nn.Parameter(torch.zeros(rows)) for rows in (units, units, 2 * config.targets)])
         self.targets = config.targets
-        self.linear = layer(2 * config.targets, TAPS * config.latent) if config.tones else None
-        self.linear_bias = nn.Parameter(torch.zeros(2 * config.targets), requires_grad=config.tones > 0)
+        self.linear = layer(2 * config.targets, TAPS * config.latent) if config.has_bed else None
+        self.linear_bias = nn.Parameter(torch.zeros(2 * config.targets), requires_grad=config.has_bed)
 
     def forward(self, z: Tensor) -> Tensor:
         """What latents (batch, tokens, latent) stand for: `spectral_targets` (batch, 2 x tokens, targets)."""
@@ -57,7 +57,7 @@ class EnvelopeModel(nn.Module):
         if self.linear is not None:
             self.linear.zero_()
             latent = vocoder.config.latent
-            self.linear[:, latent + PITCH_LATENTS : 2 * latent] = vocoder.spectrum_out
+            self.linear[:, latent + vocoder.config.pitch_latents : 2 * latent] = vocoder.spectrum_out
             self.linear_bias.copy_(vocoder.spectrum_out_bias)
             self.out.zero_()
 

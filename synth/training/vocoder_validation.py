@@ -17,6 +17,7 @@ from synth.training.locked_corpus import LockedRow, open_locked
 from synth.training.vocoder_loss import teacher_forced_bits
 from synth.vocoder.config import VocoderConfig, token_hop
 from synth.vocoder.mel import mel_of
+from synth.vocoder.note_analysis import FLOOR
 from synth.vocoder.tonal import QUIET
 
 GROUP = 32  # files that are validated together
@@ -25,7 +26,7 @@ MAX_VALIDATED = 1 << 15  # samples of each
 
 def rows_of(corpus: Corpus, config: VocoderConfig, most: int) -> list[LockedRow]:
     """The validation files of a corpus, with features and phases."""
-    if config.tones:
+    if config.has_bed:
         return open_locked(corpus, config).rows("validation", most)
     files = validation_rows(corpus, "validation", most)
     return [plain_row(codes, label_ids, config, corpus.rate) for codes, label_ids in files]
@@ -80,5 +81,7 @@ def _padded_features(group: list[LockedRow], frames: int, config: VocoderConfig)
         silence[:, : config.mels] = np.log(FAINT)
         if config.tones:
             silence[:, config.mels : -2], silence[:, -1] = QUIET, 0.0
+        if config.notes:
+            silence[:, config.mels :] = FLOOR
         rows.append(np.concatenate([row.features, silence])[:frames])
     return torch.from_numpy(np.stack(rows).astype(np.float32))

@@ -17,6 +17,8 @@ TAPS = 3
 """Token frames that a layer of the conditioner sees: the one before, its own, the next."""
 PITCH_LATENTS = 2
 """Latents that are the pitch, in a voice with a tonal bed: its mean in a token frame, and its bend within."""
+BEDS = ("tones", "notes")
+"""Sizes of beds, of which a voice has one at most."""
 LOOKAHEAD = 2
 """Token frames after its own that a frame's conditioning depends on: one a layer."""
 
@@ -29,6 +31,7 @@ class VocoderConfig:
     tokens of 8 bits, whose codebook entries add up to `latent` numbers. `parts`: conditioning vectors a token frame.
     `encoder_units`, `units`: widths of encoder and conditioner. `tones`: places at which the level of harmonics is
     known, 0 for a voice without a tonal bed; with one the first two latents, and the first token, are the pitch.
+    `notes`: places of a scale at which levels are known, 0 for a voice without a note bed; no voice has both.
     """
 
     mels: int = 64
@@ -38,6 +41,7 @@ class VocoderConfig:
     encoder_units: int = 128
     units: int = 128
     tones: int = 0
+    notes: int = 0
 
     def __post_init__(self) -> None:
         require(8 <= self.mels <= 128, f"mels {self.mels}: must be 8 to 128")
@@ -47,38 +51,50 @@ class VocoderConfig:
         for name in ("encoder_units", "units"):
             require(16 <= getattr(self, name) <= 1024, f"{name} {getattr(self, name)}: must be 16 to 1024")
         require(self.tones in (0, *range(16, 97)), f"tones {self.tones}: must be 0, or 16 to 96")
-        require(not self.tones or self.parts == 2, f"parts {self.parts}: must be 2 with a tonal bed")
+        require(self.notes in (0, *range(48, 109)), f"notes {self.notes}: must be 0, or 48 to 108")
+        require(not (self.tones and self.notes), "tones and notes: a voice has one of them at most")
+        require(not self.has_bed or self.parts == 2, f"parts {self.parts}: must be 2 with a bed")
         require(not self.tones or self.quantisers > 1, "quantisers 1: must be 2 or more with a tonal bed")
 
     @property
+    def has_bed(self) -> bool:
+        """Whether sines lie under the network's sound; then latents are principal components."""
+        return self.tones > 0 or self.notes > 0
+
+    @property
     def inputs(self) -> int:
-        """Numbers of a feature frame: log-mel bands, and with a tonal bed levels of tones, pitch and voicing."""
-        return self.mels + (self.tones + 2 if self.tones else 0)
+        """Numbers of a feature frame: log-mel bands; with a bed levels of tones or notes; pitch and voicing."""
+        return self.mels + (self.tones + 2 if self.tones else self.notes)
 
     @property
     def targets(self) -> int:
         """Numbers of a feature frame that are read off latents: all but the pitch."""
-        return self.mels + (self.tones + 1 if self.tones else 0)
+        return self.mels + (self.tones + 1 if self.tones else self.notes)
+
+    @property
+    def pitch_latents(self) -> int:
+        """How many latents, the first, are the pitch."""
+        return PITCH_LATENTS if self.tones else 0
 
     @property
     def learned(self) -> int:
         """How many latents the encoder's network gives: all, or all but those of the pitch."""
-        return self.latent - (PITCH_LATENTS if self.tones else 0)
+        return self.latent - self.pitch_latents
 
     @property
     def lookahead(self) -> int:
         """Token frames after its own that must be known for a frame's sound."""
-        return LOOKAHEAD + (1 if self.tones else 0)
+        return LOOKAHEAD + (1 if self.has_bed else 0)
 
     def to_json(self) -> dict[str, Any]:
-        """A dict that `json` can write and `from_json` reads back; `tones` is left out where it is 0."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if value or name != "tones"}
+        """A dict that `json` can write and `from_json` reads back; sizes of beds are left out where they are 0."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value or name not in BEDS}
 
     @classmethod
     def from_json(cls, data: Any) -> VocoderConfig:
         """The config in `data`; raises UsageError when a name, type or range is wrong."""
         names = {field.name for field in dataclasses.fields(cls)}
-        named = isinstance(data, dict) and set(data) | {"tones"} == names
+        named = isinstance(data, dict) and set(data) | set(BEDS) == names
         require(named, "vocoder config: its names are not the known ones")
         for name in data:
             require(type(data[name]) is int, f"vocoder config: {name} must be an integer")

@@ -27,7 +27,7 @@ def layout(config: VocoderConfig, postfilter: PostfilterConfig) -> dict[str, tup
         ("1", units, TAPS * units),
         ("out", 2 * config.targets, units),
     ]
-    if config.tones:
+    if config.has_bed:
         layers.append(("linear", 2 * config.targets, TAPS * config.latent))
     for name, rows, columns in layers:
         tensors[f"postfilter.envelope.{name}.weight"] = ("int8", (rows, columns))
@@ -40,13 +40,14 @@ def layout(config: VocoderConfig, postfilter: PostfilterConfig) -> dict[str, tup
 class Envelope:
     """Two hidden layers over three token frames each, and one more; may be shared by threads.
 
-    With a tonal bed a linear map of the three token frames is added to it.
+    With a bed a linear map of the three token frames is added to it.
     """
 
     def __init__(self, config: VocoderConfig, tensors: Tensors, prefer: str = "auto") -> None:
         self._layers = [Layer(tensors, f"postfilter.envelope.{name}", prefer) for name in ("0", "1", "out")]
-        self._linear = Layer(tensors, "postfilter.envelope.linear", prefer) if config.tones else None
+        self._linear = Layer(tensors, "postfilter.envelope.linear", prefer) if config.has_bed else None
         self._mels, self._targets = config.mels, config.targets
+        self._levels = slice(config.mels, config.mels + config.tones + config.notes)
 
     @property
     def kernels(self) -> list[Any]:
@@ -61,7 +62,10 @@ class Envelope:
         return self.read(latents, first, last)[0]
 
     def read(self, latents: Int64, first: int, last: int) -> tuple[Int64, Int64, Int64]:
-        """`target_mel`, and with a tonal bed levels (frames, tones) and voicing (frames,) as in `bed.TonalFrames`."""
+        """`target_mel`, levels (frames, tones or notes) with a bed, and with a tonal one voicing (frames,).
+
+        As in `bed.TonalFrames`; for notes as `note_bed.NoteBed.frames` takes them.
+        """
         low, high = max(0, first - 1), min(len(latents), last + 1)
         hidden = self._layers[0].hidden(unfold_time(slice_padded(latents, low - 1, high + 1), TAPS))[1 : 1 + high - low]
         hidden = self._layers[1].hidden(unfold_time(slice_padded(hidden, first - 1 - low, last + 1 - low), TAPS))[1:-1]
@@ -69,7 +73,7 @@ class Envelope:
         if self._linear is not None:
             values = values + self._linear.values(unfold_time(slice_padded(latents, first - 1, last + 1), TAPS)[1:-1])
         natural = values.reshape(2 * (last - first), self._targets)
-        mel, tones, voicing = natural[:, : self._mels], natural[:, self._mels : -1], natural[:, -1]
+        mel, tones, voicing = natural[:, : self._mels], natural[:, self._levels], natural[:, -1]
         return _binary(mel, _SLOPE, _OFFSET), _binary(tones, _TONE_SLOPE, _TONE_OFFSET), voicing
 
 

@@ -7,17 +7,15 @@ every machine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from synth.audio.exact_math import cosines, turns
-from synth.common.typing import Float32, Float64, Int16, Int32, Int64, MonoSamples, Tensors, UInt8
-from synth.engine import phase
+from synth.common.typing import Float32, Float64, Int32, Int64, MonoSamples, Tensors
 from synth.vocoder.bed import FULLY, TonalBed, TonalFrames, token_pitches, wrapped
 from synth.vocoder.bed_tables import UNIT
 from synth.vocoder.config import VocoderConfig
 from synth.vocoder.emphasis import pre_emphasised
+from synth.vocoder.locked_sound import LockedSound
 from synth.vocoder.residual import without_low_band
 from synth.vocoder.tonal import SoundAnalysis, pitch_latents
 
@@ -26,30 +24,6 @@ ALIGNED = 24
 STEPS = 128
 """Phases that are tried."""
 LOG2_E = 1.4426950408889634
-
-
-@dataclass(frozen=True)
-class LockedSound:
-    """A recording as a voice with a tonal bed has it.
-
-    `rows`: its features float32 (frames, inputs); `bed`: int32 (n,), `residual`: int16 (n,), what is left,
-    pre-emphasised and without its low band where there is a pitch; n is a whole number of token frames, with silence
-    after its end. `phases`: int64 (frames + 1,) of the pitch at the starts of segments and after the last, 2^32 to a
-    turn and counted on.
-    """
-
-    rows: Float32
-    bed: Int32
-    residual: MonoSamples
-    phases: Int64
-
-    def hints(self, hop: int) -> Int16:
-        """What the network reads of the phases: int16 (frames, 3), see `engine.phase.pack`; `hop`: samples a frame."""
-        return phase.pack(self.phases[:-1] >> 16, (self.phases[1:] - self.phases[:-1]) // hop)
-
-    def phase_codes(self, hop: int) -> UInt8:
-        """The phase of the pitch at every sample, 256 to a turn: uint8 (n,)."""
-        return phase.phase_codes(self.hints(hop), np.arange(hop)).reshape(-1)
 
 
 class _Measures:

@@ -7,7 +7,7 @@ import numpy as np
 from synth.common.errors import CheckpointError
 from synth.common.typing import Tensors
 from synth.engine.config import ModelConfig
-from synth.vocoder import bed_tables
+from synth.vocoder import beds
 from synth.vocoder.config import CODES, TAPS, VocoderConfig
 
 
@@ -21,7 +21,7 @@ def layout(config: VocoderConfig, model: ModelConfig) -> dict[str, tuple[str, tu
         ("encoder.2", units, TAPS * units),
         ("encoder.out", latent, units),
     ]
-    if config.tones:
+    if config.has_bed:
         encoder = [("encoder.out", config.learned, 2 * config.inputs)]
     for name, rows, columns in encoder:
         tensors[f"vocoder.{name}.weight"] = ("float32", (rows, columns))
@@ -38,14 +38,13 @@ def layout(config: VocoderConfig, model: ModelConfig) -> dict[str, tuple[str, tu
         tensors[f"vocoder.{name}.shift"] = ("int32", (1,))
     tensors["vocoder.condition.0.bias"] = tensors["vocoder.condition.1.bias"] = ("int16", (wide,))
     tensors["vocoder.reflect.bias"] = ("int16", (config.parts * model.order,))
-    return tensors | (bed_tables.layout(config) if config.tones else {})
+    return tensors | beds.layout(config)
 
 
 def check_vocoder(config: VocoderConfig, model: ModelConfig, tensors: Tensors) -> None:
     """CheckpointError when a tensor of a vocoder is missing, unknown, or of another type, shape or range."""
     check_tensors("vocoder", layout(config, model), tensors)
-    if config.tones:
-        bed_tables.check_tables(config, tensors)
+    beds.check_tables(config, tensors)
 
 
 def check_tensors(what: str, wanted: dict[str, tuple[str, tuple[int, ...]]], tensors: Tensors) -> None:

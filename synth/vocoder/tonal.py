@@ -190,10 +190,11 @@ class SoundAnalysis:
 
 def check_shape(rows: AnyArray, config: VocoderConfig, name: str) -> None:
     """AudioError when features are not of the shape and type that a voice takes."""
-    if config.tones and rows.ndim == 2 and rows.shape[1] == config.mels:
+    if config.has_bed and rows.ndim == 2 and rows.shape[1] == config.mels:
+        more = "levels of notes" if config.notes else "levels of tones, pitch and voicing"
         raise AudioError(
-            f"{name}: holds {config.mels} log-mel bands alone, as voices without a tonal bed take them; this voice"
-            f" takes [frames, {config.inputs}], with levels of tones, pitch and voicing (synth.load(...).features)"
+            f"{name}: holds {config.mels} log-mel bands alone, as voices without a bed take them; this voice"
+            f" takes [frames, {config.inputs}], with {more} (synth.load(...).features)"
         )
     check_mel_shape(rows, config.inputs, name)
 
@@ -202,16 +203,21 @@ def checked_features(rows: AnyArray, config: VocoderConfig, name: str = "feature
     """Features as float32 (even count, inputs); AudioError when shape, type or range are wrong."""
     check_shape(rows, config, name)
     mel = checked_mel(rows[:, : config.mels], config.mels, name)
-    if not config.tones:
+    if not config.has_bed:
         return mel
-    tones, pitch, voiced = rows[:, config.mels : -2], rows[:, -2], rows[:, -1]
-    columns = {
-        f"columns {config.mels} to {config.inputs - 3}, levels of tones,": (tones, -40, 10),
-        "the last column but one, the binary logarithm of the pitch in Hz,": (pitch, 4, 11),
-        "the last column, voicing,": (voiced, 0, 1),
-    }
-    for what, (values, least, most) in columns.items():
+    for what, (values, least, most) in _columns(rows, config).items():
         if not (np.isfinite(values).all() and values.min() >= least and values.max() <= most):
             raise AudioError(f"{name}: {what} must be {least} to {most}")
     whole = np.concatenate([rows, rows[-1:]])[: len(mel)].astype(np.float32)
     return np.concatenate([mel, whole[:, config.mels :]], 1)
+
+
+def _columns(rows: AnyArray, config: VocoderConfig) -> dict[str, tuple[AnyArray, float, float]]:
+    """What features of a voice with a bed hold beside log-mel bands, and the range that it may have."""
+    last = config.mels + config.tones + config.notes - 1
+    of = "notes" if config.notes else "tones"
+    columns = {f"columns {config.mels} to {last}, levels of {of},": (rows[:, config.mels : last + 1], -40.0, 10.0)}
+    if config.tones:
+        columns["the last column but one, the binary logarithm of the pitch in Hz,"] = (rows[:, -2], 4.0, 11.0)
+        columns["the last column, voicing,"] = (rows[:, -1], 0.0, 1.0)
+    return columns

@@ -21,9 +21,9 @@ from synth.common.typing import AnyArray, Float32, Float64, Int16, Int64, MonoSa
 from synth.engine import select
 from synth.engine.config import ModelConfig
 from synth.engine.layers import Layer, kernels_of, slice_padded, unfold_time
+from synth.vocoder.analysis import analysis_of, given_latents, normalized_rows
 from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of, token_hop
 from synth.vocoder.mel import mel_of, normalize_mel
-from synth.vocoder.tonal import SoundAnalysis, normalize_features, pitch_latents
 
 BOUND = 3.96875
 """Latents are within this."""
@@ -93,7 +93,7 @@ class Vocoder:
             yield self._encode(mel)[(start - low) // 2 :][:PIECE]
 
     def _encode(self, mel: Float32) -> Float32:
-        if self.config.tones:
+        if self.config.has_bed:
             return self._components(mel)
         rows = normalize_mel(mel).astype(np.float32)
         x = _gelu(self._layer("0", unfold_time(rows, TAPS)))
@@ -103,16 +103,16 @@ class Vocoder:
         return ((2 * squashed - 1) * BOUND).astype(np.float32)  # the hyperbolic tangent
 
     def _components(self, rows: Float32) -> Float32:
-        """With a tonal bed: the pitch, and a linear map of two feature frames."""
-        pairs = normalize_features(rows, self.config.mels).reshape(len(rows) // 2, -1)
+        """With a bed: a linear map of two feature frames, after the pitch where it is known."""
+        pairs = normalized_rows(rows, self.config).reshape(len(rows) // 2, -1)
         latents = np.clip(self._layer("out", pairs), -BOUND, BOUND).astype(np.float32)
-        return np.concatenate([pitch_latents(rows), latents], 1)
+        return np.concatenate([given_latents(rows, self.config), latents], 1)
 
     def features(self, samples: MonoSamples) -> Float32:
         """What `encode` takes, float32 (2 x frames, inputs), of int16 samples (n,) at the model's rate."""
-        if not self.config.tones:
+        if not self.config.has_bed:
             return mel_of(samples, self.config, self.rate)
-        analysis = SoundAnalysis(self.config, self.rate)
+        analysis = analysis_of(self.config, self.rate)
         return np.concatenate([analysis.push(samples), analysis.finish()])
 
     def encode_sound(self, samples: Int16) -> Float32:
@@ -123,7 +123,7 @@ class Vocoder:
 
     def encode_blocks(self, blocks: Iterable[Int16]) -> Iterator[Float32]:
         """`encode_sound`, piece by piece, of samples in blocks of any size."""
-        if self.config.tones:
+        if self.config.has_bed:
             yield from self._encode_analysed(blocks)
             return
         piece, context = PIECE * self.hop, CONTEXT * self.hop
@@ -137,8 +137,8 @@ class Vocoder:
                 held, start = held[done:], start + piece - done
 
     def _encode_analysed(self, blocks: Iterable[MonoSamples]) -> Iterator[Float32]:
-        """`encode_blocks` of a voice with a tonal bed, which hears a sound's pitch too."""
-        analysis = SoundAnalysis(self.config, self.rate)
+        """`encode_blocks` of a voice with a bed, which hears a sound's pitch or notes too."""
+        analysis = analysis_of(self.config, self.rate)
         piece, context = 2 * PIECE, 2 * CONTEXT
         held, start = np.zeros((0, self.config.inputs), np.float32), 0
         for block in itertools.chain(blocks, [None]):

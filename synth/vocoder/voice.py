@@ -91,8 +91,8 @@ def check(model: ModelConfig, voice: VoiceParts) -> None:
         raise CheckpointError(f"its network takes a vector every {model.stride} frames, its vocoder gives others")
     if bool(voice.config.tones) != bool(model.phases):
         raise CheckpointError("its network must read phases where its vocoder has a tonal bed, and nowhere else")
-    if voice.config.tones and voice.postfilter is None:
-        raise CheckpointError("has a tonal bed, but no postfilter, whose envelope the bed is read off")
+    if voice.config.has_bed and voice.postfilter is None:
+        raise CheckpointError("has a bed, but no postfilter, whose envelope the bed is read off")
     if len(voice.temperatures) != 2 or not all(0.05 <= value <= 4 for value in voice.temperatures):
         raise CheckpointError("its config can't be used (voice: temperatures must be two numbers from 0.05 to 4)")
     if not 1 <= voice.guidance <= 4 or voice.guidance * 2 % 1:

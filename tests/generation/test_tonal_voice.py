@@ -10,10 +10,11 @@ from helpers import tonal_voices
 
 from synth.common.errors import EngineError, UsageError
 from synth.common.typing import Int64
+from synth.generation.bed_conditioning import band_middles
 from synth.generation.follow_sound import follow_sound
-from synth.generation.pitch_changes import PitchChange, check_pitch, course_of, quarters_of
+from synth.generation.pitch_changes import PitchChange, check_pitch, course_of
 from synth.generation.together import pcm_together
-from synth.generation.tonal_conditioning import TonalConditioner, band_middles
+from synth.generation.tonal_conditioning import TonalConditioner
 from synth.generation.vocode import VocodeRequest, vocode
 from synth.vocoder.frame_filter import NEUTRAL
 
@@ -108,11 +109,12 @@ def test_tokens_begin_with_the_pitch() -> None:
 
 
 def test_pitches_are_moved_and_taken_over() -> None:
-    assert quarters_of(12) == 4 * 69 and quarters_of(-1) == -23
+    assert PitchChange(12).quarters == 4 * 69 and PitchChange(-1).quarters == -23
+    assert PitchChange(1.5).note_steps == 384
     other = np.zeros((2, 9), np.float32)
     other[1, 0] = 1.0
     np.testing.assert_array_equal(course_of(other, 4), [[0, 0], [0, 0], [32, 0], [32, 0]])
-    change = PitchChange(23, np.array([[5, 1], [6, 2]]))
+    change = PitchChange(1, np.array([[5, 1], [6, 2]]))
     course = change.latents(np.zeros((4, 2), np.int64), np.array([-1, 0, 1, 7]))
     np.testing.assert_array_equal(course, [[5, 1], [5, 1], [6, 2], [6, 2]])
     np.testing.assert_array_equal(change.moved(np.array([0, 1010])), [23, 1016])
@@ -125,7 +127,7 @@ def test_the_bed_alone_has_the_other_pitch() -> None:
     path[:, 0] = -40
     plain, moved = (voice.follow(path, seed=3).conditioner for _ in range(2))
     assert isinstance(plain, TonalConditioner) and isinstance(moved, TonalConditioner)
-    moved.change_pitch(PitchChange(quarters_of(12)))
+    moved.change_pitch(PitchChange(12))
     one, two = plain.vector_at(0), moved.vector_at(0)
     np.testing.assert_array_equal(one[:-3], two[:-3])
     ratio = [int(vector[-2]) * 65536 + (int(vector[-1]) & 0xFFFF) for vector in (one, two)]
@@ -136,7 +138,7 @@ def test_the_bed_alone_has_the_other_pitch() -> None:
     np.testing.assert_array_equal(first[:, ~low], second[:, ~low])
     stream = voice.follow(path, seed=3)
     assert isinstance(stream.conditioner, TonalConditioner)
-    stream.conditioner.change_pitch(PitchChange(23))
+    stream.conditioner.change_pitch(PitchChange(1))
     with pytest.raises(EngineError, match="pitch is changed"):
         stream.save()
 

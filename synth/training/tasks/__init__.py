@@ -71,7 +71,7 @@ TASKS = {
         TaskEntry(
             "vocoder",
             "vocoder",
-            ("digits", "speech", "tiny"),
+            ("digits", "speech", "notes", "tiny"),
             ("corpora", "preset", "rate", "labels", "split", *_SCHEDULE, "divergence"),
             refusals={"noise": "has its own"},
         ),

@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from synth.audio.scale import most_notes
 from synth.common.errors import UsageError, require
 from synth.data.corpus import Corpus, open_cache
 from synth.engine.config import ModelConfig
@@ -83,6 +84,14 @@ PRESETS: dict[str, Configs] = {
             span=6400, streams=24, windows=3, window=384, warmup=64, steps=9000, every=500, fine_steps=300
         ),
         VocoderConfig(mels=64, latent=98, quantisers=16, encoder_units=192, units=160, tones=64),
+        VocoderTrainConfig(gain_db=6.0, free=0.5),
+    ),
+    "notes": (
+        ModelConfig(16000, frame_units=160, sample_units=160, head_units=64),
+        GeneratorTrainConfig(
+            span=6400, streams=24, windows=3, window=384, warmup=64, steps=2000, every=250, fine_steps=200
+        ),
+        VocoderConfig(mels=64, latent=128, quantisers=16, encoder_units=160, units=160, notes=108),
         VocoderTrainConfig(gain_db=6.0, free=0.5),
     ),
     "tiny": (
@@ -168,6 +177,7 @@ class VocoderTask:
         more = dataclasses.replace(more, divergence=user_options.divergence or 0.0)
         stride = stride_of(vocoder, dataclasses.replace(model, sample_rate=corpus.rate))
         phases = 1 if vocoder.tones else 0
+        vocoder = dataclasses.replace(vocoder, notes=min(vocoder.notes, most_notes(corpus.rate)))
         model = dataclasses.replace(model, sample_rate=corpus.rate, labels=corpus.labels, stride=stride, phases=phases)
         return {
             "model": model.to_json(),
@@ -198,11 +208,11 @@ class VocoderTask:
         return train_step(self.state, self.config, self.train, batch, accelerator)
 
     def _begin(self) -> None:
-        """What latents are, with a tonal bed, and where codebooks begin, from the first batches."""
+        """What latents are, with a bed, and where codebooks begin, from the first batches."""
         network = self.state.network
-        count = BEGINNING if self.vocoder.tones else 1
+        count = BEGINNING if self.vocoder.has_bed else 1
         features = torch.cat([features_of_batch(network, self.batches.batch(number)) for number in range(count)])
-        if self.vocoder.tones:
+        if self.vocoder.has_bed:
             network.begin_components(features)
         with torch.no_grad():
             z = network.encode(features).reshape(-1, self.vocoder.latent)
@@ -267,7 +277,7 @@ def batches_of(
 ) -> StreamBatches:
     """The batches of a vocoder's training."""
     hop = ModelConfig.hop
-    if vocoder.tones:
+    if vocoder.has_bed:
         return LockedBatches(
             open_locked(corpus, vocoder, quiet),
             vocoder,
@@ -303,7 +313,7 @@ def train_step(
     latents = quantizer_dropout(z, sums, train.free, draw)
     sparse = sparsity.masked(vocoder.network)
     loss = loss + conditioned_loss(vocoder, config, train.prediction, batch, latents)
-    if not vocoder.config.tones:  # with a tonal bed the latents do not learn
+    if not vocoder.config.has_bed:  # with a bed the latents do not learn
         targets = spectral_targets(features, vocoder.config)
         loss = loss + train.spectral * (vocoder.spectrum(latents) - targets).abs().mean()
         loss = loss + train.commit * (z - sums[-1]).square().mean()
