@@ -106,7 +106,7 @@ def _variants(
     for offset in range(count):
         rows = features[offset : len(features) - offset]
         if offset:
-            rows = louder(rows, float(10.0 ** (draw.uniform(-gain_db, gain_db) / 20)), vocoder.config.mels)
+            rows = louder(rows, float(10.0 ** (draw.uniform(-gain_db, gain_db) / 20)), vocoder.config)
         tokens = vocoder.tokens(vocoder.encode(rows), period)
         yield tokens, bounds_of(samples[offset * (vocoder.hop // 2) :], vocoder.hop)
 
