@@ -130,6 +130,21 @@ void decode_frames(const std::shared_ptr<const PackedNetwork>& network, const nb
     decode_tokens(network, bytes, size, tokens.data(), tokens.shape(0), tokens.shape(1));
 }
 
+using Own = nb::ndarray<const int32_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+uint64_t choose_frames(const std::shared_ptr<const PackedNetwork>& network, const Own& own, const Own& pairs,
+                       int64_t weight, const TokensOut& tokens) {
+    const size_t frames = tokens.shape(0), count = tokens.shape(1);
+    check_tokens(*network, count);
+    if (count < 1 || count > 16 || own.shape(0) != frames || own.shape(1) != count || own.shape(2) != 256 ||
+        pairs.shape(0) < count * (count - 1) / 2 || pairs.shape(1) != 256 || pairs.shape(2) != 256 || weight < 0 ||
+        weight >= int64_t{1} << 30)
+        throw std::invalid_argument("choose_tokens: arrays of the wrong size, or the weight is out of range");
+    const TokenDistances distances{own.data(), pairs.data(), count};
+    const nb::gil_scoped_release release;
+    return choose_tokens(network, distances, frames, weight, tokens.data());
+}
+
 using Classes = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using ResidualsOut = nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
@@ -171,6 +186,8 @@ void bind_coding(nb::module_& m) {
     m.def("decode_residuals", &decode_left, "data"_a, "classes"_a.noconvert(), "channels"_a, "residuals"_a.noconvert());
     m.def("encode_tokens", &encode_frames, "network"_a, "tokens"_a.noconvert());
     m.def("decode_tokens", &decode_frames, "network"_a, "data"_a, "tokens"_a.noconvert());
+    m.def("choose_tokens", &choose_frames, "network"_a, "own"_a.noconvert(), "pairs"_a.noconvert(), "weight"_a,
+          "tokens"_a.noconvert());
 }
 
 }  // namespace synth

@@ -260,6 +260,16 @@ class ReferenceEngine:
             self.take(state, guess, code)
         return out
 
+    def code_lengths(self, state: ReferenceState) -> UInt32:
+        """What each code would cost next (256,), in 1/65536 bit; the state stays as it is."""
+        _, hidden = self.sample_step(self.restore(state.save()))
+        places = place_of(self.logits(hidden, np.arange(256)))
+        cost, lengths = self._wide["table.cost"], np.zeros(1, np.int64)
+        for level in range(8):
+            place = places[1 << level : 2 << level]
+            lengths = np.stack([lengths + cost[2047 - place], lengths + cost[place]], 1).ravel()
+        return lengths.astype(np.uint32)
+
     def generate_together(
         self, states: Sequence[ReferenceState], count: int, sampling: SamplingConfig, vectors: Int16 | None = None
     ) -> UInt8:

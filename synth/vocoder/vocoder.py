@@ -17,7 +17,7 @@ import numpy as np
 
 from synth.audio.exact_math import ExactProduct, logistic
 from synth.common.errors import AudioError, UsageError
-from synth.common.typing import AnyArray, Float32, Float64, Int16, Int64, MonoSamples, Tensors, UInt8
+from synth.common.typing import AnyArray, Float32, Float64, Int16, Int32, Int64, MonoSamples, Tensors, UInt8
 from synth.engine import select
 from synth.engine.config import ModelConfig
 from synth.engine.layers import Layer, kernels_of, slice_padded, unfold_time
@@ -32,7 +32,7 @@ UNIT = 32
 PIECE, CONTEXT = 1000, 4
 """Token frames that are encoded at once, and those before and after them that are encoded along."""
 BEAMS, SEARCHED = 4, 8
-"""Beams that are kept while tokens are searched; the most tokens a frame that are: the more, the less it is worth."""
+"""Beams that are kept while tokens are searched; the most tokens a frame that are in a voice without a tonal bed."""
 
 
 def _gelu(x: Float64) -> Float64:
@@ -67,6 +67,7 @@ class Vocoder:
             Layer(tensors, f"vocoder.{name}", prefer) for name in names
         )
         parts = select.parts(prefer)
+        self._pairs: Int32 | None = None
         self._native = None if parts is None else parts.Codebooks(tensors)
 
     @property
@@ -172,10 +173,10 @@ class Vocoder:
     def beam_search_tokens(self, latents: Float32, count: int) -> UInt8:
         """`count` tokens a frame, as `tokens` gives them, but the best of a search with BEAMS beams.
 
-        What one quantizer leaves is for the next: its nearest entry is not always the best to begin with. More than
-        SEARCHED tokens are those of `tokens`.
+        What one quantizer leaves is for the next: its nearest entry is not always the best to begin with. Without a
+        tonal bed more than SEARCHED tokens are those of `tokens`.
         """
-        if count > SEARCHED:
+        if count > SEARCHED and not self.config.tones:
             return self.tokens(latents, count)
         integers = np.rint(latents * UNIT)
         if self._native is None or not (np.abs(integers) <= 127).all():  # what `encode` does not give
@@ -202,6 +203,17 @@ class Vocoder:
             chosen = entry[:, :, None].astype(np.uint8)
             tokens = np.concatenate([np.take_along_axis(tokens, beam[:, :, None], 1), chosen], 2)
         return tokens[:, 0]
+
+    def pair_products(self, count: int) -> Int32:
+        """Twice the products of entries of codebook q with those of an earlier p, at [q (q - 1) / 2 + p].
+
+        int32 (count (count - 1) / 2, entries of p, entries of q); kept, since they take a while.
+        """
+        if self._pairs is None or len(self._pairs) < count * (count - 1) // 2:
+            books = self.codebooks[:count].astype(np.float64)
+            pairs = [2.0 * (books[p] @ books[q].T) for q in range(count) for p in range(q)]
+            self._pairs = np.array(pairs, np.float64).reshape(-1, CODES, CODES).astype(np.int32)
+        return self._pairs
 
     def latents(self, tokens: UInt8) -> Int64:
         """8-bit latents (frames, latent) that tokens, uint8 (frames, count), stand for; UsageError for others."""

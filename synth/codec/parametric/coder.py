@@ -11,8 +11,9 @@ from synth.checkpoint import fingerprint
 from synth.codec import varint
 from synth.codec.parametric import format, token_coding
 from synth.codec.parametric.format import ParametricHeader, ParametricReader, salvaged
+from synth.codec.parametric.token_choice import WEIGHTS, TokenChoice
 from synth.common.errors import CodecError, UsageError
-from synth.common.typing import Int64, MonoSamples, UInt8
+from synth.common.typing import Float32, Int64, MonoSamples, UInt8, UInt32
 from synth.engine.config import SamplingConfig
 from synth.generation.voice import Voice
 
@@ -21,34 +22,85 @@ MAX_REPORTED = 20
 """Damaged segments that an error names: a forged file may have millions."""
 
 
-def encode(model: Voice, samples: MonoSamples, bitrate: float) -> tuple[bytes, int]:
+def encode(model: Voice, samples: MonoSamples, bitrate: float) -> tuple[bytes, UInt8]:
     """A file of samples (n,) at the model's rate, of at most `bitrate` bits a second where that can be.
 
-    Returns it and the tokens a frame that it has: as many as fit. Raises UsageError for a voice without planner.
+    Returns it and its tokens (frames, tokens a frame): as many as fit. Raises UsageError for a voice without planner.
     """
     runtime = model.runtime
     if runtime.planner is None:
         raise UsageError(f"{model.checkpoint.name}: mode parametric takes a voice with a planner, as speech")
     most = min(runtime.vocoder.config.quantisers, runtime.planner_tokens)
     latents = runtime.vocoder.encode_sound(samples)
-    tokens = runtime.vocoder.tokens(latents, most)
     budget = bitrate * len(samples) / model.sample_rate
+    if not runtime.vocoder.config.tones:
+        return _encode_nearest(model, samples, latents, _most_that_fit(model, latents, most, budget), budget)
+    costs = _costs(model, runtime.vocoder.beam_search_tokens(latents, most)).sum(0, dtype=np.uint64).cumsum() / 65536
+    fitting = max(1, int((costs <= budget).sum()))
+    data, tokens = _encode_nearest(model, samples, latents, fitting, budget)
+    if 8 * len(data) <= budget and tokens.shape[1] < most:
+        return _with_one_more(model, samples, latents, data, tokens, budget)
+    return data, tokens
+
+
+def _most_that_fit(model: Voice, latents: Float32, most: int, budget: float) -> int:
+    """The most tokens a frame, each the nearest, that the planner names in `budget` bits, at least one."""
+    tokens = model.runtime.vocoder.tokens(latents, most)
     low, high = 1, most
-    while low < high:  # the most tokens that fit: each more costs more
+    while low < high:  # each more costs more
         middle = (low + high + 1) // 2
         low, high = (middle, high) if _cost(model, tokens[:, :middle]) <= budget else (low, middle - 1)
-    data = _pack(model, samples, runtime.vocoder.beam_search_tokens(latents, low))
-    while low > 1 and 8 * len(data) > budget:
-        low -= 1
-        data = _pack(model, samples, runtime.vocoder.beam_search_tokens(latents, low))
-    return data, low
+    return low
+
+
+def _encode_nearest(
+    model: Voice, samples: MonoSamples, latents: Float32, count: int, budget: float
+) -> tuple[bytes, UInt8]:
+    """A file of `count` tokens a frame, or of fewer where they take more than `budget` bits, and its tokens."""
+    while True:
+        tokens = model.runtime.vocoder.beam_search_tokens(latents, count)
+        data = _pack(model, samples, tokens)
+        if count == 1 or 8 * len(data) <= budget:
+            return data, tokens
+        count -= 1
+
+
+def _with_one_more(
+    model: Voice, samples: MonoSamples, latents: Float32, data: bytes, tokens: UInt8, budget: float
+) -> tuple[bytes, UInt8]:
+    """A file of one token a frame more than `tokens`, chosen by their bits too, where it fits; else what there was.
+
+    `data`: the file of `tokens`.
+    """
+    runtime = model.runtime
+    choice = TokenChoice(runtime.planner, runtime.vocoder, latents, tokens.shape[1] + 1)
+    distance, spare = choice.mean_distance(tokens), 8 * len(data) - _cost(model, tokens)
+    low, high, best = 0, len(WEIGHTS), None
+    while low < high:  # the least weight of bits with which they fit
+        middle = (low + high) // 2
+        chosen, bits = choice.choose(max(1, distance * WEIGHTS[middle] >> 8), format.SEGMENT)
+        if bits + spare <= budget:
+            best, high = chosen, middle
+        else:
+            low = middle + 1
+    if best is None:
+        return data, tokens
+    more = _pack(model, samples, best)
+    return (more, best) if 8 * len(more) <= budget else (data, tokens)
+
+
+def _costs(model: Voice, tokens: UInt8) -> UInt32:
+    """What each of tokens (frames, tokens a frame) costs under the planner, in 1/65536 bit."""
+    assert model.runtime.planner is not None
+    starts = range(0, len(tokens), format.SEGMENT)
+    return np.concatenate(
+        [token_coding.lengths(model.runtime.planner, tokens[at : at + format.SEGMENT]) for at in starts]
+    )
 
 
 def _cost(model: Voice, tokens: UInt8) -> float:
     """Bits of tokens (frames, tokens a frame) under the planner."""
-    assert model.runtime.planner is not None
-    starts = range(0, len(tokens), format.SEGMENT)
-    return sum(token_coding.bits(model.runtime.planner, tokens[at : at + format.SEGMENT]) for at in starts)
+    return float(_costs(model, tokens).sum(dtype=np.uint64)) / 65536
 
 
 def _pack(model: Voice, samples: MonoSamples, tokens: UInt8) -> bytes:

@@ -16,7 +16,7 @@ from synth.codec.parametric.voice_choice import choose_voice
 from synth.common import new_file
 from synth.common.errors import AudioError, CodecError
 from synth.common.input_file import InputFile
-from synth.common.typing import MonoSamples
+from synth.common.typing import MonoSamples, UInt8
 from synth.generation.voice import Voice
 
 DEFAULT_BITRATE = 1600.0
@@ -38,11 +38,16 @@ def encode(model: Voice, samples: MonoSamples, *, bitrate: float | None, name: s
     `bitrate`: most bits a second; None: DEFAULT_BITRATE, which a sound of a tenth of a second may exceed, where the
     file's header is the larger part.
     """
-    data, _ = coder.encode(model, samples, DEFAULT_BITRATE if bitrate is None else bitrate)
+    return _encoded(model, samples, bitrate=bitrate, name=name)[0]
+
+
+def _encoded(model: Voice, samples: MonoSamples, *, bitrate: float | None, name: str) -> tuple[bytes, UInt8]:
+    """`encode`, and the tokens (frames, tokens a frame) of the file."""
+    data, tokens = coder.encode(model, samples, DEFAULT_BITRATE if bitrate is None else bitrate)
     least = 8 * len(data) * model.sample_rate / len(samples)
     if bitrate is not None and least > bitrate:
         raise CodecError(f"{name}: can't be had at {bitrate:g} bits a second, the least is {math.ceil(least)}")
-    return data
+    return data, tokens
 
 
 def compress(
@@ -70,10 +75,10 @@ def compress(
         raise AudioError(f"{name}: has changed while it was read")
     if not len(samples):
         raise AudioError(f"{name}: has no samples")
-    data = encode(model, samples, bitrate=bitrate, name=name)
+    data, tokens = _encoded(model, samples, bitrate=bitrate, name=name)
     reader = ParametricReader(data, name)
     if verify:
-        _check_decoded(reader, model, samples)
+        _check_decoded(reader, model, tokens)
     with new_file.open_output(out, force, [source]) as (write, _):
         write(data)
     return Summary(reader.header, size, len(data), tuple(_notes(sound, model, reader.header, bitrate)))
@@ -93,10 +98,8 @@ def _notes(sound: audio.AudioReader, model: Voice, header: ParametricHeader, bit
         yield f"--bitrate {bitrate:g} is more than this voice can use: it takes at most about {ceiling:g} bits a second"
 
 
-def _check_decoded(reader: ParametricReader, model: Voice, samples: MonoSamples) -> None:
-    """CodecError unless the coded tokens decode to those of the samples."""
-    vocoder = model.runtime.vocoder
+def _check_decoded(reader: ParametricReader, model: Voice, tokens: UInt8) -> None:
+    """CodecError unless a file decodes to its tokens (frames, tokens a frame)."""
     decoded = np.concatenate(list(coder.decode_latents(reader, model)))
-    tokens = vocoder.beam_search_tokens(vocoder.encode_sound(samples), reader.header.tokens_per_frame)
-    if not np.array_equal(decoded, vocoder.latents(tokens)):
+    if not np.array_equal(decoded, model.runtime.vocoder.latents(tokens)):
         raise CodecError(f"{reader.name}: what was written does not give it back; please report this")

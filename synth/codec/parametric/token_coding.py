@@ -12,7 +12,7 @@ import numpy as np
 from synth.audio.mulaw import SILENCE
 from synth.codec.lossless.rangecoder import RangeDecoder, RangeEncoder
 from synth.common.errors import UsageError
-from synth.common.typing import UInt8
+from synth.common.typing import UInt8, UInt32
 
 PRECISION = 16
 
@@ -65,13 +65,18 @@ def decode_specified(engine: Any, data: bytes, frames: int, count: int) -> UInt8
     return tokens
 
 
-def bits(engine: Any, tokens: UInt8) -> float:
-    """What tokens (frames, count) cost under the planner, without coding them."""
+def lengths(engine: Any, tokens: UInt8) -> UInt32:
+    """What each of tokens (frames, count) costs under the planner, without coding them, in 1/65536 bit."""
     period = engine.config.period
     padded = np.full((len(tokens), period), SILENCE, np.uint8)
     padded[:, : tokens.shape[1]] = tokens
-    costs = engine.teacher_force(engine.state(), padded.reshape(-1)).reshape(-1, period)[:, : tokens.shape[1]]
-    return float(costs.sum(dtype=np.uint64)) / 65536
+    costs: UInt32 = engine.teacher_force(engine.state(), padded.reshape(-1)).reshape(-1, period)
+    return costs[:, : tokens.shape[1]]
+
+
+def bits(engine: Any, tokens: UInt8) -> float:
+    """What tokens (frames, count) cost under the planner, without coding them."""
+    return float(lengths(engine, tokens).sum(dtype=np.uint64)) / 65536
 
 
 def _check(engine: Any, shape: tuple[int, ...]) -> None:
