@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from synth.engine.config import ModelConfig
 from synth.nn.code_order import ordered
+from synth.nn.components import loudness_shares, principal_components
 from synth.nn.gru import to_eighth
 from synth.nn.two_tier import TwoTierNetwork, rounded
 from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of
@@ -18,8 +19,8 @@ from synth.vocoder.vocoder import BOUND, UNIT
 
 DECAY = 0.99  # of the codebooks' moving averages
 PITCH_TOKEN = 128  # of a pitch latent of 0
-FIRST_DEVIATION = 1.6  # of the principal component that varies most
 CLUSTER_ROUNDS = 20
+UNUSED = 0.02  # in clustering: a code with less than this share of an even one's use begins anew
 REVIVE = 0.1  # a code with less than this share of an even one's use begins anew
 
 
@@ -77,20 +78,23 @@ class ResidualVectorQuantizer(nn.Module):
             left = left - F.embedding(self._nearest(left, book), book)
 
     @torch.no_grad()
-    def cluster(self, z: Tensor, rounds: int, draw: torch.Generator) -> None:
-        """Every codebook becomes `rounds` of k-means of what the ones before it leave of vectors (n, latent)."""
-        left = z
+    def cluster(self, z: Tensor, shares: Tensor, rounds: int, draw: torch.Generator) -> None:
+        """Every codebook becomes `rounds` of k-means of what the ones before it leave of vectors (n, latent).
+
+        `shares` (n,): how much each vector counts. Codes that are hardly used begin anew.
+        """
+        left, even = z, shares.sum() / CODES
         for book, sums, counts in zip(self.books, self.sums, self.counts, strict=True):
-            book.copy_(left[torch.randint(len(left), (CODES,), generator=draw)])
+            book.copy_(left[torch.multinomial(shares, CODES, replacement=True, generator=draw)])
             for _ in range(rounds):
                 tokens = self._nearest(left, book)
-                counts.zero_().index_add_(0, tokens, torch.ones_like(tokens, dtype=z.dtype))
-                sums.zero_().index_add_(0, tokens, left)
-                fresh = left[torch.randint(len(left), (CODES,), generator=draw)]
-                book.copy_(torch.where(counts[:, None] > 0, sums / counts.clamp_min(1)[:, None], fresh))
-            even = len(z) / CODES
+                counts.zero_().index_add_(0, tokens, shares)
+                sums.zero_().index_add_(0, tokens, left * shares[:, None])
+                fresh = left[torch.multinomial(shares, CODES, replacement=True, generator=draw)]
+                used = counts[:, None] > UNUSED * even
+                book.copy_(torch.where(used, sums / counts.clamp_min(1e-9)[:, None], fresh))
             sums.copy_(book * even)
-            counts.fill_(even)
+            counts.fill_(float(even))
             left = left - F.embedding(self._nearest(left, book), book)
 
     @staticmethod
@@ -201,13 +205,17 @@ class VocoderNetwork(nn.Module):
             z, tokens, sums = z[:, first:], tokens[:, 1:], sums[1:, :, first:]
         self.quantisers.update(z, tokens, sums, draw)
 
-    def begin_codebooks(self, z: Tensor, draw: torch.Generator) -> None:
+    def begin_codebooks(self, z: Tensor, draw: torch.Generator, features: Tensor | None = None) -> None:
         """Where codebooks begin, from latents (n, latent): with a bed as clusters, else as clouds like them.
 
         There latents do not learn, and k-means is a good beginning; else they become what the codebooks can name.
+        `features` (batch, 2 x tokens, inputs), those of the latents: then loud frames count more in a cluster.
         """
         if self.config.has_bed:
-            self.quantisers.cluster(z[:, self.config.pitch_latents :], CLUSTER_ROUNDS, draw)
+            shares = z.new_ones(len(z))
+            if features is not None:
+                shares = loudness_shares(spectral_targets(features, self.config).reshape(len(z), -1), self.config)
+            self.quantisers.cluster(z[:, self.config.pitch_latents :], shares, CLUSTER_ROUNDS, draw)
         else:
             self.quantisers.initialize(z, draw)
 
@@ -262,23 +270,18 @@ class VocoderNetwork(nn.Module):
     def begin_components(self, features: Tensor) -> None:
         """With a bed: latents are the principal components of features (batch, 2 x tokens, inputs) from now on.
 
-        Those of `spectral_targets` of two feature frames. The deviations of latents are those of the components to the
-        power of 3/4, the first one's FIRST_DEVIATION: so that rounding to 8 bits takes little from the last ones.
+        Those of `spectral_targets` of two feature frames, weighed as `components` says.
         """
         config = self.config
-        rows = spectral_targets(features, config).reshape(-1, 2 * config.targets).double()
-        mean = rows.mean(0)
-        variances, axes = torch.linalg.eigh((rows - mean).t() @ (rows - mean) / len(rows))
-        deviations = variances.flip(0)[: config.learned].clamp_min(1e-6).sqrt()
-        axes = axes.flip(1)[:, : config.learned]
-        scale = FIRST_DEVIATION * (deviations / deviations[0]) ** 0.75 / deviations
+        rows = spectral_targets(features, config).reshape(-1, 2 * config.targets)
+        own = principal_components(rows, config, self.network.config.sample_rate)
         pitch = config.inputs - 2 if config.tones else -1
         places = [k for k in range(2 * config.inputs) if k % config.inputs != pitch]
         self.encoder_out.zero_()
-        self.encoder_out[:, places] = (axes * scale).t().float()
-        self.encoder_out_bias.copy_(-(mean @ axes) * scale)
-        self.spectrum_out.copy_(axes / scale)
-        self.spectrum_out_bias.copy_(mean)
+        self.encoder_out[:, places] = own.encode
+        self.encoder_out_bias.copy_(own.bias)
+        self.spectrum_out.copy_(own.decode)
+        self.spectrum_out_bias.copy_(own.mean)
 
     def spectrum(self, z: Tensor) -> Tensor:
         """`spectral_targets` (batch, 2 x tokens, targets) as read off latents (batch, tokens, latent)."""

@@ -1,6 +1,7 @@
 """A corpus as a voice with a bed learns it: of each file what its bed leaves, features, phases; in a run's cache.
 
-Files have near-silence before and after them, which a voice has to learn too; long ones are cut into pieces.
+Files have near-silence before and after them, which a voice has to learn too; long ones are cut into pieces. A share
+of the training files may come a second time, as they are at half the rate: empty above, as the telephone leaves speech.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import soxr
 from tqdm import tqdm
 
 from synth.audio import mulaw
@@ -24,6 +26,8 @@ from synth.vocoder.config import VocoderConfig
 
 INDEX, RESIDUAL, PHASES, FEATURES = "locked.json", "locked.i16", "locked.u8", "locked.f32"
 VERSION = 2
+NARROW_NOISE = (0.0, 1.7)
+"""Decimal logarithms of the least and the most noise, in 16-bit steps, in half of the files at half the rate."""
 PIECE_SECONDS = 60
 """Of a file at most, since all harmonics of what is locked at once are in memory."""
 
@@ -77,18 +81,22 @@ class LockedCorpus:
         return rows
 
 
-def _features(config: VocoderConfig) -> dict[str, int]:
+def _features(config: VocoderConfig, narrow: float) -> dict[str, float]:
     """What of a voice its cache depends on."""
-    return {"mels": config.mels, "tones": config.tones, **({"notes": config.notes} if config.notes else {})}
+    more = {"notes": config.notes, "narrow": narrow}
+    return {"mels": config.mels, "tones": config.tones, **{name: value for name, value in more.items() if value}}
 
 
-def open_locked(corpus: Corpus, config: VocoderConfig, quiet: bool = True) -> LockedCorpus:
-    """The locked files of a corpus, from its cache, where they are made when they are not there yet."""
+def open_locked(corpus: Corpus, config: VocoderConfig, quiet: bool = True, narrow: float = 0.0) -> LockedCorpus:
+    """The locked files of a corpus, from its cache, where they are made when they are not there yet.
+
+    `narrow`: share of the training files that come a second time, as they are at half the rate.
+    """
     place = corpus.folder
     if not (place / INDEX).exists():
-        _make(corpus, config, quiet)
+        _make(corpus, config, quiet, narrow)
     index = json.loads((place / INDEX).read_text("utf-8"))
-    if index["version"] != VERSION or index["features"] != _features(config):
+    if index["version"] != VERSION or index["features"] != _features(config, narrow):
         raise CorpusError(f"{place}: cache of another voice; delete it to build it again")
     files = tuple(LockedFile(n, int(s), int(k), tuple(ids), split) for n, s, k, ids, split in index["files"])
     hop, total = int(index["hop"]), int(index["samples"])
@@ -113,7 +121,27 @@ def _pieces(corpus: Corpus, entry: Entry, number: int) -> Iterator[MonoSamples]:
         yield np.concatenate([before, piece, after])
 
 
-def _make(corpus: Corpus, config: VocoderConfig, quiet: bool) -> None:
+def _sounds(corpus: Corpus, entry: Entry, number: int, narrow: float) -> Iterator[MonoSamples]:
+    """The pieces of a file, and where it is one of those that come a second time they again at half the rate."""
+    yield from _pieces(corpus, entry, number)
+    if entry.split == "train" and int((number + 1) * narrow) > int(number * narrow):
+        draw = np.random.Generator(np.random.Philox(key=[number, 0], counter=[0, 0, 6, 0]))
+        sigma = 10.0 ** draw.uniform(*NARROW_NOISE) if draw.random() < 0.5 else 0.0
+        for piece in _pieces(corpus, entry, number):
+            yield narrowed(piece, sigma, draw)
+
+
+def narrowed(samples: MonoSamples, sigma: float, draw: np.random.Generator) -> MonoSamples:
+    """Samples (n,) as they are after half the rate, with noise of `sigma` 16-bit steps there."""
+    half = soxr.resample(samples.astype(np.float64), 2.0, 1.0)
+    half += sigma * draw.standard_normal(len(half))
+    whole = np.zeros(len(samples))
+    again = soxr.resample(half, 1.0, 2.0)[: len(samples)]
+    whole[: len(again)] = again
+    return np.clip(np.rint(whole), -32768, 32767).astype(np.int16)
+
+
+def _make(corpus: Corpus, config: VocoderConfig, quiet: bool, narrow: float) -> None:
     locker = locker_of(config, corpus.rate, new_tables(config, corpus.rate))
     rows, at = [], 0
     names = (RESIDUAL, PHASES, FEATURES)
@@ -123,7 +151,7 @@ def _make(corpus: Corpus, config: VocoderConfig, quiet: bool) -> None:
     with open(temporary[0], "wb") as residual, open(temporary[1], "wb") as phases, open(temporary[2], "wb") as features:
         for number, entry in enumerate(corpus.entries):
             bar.update()
-            for piece in _pieces(corpus, entry, number):
+            for piece in _sounds(corpus, entry, number, narrow):
                 sound = locker.lock(piece)
                 residual.write(sound.residual.astype("<i2").tobytes())
                 phases.write(sound.phase_codes(locker.hop).tobytes())
@@ -133,6 +161,6 @@ def _make(corpus: Corpus, config: VocoderConfig, quiet: bool) -> None:
     bar.close()
     for name, file in zip(names, temporary, strict=True):
         file.replace(corpus.folder / name)
-    index = {"version": VERSION, "features": _features(config), "hop": locker.hop, "samples": at, "files": rows}
+    index = {"version": VERSION, "features": _features(config, narrow), "hop": locker.hop, "samples": at, "files": rows}
     temporary[0].write_text(json.dumps(index), "utf-8")
     temporary[0].replace(corpus.folder / INDEX)

@@ -24,10 +24,10 @@ GROUP = 32  # files that are validated together
 MAX_VALIDATED = 1 << 15  # samples of each
 
 
-def rows_of(corpus: Corpus, config: VocoderConfig, most: int) -> list[LockedRow]:
-    """The validation files of a corpus, with features and phases."""
+def rows_of(corpus: Corpus, config: VocoderConfig, most: int, narrow: float = 0.0) -> list[LockedRow]:
+    """The validation files of a corpus, with features and phases; `narrow` as in `open_locked`."""
     if config.has_bed:
-        return open_locked(corpus, config).rows("validation", most)
+        return open_locked(corpus, config, narrow=narrow).rows("validation", most)
     files = validation_rows(corpus, "validation", most)
     return [plain_row(codes, label_ids, config, corpus.rate) for codes, label_ids in files]
 

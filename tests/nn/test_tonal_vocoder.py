@@ -9,8 +9,9 @@ import pytest
 import torch
 from helpers import tonal_voices
 
+from synth.nn.components import feature_weights, loudness_shares, principal_components
 from synth.nn.quantization import quantize, quantize_vocoder
-from synth.nn.vocoder import VocoderNetwork, spectral_targets
+from synth.nn.vocoder import ResidualVectorQuantizer, VocoderNetwork, spectral_targets
 from synth.vocoder.tensors import check_vocoder
 from synth.vocoder.tonal import SoundAnalysis
 from synth.vocoder.vocoder import Vocoder
@@ -69,3 +70,42 @@ def test_codebooks_learn_without_the_pitch(network: VocoderNetwork, rows: torch.
             tokens, sums = network.quantize(flat)
             network.learn_codebooks(flat, tokens, sums, torch.Generator().manual_seed(1))
         assert float((flat - network.quantize(flat)[1][-1]).square().mean()) < before
+
+
+def bands_left(rows: torch.Tensor) -> float:
+    """What components leave of log-mel bands, squared."""
+    targets = spectral_targets(rows, CONFIG).reshape(-1, 2 * CONFIG.targets)
+    own = principal_components(targets, CONFIG, tonal_voices.RATE)
+    latents = targets @ own.encode.t() + own.bias
+    deviations = latents.std(0)
+    assert (deviations[1:] <= deviations[:-1] * 1.5).all() and latents.mean(0).abs().max() < 0.01
+    left = (latents @ own.decode.t() + own.mean - targets).reshape(len(targets), 2, -1)
+    return float(left[:, :, : CONFIG.mels].square().mean())
+
+
+def test_components_keep_bands_best(rows: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = feature_weights(CONFIG, tonal_voices.RATE).reshape(2, -1)
+    bands = weights[0, : CONFIG.mels]
+    assert torch.equal(weights[0], weights[1]) and bands[0] == bands.max() and (bands[1:] < bands[:-1]).all()
+    assert (weights[0, CONFIG.mels : -1] < bands.min()).all()
+    weighed = bands_left(rows)
+    monkeypatch.setattr("synth.nn.components.feature_weights", lambda config, _: torch.ones(2 * config.targets))
+    assert weighed < bands_left(rows)
+
+
+def test_loud_frames_count_more(rows: torch.Tensor) -> None:
+    targets = spectral_targets(rows, CONFIG).reshape(-1, 2 * CONFIG.targets)
+    fainter = targets.clone()
+    fainter[: len(targets) // 2] -= 3.0
+    shares = loudness_shares(fainter, CONFIG)
+    assert 0.1 <= shares.min() and shares.max() <= 1.0
+    assert shares[: len(targets) // 2].max() < shares[len(targets) // 2 :].mean()
+
+
+def test_a_cluster_is_where_shares_are() -> None:
+    quantizer = ResidualVectorQuantizer(1, 1)
+    z = torch.cat([torch.linspace(0, 1, 2000), torch.linspace(10, 11, 2000)])[:, None]
+    shares = torch.cat([torch.full((2000,), 1.0), torch.full((2000,), 0.05)])
+    quantizer.cluster(z, shares, 10, torch.Generator().manual_seed(0))
+    near = (quantizer.books[0] < 5).sum()
+    assert near > 3 * 256 / 4

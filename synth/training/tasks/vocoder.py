@@ -50,7 +50,8 @@ class VocoderTrainConfig:
     they are quantised to; `divergence`: of the Kullback-Leibler divergence of the encoder's Gaussian from a standard
     one, in nats a number (variational autoencoder, arXiv 1312.6114; 0: vectors are no random variables). `free`: share
     of streams that go unquantised; of the others half have all quantisers, half a number drawn evenly. `noise`:
-    codes of noise in what the network reads. `gain_db`: each file is louder or fainter by up to this much. With
+    codes of noise in what the network reads. `gain_db`: each file is louder or fainter by up to this much. `narrow`:
+    share of the files that a voice with a tonal bed learns a second time, as they are at half the rate. With
     a tonal bed latents are principal components that do not learn: `spectral` and `commit` have no effect.
     """
 
@@ -61,11 +62,13 @@ class VocoderTrainConfig:
     free: float = 0.25
     noise: float = 2.0
     gain_db: float = 0.0
+    narrow: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("spectral", "prediction", "divergence", "commit", "noise", "gain_db"):
             require(0 <= getattr(self, name) <= 100, f"{name} {getattr(self, name)}: must be 0 to 100")
-        require(0 <= self.free <= 1, f"free {self.free}: must be 0 to 1")
+        for name in ("free", "narrow"):
+            require(0 <= getattr(self, name) <= 1, f"{name} {getattr(self, name)}: must be 0 to 1")
 
 
 Configs = tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, VocoderTrainConfig]
@@ -83,8 +86,8 @@ PRESETS: dict[str, Configs] = {
         GeneratorTrainConfig(
             span=6400, streams=24, windows=3, window=384, warmup=64, steps=9000, every=500, fine_steps=300
         ),
-        VocoderConfig(mels=64, latent=98, quantisers=16, encoder_units=192, units=160, tones=64),
-        VocoderTrainConfig(gain_db=6.0, free=0.5),
+        VocoderConfig(mels=64, latent=162, quantisers=16, encoder_units=192, units=160, tones=64),
+        VocoderTrainConfig(gain_db=6.0, free=0.5, narrow=0.25),
     ),
     "notes": (
         ModelConfig(16000, frame_units=160, sample_units=160, head_units=64),
@@ -104,7 +107,7 @@ PRESETS: dict[str, Configs] = {
     ),
 }
 DEFAULT_PRESET = "digits"
-BEGINNING = 60  # batches that say what latents are, and where codebooks begin
+BEGINNING = 120  # batches that say what latents are, and where codebooks begin
 ENVELOPE_STEPS, FEWEST_ENVELOPE_STEPS = 2000, 20  # of the postfilter's fit; without fine-tuning
 
 
@@ -151,7 +154,7 @@ class VocoderTask:
         self.model, self.config, self.vocoder, self.train = configs(run_options)
         self.corpus = open_cache(folder.path / "cache")
         self.batches = batches_of(self.corpus, self.config, self.vocoder, self.train, self.config.seed, quiet=False)
-        self.rows = rows_of(self.corpus, self.vocoder, self.config.most_validation)
+        self.rows = rows_of(self.corpus, self.vocoder, self.config.most_validation, self.train.narrow)
         torch.manual_seed(self.config.seed)
         self.state = TrainState.of(new_vocoder(self.model, self.vocoder, self.train).to(device))
 
@@ -216,7 +219,7 @@ class VocoderTask:
             network.begin_components(features)
         with torch.no_grad():
             z = network.encode(features).reshape(-1, self.vocoder.latent)
-        network.begin_codebooks(z, torch.Generator().manual_seed(self.config.seed))
+        network.begin_codebooks(z, torch.Generator().manual_seed(self.config.seed), features)
 
     def validate(self) -> dict[str, float]:
         """Bits per sample of the validation files along all tokens, and along latents that are not quantized."""
@@ -279,7 +282,7 @@ def batches_of(
     hop = ModelConfig.hop
     if vocoder.has_bed:
         return LockedBatches(
-            open_locked(corpus, vocoder, quiet),
+            open_locked(corpus, vocoder, quiet, train.narrow),
             vocoder,
             len(corpus.labels),
             corpus.rate,
@@ -308,7 +311,6 @@ def train_step(
     draw = np.random.Generator(np.random.Philox(key=[config.seed, state.step], counter=[0, 0, 3, rank]))
     features = features_of_batch(vocoder, batch)
     z, loss = _encoded(vocoder, features, train.divergence, draw)
-    flat = z.detach().reshape(-1, z.shape[-1])
     tokens, sums = vocoder.quantize(z)
     latents = quantizer_dropout(z, sums, train.free, draw)
     sparse = sparsity.masked(vocoder.network)
@@ -321,8 +323,10 @@ def train_step(
     sparsity.prune(sparse, state.step, config.steps, config.density)
     with torch.no_grad():
         vocoder.network.tree.clamp_(-TREE_LIMIT, TREE_LIMIT)
-        generator = torch.Generator().manual_seed(int(draw.integers(1 << 62)))
-        vocoder.learn_codebooks(flat, tokens.reshape(len(flat), -1), sums.flatten(1, 2), generator)
+        if not vocoder.config.tones:  # else they stay clusters of what does not move
+            flat = z.detach().reshape(-1, z.shape[-1])
+            generator = torch.Generator().manual_seed(int(draw.integers(1 << 62)))
+            vocoder.learn_codebooks(flat, tokens.reshape(len(flat), -1), sums.flatten(1, 2), generator)
     return mean
 
 

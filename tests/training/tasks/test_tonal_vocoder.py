@@ -13,13 +13,14 @@ torch = pytest.importorskip("torch")
 from helpers import runs
 
 import synth
+from synth.common.errors import CorpusError
 from synth.data.corpus import open_cache
 from synth.engine.config import ModelConfig
 from synth.generation.voice import Voice
 from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
 from synth.training.locked_batches import LockedBatches, louder
-from synth.training.locked_corpus import open_locked
+from synth.training.locked_corpus import narrowed, open_locked
 from synth.training.tasks import vocoder as vocoder_task
 from synth.training.tasks.vocoder import VocoderTrainConfig
 from synth.vocoder.config import VocoderConfig
@@ -89,3 +90,36 @@ def test_features_of_louder_sound_are_computed() -> None:
         analysis = SoundAnalysis(config, 8000)
         rows.append(np.concatenate([analysis.push((sound * gain).astype(np.int16)), analysis.finish()]))
     np.testing.assert_allclose(louder(rows[0], 2.0, config), rows[1], atol=0.3)  # faint tones are rounded
+
+
+def test_files_come_a_second_time_at_half_the_rate(whole: Path, tmp_path: Path) -> None:
+    for name in ("audio.i16", "index.json"):
+        (tmp_path / name).write_bytes((whole / "cache" / name).read_bytes())
+    corpus, config = open_cache(tmp_path), vocoder_task.configs(small_options(whole))[2]
+    plain = open_locked(open_cache(whole / "cache"), config)
+    locked = open_locked(corpus, config, narrow=0.5)
+    counts = [len(each.split("train")) for each in (plain, locked)]
+    assert counts[0] < counts[1] < 2 * counts[0]
+    assert [len(each.split("validation")) for each in (plain, locked)] == [len(plain.split("validation"))] * 2
+    names = [file.name for file in locked.split("train")]
+    again = next(file for at, file in enumerate(locked.files) if file.name in [f.name for f in locked.files[:at]])
+    assert names.count(again.name) == 2
+    first = next(file for file in locked.files if file.name == again.name)
+    bands = [
+        np.asarray(locked.features[f.start // locked.hop : (f.start + f.length) // locked.hop, : config.mels]).max(0)
+        for f in (first, again)
+    ]
+    assert bands[1][-1] < bands[0][-1] - 2 and abs(bands[1][0] - bands[0][0]) < 1
+    with pytest.raises(CorpusError, match="delete it"):
+        open_locked(corpus, config)
+
+
+def test_half_the_rate_leaves_what_is_low() -> None:
+    draw = np.random.Generator(np.random.Philox(key=[1, 0]))
+    time = np.arange(4001)
+    low, high = (8000 * np.sin(2 * np.pi * place * time) for place in (0.05, 0.4))
+    after = narrowed(np.rint(low + high).astype(np.int16), 0.0, draw)
+    assert after.dtype == np.int16 and len(after) == 4001
+    np.testing.assert_allclose(after[200:-200], low[200:-200], atol=100)
+    noisy = narrowed(np.zeros(4000, np.int16), 30.0, draw)
+    assert 10 < noisy.std() < 30
