@@ -11,24 +11,38 @@ inline int16_t finished(const LayerModel& model, int row, int32_t sum) {
     return static_cast<int16_t>(saturate(saturate(scaled(shifted, model.scale[row])) + model.bias[row]));
 }
 
+// Outputs of K inputs, R rows at a time: together they hide how long a sum takes.
+template <int K, int R>
+inline void row_sums(const LayerModel& model, int row, const int16_t (*x)[kMaxColumns], int rows, int16_t* out) {
+    const int padded = model.padded;
+    const int16_t* weight = model.weight + static_cast<size_t>(row) * padded;
+    int32_t sums[R][K] = {};
+    for (int i = 0; i < padded; ++i)
+        for (int r = 0; r < R; ++r)
+            for (int k = 0; k < K; ++k) sums[r][k] += weight[r * padded + i] * x[k][i];
+    for (int r = 0; r < R; ++r)
+        for (int k = 0; k < K; ++k) out[k * rows + r] = finished(model, row + r, sums[r][k]);
+}
+
+template <int K, int R>
+inline void value_rows(const LayerModel& model, const int16_t (*x)[kMaxColumns], int16_t* out) {
+    int row = 0;
+    for (; row + R <= model.rows; row += R) row_sums<K, R>(model, row, x, model.rows, out + row);
+    for (; row < model.rows; ++row) row_sums<K, 1>(model, row, x, model.rows, out + row);
+}
+
 void values(const LayerModel& model, const int8_t* in, size_t count, int16_t* out) {
     const int rows = model.rows, columns = model.columns, padded = model.padded;
     alignas(64) int16_t x[kInputs][kMaxColumns];
-    for (size_t at = 0; at < count; at += kInputs) {
-        const int inputs = static_cast<int>(count - at < kInputs ? count - at : kInputs);
-        for (int k = 0; k < kInputs; ++k)
-            for (int i = 0; i < padded; ++i)
-                x[k][i] = k < inputs && i < columns ? in[(at + k) * columns + i] : int16_t{0};
-        for (int row = 0; row < rows; ++row) {
-            const int16_t* weight = model.weight + static_cast<size_t>(row) * padded;
-            int32_t sums[kInputs] = {};
-            for (int k = 0; k < kInputs; ++k) {
-                int32_t sum = 0;
-                for (int i = 0; i < padded; ++i) sum += weight[i] * x[k][i];
-                sums[k] = sum;
-            }
-            for (int k = 0; k < inputs; ++k) out[(at + k) * rows + row] = finished(model, row, sums[k]);
-        }
+    for (size_t at = 0; at < count;) {
+        const int inputs = count - at >= kInputs ? kInputs : 1;
+        for (int k = 0; k < inputs; ++k)
+            for (int i = 0; i < padded; ++i) x[k][i] = i < columns ? in[(at + k) * columns + i] : int16_t{0};
+        if (inputs == kInputs)
+            value_rows<kInputs, 1>(model, x, out + at * rows);
+        else
+            value_rows<1, 4>(model, x, out + at * rows);
+        at += inputs;
     }
 }
 
