@@ -364,6 +364,12 @@ void bind_voice_stream(nb::module_& m) {
             return held(stream, [](VoiceStream& voice) { return voice.position(); });
         })
         .def_prop_ro("labels", &labels)
+        .def_prop_ro("seconds", [](const std::shared_ptr<VoiceStream>& stream) {
+            return held(stream, [](VoiceStream& voice) {
+                const PartSeconds& s = voice.conditioner.seconds;
+                return std::vector<double>{s.planner, s.conditioner, s.bed, s.network, s.postfilter};
+            });
+        })
         .def("relabel", &relabel)
         .def("wanted", [](const std::shared_ptr<VoiceStream>& stream, size_t count) {
             return held(stream, [&](VoiceStream& voice) {

@@ -7,7 +7,8 @@
 namespace synth {
 namespace {
 
-constexpr int kTaps = 3;  // token frames that a hidden layer sees
+constexpr int kTaps = 3;        // token frames that a hidden layer sees
+constexpr int kTogether = 16;  // most planned token frames that are conditioned together
 constexpr int32_t kSilent = -64 * 1024;
 // Normalised natural logarithms to binary ones (synth/vocoder/envelope.py): of mel bands and of tones.
 constexpr int64_t kMelSlope = 23637, kMelOffset = 8864, kToneSlope = 29546, kToneOffset = 20682;
@@ -74,12 +75,29 @@ std::vector<int8_t> Conditioner::known_latents() const {
     return latents;
 }
 
-// Holds what there is from `lookahead` frames before a frame to as many after those that are conditioned with it.
-void Conditioner::fill(int64_t frame) {
+// How many frames are conditioned together from this one on.
+int Conditioner::together(int64_t frame) const {
+    return source_ ? static_cast<int>(std::clamp<int64_t>(horizon_ - frame, ahead_, kTogether)) : ahead_;
+}
+
+void Conditioner::settle() {
+    if (!source_ || ready_ <= 1) return;
+    const int64_t last = frame_ + ready_ - 1;
+    held.drop(std::min(held.end(), std::max(held.first, last - model_.lookahead)));
+    vectors_.erase(vectors_.begin(), vectors_.end() - model_.parts * model_.units());
+    frame_ = last, ready_ = 1;
+    if (!model_.bed) return;
+    phases.erase(phases.begin(), phases.end() - 2);
+    phase_frame = last;
+}
+
+// Holds what there is from `lookahead` frames before a frame to as many after the `ahead` from it on.
+void Conditioner::fill(int64_t frame, int ahead) {
+    const Stopwatch watch(seconds.planner);
     const auto drop = [&] { held.drop(std::min(held.end(), std::max(held.first, frame - model_.lookahead))); };
     std::vector<int8_t> row(held.width);
     drop();
-    while (!ended && held.end() < frame + ahead_ + model_.lookahead) {
+    while (!ended && held.end() < frame + ahead + model_.lookahead) {
         ended = !next(row.data());
         if (ended) break;
         std::copy(row.begin(), row.end(), held.extend(held.end() + 1));
@@ -120,9 +138,10 @@ int64_t Conditioner::wanted(int64_t from, int64_t to) const {
 }
 
 void Conditioner::condition(int64_t frame, PostfilterPasses* postfilter) {
-    fill(frame);
+    const int ahead = together(frame);
+    fill(frame, ahead);
     const int64_t known_end = ended ? held.end() : held.end() - model_.lookahead;
-    const int count = frame >= held.end() ? 0 : static_cast<int>(std::min<int64_t>(known_end - frame, ahead_));
+    const int count = frame >= held.end() ? 0 : static_cast<int>(std::min<int64_t>(known_end - frame, ahead));
     frame_ = frame, ready_ = std::max(count, 1);
     vectors_.assign(static_cast<size_t>(ready_ * model_.parts * model_.units()), 0);  // past the end: nothing is known
     if (count) known(frame, count, postfilter);
@@ -148,6 +167,7 @@ void Conditioner::hidden(FrameRows<int8_t>& lower, FrameRows<int8_t>& upper,
 
 // The vectors of frames that are held, and what the postfilter is to hold the sound to.
 void Conditioner::known(int64_t frame, int count, PostfilterPasses* postfilter) {
+    const Stopwatch watch(seconds.conditioner);
     const int gates = 3 * model_.network->model.frame_units, order = model_.network->model.predictor.order;
     hidden(lower_, upper_, model_.hidden, frame, frame + count);
     std::vector<int16_t> gate(static_cast<size_t>(count * model_.parts * gates));
@@ -185,6 +205,7 @@ const int32_t* Conditioner::natural(int64_t from, int64_t to) {
 
 // Renders the bed of `count` token frames, and ends their vectors with what the network is told of it.
 void Conditioner::render(int64_t frame, int count) {
+    const Stopwatch watch(seconds.bed);
     BedFrames steered{count, {}, {}, {}};
     steer_pitches(frame, count, steered);
     steer(frame, count, steered);

@@ -53,6 +53,10 @@ class Conditioner {
     const int16_t* vector_at(int64_t position, PostfilterPasses* postfilter);
     // Makes the bed ready from the token frame of a sample within a vector's stretch on.
     void prepare(int64_t position, PostfilterPasses* postfilter);
+    // The sound of no token frame from this one on is asked for next: what is planned up to there is conditioned together.
+    void expect(int64_t horizon) { horizon_ = horizon; }
+    // Forgets what was conditioned together, so that no more is held than if it had been frame by frame.
+    void settle();
     // Adds the bed's next samples, from sample `position` on.
     void add_bed(int64_t position, int32_t* samples, size_t count);
     // The token frame behind the last whose latents are taken for the sound of samples [from, to); 0: for none.
@@ -71,10 +75,12 @@ class Conditioner {
     int64_t phase_frame = 0;
     std::vector<uint32_t> phases{0};  // at starts of token frames from phase_frame on
     PitchChange change;
+    PartSeconds seconds;
 
    private:
     bool next(int8_t* latents);
-    void fill(int64_t frame);
+    int together(int64_t frame) const;
+    void fill(int64_t frame, int ahead);
     void condition(int64_t frame, PostfilterPasses* postfilter);
     void known(int64_t frame, int count, PostfilterPasses* postfilter);
     void render(int64_t frame, int count);
@@ -88,6 +94,7 @@ class Conditioner {
     const VoiceModel& model_;
     PlannedLatents* source_;
     int ahead_;
+    int64_t horizon_ = 0;
     std::vector<int8_t> incoming_;  // pushed, from `taken_` on not yet held
     size_t taken_ = 0;
     FrameRows<int8_t> lower_, upper_, envelope_lower_, envelope_upper_;

@@ -15,7 +15,7 @@ inline int16_t finished(const LayerModel& model, int row, int32_t sum) {
 template <int K, int R>
 inline void row_sums(const LayerModel& model, int row, const int16_t (*x)[kMaxColumns], int rows, int16_t* out) {
     const int padded = model.padded;
-    const int16_t* weight = model.weight + static_cast<size_t>(row) * padded;
+    const int8_t* weight = model.weight + static_cast<size_t>(row) * padded;
     int32_t sums[R][K] = {};
     for (int i = 0; i < padded; ++i)
         for (int r = 0; r < R; ++r)

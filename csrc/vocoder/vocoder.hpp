@@ -19,7 +19,8 @@ class Layer {
     LayerModel model{};
 
    private:
-    std::vector<int16_t> weight_, scale_, bias_;
+    std::vector<int8_t> weight_;
+    std::vector<int16_t> scale_, bias_;
 };
 
 class Codebooks {

@@ -40,7 +40,8 @@ constexpr int kMaxColumns = 4096;
 // weight: [rows][padded], zeros behind the columns; padded is a multiple of 32.
 struct LayerModel {
     int rows, columns, padded, shift;
-    const int16_t *weight, *scale, *bias;
+    const int8_t* weight;
+    const int16_t *scale, *bias;
     int16_t tanh[3][8];
 };
 

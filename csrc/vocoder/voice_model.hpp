@@ -1,6 +1,7 @@
 // What all streams of a voice share: its networks, layers, codebooks, postfilter and bed. Never changes.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -28,6 +29,25 @@ struct VoiceModel {
     int units() const {                                               // of a conditioning vector
         return 3 * network->model.frame_units + network->model.predictor.order + (bed ? bed->units() : 0);
     }
+};
+
+// Seconds that a stream's parts took, by the wall clock: for `synth bench`.
+struct PartSeconds {
+    double planner = 0.0, conditioner = 0.0, bed = 0.0, network = 0.0, postfilter = 0.0;
+};
+
+// Adds the seconds from its making to its end.
+class Stopwatch {
+   public:
+    explicit Stopwatch(double& seconds) : seconds_(seconds), began_(Clock::now()) {}
+    ~Stopwatch() { seconds_ += std::chrono::duration<double>(Clock::now() - began_).count(); }
+    Stopwatch(const Stopwatch&) = delete;
+    Stopwatch& operator=(const Stopwatch&) = delete;
+
+   private:
+    using Clock = std::chrono::steady_clock;
+    double& seconds_;
+    Clock::time_point began_;
 };
 
 }  // namespace synth

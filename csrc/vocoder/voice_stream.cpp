@@ -17,7 +17,11 @@ void draw_some(const std::vector<VoiceStream*>& streams, size_t count, uint8_t* 
     const Model& network = lead.model->network->model;
     std::vector<State*> states;
     std::vector<uint8_t*> codes(out, out + streams.size());
-    for (VoiceStream* stream : streams) states.push_back(&stream->network->state);
+    for (VoiceStream* stream : streams) {
+        states.push_back(&stream->network->state);
+        const int64_t end = static_cast<int64_t>(states.back()->position + count), hop = stream->model->hop;
+        stream->conditioner.expect((end + hop - 1) / hop);
+    }
     while (count) {
         size_t part = count;
         for (VoiceStream* stream : streams) {
@@ -26,11 +30,13 @@ void draw_some(const std::vector<VoiceStream*>& streams, size_t count, uint8_t* 
         }
         DrawOptions draw = lead.draw;
         if (static_cast<int64_t>(states[0]->position) < lead.place.opening) draw.top_p = std::min(draw.top_p, kOpeningTopP);
+        const Stopwatch watch(lead.conditioner.seconds.network);
         lead.model->network->api.generate(network, states.data(), codes.data(), static_cast<int>(streams.size()), part,
                                           draw);
         count -= part;
         for (uint8_t*& to : codes) to += part;
     }
+    for (VoiceStream* stream : streams) stream->conditioner.settle();
 }
 
 }  // namespace
@@ -99,6 +105,7 @@ void VoiceStream::finish(const std::vector<uint8_t>& codes, size_t count, int16_
         std::copy(sound.begin(), sound.end(), out);
         return;
     }
+    const Stopwatch watch(conditioner.seconds.postfilter);
     const std::vector<int16_t> filtered = postfilter->push(std::move(sound));
     place.ready.insert(place.ready.end(), filtered.begin(), filtered.end());
     const int64_t skip = std::min(place.skipped, static_cast<int64_t>(place.ready.size()));

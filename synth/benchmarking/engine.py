@@ -15,7 +15,9 @@ def run(name: str, threads: int | None, baseline: str | None) -> dict[str, Any]:
     """What `synth bench --json` reports: the median speed of each thing, and its spread, (most - least) / median.
 
     `ratio`, where a row has one, is its speed over that of the row that `over` names. `milliseconds` is a duration. Of
-    a voice all is measured that its sound goes through: planner, conditioner, network, postfilter. Raises
+    a voice all is measured that its sound goes through: planner, conditioner, network, bed, postfilter, each with
+    the `share` of a stream's time that it takes; beside them its network's recurrent product alone, the least that a
+    sample takes. Raises
     CheckpointError for a file that is no checkpoint that generates, UsageError for a baseline that a voice has not.
     """
     loaded = checkpoint.load(name)

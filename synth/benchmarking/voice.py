@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from threading import Event
 
@@ -17,6 +18,7 @@ from synth.generation import checkpoint
 from synth.generation.stream import Stream
 from synth.generation.together import pcm_together
 from synth.generation.voice import Voice
+from synth.generation.voice_stream import VoiceStream
 from synth.vocoder import bed_tables, note_tables
 from synth.vocoder.bed import TonalBed, TonalFrames
 from synth.vocoder.config import VocoderConfig
@@ -24,6 +26,8 @@ from synth.vocoder.note_bed import NoteBed
 
 BED_LEVEL = -8192
 """Of all harmonics of the bed that is measured."""
+_LISTENERS = 20
+"""Streams that are read in small blocks."""
 _FRAMES = 25
 """Token frames that are drawn in a call: half a second."""
 
@@ -39,6 +43,8 @@ def measure(loaded: checkpoint.Checkpoint, cores: int) -> Iterator[Row]:
         for count in (2, 8):
             yield against(whole, _streams(f"{count} streams, one thread", model, count))
         yield against(whole, _threads(model, cores))
+        yield against(whole, _blocks(model, cores))
+        yield _first(model)
     for row in _parts(model):
         yield against(whole, row)
     if model.engine.name == "native":
@@ -87,8 +93,66 @@ def _threads(model: Voice, threads: int) -> Row:
     return native(title, timing.measure(draw, 2 * threads * count), 2 * threads, threads, model.engine)
 
 
+def _blocks(model: Voice, threads: int) -> Row:
+    """Streams in blocks of a token frame, dealt to threads that read them in turn, as if somebody listened to each."""
+    hop, turns = model.runtime.vocoder.hop, 10
+    groups = [[_stream(model, seed) for seed in range(k, _LISTENERS, threads)] for k in range(threads)]
+
+    def read(group: list[Stream]) -> None:
+        for _ in range(turns):
+            for stream in group:
+                stream.pcm(hop)
+
+    title = f"{_LISTENERS} streams in blocks of 20 ms, {threads} threads"
+    speeds = timing.measure(lambda: parallel.each(read, groups, threads, Event()), _LISTENERS * turns * hop)
+    return native(title, speeds, _LISTENERS, threads, model.engine)
+
+
+def _first(model: Voice) -> Row:
+    """A stream made, its first 20 ms read: what it looks ahead for is planned and drawn too."""
+    hop = model.runtime.vocoder.hop
+    speeds = timing.measure(lambda: _stream(model, 1).pcm(hop), hop)
+    row = native("a stream made, its first 20 ms", speeds, 1, 1, model.engine)
+    return {**row, "milliseconds": 1000 * hop / row["samples_per_second"]}
+
+
 def _parts(model: Voice) -> Iterator[Row]:
-    """Each part of a voice by itself, in samples of sound a second."""
+    """Each part of a voice, in samples of sound a second."""
+    stream = _stream(model, 1)
+    assert isinstance(stream, VoiceStream)
+    stream.pcm(_count(model))
+    yield from _parts_within(model, stream) if stream.part_seconds() else _parts_apart(model)
+
+
+def _parts_within(model: Voice, stream: VoiceStream) -> Iterator[Row]:
+    """What each part takes of a stream in C++, which times them; `share`: of the stream's time."""
+    count = 4 * _count(model)
+    rounds: dict[str, list[float]] = {name: [] for name in stream.part_seconds() if name in _present(model)}
+    whole = 0.0
+    for _ in range(timing.REPEATS):
+        before, began = stream.part_seconds(), time.perf_counter()
+        stream.pcm(count)
+        whole += time.perf_counter() - began
+        after = stream.part_seconds()
+        for name, taken in rounds.items():
+            taken.append(max(after[name] - before[name], 1e-9))
+    for name, taken in rounds.items():
+        row = native(f"its {name} alone", [count / seconds for seconds in taken], 1, 1, model.engine)
+        yield {**row, "share": sum(taken) / whole}
+    product = model.engine.state(1)
+    speeds = timing.measure(lambda: model.engine.product(product, 1 << 10), 1 << 10)  # type: ignore[attr-defined]
+    yield native("its recurrent product alone", speeds, 1, 1, model.engine)
+
+
+def _present(model: Voice) -> set[str]:
+    """The parts that a voice has."""
+    runtime = model.runtime
+    parts = {"planner": runtime.planner, "bed": runtime.bed, "postfilter": runtime.envelope}
+    return {"conditioner", "network", *(name for name, part in parts.items() if part is not None)}
+
+
+def _parts_apart(model: Voice) -> Iterator[Row]:
+    """Each part by itself, where Python leads them."""
     runtime = model.runtime
     hop, count = runtime.vocoder.hop, _count(model)
     if runtime.planner is not None:

@@ -43,6 +43,7 @@ def run(options: Namespace, console: Console) -> Report:
         ratio = result.get("ratio", 0)
         more = f", {f'{ratio:.3g}' if ratio > 0.1 else f'1/{1 / ratio:.0f}'} x {result['over']}" if ratio else ""
         more += f", {result['milliseconds']:.2f} ms" if "milliseconds" in result else ""
+        more += f", {100 * result['share']:.1f} % of the time" if "share" in result else ""
         lines.append(f"{result['name']:<{width}}  {speed}, {result['instruction_set']}{more}")
     return Report(data, lines)
 

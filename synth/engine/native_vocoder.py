@@ -112,6 +112,8 @@ def voice_model(
     )
 
 
+PARTS = ("planner", "conditioner", "bed", "network", "postfilter")
+"""Of a voice's stream."""
 Plan = tuple[Any, Any, int, int, int, int]
 """A planner's state and that without labels (or None), how it draws, and how many of its last keys it is told."""
 
@@ -143,6 +145,11 @@ class VoiceStream:
     def labels(self) -> tuple[int, ...]:
         """Label ids in force now."""
         return tuple(self.kernel.labels)
+
+    @property
+    def part_seconds(self) -> dict[str, float]:
+        """How long each part took so far."""
+        return dict(zip(PARTS, self.kernel.seconds, strict=True))
 
     def relabel(self, label_ids: Sequence[int]) -> None:
         """Other label ids from the network's next frame on."""

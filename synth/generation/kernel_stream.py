@@ -107,6 +107,11 @@ class KernelStream:
         """Label ids in force now for the network."""
         return self.kernel.labels
 
+    @property
+    def part_seconds(self) -> dict[str, float]:
+        """How long each part took, in seconds; what streams share that are drawn together counts for the first."""
+        return self.kernel.part_seconds
+
     def relabel(self, label_ids: tuple[int, ...]) -> None:
         """Other labels, from the next frames of network and plan."""
         self.kernel.relabel(label_ids)

@@ -140,6 +140,11 @@ class VoiceStream(Stream):
         return super()._label_ids_now() if self._in_kernel is None else self._in_kernel.labels
 
     @in_turn
+    def part_seconds(self) -> dict[str, float]:
+        """How long each part took since C++ began to lead the stream, in seconds; empty where Python leads it."""
+        return {} if self._in_kernel is None else self._in_kernel.part_seconds
+
+    @in_turn
     def codes(self, count: int) -> UInt8:
         """The next `count` samples as mu-law codes, uint8 (count,): of a postfilter's samples the nearest."""
         if self._runtime.filters:
