@@ -1,4 +1,4 @@
-"""Judges of copied speech from outside of the project: pitch, naturalness, speaker, words, PESQ. None knows synth.
+"""Judges of copies from outside of the project: pitch, naturalness, speaker, words, notes, PESQ. None knows synth.
 
 Each takes pairs of waves at 16 kHz, the recording and its copy, and gives a number for each pair or one of all.
 """
@@ -74,6 +74,43 @@ def _embedding(wave: Float32) -> Float32:
 
     embedding: Float32 = _encoder().embed_utterance(preprocess_wav(wave, RATE))
     return embedding
+
+
+def notes(pairs: Pairs) -> float:
+    """Mean F1 of notes within 50 ms and half a semitone of the recording's, both by Basic Pitch."""
+    from mir_eval.transcription import precision_recall_f1_overlap
+
+    scores = []
+    for recording, copy in pairs:
+        (wanted, wanted_hertz), (got, got_hertz) = _notes(recording), _notes(copy)
+        if len(wanted) and len(got):
+            figures = precision_recall_f1_overlap(wanted, wanted_hertz, got, got_hertz, offset_ratio=None)
+        scores.append(figures[2] if len(wanted) and len(got) else 0.0)
+    return float(np.mean(scores))
+
+
+@cache
+def _note_model() -> Any:
+    from basic_pitch import FilenameSuffix, build_icassp_2022_model_path
+    from basic_pitch.inference import Model
+
+    return Model(build_icassp_2022_model_path(FilenameSuffix.onnx))
+
+
+def _notes(wave: Float32) -> tuple[Float64, Float64]:
+    """Beginnings and ends (notes, 2) in seconds, and pitches (notes,) in Hz."""
+    import contextlib
+    import io
+    import tempfile
+
+    import soundfile
+    from basic_pitch.inference import predict
+
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file, contextlib.redirect_stdout(io.StringIO()):
+        soundfile.write(file.name, wave, RATE)
+        events = sorted(predict(file.name, _note_model())[2])
+    spans = np.array([event[:2] for event in events], np.float64).reshape(-1, 2)
+    return spans, np.array([440 * 2 ** ((event[2] - 69) / 12) for event in events])
 
 
 def closeness(pairs: Pairs) -> float:
