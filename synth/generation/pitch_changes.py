@@ -52,7 +52,9 @@ def check_pitch(vocoder: Vocoder, name: str, option: str) -> None:
     if vocoder.config.notes and option == PITCH_OF:
         raise UsageError(f"{option}: {name} knows notes, many at a time, and no one pitch; it takes --transpose")
     if not vocoder.config.has_bed:
-        raise UsageError(f"{option}: {name} knows no pitch; speech does, and what is trained with --preset speech")
+        raise UsageError(
+            f"{option}: {name} knows no pitch; speech does, and what is trained with --preset speech or notes"
+        )
 
 
 def course_of(latents: Float32, frames: int) -> Int64:

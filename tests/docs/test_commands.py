@@ -47,6 +47,7 @@ RATE = 16000
 STAND_INS = {
     "mine.safetensors": "digits-plain",
     "voice.safetensors": "speech",
+    "guitar.safetensors": "speech",
     "ears.safetensors": "digits-classifier",
     "my-corrector.safetensors": "corrector",
 }
@@ -68,7 +69,7 @@ def is_slow(command: pages.Command) -> bool:
 
 def fill(folder: Path) -> None:
     """Writes the files that the pages name."""
-    for name in ("x", "a", "b", "me", "take", "7", "start", "other"):
+    for name in ("x", "a", "b", "me", "take", "7", "tune", "start", "other"):
         wave = sounds.tone(RATE, RATE, 220.0, 0.4) + sounds.noise(RATE, len(name), 300)
         suffix = "flac" if name in ("start", "other") else "wav"
         soundfile.write(folder / f"{name}.{suffix}", wave, RATE)
@@ -84,8 +85,9 @@ def fill(folder: Path) -> None:
     (folder / "tags.csv").write_text("\n".join(tags) + "\n")
     for number in range(48):
         digit, speaker, take = number % 4, ("theo", "lucas")[number % 2], number // 4
-        for place, suffix in (("fsdd-8k", "flac"), ("my-sounds", "wav"), ("fsdd", "flac"), ("my-voice", "wav")):
+        for place in ("fsdd-8k", "my-sounds", "fsdd", "my-voice", "guitar"):
             if place == "fsdd-8k" or number < 32:
+                suffix = "flac" if place.startswith("fsdd") else "wav"
                 write(folder / f"{place}/{digit}_{speaker}_{take}.{suffix}", number)
 
 
