@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 import synth
 from synth.audio.features import features, powers, to_float32
 from synth.recognition.config import ClassifierConfig
+from synth.vocoder import note_tables
+from synth.vocoder.config import VocoderConfig
+from synth.vocoder.note_locking import NoteLocker
 
 CHECKPOINTS = {"speech-3": 16000, "digits-4": 8000}
 SECONDS = 3
+NOTES = VocoderConfig(mels=64, latent=128, notes=96)
 EXPECTED = {
     "speech-3 features": "ba9f0903c0a586ee898a989aa5a996ed",
     "speech-3 vectors": "b9463e66a6c488cc705e2a72b3b3c063",
@@ -25,6 +29,10 @@ EXPECTED = {
     "digits-4 features": "e828920c7d2fe635e1ee5282d91fb9b3",
     "digits-4 vectors": "d50dace536b75d0b0ed77bc226c31043",
     "digits-4 tokens": "940927ba25e55e2e157ce103fcccdebc",
+    "16000 notes": "60963993a36d7f5d289b04bc10c8324b",
+    "16000 note bed": "0b7933714e9d67d6335c74cd021591d9",
+    "44100 notes": "c5c5a4ba0429362b8e821f488920c454",
+    "44100 note bed": "65b5621acbcc95d429158db35d8dd163",
     "1000 powers": "18b133b24ec96cbf4331dc08b6df873c",
     "1000 cepstra": "b4784363af9382f2cb6bcf0f450de2f8",
     "11025 powers": "25ef578b948bccfe8d86048a7ae619fe",
@@ -63,6 +71,11 @@ def hashes() -> dict[str, str]:
         found[f"{name} features"] = _hash(runtime.vocoder.features(heard))
         found[f"{name} vectors"] = _hash(vectors)
         found[f"{name} tokens"] = _hash(runtime.vocoder.tokens(vectors))
+    for rate in (16000, 44100):
+        locker = NoteLocker(NOTES, rate, note_tables.new_tables(rate))
+        locked = locker.lock(sound(rate, rate))
+        found[f"{rate} notes"] = _hash(locked.rows)
+        found[f"{rate} note bed"] = _hash(np.concatenate([locked.bed, locked.residual]))
     for rate in (1000, 11025, 48000):  # transforms of 32, 512 and 2048
         wave, config = to_float32(sound(rate, rate // 2)), ClassifierConfig(rate, features="mfcc", mels=24)
         found[f"{rate} powers"] = _hash(powers(wave, config, 0.011 * rate))
