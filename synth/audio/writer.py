@@ -21,14 +21,26 @@ from synth.common.limits import MAX_WAV_SAMPLES, OUTPUT_FORMATS
 from synth.common.new_file import NewFile
 from synth.common.typing import MonoSamples
 
+LOOP_BYTES = 68
+"""Of a WAV's chunk that says that it is a loop."""
 
-def wav_header(samples: int | None, rate: int) -> bytes:
+
+def loop_chunk(samples: int, rate: int) -> bytes:
+    """The `smpl` chunk of a WAV that samplers loop from its first sample to its last, endlessly."""
+    period = round(1e9 / rate)  # nanoseconds
+    body = struct.pack("<9I", 0, 0, period, 60, 0, 0, 0, 1, 0) + struct.pack("<6I", 0, 0, 0, samples - 1, 0, 0)
+    return struct.pack("<4sI", b"smpl", len(body)) + body
+
+
+def wav_header(samples: int | None, rate: int, loop: bool = False) -> bytes:
     """The canonical 44 bytes of a WAV before 16-bit mono samples at `rate` Hz.
 
-    `samples`: how many there are; with None both sizes are 0xFFFFFFFF, for a pipe whose end isn't known.
+    `samples`: how many there are; with None both sizes are 0xFFFFFFFF, for a pipe whose end isn't known. `loop`: a
+    `loop_chunk` follows them.
     """
     size = 2 * samples if samples is not None else 0xFFFFFFFF
     file_size = size + 36 if samples is not None else size
+    file_size += LOOP_BYTES if loop and samples is not None else 0
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI", b"RIFF", file_size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size
     )
@@ -62,8 +74,9 @@ class AudioWriter:
     when the block ends well; when it ends with an exception, Ctrl-C too, nothing is left. An existing file is refused
     when the block is entered and again at the end, unless `force`. "-" is standard output; its WAV header tells
     `samples`, if given, else 0xFFFFFFFF. `like`: what the sound is made of, as for
-    `NewFile`. Raises UsageError (format, more `samples` than a WAV can hold), OutputError
-    (anything that the system refuses) with the path, and lets BrokenPipeError through when a pipe's reader has gone.
+    `NewFile`; `loop`: a WAV says that it is one. Raises UsageError (format, more `samples` than a WAV can hold),
+    OutputError (anything that the system refuses) with the path, and lets BrokenPipeError through when a pipe's reader
+    has gone.
     """
 
     def __init__(
@@ -74,14 +87,17 @@ class AudioWriter:
         force: bool = False,
         samples: int | None = None,
         like: Iterable[permissions.Source] = (),
+        loop: bool = False,
     ) -> None:
+        self.loop = loop
         self._like = tuple(like)
         self.name, self.rate, self.force, self.promised = os.fspath(path), int(rate), force, samples
         self.format = format_of(path, format)
         self.written = 0
         self.check = SoundCheck(self.rate)
-        if self.format == "wav" and samples is not None and samples > MAX_WAV_SAMPLES:
-            raise UsageError(f"{self.name}: {samples} samples are more than a WAV can hold ({MAX_WAV_SAMPLES})")
+        most = MAX_WAV_SAMPLES - (LOOP_BYTES // 2 if loop else 0)
+        if self.format == "wav" and samples is not None and samples > most:
+            raise UsageError(f"{self.name}: {samples} samples are more than a WAV can hold ({most})")
         self._pipe = self.name == "-"
         self._new: NewFile | None = None
         self._file: IO[bytes] | None = None
@@ -117,6 +133,8 @@ class AudioWriter:
         if self._pipe:
             if kind is None and self.promised not in (None, self.written):
                 raise ValueError(f"{self.written} samples written, the header says {self.promised}")
+            if kind is None and self.promised is not None:
+                self._mark_loop()
             return
         try:
             if kind is None:
@@ -133,7 +151,7 @@ class AudioWriter:
             self._new = NewFile(self.name, self.force, self._like)
             self._file = self._new.file
         if self.format == "wav":
-            write_all(self._file, wav_header(self.promised, self.rate))
+            write_all(self._file, wav_header(self.promised, self.rate, self.loop))
         elif self.format in ENCODINGS:
             self._encoder = Encoder(self._file, self.format, self.rate, self.name)
 
@@ -152,11 +170,20 @@ class AudioWriter:
         assert self._file is not None
         if self._encoder is not None:
             self._encoder.close()
-        elif self.format == "wav" and self.promised != self.written:
+        else:
+            self._mark_loop()
+        if self.format == "wav" and self.promised != self.written:
             self._file.seek(0)
-            write_all(self._file, wav_header(self.written, self.rate))
+            write_all(self._file, wav_header(self.written, self.rate, self.loop))
         assert self._new is not None
         self._new.finish()
+
+    def _mark_loop(self) -> None:
+        """Writes after the samples of a WAV that they are a loop, where they are."""
+        if self.loop and self.format == "wav" and self._file is not None:
+            write_all(self._file, loop_chunk(self.written, self.rate))
+            if self._pipe:
+                self._file.flush()
 
     def _abandon(self) -> None:
         """Close what is open and remove the hidden file, whatever fails on the way."""

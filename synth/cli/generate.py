@@ -52,6 +52,20 @@ def generate_parser() -> opt.Parser:
         metavar="COUNT",
         help="files to write: OUT-1, OUT-2, ...; file i is what seed SEED+i-1 alone gives",
     )
+    shape = parser.add_argument_group("the sound as a whole (held in memory)")
+    shape.add_argument("--beats", type=opt.real(0, above=True), metavar="N", help="length in beats, with --bpm")
+    shape.add_argument("--bpm", type=opt.real(1, 1000), metavar="BPM", help="beats a minute")
+    shape.add_argument("--loop", action="store_true", help="the end goes on into the beginning; a WAV says so (smpl)")
+    shape.add_argument("--fade", type=opt.real(0), default=0.0, metavar="SECONDS", help="fade in and out")
+    shape.add_argument(
+        "--normalize", type=opt.real(-60, 0), metavar="DBFS", help="bring the peak to this level (0: full scale)"
+    )
+    shape.add_argument(
+        "--rate",
+        type=opt.integer(limits.MIN_NETWORK_RATE, limits.MAX_NETWORK_RATE),
+        metavar="HZ",
+        help="resample to this rate (default: the checkpoint's)",
+    )
     add_sampling(parser)
     add("--prime", metavar="AUDIO", help="sound to go on from, - for stdin; it is not part of the output")
     add_label(parser, "; several values take equal parts of the output")

@@ -9,7 +9,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from synth.audio import mulaw, reader
+from synth.audio.finishing import Finishing
 from synth.audio.writer import AudioWriter, format_of
 from synth.checkpoint import registry
 from synth.common import limits, new_file, outputs
@@ -38,7 +41,8 @@ class GenerateRequest(SpeechOutput):
     """The options of the command, each in its own range; what they must agree on is checked by `generate`.
 
     `duration` in seconds or `samples`: length of each of `count` files; `prime`: a sound file to go on from; `plot`: a
-    .png file; `threads`: None for one a processor.
+    .png file; `threads`: None for one a processor. `beats` at `bpm` beats a minute: the length, instead of the two
+    others. `loop`, `fade`, `normalize`, `rate`: as in `audio.finishing.Finishing`.
     """
 
     checkpoint: str = "digits"
@@ -52,6 +56,12 @@ class GenerateRequest(SpeechOutput):
     plot: str | None = None
     threads: int | None = None
     quiet: bool = False
+    beats: float | None = None
+    bpm: float | None = None
+    loop: bool = False
+    fade: float = 0.0
+    normalize: float | None = None
+    rate: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +80,21 @@ class _Work:
     model: AudioModel
     source: stream.Stream
     samples: int
+    finishing: Finishing
     format: str
     force: bool
     tick: Tick
     stop: threading.Event
+
+    @property
+    def drawn(self) -> int:
+        """Samples that are drawn for each file."""
+        return self.samples + self.finishing.overlap(self.samples, self.model.sample_rate)
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of the files."""
+        return self.finishing.rate or self.model.sample_rate
 
 
 def generate(request: GenerateRequest, progress: Progress) -> dict[str, Any]:
@@ -82,29 +103,47 @@ def generate(request: GenerateRequest, progress: Progress) -> dict[str, Any]:
     jobs = _jobs(request)
     sampling = SamplingConfig.of(request.temperature, request.top_k, request.top_p)
     _check_places(request, jobs)
+    finishing = Finishing(request.loop, request.fade, request.normalize, request.rate)
+    if finishing.needed and request.play:
+        raise UsageError("--play: plays sound while it is made; --loop, --fade, --normalize, --rate need all of it")
     if request.plot:
         from synth.audio import plot
 
         plot.require_matplotlib()
     model = loading.load(request.checkpoint, request.engine)
-    samples = sample_count(request.duration, request.samples, model.sample_rate)
+    samples = sample_count(_seconds(request), request.samples, model.sample_rate)
     labels = request.labels or {}
     prompt = mulaw.encode(reader.read(request.prime, model.sample_rate)[0]) if request.prime else None
     source = model.start(sampling, seed=jobs[0].seed, labels=labels, prompt=prompt, samples=samples)
     threads = 1 if request.play else min(request.threads or available_cpus(), len(jobs))
-    with progress(samples * len(jobs)) as tick:
-        work = _Work(model, source, samples, form, request.force, tick, threading.Event())
+    drawn = samples + finishing.overlap(samples, model.sample_rate)
+    with progress(drawn * len(jobs)) as tick:
+        work = _Work(model, source, samples, finishing, form, request.force, tick, threading.Event())
         began = time.perf_counter()
         waited, faults = _run(work, jobs, threads, request.play)
         elapsed = time.perf_counter() - began - waited
-    speed = samples * len(jobs) / max(elapsed, 1e-9)
-    files = [{"path": job.path, "samples": samples, "seed": job.seed} for job in jobs]
+    speed = drawn * len(jobs) / max(elapsed, 1e-9)
+    count = finishing.count(samples, model.sample_rate)
+    files = [{"path": job.path, "samples": count, "seed": job.seed} for job in jobs]
     return {
         **source_facts(model, files, samples),
+        "sample_rate": work.rate,
         "labels": dict(labels),
+        **(finishing.facts() if finishing.needed else {}),
         **speed_facts(model, speed, threads=threads),
         "faults": {job.path: fault for job, fault in zip(jobs, faults, strict=True) if fault},
     }
+
+
+def _seconds(request: GenerateRequest) -> float | None:
+    """The length that was asked for in seconds or in beats, None where in neither; UsageError for half a request."""
+    if request.beats is None and request.bpm is None:
+        return request.duration
+    if request.beats is None or request.bpm is None:
+        raise UsageError("--beats N and --bpm BEATS A MINUTE make a length together: give both")
+    if request.duration is not None or request.samples is not None:
+        raise UsageError("--beats: is a length, as --duration and --samples are; give one of them")
+    return request.beats * 60 / request.bpm
 
 
 def _jobs(request: GenerateRequest) -> list[_Job]:
@@ -152,7 +191,7 @@ def _make(work: _Work, jobs: list[_Job], player: Player | None = None) -> list[s
 
     Returns what is wrong with the sound of each (`SoundCheck.fault`).
     """
-    model, samples = work.model, work.samples
+    model, samples = work.model, work.drawn
     sources = [work.source.fork(job.seed) for job in jobs]
     size = _BLOCK if model.engine.name == "native" and player is None else _SMALL_BLOCK
     with ExitStack() as stack:
@@ -166,7 +205,7 @@ def _make(work: _Work, jobs: list[_Job], player: Player | None = None) -> list[s
                     player.write(block)
                 work.tick(len(block))
         for out in outs:
-            out.draw()
+            out.finish()
         return [out.writer.check.fault for out in outs]
 
 
@@ -175,12 +214,14 @@ class _Out:
 
     def __init__(self, work: _Work, job: _Job) -> None:
         self.job, self.title = job, f"{os.path.basename(job.path)}: {work.model.checkpoint.name}, seed {job.seed}"
-        self.writer = AudioWriter(job.path, work.model.sample_rate, work.format, work.force, work.samples)
+        self.work, self.held = work, list[Int16]()
+        count = work.finishing.count(work.samples, work.model.sample_rate)
+        self.writer = AudioWriter(job.path, work.rate, work.format, work.force, count, loop=work.finishing.loop)
         self.picture = None
         if job.plot:
             from synth.audio.plot import Picture
 
-            self.picture = Picture(work.samples, work.model.sample_rate)
+            self.picture = Picture(count, work.rate)
 
     def __enter__(self) -> _Out:
         self.writer.__enter__()
@@ -190,12 +231,21 @@ class _Out:
         self.writer.__exit__(*why)
 
     def write(self, block: Int16) -> None:
-        """The next samples, int16."""
+        """The next samples, int16, as they are drawn."""
+        if self.work.finishing.needed:
+            self.held.append(block)
+        else:
+            self._put(block)
+
+    def _put(self, block: Int16) -> None:
         self.writer.write(block)
         if self.picture:
             self.picture.add(block)
 
-    def draw(self) -> None:
-        """The picture, once all samples are there."""
+    def finish(self) -> None:
+        """What is done with all samples; the picture."""
+        if self.held:
+            drawn = np.concatenate(self.held)
+            self._put(self.work.finishing.finished(drawn, self.work.samples, self.work.model.sample_rate))
         if self.picture and self.job.plot:
             new_file.write_whole(self.job.plot, self.picture.png(self.title))
