@@ -31,7 +31,8 @@ BLOCKS = [(page, number) for page in RUN for number in range(len(pages.python_bl
 
 SHORTER = (
     (r"^generate-audio .*-d (?:[1-9]\d*)\b", r"-d [\d.]+", "-d 0.25"),
-    (r"^generate-audio ((?! -d ).)*$", r"$", " -d 0.25"),
+    (r"^generate-audio ((?! -d | --beats ).)*$", r"$", " -d 0.25"),
+    (r"^generate-audio .* --beats ", r"--beats \d+", "--beats 1"),
     (r"^generate-audio .* -n 8\b", r"-n 8\b", "-n 2"),
     (r"--play\b", r"--play\b", ""),  # there is no sound card
     (r"^synth train (?!.*--task (?:classify|corrector))(?!.*--resume)", r"(--preset \w+|$)", " --preset tiny"),
