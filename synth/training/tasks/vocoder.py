@@ -74,9 +74,9 @@ class VocoderTrainConfig:
 Configs = tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, VocoderTrainConfig]
 PRESETS: dict[str, Configs] = {
     "digits": (
-        ModelConfig(8000, frame_units=160, sample_units=192, head_units=64),
+        ModelConfig(8000, frame_units=128, sample_units=128, head_units=64),
         GeneratorTrainConfig(
-            span=6400, streams=32, windows=3, window=384, warmup=64, steps=2000, every=200, fine_steps=200, density=0.25
+            span=6400, streams=16, windows=3, window=320, warmup=64, steps=1800, every=300, fine_steps=150, density=0.5
         ),
         VocoderConfig(mels=40, latent=66, quantisers=8, tones=40),
         VocoderTrainConfig(free=0.5),
