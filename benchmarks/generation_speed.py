@@ -53,7 +53,13 @@ def rows(sets: list[str]) -> list[tuple[object, ...]]:
 def cold_start(checkpoint: str) -> float:
     """Seconds of a whole `generate-audio -d 1` by the wall clock, median."""
     command = pages.generate_audio("-", "-c", checkpoint, "-d", 1, "-s", 1, "-q", "--format", "raw")
-    return pages.median_seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL), STARTS)
+    with pages.installed() as environment:
+
+        def start() -> None:
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+
+        start()
+        return pages.median_seconds(start, STARTS)
 
 
 def main() -> None:

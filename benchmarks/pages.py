@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +93,14 @@ def generate_audio(*arguments: object) -> list[str]:
     """The command line of `generate-audio ARGUMENTS` with this interpreter."""
     program = "import sys; from synth.cli import generate_audio_main as main; sys.exit(main())"
     return [sys.executable, "-c", program, *map(str, arguments)]
+
+
+@contextmanager
+def installed() -> Iterator[dict[str, str]]:
+    """An environment in which this source tree starts as an installed package does: its modules are compiled once."""
+    with tempfile.TemporaryDirectory() as folder:
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        yield {**own, "PYTHONPYCACHEPREFIX": folder}
 
 
 def median_seconds(call: Callable[[], object], rounds: int, clock: Callable[[], float] = time.perf_counter) -> float:

@@ -65,8 +65,8 @@ def measure(model: synth.Voice, sound: Int16) -> list[tuple[str, float]]:
     speaking = least(lambda: model.follow(vocoder.quantize_latents(latents)).pcm(len(sound)))[1]
     rows.append(("`synth vocode`: conditioner and network", speaking))
     for bitrate in BITRATES:
-        (data, count), seconds = least(partial(coder.encode, model, sound, bitrate))
-        rows.append((f"`compress --mode parametric --bitrate {bitrate}` ({count} tokens a frame)", seconds))
+        (data, tokens), seconds = least(partial(coder.encode, model, sound, bitrate))
+        rows.append((f"`compress --mode parametric --bitrate {bitrate}` ({tokens.shape[1]} tokens a frame)", seconds))
         name = f"its `decompress`, tokens to samples ({8 * len(data) / SECONDS:.0f} b/s)"
         rows.append((name, least(partial(decoded, model, data, len(sound)))[1]))
     return rows
@@ -80,7 +80,10 @@ def main() -> None:
     assert isinstance(model, synth.Voice)
     rows = measure(model, speech(options.corpora))
     command = pages.generate_audio("-", "-d", 1, "--label", "digit=7")
-    first = pages.median_seconds(partial(subprocess.run, command, check=True, capture_output=True), STARTS)
+    with pages.installed() as environment:
+        start = partial(subprocess.run, command, check=True, capture_output=True, env=environment)
+        start()
+        first = pages.median_seconds(start, STARTS)
     lines = [
         f"{SECONDS} s of kathleen-arctic-16k at 16 kHz by `{CHECKPOINT}`, one thread, CPU time,"
         f" {model.engine.instruction_set}.",

@@ -116,7 +116,7 @@ class VoiceRuntime:
             tokens = self.vocoder.tokens(encoded[:whole], source.period)
         later = [(origin + at, label_ids) for at, label_ids in schedule[1:]]
         source.begin([(0, schedule[0][1]), *later], latents, tokens, None if samples is None else origin + samples)
-        return self._conditioner(source)
+        return self.conditioner(source)
 
     def along_sound(self, samples: MonoSamples) -> tuple[Conditioner, UInt8, LockedSound | None]:
         """A conditioner along a recording, int16 (n,) at the model's rate, and the codes that the network has for it.
@@ -128,14 +128,14 @@ class VoiceRuntime:
             latents = self.vocoder.quantize_latents(self.vocoder.encode_sound(samples))
             return self.along(latents), mulaw.encode(samples), None
         locked = self._locker.lock(samples)
-        conditioner = self._conditioner(FixedLatents(self.vocoder.quantize_latents(self.vocoder.encode(locked.rows))))
+        conditioner = self.conditioner(FixedLatents(self.vocoder.quantize_latents(self.vocoder.encode(locked.rows))))
         assert isinstance(conditioner, BedConditioner)
         conditioner.lock(locked)
         return conditioner, mulaw.encode(locked.residual[: len(samples)]), locked
 
     def along_pieces(self, pieces: Iterator[Int64]) -> Conditioner:
         """A conditioner along latents that come piece by piece, each as `along` takes them."""
-        return self._conditioner(StreamedLatents(pieces))
+        return self.conditioner(StreamedLatents(pieces))
 
     def along(self, latents: Int64) -> Conditioner:
         """A conditioner along 8-bit latents (frames, latent); UsageError for another shape, type or range."""
@@ -144,7 +144,7 @@ class VoiceRuntime:
             raise UsageError(f"vectors are {latents.dtype}{list(latents.shape)}, must be integers [frames, {latent}]")
         if np.abs(latents).max(initial=0) > 127:
             raise UsageError("vectors: must be -127 to 127")
-        return self._conditioner(FixedLatents(latents))
+        return self.conditioner(FixedLatents(latents))
 
     def restore(self, saved: Tensors) -> Conditioner:
         """The conditioner that `Conditioner.save` saved; EngineError when it is damaged or of another voice."""
@@ -152,13 +152,14 @@ class VoiceRuntime:
         held, latents = (saved_array(saved, each, "int8", (None, latent)) for each in ("held", name))
         numbers = saved_array(saved, "numbers", "int64", (2,))
         require_saved(0 <= numbers[0] < 1 << 62 and 0 <= numbers[1] <= 1)
-        conditioner = self._conditioner(self._restored_source(saved, latents.astype(np.int64)))
+        conditioner = self.conditioner(self._restored_source(saved, latents.astype(np.int64)))
         conditioner.load(held.astype(np.int64), int(numbers[0]), bool(numbers[1]))
         if isinstance(conditioner, BedConditioner):
             conditioner.load_phases(saved)
         return conditioner
 
-    def _conditioner(self, source: LatentSource) -> Conditioner:
+    def conditioner(self, source: LatentSource) -> Conditioner:
+        """A conditioner along the latents of a source, with the voice's bed."""
         if isinstance(self.bed, NoteBed) and self.envelope is not None:
             return NoteConditioner(self.vocoder, source, self.envelope, self.bed)
         if isinstance(self.bed, TonalBed) and self.envelope is not None:

@@ -12,7 +12,7 @@
 #include "engine/dispatch.hpp"
 #include "engine/engine.hpp"
 #include "sha256.hpp"
-#include "voiced.hpp"
+#include "streamed.hpp"
 
 namespace {
 

@@ -10,8 +10,6 @@
 #include "sha256.hpp"
 #include "vocoder/vocoder.hpp"
 
-constexpr const char* kVoiced[] = {"short", "long", "layer", "search", "oscillators", "emphasis"};
-
 struct Noise {
     uint32_t state = 1;
     int next(int below) {
@@ -114,15 +112,20 @@ inline double cosine_of(int k) {
     return sum;
 }
 
-inline void oscillated(const synth::VoiceApi& api, Sha256& hash) {
-    constexpr int kSegments = 5, kPartials = 70, kLength = 81;
-    Noise noise;
+inline std::vector<int16_t> cosine_table() {
     std::vector<int16_t> cosine(4096);
     for (int k = 0; k <= 2048; ++k) {
         const double value = 32767 * cosine_of(k);
         cosine[k] = static_cast<int16_t>(value < 0 ? value - 0.5 : value + 0.5);
         if (k > 0) cosine[4096 - k] = cosine[k];
     }
+    return cosine;
+}
+
+inline void oscillated(const synth::VoiceApi& api, Sha256& hash) {
+    constexpr int kSegments = 5, kPartials = 70, kLength = 81;
+    Noise noise;
+    const std::vector<int16_t> cosine = cosine_table();
     const synth::Oscillators made(api, kLength, cosine.data());
     std::vector<uint32_t> starts = noise.many<uint32_t>(kSegments * kPartials, 1 << 23, 0);
     std::vector<int32_t> increments = noise.many<int32_t>(kSegments * kPartials, 1 << 22, 1 << 21);
@@ -146,16 +149,4 @@ inline void de_emphasised(Sha256& hash) {
     state = synth::de_emphasise(samples.data() + 7, samples.size() - 7, state, out.data() + 7);
     out.push_back(state);
     hash_values(hash, out);
-}
-
-inline std::string voiced(const std::string& what, const char* set) {
-    const synth::VoiceApi& api = synth::find_voice(set);
-    Sha256 hash;
-    if (what == "short") filtered(api, 12, 30, 32, hash);
-    if (what == "long") filtered(api, 80, 200, 256, hash);
-    if (what == "layer") layered(api, hash);
-    if (what == "search") searched(api, hash);
-    if (what == "oscillators") oscillated(api, hash);
-    if (what == "emphasis") de_emphasised(hash);
-    return hash.hex().substr(0, 32);
 }

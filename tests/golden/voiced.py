@@ -1,4 +1,4 @@
-"""Parts of voices that the golden test runs; voiced.hpp makes the same. Integers alone decide them."""
+"""Parts of voices that the golden test runs; voiced.hpp and streamed.hpp make the same."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 from typing import Any
 
 import numpy as np
+from golden.noise import Noise, mirrored
+from golden.streamed import streamed
 from helpers import voices
 from numpy.typing import NDArray
 
@@ -20,35 +22,7 @@ NAME = "voice"
 """Stands where hashes of networks have the network's name."""
 RATES = {"short": 1200, "long": 8000}
 """Of postfilters: transforms of 32 and of 256."""
-CASES = (*RATES, "layer", "search", "oscillators", "emphasis")
-
-
-class Noise:
-    """Numbers that are the same everywhere."""
-
-    def __init__(self) -> None:
-        self.state = 1
-
-    def next(self, below: int) -> int:
-        """The next one, 0 to below - 1."""
-        self.state = (self.state * 1103515245 + 12345) % 2**31
-        return (self.state >> 8) % below
-
-    def many(self, shape: int | tuple[int, ...], below: int, less: int, kind: Any = np.int16) -> NDArray[Any]:
-        """An array of them, less `less`."""
-        count = int(np.prod(shape))
-        return np.array([self.next(below) - less for _ in range(count)]).astype(kind).reshape(shape)
-
-    def sparse(self, shape: tuple[int, ...], below: int) -> NDArray[np.int16]:
-        """About a third of them not zero."""
-        pairs = [(self.next(3), self.next(below)) for _ in range(int(np.prod(shape)))]
-        return np.array([0 if zero else value for zero, value in pairs], np.int16).reshape(shape)
-
-
-def _mirrored(noise: Noise, fft: int) -> NDArray[np.int16]:
-    quarter = noise.many(fft // 4, 32769, 16384)
-    half = np.concatenate([quarter, np.zeros(1, np.int16), -quarter[:0:-1]])
-    return np.concatenate([half, -half])
+CASES = (*RATES, "layer", "search", "oscillators", "emphasis", "stream")
 
 
 def filtered(rate: int, prefer: str) -> list[NDArray[Any]]:
@@ -58,7 +32,7 @@ def filtered(rate: int, prefer: str) -> list[NDArray[Any]]:
     bins = heard.fft // 2 + 1
     tensors = {
         "postfilter.window": noise.many(heard.window, 24576, -8192),
-        "postfilter.cosine": _mirrored(noise, heard.fft),
+        "postfilter.cosine": mirrored(noise, heard.fft),
         "postfilter.bands": noise.sparse((bins, config.mels), 128),
         "postfilter.shares": noise.sparse((config.mels, bins), 257),
         "postfilter.logarithm": (4 * np.arange(256)).astype(np.int16),
@@ -117,6 +91,7 @@ def de_emphasised(prefer: str) -> list[NDArray[Any]]:
 def digest(what: str, prefer: str) -> str:
     """The hash of what comes out, by the kernel ("native") or by the specification ("reference")."""
     makers = {"layer": layered, "search": beam_search_tokens, "oscillators": oscillated, "emphasis": de_emphasised}
+    makers["stream"] = streamed
     arrays = filtered(RATES[what], prefer) if what in RATES else makers[what](prefer)
     hashed = hashlib.sha256()
     for array in arrays:
