@@ -62,17 +62,17 @@ def _uninterrupted() -> Iterator[None]:
 
 
 class Encoder:
-    """16-bit mono audio at `rate` Hz in a format of `ENCODINGS`, into an open, unbuffered file.
+    """16-bit audio at `rate` Hz in a format of `ENCODINGS`, into an open, unbuffered file.
 
     OutputError with `name` for what libsndfile refuses; the file's own OSErrors come as they are.
     """
 
-    def __init__(self, file: IO[bytes], format: str, rate: int, name: str) -> None:
+    def __init__(self, file: IO[bytes], format: str, rate: int, name: str, channels: int = 1) -> None:
         self._name, self._target = name, Target(file)
         kind, subtype = ENCODINGS[format]
         try:
             with _uninterrupted():
-                self._sound = soundfile.SoundFile(self._target, "w", rate, 1, subtype, format=kind)
+                self._sound = soundfile.SoundFile(self._target, "w", rate, channels, subtype, format=kind)
         except soundfile.SoundFileError:
             self._target.check()
             raise OutputError(f"{name}: {format} can't be written at {rate} Hz") from None

@@ -46,15 +46,20 @@ class Finishing:
         return samples if self.rate is None else max(1, round(samples * self.rate / rate))
 
     def finished(self, drawn: MonoSamples, samples: int, rate: int) -> MonoSamples:
-        """The finished sound int16 (count,) of `drawn`, int16 (samples + overlap,) at `rate` Hz."""
+        """The finished sound int16 (count,) of `drawn`, int16 (samples + overlap,) at `rate` Hz.
+
+        Of several channels, which keep their balance: (count, channels) of (samples + overlap, channels).
+        """
+        if drawn.ndim == 1:
+            return self.finished(drawn[:, None], samples, rate)[:, 0]
         wave = drawn[:samples].astype(np.float64)
         over = drawn[samples:].astype(np.float64)
         if len(over):
-            angle = (np.arange(len(over)) + 0.5) * (0.5 * np.pi / len(over))
+            angle = (np.arange(len(over)) + 0.5)[:, None] * (0.5 * np.pi / len(over))
             wave[: len(over)] = np.sin(angle) * wave[: len(over)] + np.cos(angle) * over
         ramp = min(round(self.fade * rate), samples)
-        wave[:ramp] *= np.arange(ramp) / max(1, ramp)
-        wave[samples - ramp :] *= np.arange(ramp, 0, -1) / max(1, ramp)
+        wave[:ramp] *= np.arange(ramp)[:, None] / max(1, ramp)
+        wave[samples - ramp :] *= np.arange(ramp, 0, -1)[:, None] / max(1, ramp)
         wave = self._resampled(wave, rate)
         peak = float(np.abs(wave).max(initial=0.0))
         if self.normalize is not None and peak > 0:
@@ -71,7 +76,7 @@ class Finishing:
         resampled = np.asarray(soxr.resample(padded, rate, self.rate, quality="HQ"), np.float64)
         first, count = round(around * self.rate / rate), self.count(len(wave), rate)
         kept = resampled[first : first + count]
-        return np.concatenate([kept, np.zeros(count - len(kept))])
+        return np.concatenate([kept, np.zeros((count - len(kept), wave.shape[1]))])
 
     def facts(self) -> dict[str, Any]:
         """What a report says of it."""

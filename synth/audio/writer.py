@@ -1,4 +1,4 @@
-"""Write 16-bit mono audio to a file, which appears whole or not at all, or to standard output."""
+"""Write 16-bit audio to a file, which appears whole or not at all, or to standard output."""
 
 from __future__ import annotations
 
@@ -32,17 +32,30 @@ def loop_chunk(samples: int, rate: int) -> bytes:
     return struct.pack("<4sI", b"smpl", len(body)) + body
 
 
-def wav_header(samples: int | None, rate: int, loop: bool = False) -> bytes:
-    """The canonical 44 bytes of a WAV before 16-bit mono samples at `rate` Hz.
+def wav_header(samples: int | None, rate: int, loop: bool = False, channels: int = 1) -> bytes:
+    """The canonical 44 bytes of a WAV before 16-bit samples at `rate` Hz.
 
-    `samples`: how many there are; with None both sizes are 0xFFFFFFFF, for a pipe whose end isn't known. `loop`: a
-    `loop_chunk` follows them.
+    `samples`: how many there are of each channel; with None both sizes are 0xFFFFFFFF, for a pipe whose end isn't
+    known. `loop`: a `loop_chunk` follows them.
     """
-    size = 2 * samples if samples is not None else 0xFFFFFFFF
+    size = 2 * channels * samples if samples is not None else 0xFFFFFFFF
     file_size = size + 36 if samples is not None else size
     file_size += LOOP_BYTES if loop and samples is not None else 0
     return struct.pack(
-        "<4sI4s4sIHHIIHH4sI", b"RIFF", file_size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF",
+        file_size,
+        b"WAVE",
+        b"fmt ",
+        16,
+        1,
+        channels,
+        rate,
+        2 * channels * rate,
+        2 * channels,
+        16,
+        b"data",
+        size,
     )
 
 
@@ -74,9 +87,9 @@ class AudioWriter:
     when the block ends well; when it ends with an exception, Ctrl-C too, nothing is left. An existing file is refused
     when the block is entered and again at the end, unless `force`. "-" is standard output; its WAV header tells
     `samples`, if given, else 0xFFFFFFFF. `like`: what the sound is made of, as for
-    `NewFile`; `loop`: a WAV says that it is one. Raises UsageError (format, more `samples` than a WAV can hold),
-    OutputError (anything that the system refuses) with the path, and lets BrokenPipeError through when a pipe's reader
-    has gone.
+    `NewFile`; `loop`: a WAV says that it is one; `channels`: more than one are interleaved. Raises UsageError (format,
+    more `samples` than a WAV can hold), OutputError (anything that the system refuses) with the path, and lets
+    BrokenPipeError through when a pipe's reader has gone.
     """
 
     def __init__(
@@ -88,14 +101,15 @@ class AudioWriter:
         samples: int | None = None,
         like: Iterable[permissions.Source] = (),
         loop: bool = False,
+        channels: int = 1,
     ) -> None:
-        self.loop = loop
+        self.loop, self.channels = loop, channels
         self._like = tuple(like)
         self.name, self.rate, self.force, self.promised = os.fspath(path), int(rate), force, samples
         self.format = format_of(path, format)
         self.written = 0
         self.check = SoundCheck(self.rate)
-        most = MAX_WAV_SAMPLES - (LOOP_BYTES // 2 if loop else 0)
+        most = (MAX_WAV_SAMPLES - (LOOP_BYTES // 2 if loop else 0)) // channels
         if self.format == "wav" and samples is not None and samples > most:
             raise UsageError(f"{self.name}: {samples} samples are more than a WAV can hold ({most})")
         self._pipe = self.name == "-"
@@ -116,15 +130,15 @@ class AudioWriter:
         return self
 
     def write(self, samples: MonoSamples) -> None:
-        """Append int16 samples (any number,)."""
-        if samples.dtype != np.int16 or samples.ndim != 1:
+        """Append int16 samples (any number,), of several channels (any number, channels)."""
+        if samples.dtype != np.int16 or samples.shape[1:] != ((self.channels,) if self.channels > 1 else ()):
             raise ValueError(f"samples of type {samples.dtype} and shape {samples.shape}: must be int16 (samples,)")
-        total = self.written + len(samples)
-        if self.format == "wav" and total > MAX_WAV_SAMPLES and not (self._pipe and self.promised is None):
-            raise OutputError(f"{self.name}: a WAV can't hold more than {MAX_WAV_SAMPLES} samples")
+        total, most = self.written + len(samples), MAX_WAV_SAMPLES // self.channels
+        if self.format == "wav" and total > most and not (self._pipe and self.promised is None):
+            raise OutputError(f"{self.name}: a WAV can't hold more than {most} samples")
         with output_errors(self.name):
             self._put(samples)
-        self.check.add(samples)
+        self.check.add(samples.ravel())
         self.written = total
 
     def __exit__(
@@ -151,9 +165,9 @@ class AudioWriter:
             self._new = NewFile(self.name, self.force, self._like)
             self._file = self._new.file
         if self.format == "wav":
-            write_all(self._file, wav_header(self.promised, self.rate, self.loop))
+            write_all(self._file, wav_header(self.promised, self.rate, self.loop, self.channels))
         elif self.format in ENCODINGS:
-            self._encoder = Encoder(self._file, self.format, self.rate, self.name)
+            self._encoder = Encoder(self._file, self.format, self.rate, self.name, self.channels)
 
     def _put(self, samples: MonoSamples) -> None:
         """Samples into the file, or to the encoder."""
@@ -174,7 +188,7 @@ class AudioWriter:
             self._mark_loop()
         if self.format == "wav" and self.promised != self.written:
             self._file.seek(0)
-            write_all(self._file, wav_header(self.written, self.rate, self.loop))
+            write_all(self._file, wav_header(self.written, self.rate, self.loop, self.channels))
         assert self._new is not None
         self._new.finish()
 

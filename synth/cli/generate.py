@@ -52,7 +52,14 @@ def generate_parser() -> opt.Parser:
         metavar="COUNT",
         help="files to write: OUT-1, OUT-2, ...; file i is what seed SEED+i-1 alone gives",
     )
-    shape = parser.add_argument_group("the sound as a whole (held in memory)")
+    shape = parser.add_argument_group("the sound as a whole")
+    shape.add_argument(
+        "--channels",
+        type=opt.integer(1, 2),
+        default=1,
+        metavar="N",
+        help="2: the left one is what SEED alone gives, the right one what SEED+1 gives (default: 1, mono)",
+    )
     shape.add_argument("--beats", type=opt.real(0, above=True), metavar="N", help="length in beats, with --bpm")
     shape.add_argument("--bpm", type=opt.real(1, 1000), metavar="BPM", help="beats a minute")
     shape.add_argument("--loop", action="store_true", help="the end goes on into the beginning; a WAV says so (smpl)")

@@ -43,6 +43,7 @@ class GenerateRequest(SpeechOutput):
     `duration` in seconds or `samples`: length of each of `count` files; `prime`: a sound file to go on from; `plot`: a
     .png file; `threads`: None for one a processor. `beats` at `bpm` beats a minute: the length, instead of the two
     others. `loop`, `fade`, `normalize`, `rate`: as in `audio.finishing.Finishing`.
+    `channels`: each is a stream of its own, with a seed of its own.
     """
 
     checkpoint: str = "digits"
@@ -62,6 +63,7 @@ class GenerateRequest(SpeechOutput):
     fade: float = 0.0
     normalize: float | None = None
     rate: int | None = None
+    channels: int = 1
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,13 @@ class _Job:
     """One file to make."""
 
     path: str
-    seed: int
+    seeds: tuple[int, ...]
     plot: str | None
+
+    @property
+    def seed(self) -> int:
+        """Of its first channel."""
+        return self.seeds[0]
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ class _Work:
     source: stream.Stream
     samples: int
     finishing: Finishing
+    channels: int
     format: str
     force: bool
     tick: Tick
@@ -104,6 +112,8 @@ def generate(request: GenerateRequest, progress: Progress) -> dict[str, Any]:
     sampling = SamplingConfig.of(request.temperature, request.top_k, request.top_p)
     _check_places(request, jobs)
     finishing = Finishing(request.loop, request.fade, request.normalize, request.rate)
+    if request.channels > 1 and request.play:
+        raise UsageError("--play: plays one channel; leave out --channels")
     if finishing.needed and request.play:
         raise UsageError("--play: plays sound while it is made; --loop, --fade, --normalize, --rate need all of it")
     if request.plot:
@@ -118,11 +128,11 @@ def generate(request: GenerateRequest, progress: Progress) -> dict[str, Any]:
     threads = 1 if request.play else min(request.threads or available_cpus(), len(jobs))
     drawn = samples + finishing.overlap(samples, model.sample_rate)
     with progress(drawn * len(jobs)) as tick:
-        work = _Work(model, source, samples, finishing, form, request.force, tick, threading.Event())
+        work = _Work(model, source, samples, finishing, request.channels, form, request.force, tick, threading.Event())
         began = time.perf_counter()
         waited, faults = _run(work, jobs, threads, request.play)
         elapsed = time.perf_counter() - began - waited
-    speed = drawn * len(jobs) / max(elapsed, 1e-9)
+    speed = drawn * request.channels * len(jobs) / max(elapsed, 1e-9)
     count = finishing.count(samples, model.sample_rate)
     files = [{"path": job.path, "samples": count, "seed": job.seed} for job in jobs]
     return {
@@ -130,6 +140,7 @@ def generate(request: GenerateRequest, progress: Progress) -> dict[str, Any]:
         "sample_rate": work.rate,
         "labels": dict(labels),
         **(finishing.facts() if finishing.needed else {}),
+        **({"channels": request.channels} if request.channels > 1 else {}),
         **speed_facts(model, speed, threads=threads),
         "faults": {job.path: fault for job, fault in zip(jobs, faults, strict=True) if fault},
     }
@@ -151,13 +162,17 @@ def _jobs(request: GenerateRequest) -> list[_Job]:
     count = request.count
     if count > 1 and request.out == outputs.STDOUT:
         raise UsageError(f"--count {count}: several files don't go into one pipe; name a file")
-    most = limits.MAX_SEED - (count - 1)
+    most = limits.MAX_SEED - (count * request.channels - 1)
     seed = seeds.draw_seed() % (most + 1) if request.seed is None else request.seed
     if seed > most:
         raise UsageError(f"--seed {seed} with --count {count}: the last seed would be above {limits.MAX_SEED}")
     names = outputs.numbered(request.out, count)
     plots = outputs.numbered(request.plot, count) if request.plot else [None] * count
-    return [_Job(name, seed + number, png) for number, (name, png) in enumerate(zip(names, plots, strict=True))]
+    firsts = range(seed, seed + count * request.channels, request.channels)
+    return [
+        _Job(name, tuple(range(first, first + request.channels)), png)
+        for first, name, png in zip(firsts, names, plots, strict=True)
+    ]
 
 
 def _check_places(request: GenerateRequest, jobs: list[_Job]) -> None:
@@ -175,7 +190,7 @@ def _run(work: _Work, jobs: list[_Job], threads: int, play: bool) -> tuple[float
     """
     if not play:
         # streams share the engine's work only where every thread has some anyway
-        together = _TOGETHER if len(jobs) > threads else 1
+        together = max(1, _TOGETHER // work.channels) if len(jobs) > threads else 1
         groups = [jobs[start : start + together] for start in range(0, len(jobs), together)]
         faults = parallel.each(lambda group: _make(work, group), groups, threads, work.stop)
         return 0.0, [fault for group in faults for fault in group]
@@ -192,14 +207,16 @@ def _make(work: _Work, jobs: list[_Job], player: Player | None = None) -> list[s
     Returns what is wrong with the sound of each (`SoundCheck.fault`).
     """
     model, samples = work.model, work.drawn
-    sources = [work.source.fork(job.seed) for job in jobs]
+    sources = [work.source.fork(seed) for job in jobs for seed in job.seeds]
     size = _BLOCK if model.engine.name == "native" and player is None else _SMALL_BLOCK
     with ExitStack() as stack:
         outs = [stack.enter_context(_Out(work, job)) for job in jobs]
         for start in range(0, samples, size):
             if work.stop.is_set():
                 raise parallel.Stopped
-            for out, block in zip(outs, pcm_together(sources, min(size, samples - start)), strict=True):
+            blocks = pcm_together(sources, min(size, samples - start)).reshape(len(jobs), work.channels, -1)
+            for out, channels in zip(outs, blocks, strict=True):
+                block = channels[0] if work.channels == 1 else np.ascontiguousarray(channels.T)
                 out.write(block)
                 if player:
                     player.write(block)
@@ -216,7 +233,9 @@ class _Out:
         self.job, self.title = job, f"{os.path.basename(job.path)}: {work.model.checkpoint.name}, seed {job.seed}"
         self.work, self.held = work, list[Int16]()
         count = work.finishing.count(work.samples, work.model.sample_rate)
-        self.writer = AudioWriter(job.path, work.rate, work.format, work.force, count, loop=work.finishing.loop)
+        self.writer = AudioWriter(
+            job.path, work.rate, work.format, work.force, count, loop=work.finishing.loop, channels=work.channels
+        )
         self.picture = None
         if job.plot:
             from synth.audio.plot import Picture
@@ -240,7 +259,7 @@ class _Out:
     def _put(self, block: Int16) -> None:
         self.writer.write(block)
         if self.picture:
-            self.picture.add(block)
+            self.picture.add(block if block.ndim == 1 else np.rint(block.mean(1)).astype(np.int16))
 
     def finish(self) -> None:
         """What is done with all samples; the picture."""

@@ -51,3 +51,30 @@ def test_what_does_not_fit_is_refused(options: tuple[object, ...], message: str)
     done = generate("x.wav", *options)
     text = done.stderr.decode()
     assert done.returncode == 2 and message in text and text.count("\n") == 1 and not Path("x.wav").exists()
+
+
+def test_two_channels_are_two_seeds() -> None:
+    done = generate("x.wav", "-n", 2, "-s", 5, "-d", 0.25, "--channels", 2, "--threads", 1)
+    assert done.returncode == 0
+    for number, seed in ((1, 5), (2, 7)):
+        wave, rate = soundfile.read(f"x-{number}.wav", dtype="int16")
+        assert wave.shape == (2000, 2) and rate == 8000
+        for channel in range(2):
+            np.testing.assert_array_equal(wave[:, channel], made(samples=2000, seed=seed + channel))
+
+
+def test_two_channels_of_a_loop_keep_their_balance() -> None:
+    done = generate("x.flac", "-s", 5, "-d", 0.25, "--channels", 2, "--loop", "--normalize", -1)
+    assert done.returncode == 0
+    wave = soundfile.read("x.flac", dtype="int16")[0].astype(float)[500:]
+    plain = np.stack([made(samples=2000, seed=seed) for seed in (5, 6)], 1).astype(float)[500:]
+    gain = (wave * plain).sum() / (plain * plain).sum()
+    np.testing.assert_allclose(wave, gain * plain, atol=1)
+
+
+def test_two_channels_in_a_pipe_have_their_header() -> None:
+    done = generate("-", "-s", 5, "--samples", 100, "--channels", 2)
+    assert done.returncode == 0 and len(done.stdout) == 44 + 400
+    assert done.stdout[22:24] == b"\x02\x00" and done.stdout[32:34] == b"\x04\x00"
+    raw = generate("-", "-s", 5, "--samples", 100, "--channels", 2, "--format", "raw")
+    assert raw.stdout == done.stdout[44:]
