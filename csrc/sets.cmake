@@ -48,7 +48,7 @@ foreach(SYNTH_SET IN LISTS SYNTH_SETS)
 endforeach()
 
 set(SYNTH_COMMON engine/dispatch.cpp engine/draw_top_p.cpp engine/mulaw.cpp engine/pack_weights.cpp engine/stream.cpp
-                 vocoder/bed.cpp vocoder/conditioner.cpp vocoder/emphasis.cpp vocoder/planned_latents.cpp
+                 vocoder/bed.cpp vocoder/conditioner.cpp vocoder/emphasis.cpp vocoder/note_bed.cpp vocoder/planned_latents.cpp
                  vocoder/postfilter.cpp vocoder/postfilter_passes.cpp vocoder/vocoder.cpp vocoder/voice_stream.cpp codec/residuals.cpp
                  codec/segment.cpp codec/tokens.cpp)
 list(TRANSFORM SYNTH_COMMON PREPEND "${SYNTH_CSRC}/")

@@ -35,7 +35,7 @@ void check_layer(const Layer& layer, int rows, int columns, const char* name) {
 
 std::shared_ptr<const Bed> make_bed(const VoiceModel& voice, int partials, const std::shared_ptr<Oscillators>& bank,
                                     const nb::dict& from) {
-    const int tones = voice.tones;
+    const int tones = voice.levels;
     need(voice.parts == 2 && bank && bank->model.length == voice.hop / 2 && partials >= 1 && partials <= kMaxPartials,
          "bed: sizes do not fit the voice");
     const auto within = [](const auto* values, size_t count, int64_t least, int64_t most, const char* name) {
@@ -44,6 +44,12 @@ std::shared_ptr<const Bed> make_bed(const VoiceModel& voice, int partials, const
         need(good, std::string(name) + ": out of range");
         return values;
     };
+    const int32_t* power = within(data<int32_t>(from, "bed.power", {256}), 256, 1 << 15, 2 << 15, "bed.power");
+    if (from.contains("bed.octave")) {
+        const uint32_t* octave = data<uint32_t>(from, "bed.octave", {NoteBed::kOctave});
+        within(octave, NoteBed::kOctave, 1, (1 << 26) - 1, "bed.octave");
+        return std::make_shared<NoteBed>(bank, tones, octave, power);
+    }
     constexpr size_t kPitches = 2 * kQuarters + 1, kPlaces = 1025;
     BedTables t{tones, partials, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
     t.increments = within(data<uint32_t>(from, "bed.increments", {kPitches}), kPitches, 1, (int64_t{1} << 31) - 1,
@@ -52,7 +58,7 @@ std::shared_ptr<const Bed> make_bed(const VoiceModel& voice, int partials, const
     t.places = within(data<uint16_t>(from, "bed.places", {kPlaces}), kPlaces, 0, 256 * (tones - 1), "bed.places");
     t.gates = within(data<int16_t>(from, "bed.gates", {kPlaces}), kPlaces, 0, 256, "bed.gates");
     t.phases = data<int16_t>(from, "bed.phases", {tones, tones});
-    t.power = within(data<int32_t>(from, "bed.power", {256}), 256, 1 << 15, 2 << 15, "bed.power");
+    t.power = power;
     return std::make_shared<TonalBed>(bank, t);
 }
 
@@ -67,21 +73,21 @@ void set_conditioner(VoiceModel& voice, const Layers& layers) {
 }
 
 void set_postfilter(VoiceModel& voice, const Layers& layers, const std::shared_ptr<Postfilter>& postfilter) {
-    if (!postfilter) return need(layers.empty() && !voice.tones && !voice.passes, "voice: a bed needs a postfilter");
-    need(layers.size() == (voice.tones ? 4 : 3), "voice: layers of the envelope");
+    if (!postfilter) return need(layers.empty() && !voice.levels && !voice.passes, "voice: a bed needs a postfilter");
+    need(layers.size() == (voice.levels ? 4 : 3), "voice: layers of the envelope");
     const int units = layers[0]->model.rows, rows = 2 * voice.targets();
     check_layer(*layers[0], units, 3 * voice.latent, "envelope.0");
     check_layer(*layers[1], layers[1]->model.rows, 3 * units, "envelope.1");
     check_layer(*layers[2], rows, layers[1]->model.rows, "envelope.out");
-    if (voice.tones) check_layer(*layers[3], rows, 3 * voice.latent, "envelope.linear");
+    if (voice.levels) check_layer(*layers[3], rows, 3 * voice.latent, "envelope.linear");
     need(postfilter->model.mels == voice.mels && postfilter->model.hop == voice.hop / 2 && voice.passes >= 1,
          "postfilter: sizes do not fit the voice");
     for (int i = 0; i < 3; ++i) voice.envelope[i] = layers[i];
-    if (voice.tones) voice.linear = layers[3];
+    if (voice.levels) voice.linear = layers[3];
     voice.postfilter = postfilter;
 }
 
-// `sizes`: samples of a token frame, parts of it, latents, mel bands, tones, frames looked ahead, passes, partials.
+// `sizes`: samples of a token frame, parts of it, latents, mel bands, levels of a bed, frames looked ahead, passes, partials.
 std::shared_ptr<VoiceModel> make_model(const std::vector<int>& sizes, const std::shared_ptr<PackedNetwork>& network,
                                        const std::shared_ptr<PackedNetwork>& planner, const Layers& conditioner,
                                        const Layers& envelope, const std::shared_ptr<Postfilter>& postfilter,
@@ -89,14 +95,13 @@ std::shared_ptr<VoiceModel> make_model(const std::vector<int>& sizes, const std:
     need(sizes.size() == 8 && network, "voice: wrong sizes");
     auto voice = std::make_shared<VoiceModel>();
     voice->hop = sizes[0], voice->parts = sizes[1], voice->latent = sizes[2], voice->mels = sizes[3];
-    voice->tones = sizes[4], voice->lookahead = sizes[5], voice->passes = sizes[6];
+    voice->levels = sizes[4], voice->lookahead = sizes[5], voice->passes = sizes[6];
     voice->network = network, voice->planner = planner;
     need(voice->parts >= 1 && voice->hop == voice->parts * network->model.stride * kHop && network->model.stride &&
              network->model.predictor.order && voice->latent >= 1 && voice->latent <= kMaxLatent && voice->mels >= 1 &&
-             voice->mels <= kMaxMels && (voice->tones == 0 || (voice->tones >= 16 && voice->tones <= 96)) &&
-             voice->lookahead == (voice->tones ? 3 : 2) && voice->passes >= 0 && voice->passes <= 4,
+             voice->mels <= kMaxMels && (voice->levels == 0 || (voice->levels >= 16 && voice->levels <= 108)) &&
+             voice->lookahead == (voice->levels ? 3 : 2) && voice->passes >= 0 && voice->passes <= 4,
          "voice: sizes do not fit the network");
-    need((network->model.sample_phase != nullptr) == (voice->tones > 0), "voice: a bed needs a network with phases");
     const auto codebooks = array<int8_t>(tensors, "vocoder.books", {-1, kCodes, voice->latent});
     need(codebooks.shape(0) <= kMaxQuantisers, "vocoder.books: wrong shape");
     if (planner)
@@ -104,9 +109,11 @@ std::shared_ptr<VoiceModel> make_model(const std::vector<int>& sizes, const std:
                  !planner->model.stride,
              "planner: does not fit the voice");
     voice->codebooks.assign(codebooks.data(), codebooks.data() + codebooks.size());
+    if (voice->levels) voice->bed = make_bed(*voice, sizes[7], oscillators, tensors);
+    need((network->model.sample_phase != nullptr) == (voice->bed && voice->bed->pitched()),
+         "voice: the phases of a pitch are read by networks with phases alone");
     set_conditioner(*voice, conditioner);
     set_postfilter(*voice, envelope, postfilter);
-    if (voice->tones) voice->bed = make_bed(*voice, sizes[7], oscillators, tensors);
     return voice;
 }
 
@@ -174,13 +181,14 @@ void set_conditioning(Conditioner& conditioner, const nb::dict& from, const Voic
     conditioner.held.first = numbers[0], conditioner.ended = numbers[1] != 0;
     conditioner.held.values = vector_of<int8_t>(from, "held", {-1, model.latent});
     const auto phases = array<int64_t>(from, "phases", {-1});
-    need(phases.size() >= 2, "phases: too few");
+    const size_t width = model.bed ? static_cast<size_t>(model.bed->phases()) : 1;
+    need(phases.size() > width && phases.size() % width == 1 % width, "phases: not whole rows");
     conditioner.phase_frame = phases.data()[0];
     conditioner.phases.clear();
     for (size_t i = 1; i < phases.size(); ++i)
         conditioner.phases.push_back(static_cast<uint32_t>(phases.data()[i]));
     const int64_t* pitch = data<int64_t>(from, "pitch", {2});
-    need(std::abs(pitch[0]) <= 4 * kQuarters && pitch[1] >= 0 && pitch[1] <= model.mels, "pitch: out of range");
+    need(std::abs(pitch[0]) <= (1 << 20) && pitch[1] >= 0 && pitch[1] <= model.mels, "pitch: out of range");
     conditioner.change = {static_cast<int>(pitch[0]), static_cast<int>(pitch[1]), vector_of<int8_t>(from, "course", {-1, 2})};
 }
 

@@ -65,7 +65,7 @@ void TonalBed::shape(const BedFrames& steered, int row, Shapes& shapes) const {
     }
 }
 
-void TonalBed::render(const BedFrames& steered, uint32_t start, int32_t* samples, int16_t* hints,
+void TonalBed::render(const BedFrames& steered, const uint32_t* start, int32_t* samples, int16_t* hints,
                       uint32_t* phases) const {
     const int segments = 2 * steered.frames, length = this->length();
     const size_t all = static_cast<size_t>(segments) * partials_;
@@ -74,7 +74,7 @@ void TonalBed::render(const BedFrames& steered, uint32_t start, int32_t* samples
     std::vector<uint32_t> starts(all);
     std::vector<int32_t> steps(all), slopes(all);
     for (int row = 0; row <= segments; ++row) shape(steered, row, shapes);
-    uint32_t phase = start;
+    uint32_t phase = *start;
     for (int s = 0; s < segments; ++s) {
         const int64_t from = increments_[steered.pitches[s]], to = increments_[steered.pitches[s + 1]];
         const int64_t slope = floored(to - from, length), mean = (from + to) >> 1;

@@ -13,23 +13,27 @@ namespace synth {
 // 2 frames + 1 rows.
 struct BedFrames {
     int frames;
-    std::vector<int32_t> pitches;  // [rows], places in a table of pitches
-    std::vector<int32_t> levels;   // [rows][tones], binary logarithms of powers in 1/1024
-    std::vector<int32_t> voicing;  // [rows], 1024 where voiced
+    std::vector<int32_t> pitches;  // [rows], places in a table of pitches; of a bed of one pitch
+    std::vector<int32_t> levels;   // [rows][levels], binary logarithms of powers in 1/1024
+    std::vector<int32_t> voicing;  // [rows], 1024 where voiced; of a bed of one pitch
+    int moved = 0;                 // how far the pitch of a bed without one is moved, in the bed's own steps
 };
 
-// Another kind of bed is another class of this: what it reads off latents beside the pitch comes as `levels` and
-// `voicing`, what goes on from frame to frame is one number (where it needs more, `phases` becomes a row of a matrix,
-// here and in Conditioner), and what the network is told of it ends the conditioning vectors. Its specification in
-// NumPy is what Conditioner of synth/generation calls (`TonalConditioner`, synth/vocoder/bed.py).
+// Another kind of bed is another class of this: what it reads off latents comes as `levels`, what goes on from frame to
+// frame is a row of phases, and what the network is told of it ends the conditioning vectors. Its specification in NumPy
+// is what a BedConditioner of synth/generation calls.
 class Bed {
    public:
     virtual ~Bed() = default;
+    // Whether it is of one pitch, which the first two latents are, and has a voicing.
+    virtual bool pitched() const = 0;
     // Numbers at the end of a conditioning vector.
     virtual int units() const = 0;
-    // The bed's samples [2 frames segments] from a phase on; what vectors end with, [2 frames][units]; the phases at
-    // starts of token frames and after the last one, [frames + 1].
-    virtual void render(const BedFrames& steered, uint32_t start, int32_t* samples, int16_t* hints,
+    // How many phases run on.
+    virtual int phases() const = 0;
+    // The bed's samples [2 frames segments] from a row of phases on; what vectors end with, [2 frames][units]; the phases
+    // at starts of token frames and after the last one, [frames + 1][phases].
+    virtual void render(const BedFrames& steered, const uint32_t* start, int32_t* samples, int16_t* hints,
                         uint32_t* phases) const = 0;
 };
 
@@ -49,8 +53,10 @@ struct BedTables {
 class TonalBed final : public Bed {
    public:
     TonalBed(std::shared_ptr<const Oscillators> oscillators, const BedTables& tables);
+    bool pitched() const override { return true; }
     int units() const override { return 3; }
-    void render(const BedFrames& steered, uint32_t start, int32_t* samples, int16_t* hints,
+    int phases() const override { return 1; }
+    void render(const BedFrames& steered, const uint32_t* start, int32_t* samples, int16_t* hints,
                 uint32_t* phases) const override;
 
    private:
@@ -63,6 +69,26 @@ class TonalBed final : public Bed {
     std::vector<int16_t> logarithms_, gates_;
     std::vector<uint16_t> places_;
     std::vector<double> phases_;  // [from][to]
+    std::vector<int32_t> power_;
+};
+
+// Sines near the places of a scale: synth/vocoder/note_bed.py, bit for bit.
+class NoteBed final : public Bed {
+   public:
+    // octave [kOctave], power [256], as they lie in a checkpoint's file
+    NoteBed(std::shared_ptr<const Oscillators> oscillators, int notes, const uint32_t* octave, const int32_t* power);
+    bool pitched() const override { return false; }
+    int units() const override { return 0; }
+    int phases() const override { return notes_; }
+    void render(const BedFrames& steered, const uint32_t* start, int32_t* samples, int16_t* hints,
+                uint32_t* phases) const override;
+    static constexpr int kOctave = 12 * 256;
+
+   private:
+    void find_sines(const int32_t* levels, int moved, uint32_t* increments, int32_t* amplitudes) const;
+    std::shared_ptr<const Oscillators> oscillators_;
+    int notes_;
+    std::vector<uint32_t> octave_;
     std::vector<int32_t> power_;
 };
 

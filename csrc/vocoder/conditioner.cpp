@@ -43,7 +43,8 @@ void values(const Layer& layer, const int8_t* in, int64_t frames, int16_t* out) 
 }  // namespace
 
 Conditioner::Conditioner(const VoiceModel& model, PlannedLatents* source, int ahead)
-    : held(static_cast<size_t>(model.latent)), model_(model), source_(source), ahead_(ahead),
+    : held(static_cast<size_t>(model.latent)), phases(model.bed ? static_cast<size_t>(model.bed->phases()) : 1),
+      model_(model), source_(source), ahead_(ahead),
       lower_(static_cast<size_t>(model.hidden[0]->model.rows)), upper_(static_cast<size_t>(model.hidden[1]->model.rows)),
       envelope_lower_(model.postfilter ? static_cast<size_t>(model.envelope[0]->model.rows) : 1),
       envelope_upper_(model.postfilter ? static_cast<size_t>(model.envelope[1]->model.rows) : 1),
@@ -87,7 +88,7 @@ void Conditioner::settle() {
     vectors_.erase(vectors_.begin(), vectors_.end() - model_.parts * model_.units());
     frame_ = last, ready_ = 1;
     if (!model_.bed) return;
-    phases.erase(phases.begin(), phases.end() - 2);
+    phases.erase(phases.begin(), phases.end() - 2 * model_.bed->phases());
     phase_frame = last;
 }
 
@@ -207,35 +208,38 @@ const int32_t* Conditioner::natural(int64_t from, int64_t to) {
 void Conditioner::render(int64_t frame, int count) {
     const Stopwatch watch(seconds.bed);
     BedFrames steered{count, {}, {}, {}};
-    steer_pitches(frame, count, steered);
+    if (model_.bed->pitched()) steer_pitches(frame, count, steered);
     steer(frame, count, steered);
-    const int64_t place = std::min(std::max<int64_t>(0, frame - phase_frame), static_cast<int64_t>(phases.size()) - 1);
-    const uint32_t start = phases[static_cast<size_t>(place)];
+    const int64_t width = model_.bed->phases(), rows = static_cast<int64_t>(phases.size()) / width;
+    const auto from = phases.begin() + std::min(std::max<int64_t>(0, frame - phase_frame), rows - 1) * width;
+    const std::vector<uint32_t> start(from, from + width);
     const int units = model_.bed->units(), all = model_.units();
     std::vector<int16_t> hints(static_cast<size_t>(2 * count * units));
     const int64_t begin = frame * model_.hop, end = bed_start_ + static_cast<int64_t>(bed_.size());
     if (begin < bed_start_ || begin > end) bed_.clear(), bed_start_ = begin;
     bed_.resize(static_cast<size_t>(begin - bed_start_ + count * model_.hop));
-    phases.resize(static_cast<size_t>(count) + 1), phase_frame = frame;
-    model_.bed->render(steered, start, bed_.data() + (begin - bed_start_), hints.data(), phases.data());
+    phases.resize(static_cast<size_t>((count + 1) * width)), phase_frame = frame;
+    model_.bed->render(steered, start.data(), bed_.data() + (begin - bed_start_), hints.data(), phases.data());
     for (int row = 0; row < 2 * count; ++row)
         std::copy_n(hints.data() + row * units, units, vectors_.data() + static_cast<size_t>(row + 1) * all - units);
 }
 
 // Levels and voicing at the starts of segments and after the last one.
 void Conditioner::steer(int64_t frame, int count, BedFrames& steered) {
-    const int rows = 2 * count + 1, tones = model_.tones, targets = model_.targets();
-    steered.levels.assign(static_cast<size_t>(rows) * tones, kSilent);
+    const int rows = 2 * count + 1, levels = model_.levels, targets = model_.targets();
+    const bool pitched = model_.bed->pitched();
+    steered.moved = change.moved;
+    steered.levels.assign(static_cast<size_t>(rows) * levels, kSilent);
     steered.voicing.assign(static_cast<size_t>(rows), 0);
     if (frame >= held.end()) return;
     const int64_t last = std::min(frame + count + 1, held.end());
     const int32_t* from = natural(frame, last);
     const int there = std::min(rows, static_cast<int>(2 * (last - frame)));
-    for (int row = 0; row < rows; ++row) {
+    for (int row = 0; row < (pitched ? rows : there); ++row) {  // behind the sound's end harmonics fade, notes are silent
         const int32_t* numbers = from + static_cast<size_t>(std::min(row, there - 1)) * targets + model_.mels;
-        for (int tone = 0; tone < tones; ++tone)
-            steered.levels[row * tones + tone] = binary(numbers[tone], kToneSlope, kToneOffset);
-        if (row < there) steered.voicing[row] = numbers[tones];
+        for (int level = 0; level < levels; ++level)
+            steered.levels[row * levels + level] = binary(numbers[level], kToneSlope, kToneOffset);
+        if (pitched && row < there) steered.voicing[row] = numbers[levels];
     }
 }
 
@@ -257,7 +261,7 @@ void Conditioner::steer_pitches(int64_t frame, int count, BedFrames& steered) {
         const int64_t at = frame + row / 2;
         const int bend = latents(at, 1), beside = row % 2 ? latents(at + 1, 0) + bend : latents(at - 1, 0) - bend;
         const int pitch = within(3 * latents(at, 0) + beside + kQuarters);
-        steered.pitches.push_back(within(pitch + change.quarters));
+        steered.pitches.push_back(within(pitch + change.moved));
     }
 }
 

@@ -37,10 +37,10 @@ struct FrameRows {
     std::vector<T> values;
 };
 
-// Changes of the pitch: moved by `quarters`; where there is a course, pitch latents [frames][2] from it. Mel bands below
+// Changes of the pitch: moved by the bed's own steps; where there is a course, pitch latents [frames][2] from it. Mel bands below
 // `resolving` then are left as they are.
 struct PitchChange {
-    int quarters = 0, resolving = 0;
+    int moved = 0, resolving = 0;
     std::vector<int8_t> course;
 };
 
@@ -73,7 +73,7 @@ class Conditioner {
     bool ended = false;      // no more will come
     bool closed = false;     // no more will be pushed
     int64_t phase_frame = 0;
-    std::vector<uint32_t> phases{0};  // at starts of token frames from phase_frame on
+    std::vector<uint32_t> phases;  // of a bed at starts of token frames from phase_frame on, a row each
     PitchChange change;
     PartSeconds seconds;
 

@@ -14,7 +14,7 @@ namespace synth {
 
 struct VoiceModel {
     int hop, parts;          // samples of a token frame; conditioning vectors that it has
-    int latent, mels, tones;  // `tones` is 0 without a bed
+    int latent, mels, levels;  // `levels` of a bed, 0 without one
     int lookahead;           // token frames after its own that a frame's sound depends on
     int passes;              // of the postfilter, 0 without
     std::shared_ptr<const PackedNetwork> network, planner;  // the planner may be null
@@ -25,7 +25,7 @@ struct VoiceModel {
     std::vector<int8_t> codebooks;                     // [quantisers][kCodes][latent]
 
     int part() const { return hop / parts; }                          // samples that a conditioning vector lasts
-    int targets() const { return mels + (tones ? tones + 1 : 0); }    // numbers of 10 ms that are read off latents
+    int targets() const { return mels + levels + (bed && bed->pitched() ? 1 : 0); }    // numbers of 10 ms that are read off latents
     int units() const {                                               // of a conditioning vector
         return 3 * network->model.frame_units + network->model.predictor.order + (bed ? bed->units() : 0);
     }

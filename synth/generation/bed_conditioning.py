@@ -72,6 +72,15 @@ class BedConditioner(Conditioner):
     def start_phase(self, locked: LockedSound, position: int) -> None:
         """Goes on with the phases that a recording had at the token frame of sample `position`."""
 
+    @property
+    @abstractmethod
+    def phases(self) -> Int64:
+        """A token frame, and the phases at its start and at those of the next ones, as the kernel takes them."""
+
+    @abstractmethod
+    def take_phases(self, numbers: Int64) -> None:
+        """Goes on with what `phases` gave."""
+
     @abstractmethod
     def load_phases(self, saved: Tensors) -> None:
         """Takes the phases that `save` saved; EngineError when they are damaged."""

@@ -16,9 +16,10 @@ import numpy as np
 from synth.common.typing import Int16, Int64, Tensors, UInt8
 from synth.engine.config import SamplingConfig
 from synth.engine.interface import Engine
-from synth.generation.bed_conditioning import resolving_bands
+from synth.generation.bed_conditioning import BedConditioner, resolving_bands
 from synth.generation.conditioning import Conditioner
 from synth.generation.latent_sources import LatentSource
+from synth.generation.note_conditioning import NoteConditioner
 from synth.generation.planner import PlannedLatents
 from synth.generation.tonal_conditioning import TonalConditioner
 from synth.vocoder.bed import TonalBed
@@ -49,15 +50,15 @@ class KernelVoice:
         self.model: Any = None
         conditioner = vocoder.kernels
         compiled = network.name == "native" and (planner is None or planner.name == "native")
-        # another kind of bed: csrc/vocoder/bed.hpp says what it must have there
-        if not compiled or conditioner is None or isinstance(bed, NoteBed):
+        if not compiled or conditioner is None:
             return
         from synth.engine.native_vocoder import voice_model
 
         config = vocoder.config
-        sizes = [vocoder.hop, config.parts, config.latent, config.mels, config.tones, config.lookahead]
+        sizes = [vocoder.hop, config.parts, config.latent, config.mels, config.tones + config.notes]
+        partials = bed.partials if isinstance(bed, TonalBed) else config.notes
         self.model = voice_model(
-            [*sizes, frame_filter.passes if frame_filter else 0, bed.partials if bed else 0],
+            [*sizes, config.lookahead, frame_filter.passes if frame_filter else 0, partials],
             network,
             planner,
             conditioner=conditioner,
@@ -93,8 +94,8 @@ class KernelStream:
     @staticmethod
     def takes(conditioner: Conditioner) -> bool:
         """Whether this kind of conditioner is compiled, standing as it does."""
-        if type(conditioner) is TonalConditioner:
-            return not conditioner.is_locked
+        if isinstance(conditioner, BedConditioner):  # another kind: csrc/vocoder/bed.hpp says what it must have there
+            return type(conditioner) in (TonalConditioner, NoteConditioner) and not conditioner.is_locked
         return type(conditioner) is Conditioner
 
     @property
@@ -176,11 +177,12 @@ def conditioning_arrays(conditioner: Conditioner) -> Tensors:
         "pitch": np.zeros(2, np.int64),
         "course": np.zeros((0, 2), np.int8),
     }
-    if isinstance(conditioner, TonalConditioner):
+    if isinstance(conditioner, BedConditioner):
         arrays["phases"] = conditioner.phases
         change = conditioner.change
         if change is not None:
-            arrays["pitch"] = np.array([change.quarters, resolving_bands(conditioner.vocoder)], np.int64)
+            moved = change.quarters if isinstance(conditioner, TonalConditioner) else change.note_steps
+            arrays["pitch"] = np.array([moved, resolving_bands(conditioner.vocoder)], np.int64)
             if change.course is not None:
                 arrays["course"] = change.course.astype(np.int8)
     return arrays

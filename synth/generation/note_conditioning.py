@@ -25,6 +25,16 @@ class NoteConditioner(BedConditioner):
         self.bed = bed
         self._phases, self._phase_frame = bed.first_phases()[None], 0  # at starts of token frames, and of the first one
 
+    @property
+    def phases(self) -> Int64:
+        """A token frame, and the phases at its start and at those of the next ones, one after the other."""
+        return np.array([self._phase_frame, *self._phases.ravel()], np.int64)
+
+    def take_phases(self, numbers: Int64) -> None:
+        """Goes on with what `phases` gave."""
+        frame, phases = numbers[:1], numbers[1:].reshape(-1, self.bed.notes)
+        self.load_phases({"phases": phases, "phase_frame": frame})
+
     def start_phase(self, locked: LockedSound, position: int) -> None:
         """Goes on with the phases that a recording had at the token frame of sample `position`."""
         self._phase_frame = position // self.vocoder.hop

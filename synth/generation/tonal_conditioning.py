@@ -37,6 +37,10 @@ class TonalConditioner(BedConditioner):
         """A token frame, and the phases of the pitch at its start and at those of the next ones, as they are saved."""
         return np.array([self._phase_frame, *self._phases], np.int64)
 
+    def take_phases(self, numbers: Int64) -> None:
+        """Goes on with what `phases` gave."""
+        self.load_phases({"phases": numbers})
+
     def start_phase(self, locked: LockedSound, position: int) -> None:
         """Goes on with the phase that a recording had at the token frame of sample `position`."""
         frame = position // self.vocoder.hop

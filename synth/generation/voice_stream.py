@@ -95,7 +95,7 @@ class VoiceStream(Stream):
         )
         self._conditioner.load(saved["held"].astype(np.int64), first, bool(ended))
         if isinstance(self._conditioner, BedConditioner):
-            self._conditioner.load_phases(saved)
+            self._conditioner.take_phases(saved["phases"])
         if self._de_emphasis is not None:
             self._de_emphasis.state = emphasis
         self._schedule = restored_schedule(saved, "changes", self.checkpoint.config.labels)

@@ -9,6 +9,7 @@ All is integer arithmetic on `note_tables`: the same sound on every machine.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -65,6 +66,11 @@ class NoteBed:
         self._octave = tensors["bed.octave"].astype(np.int64)
         self._power = tensors["bed.power"].astype(np.int64)
         self._oscillators = Oscillators(self.hop, prefer)
+
+    @property
+    def kernel(self) -> Any:
+        """The oscillators in C++; None where the specification does the work."""
+        return self._oscillators.kernel
 
     def first_phases(self) -> Int64:
         """Phases (notes,) that a sound begins with."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import tonal_voices, voices
+from helpers import note_voices, tonal_voices, voices
 from helpers.voices import HOP, PART
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +20,7 @@ from synth.audio import mulaw
 from synth.common.errors import EngineError
 from synth.common.typing import Int64
 from synth.engine.config import SamplingConfig
+from synth.generation.bed_conditioning import BedConditioner
 from synth.generation.kernel_stream import KernelStream
 from synth.generation.pitch_changes import PitchChange
 from synth.generation.together import pcm_together
@@ -35,6 +36,18 @@ LABELS = {"digit": ["3", "1", "4"], "speaker": "bert"}
 def tonal_latents(frames: int, seed: int = 0) -> Int64:
     random = np.random.default_rng(seed)
     return random.integers(-100, 101, (frames, tonal_voices.VOCODER.latent)).astype(np.int64)
+
+
+def note_latents(frames: int, seed: int = 0) -> Int64:
+    random = np.random.default_rng(seed)
+    return random.integers(-100, 101, (frames, note_voices.VOCODER.latent)).astype(np.int64)
+
+
+def moved_notes(seed: int) -> VoiceStream:
+    stream = note_voices.load().follow(note_latents(14, seed), seed=seed)
+    assert isinstance(stream.conditioner, BedConditioner)
+    stream.conditioner.change_pitch(PitchChange(-3.5))
+    return stream
 
 
 def pieces(latents: Int64, size: int) -> Iterator[Int64]:
@@ -85,10 +98,14 @@ KINDS: dict[str, Callable[[int], VoiceStream]] = {
     "tonal, behind a prompt": lambda seed: tonal_voices.load().stream(
         seed=seed, prime=(tonal_voices.vowel(1800), tonal_voices.RATE)
     ),
+    "notes, planned": lambda seed: planned(note_voices.load(), seed),
+    "notes, followed": lambda seed: note_voices.load().follow(note_latents(14, seed), seed=seed),
+    "notes, behind a prompt": lambda seed: planned(note_voices.load(), seed, prompt=1700),
+    "notes, moved": lambda seed: moved_notes(seed),
     "tonal, moved": lambda seed: changed_pitch(None, seed),
     "tonal, on a course": lambda seed: changed_pitch(COURSE, seed),
 }
-SAVED = [kind for kind in KINDS if "pieces" not in kind and kind not in ("tonal, moved", "tonal, on a course")]
+SAVED = [kind for kind in KINDS if "pieces" not in kind and "moved" not in kind and "course" not in kind]
 
 
 def in_python(make: Callable[[], VoiceStream], monkeypatch: pytest.MonkeyPatch) -> VoiceStream:

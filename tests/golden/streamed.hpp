@@ -129,7 +129,7 @@ inline std::shared_ptr<const synth::VoiceModel> voice_of_noise(const synth::Voic
     const synth::Sizes sizes{16, 32, 48, 32, 16, 5, 0, 0, 1, 2, {3, 2}}, plans{16, 16, 32, 16, 16, 0, 2, 0, 0, 2, {3, 2}};
     auto voice = std::make_shared<synth::VoiceModel>();
     voice->hop = kHopOfTokens, voice->parts = 2, voice->latent = kLatents, voice->mels = kMelBands;
-    voice->tones = kTones, voice->lookahead = 3, voice->passes = 2;
+    voice->levels = kTones, voice->lookahead = 3, voice->passes = 2;
     const synth::Tensors network = network_of_noise(arrays, sizes);
     voice->network = std::make_shared<synth::PackedNetwork>(engine, sizes, network);
     voice->planner = std::make_shared<synth::PackedNetwork>(*engine.tokens, plans, network_of_noise(arrays, plans));
