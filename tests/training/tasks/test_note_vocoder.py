@@ -20,7 +20,7 @@ from synth.training.export import export
 from synth.training.locked_batches import louder
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import vocoder as vocoder_task
-from synth.training.tasks.vocoder import VocoderTrainConfig
+from synth.training.vocoder_config import VocoderTrainConfig
 from synth.vocoder.config import VocoderConfig
 from synth.vocoder.note_analysis import DEPTH, FLOOR, NoteAnalysis
 

@@ -22,7 +22,7 @@ from synth.training.export import export
 from synth.training.locked_batches import LockedBatches, louder
 from synth.training.locked_corpus import narrowed, open_locked
 from synth.training.tasks import vocoder as vocoder_task
-from synth.training.tasks.vocoder import VocoderTrainConfig
+from synth.training.vocoder_config import VocoderTrainConfig
 from synth.vocoder.config import VocoderConfig
 from synth.vocoder.tonal import SoundAnalysis
 

@@ -24,7 +24,7 @@ from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import vocoder as vocoder_task
-from synth.training.tasks.vocoder import VocoderTrainConfig
+from synth.training.vocoder_config import VocoderTrainConfig
 from synth.vocoder.config import VocoderConfig
 
 MINI = (
