@@ -99,8 +99,7 @@ def generate_audio(*arguments: object) -> list[str]:
 def installed() -> Iterator[dict[str, str]]:
     """An environment in which this source tree starts as an installed package does: its modules are compiled once."""
     with tempfile.TemporaryDirectory() as folder:
-        own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        yield {**own, "PYTHONPYCACHEPREFIX": folder}
+        yield {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
 
 
 def median_seconds(call: Callable[[], object], rounds: int, clock: Callable[[], float] = time.perf_counter) -> float:
