@@ -28,7 +28,7 @@ import synth
 from synth.codec.parametric import coder, format
 from synth.common.typing import Int16
 
-CHECKPOINT, RATE, SECONDS, REPEATS, STARTS = "speech-3", 16000, 60, 3, 9
+CHECKPOINT, RATE, SECONDS, REPEATS, STARTS = "speech-4", 16000, 60, 3, 9
 BITRATES = (1600, 3200, 6400)
 T = TypeVar("T")
 

@@ -118,7 +118,7 @@ def test_the_postfilter_of_any_tables_is_as_specified(name: str, rate: int, fram
 
 
 def test_both_bundled_voices_with_a_postfilter_are_tested() -> None:
-    assert {"digits-4", "speech-3"} <= set(BUNDLED)
+    assert {"digits-4", "speech-4"} <= set(BUNDLED)
 
 
 @pytest.mark.parametrize("block", [1, 50, 160, 1111])
@@ -136,7 +136,7 @@ def test_streams_are_filtered_alike(block: int) -> None:
 
 
 def test_threads_share_a_postfilter() -> None:
-    tables, sound = tables_of("speech-3"), sounds(np.random.default_rng(3), 9000, "loud")
+    tables, sound = tables_of("speech-4"), sounds(np.random.default_rng(3), 9000, "loud")
     levels = np.zeros((50, tables.mels), np.int64)
 
     def filtered(_: int) -> bytes:
@@ -243,7 +243,7 @@ def test_layers_are_as_specified(name: str, sizes: tuple[int, int, int], shift: 
 @pytest.mark.parametrize("name", SETS)
 def test_layers_of_bundled_voices_are_as_specified(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYNTH_ISA", name)
-    loaded = bundled("speech-3")
+    loaded = bundled("speech-4")
     tensors = loaded.voice.named() | {"table.tanh": loaded.tensors["table.tanh"]}
     names = [name.removesuffix(".weight") for name in tensors if name.endswith(".weight") and "encoder" not in name]
     layers = [name for name in names if name.startswith(("vocoder.", "postfilter."))]

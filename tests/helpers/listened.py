@@ -19,13 +19,13 @@ from synth.vocoder import note_tables
 from synth.vocoder.config import VocoderConfig
 from synth.vocoder.note_locking import NoteLocker
 
-CHECKPOINTS = {"speech-3": 16000, "digits-4": 8000}
+CHECKPOINTS = {"speech-4": 16000, "digits-4": 8000}
 SECONDS = 3
 NOTES = VocoderConfig(mels=64, latent=128, notes=96)
 EXPECTED = {
-    "speech-3 features": "ba9f0903c0a586ee898a989aa5a996ed",
-    "speech-3 vectors": "b9463e66a6c488cc705e2a72b3b3c063",
-    "speech-3 tokens": "3816fd601fcebd261859ccaae8d7c512",
+    "speech-4 features": "ba9f0903c0a586ee898a989aa5a996ed",
+    "speech-4 vectors": "717dbf1a145c11d814fea916e9ddcaca",
+    "speech-4 tokens": "fec4044a630db6e5ca856a16ff77297d",
     "digits-4 features": "e828920c7d2fe635e1ee5282d91fb9b3",
     "digits-4 vectors": "d50dace536b75d0b0ed77bc226c31043",
     "digits-4 tokens": "940927ba25e55e2e157ce103fcccdebc",

@@ -18,7 +18,7 @@ from synth.vocoder.vocoder import UNIT, Vocoder
 
 BEAMS = 4
 """Beams that are kept within a frame."""
-WEIGHTS = (2, 4, 6, 9, 13, 18)
+WEIGHTS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 18)
 """What a bit may weigh, in 1/256 of the mean distance of a frame; the more, the fewer bits."""
 
 
