@@ -72,7 +72,7 @@ TASKS = {
             "vocoder",
             "vocoder",
             ("digits", "speech", "notes", "tiny"),
-            ("corpora", "preset", "rate", "labels", "split", *_SCHEDULE, "divergence"),
+            ("corpora", "preset", "rate", "labels", "split", *_SCHEDULE, "density", "divergence"),
             refusals={"noise": "has its own"},
         ),
         TaskEntry(

@@ -93,6 +93,7 @@ class VocoderOptions:
     trim: bool | None = None
     steps: int | None = None
     seed: int | None = None
+    density: float | None = None
     divergence: float | None = None
 
 
@@ -146,6 +147,7 @@ class VocoderTask:
             steps=user_options.steps or config.steps,
             seed=user_options.seed or 0,
             span=-(-config.span // hop) * hop,
+            density=config.density if user_options.density is None else user_options.density,
         )
         more = dataclasses.replace(more, divergence=user_options.divergence or 0.0)
         stride = stride_of(vocoder, dataclasses.replace(model, sample_rate=corpus.rate))
@@ -170,6 +172,7 @@ class VocoderTask:
             rate=model.sample_rate,
             steps=config.steps,
             seed=config.seed,
+            density=config.density,
             divergence=more.divergence,
         )
 

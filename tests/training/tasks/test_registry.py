@@ -38,8 +38,8 @@ def test_all_options_of_export_are_taken_or_refused(entry: TaskEntry) -> None:
 
 def test_names() -> None:
     assert tuple(TASKS) == ("generate", "classify", "vocoder", "planner", "corrector")
-    assert preset_names() == ("digits", "piano", "general", "tiny", "speech", "small", "large")
-    assert tasks_with("density") == ("generate",) and tasks_with("labels") == tuple(TASKS)[:4]
+    assert preset_names() == ("digits", "piano", "general", "tiny", "speech", "notes", "small", "large")
+    assert tasks_with("density") == ("generate", "vocoder") and tasks_with("labels") == tuple(TASKS)[:4]
     assert task_of({}) is TASKS["generate"] and task_of({"task": "planner"}) is TASKS["planner"]
     with pytest.raises(UsageError, match="^task sing: must be generate or classify or"):
         task_named("sing")

@@ -19,7 +19,9 @@ from synth.audio import mulaw
 from synth.common.errors import OutputError, RunError, UsageError
 from synth.data.corpus import open_cache
 from synth.engine.config import ModelConfig
+from synth.engine.layout import block_density
 from synth.generation import checkpoint
+from synth.nn.code_order import ordered
 from synth.training.config import GeneratorTrainConfig
 from synth.training.export import export
 from synth.training.run_folder import RunFolder
@@ -130,7 +132,8 @@ def test_encoder_and_codebooks_stay_as_they_were(exported: Path, whole: Path) ->
     voice, best = checkpoint.load(exported).voice, small.state(whole, "best")[0]
     assert voice is not None
     np.testing.assert_array_equal(voice.tensors["vocoder.encoder.1.weight"], best["weight.encoder_1"])
-    books = np.clip(np.rint(best["weight.quantisers.books"] * 32), -127, 127)
+    rows = np.stack([ordered(torch.from_numpy(book)).numpy() for book in best["weight.quantisers.books"]])
+    books = np.clip(np.rint(rows * 32), -127, 127)
     np.testing.assert_array_equal(voice.tensors["vocoder.books"], books)
 
 
@@ -157,9 +160,8 @@ def test_exports_that_are_refused(whole: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"preset": "piano"}, "preset piano: must be digits, speech, tiny, mini with --task vocoder"),
+        ({"preset": "piano"}, "preset piano: must be digits, speech, notes, tiny, mini with --task vocoder"),
         ({"rate": 11025}, "rate 11025: a vocoder's token frame"),
-        ({"density": 0.5}, "--density: --task vocoder does not take it"),
         ({"target": ["digit"]}, "--target: --task vocoder does not take it"),
         ({"vocoder": "x.safetensors"}, "--vocoder: --task vocoder does not take it"),
         ({"task": "sing"}, "task sing: must be generate or classify or vocoder or planner"),
@@ -169,6 +171,14 @@ def test_options_that_do_not_fit(options: dict[str, Any], words: str, sounds_fol
     with pytest.raises(UsageError, match=words):
         begin(sounds_folder, tmp_path / "run", **options)
     assert os.listdir(tmp_path) == []
+
+
+def test_pruned_matrices_stay_pruned(sounds_folder: Path, tmp_path: Path) -> None:
+    begin(sounds_folder, tmp_path / "run", density=0.5)
+    assert RunFolder(tmp_path / "run").options()["train"]["density"] == 0.5
+    export(tmp_path / "run", tmp_path / "v.safetensors", steps=2, quiet=True)
+    tensors = checkpoint.load(tmp_path / "v.safetensors").tensors
+    assert block_density(tensors["sample.recurrent.weight"]) == block_density(tensors["head.dense.weight"]) == 0.5
 
 
 @pytest.mark.parametrize(("name", "value"), [("task", "generate"), ("steps", 9), ("rate", 16000), ("density", 0.5)])
