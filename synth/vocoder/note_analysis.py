@@ -11,17 +11,15 @@ import numpy as np
 
 from synth.audio import scale
 from synth.audio.exact_math import log
-from synth.audio.features import features
 from synth.common.typing import Float32, Float64, MonoSamples
 from synth.vocoder.config import VocoderConfig, features_of
+from synth.vocoder.held_sound import HeldSound
 from synth.vocoder.mel import normalize_mel
 from synth.vocoder.tonal import TONE_CENTRE, TONE_SPREAD
 
 FLOOR, DEPTH = -23.0, 11.0
 BATCH = 500
 """Feature frames that are computed at once."""
-EDGE = 4
-"""Feature frames of sound around those that are computed, so that no window of mel bands meets an end that is none."""
 
 
 def note_levels(power: Float64) -> Float64:
@@ -43,8 +41,7 @@ class NoteAnalysis:
         self.config, self.rate = config, rate
         self.feature_config = features_of(config, rate)
         self.hop = self.feature_config.hop
-        self._reach = scale.reach(rate)
-        self._samples, self._start = np.zeros(0, np.int16), 0  # `_start`: of the first that is held
+        self._held = HeldSound(self.feature_config, scale.reach(rate))
         self._frame = self._count = 0
 
     def push(self, samples: MonoSamples) -> Float32:
@@ -55,38 +52,22 @@ class NoteAnalysis:
     def finish(self) -> Float32:
         """The rest of the rows: two for each token frame that has begun, with silence after the sound's end."""
         frames = 2 * -(-self._count // (2 * self.hop))
-        end = frames * self.hop + max(self._reach, (EDGE + 1) * self.hop)
+        end = frames * self.hop + self._held.margin
         rows = self._take(np.zeros(end - self._count, np.int16))
         return rows[: len(rows) - max(0, self._frame - frames)]
 
     def _take(self, samples: MonoSamples) -> Float32:
-        self._samples = np.concatenate([self._samples, samples])
-        end = self._start + len(self._samples)
-        ready = (end - max(self._reach, (EDGE + 1) * self.hop)) // self.hop - self._frame
+        self._held.push(samples)
+        ready = (self._held.end - self._held.margin) // self.hop - self._frame
         rows = [np.zeros((0, self.config.inputs), np.float32)]
         for at in range(0, ready, BATCH):
             rows.append(self._rows(min(BATCH, ready - at)))
         return np.concatenate(rows)
 
     def _rows(self, count: int) -> Float32:
-        mel = self._mel(count)
-        first = self._frame * self.hop - self._reach
-        low = max(self._start, first)
-        sound = self._samples[low - self._start : first + count * self.hop + 2 * self._reach - self._start]
-        whole = np.concatenate([np.zeros(low - first), sound.astype(np.float64)])
+        mel, whole = self._held.mel(self._frame, count), self._held.around(self._frame, count)
         real, imaginary = scale.measure(whole, count, self.hop, self.rate, self.config.notes)
         levels = note_levels((real * real + imaginary * imaginary) / (32768.0 * 32768.0))
         self._frame += count
-        self._drop()
+        self._held.drop(self._frame)
         return np.concatenate([mel, levels], 1).astype(np.float32)
-
-    def _mel(self, count: int) -> Float32:
-        low = max(0, self._frame - EDGE)
-        part = self._samples[low * self.hop - self._start : (self._frame + count + EDGE) * self.hop - self._start]
-        wave = part.astype(np.float32) / np.float32(32768)
-        return features(wave, self.feature_config)[self._frame - low :][:count]
-
-    def _drop(self) -> None:
-        keep = max(self._start, self._frame * self.hop - max(self._reach, EDGE * self.hop))
-        keep = keep // self.hop * self.hop
-        self._samples, self._start = self._samples[keep - self._start :], keep

@@ -16,11 +16,11 @@ import numpy as np
 
 from synth.audio import harmonics
 from synth.audio.exact_math import DIGITS, log
-from synth.audio.features import features
 from synth.audio.pitch import DELAY, LOG2, PitchTracker
 from synth.common.errors import AudioError
 from synth.common.typing import AnyArray, Float32, Float64, MonoSamples
 from synth.vocoder.config import VocoderConfig, features_of
+from synth.vocoder.held_sound import HeldSound
 from synth.vocoder.mel import check_mel_shape, checked_mel, normalize_mel
 
 FIRST_TONE = 60.0
@@ -39,8 +39,6 @@ PITCH_CENTRE, PITCH_STEPS = 7.6171875, 69
 """Binary logarithm of the pitch whose latent is 0, about 196 Hz; steps of an 8-bit latent to an octave."""
 BATCH = 500
 """Feature frames that are computed at once."""
-EDGE = 4
-"""Feature frames of sound around those that are computed, so that no window meets an end that is none."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -114,10 +112,9 @@ class SoundAnalysis:
         self.feature_config = features_of(config, rate)
         self.hop = self.feature_config.hop
         self._tracker, self._filling, self._heard = PitchTracker(rate), PitchFilling(), heard
-        self._reach = harmonics.reach(rate) + self.hop
+        self._held = HeldSound(self.feature_config, harmonics.reach(rate) + self.hop)
         self._pitches = np.zeros(0)  # of frames from `_frame` on
         self._before = 0.0  # the pitch of the frame before
-        self._samples, self._start = np.zeros(0, np.int16), 0  # `_start`: of the first that is held
         self._frame = self._count = 0
 
     def push(self, samples: MonoSamples) -> Float32:
@@ -130,15 +127,14 @@ class SoundAnalysis:
         frames = 2 * -(-self._count // (2 * self.hop))
         decided = self._frame + len(self._pitches)
         pitches = self._tracker.finish(frames + ONSET + 2)
-        silence = np.zeros((frames + DELAY) * self.hop - self._count + self._reach, np.int16)
+        silence = np.zeros((frames + DELAY) * self.hop - self._count + self._held.reach, np.int16)
         rows = self._take(silence, pitches[: max(0, frames + ONSET + 2 - decided)])
         return rows[: len(rows) - max(0, self._frame - frames)]
 
     def _take(self, samples: MonoSamples, pitches: Float64) -> Float32:
-        self._samples = np.concatenate([self._samples, samples])
+        self._held.push(samples)
         self._pitches = np.concatenate([self._pitches, pitches])
-        end = self._start + len(self._samples)
-        by_sound = (end - max(self._reach, (EDGE + 1) * self.hop)) // self.hop - self._frame
+        by_sound = (self._held.end - self._held.margin) // self.hop - self._frame
         ready = min(len(self._pitches) - ONSET - 1, by_sound)
         rows = [np.zeros((0, self.config.inputs), np.float32)]
         for at in range(0, ready, BATCH):
@@ -150,13 +146,8 @@ class SoundAnalysis:
         voiced = (known[:count] > 0).astype(np.float64)
         filled = self._filling.fill(known, count)
         bends = self._bends(count)
-        mel = self._mel(count)
-        reach = self._reach
-        first = self._frame * self.hop
-        low = max(self._start, first - reach)
-        sound = self._samples[low - self._start : first + count * self.hop + reach - self._start]
-        whole = np.concatenate([np.zeros(max(0, low - (first - reach))), sound.astype(np.float64)])
-        middles = reach + self.hop * np.arange(count, dtype=np.float64)
+        mel, whole = self._held.mel(self._frame, count), self._held.around(self._frame, count)
+        middles = self._held.reach + self.hop * np.arange(count, dtype=np.float64)
         real, imaginary = harmonics.measure(whole, middles, filled, bends, self.rate)
         power = (real * real + imaginary * imaginary) / (32768.0 * 32768.0)
         levels = tone_levels(power, filled, self.rate, self.config.tones)
@@ -166,7 +157,7 @@ class SoundAnalysis:
         pitch = log(filled) / LOG2
         self._before = float(known[count - 1])
         self._pitches, self._frame = known[count:], self._frame + count
-        self._drop()
+        self._held.drop(self._frame)
         return np.concatenate([mel, levels, pitch[:, None], voiced[:, None]], 1).astype(np.float32)
 
     def _bends(self, count: int) -> Float64:
@@ -175,17 +166,6 @@ class SoundAnalysis:
         before, here, after = known[:-2], known[1:-1], known[2:]
         all_voiced = (before > 0) & (here > 0) & (after > 0)
         return np.where(all_voiced, (after - before) / np.where(here > 0, here, 1.0) / (2.0 * self.hop), 0.0)
-
-    def _mel(self, count: int) -> Float32:
-        low = max(0, self._frame - EDGE)
-        part = self._samples[low * self.hop - self._start : (self._frame + count + EDGE) * self.hop - self._start]
-        wave = part.astype(np.float32) / np.float32(32768)
-        return features(wave, self.feature_config)[self._frame - low :][:count]
-
-    def _drop(self) -> None:
-        keep = max(self._start, self._frame * self.hop - max(self._reach, EDGE * self.hop))
-        keep = keep // self.hop * self.hop
-        self._samples, self._start = self._samples[keep - self._start :], keep
 
 
 def check_shape(rows: AnyArray, config: VocoderConfig, name: str) -> None:

@@ -74,8 +74,8 @@ def test_fades_levels_and_rates() -> None:
 
 def test_nothing_is_needed_unless_asked_for() -> None:
     assert not Finishing().needed
-    for options in ({"loop": True}, {"fade": 0.1}, {"normalize": 0.0}, {"rate": 8000}):
-        assert Finishing(**options).needed  # type: ignore[arg-type]
+    for finishing in (Finishing(loop=True), Finishing(fade=0.1), Finishing(normalize=0.0), Finishing(rate=8000)):
+        assert finishing.needed
 
 
 def test_a_loop_has_no_fades() -> None:
