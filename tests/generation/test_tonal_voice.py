@@ -11,9 +11,7 @@ from helpers import tonal_voices
 from synth.common.errors import EngineError, UsageError
 from synth.common.typing import Int64
 from synth.generation.bed_conditioning import band_middles
-from synth.generation.follow_sound import follow_sound
 from synth.generation.pitch_changes import PitchChange, check_pitch, course_of
-from synth.generation.together import pcm_together
 from synth.generation.tonal_conditioning import TonalConditioner
 from synth.generation.vocode import VocodeRequest, vocode
 from synth.vocoder.frame_filter import NEUTRAL
@@ -32,37 +30,6 @@ def no_progress(total: int | None):  # type: ignore[no-untyped-def]
     return nullcontext(lambda count: None)
 
 
-@pytest.mark.parametrize("block", [1, 7, 160, 1000])
-def test_blocks_of_any_size_give_the_same(block: int) -> None:
-    voice = tonal_voices.load()
-    whole = voice.follow(latents(14), seed=3).read(14 * HOP)
-    stream = voice.follow(latents(14), seed=3)
-    count = 14 * HOP if block > 1 else 400
-    parts = [stream.read(min(block, count - at)) for at in range(0, count, block)]
-    np.testing.assert_array_equal(np.concatenate(parts), whole[:count])
-
-
-def test_both_engines_give_the_same() -> None:
-    fast, slow = (tonal_voices.load(engine).follow(latents(5), seed=3).read(700) for engine in ("auto", "reference"))
-    np.testing.assert_array_equal(fast, slow)
-
-
-@pytest.mark.parametrize("at", [0, 1, 79, 80, 161, 500, 1337])
-def test_saved_streams_go_on(at: int) -> None:
-    voice = tonal_voices.load()
-    for stream in (voice.follow(latents(14), seed=3), voice.stream(seed=5, labels={"digit": "3"})):
-        stream.read(at)
-        saved = stream.save()
-        np.testing.assert_array_equal(voice.restore(saved).read(600), stream.read(600))
-
-
-def test_a_fork_with_the_same_seed_goes_on_the_same() -> None:
-    stream = tonal_voices.load().stream(seed=5)
-    stream.read(333)
-    other = stream.fork(5)
-    np.testing.assert_array_equal(other.read(900), stream.read(900))
-
-
 def test_the_bed_is_heard() -> None:
     """The same latents an octave higher: the network's draws and the envelope are not all that changes."""
     voice, path = tonal_voices.load(), latents(40)
@@ -72,31 +39,6 @@ def test_the_bed_is_heard() -> None:
     path[:, 0] += 69
     high = voice.follow(path, seed=3).read(40 * HOP).astype(float)
     assert np.corrcoef(low, high)[0, 1] < 0.9
-
-
-def test_a_prompt_is_continued_with_its_phase() -> None:
-    voice, sound = tonal_voices.load(), tonal_voices.vowel(1800)
-    stream = voice.stream(seed=1, prime=(sound, tonal_voices.RATE))
-    first = stream.read(900)
-    np.testing.assert_array_equal(voice.generate(samples=900, seed=1, prime=(sound, tonal_voices.RATE)), first)
-    saved = voice.stream(seed=1, prime=(sound, tonal_voices.RATE))
-    np.testing.assert_array_equal(voice.restore(saved.save()).read(900), first)
-
-
-def test_a_recording_costs_bits_by_its_own_residual() -> None:
-    stream, codes = follow_sound(tonal_voices.load(), tonal_voices.vowel(1610))
-    assert len(codes) == 1610
-    assert 0 < stream.teacher_force(codes) / 65536 / len(codes) < 30
-
-
-def test_features_are_spoken() -> None:
-    voice, sound = tonal_voices.load(), tonal_voices.vowel(1610)
-    features = voice.features(sound, tonal_voices.RATE)
-    assert features.shape == (22, tonal_voices.VOCODER.inputs)
-    spoken = voice.generate(features=features, seed=2)
-    assert len(spoken) == 11 * HOP
-    latent = voice.runtime.vocoder.quantize_latents(voice.runtime.vocoder.encode_sound(sound))
-    np.testing.assert_array_equal(voice.follow(latent, seed=2).read(11 * HOP), spoken)
 
 
 def test_tokens_begin_with_the_pitch() -> None:
@@ -165,11 +107,3 @@ def test_a_voice_without_a_bed_says_so() -> None:
 
     with pytest.raises(UsageError, match=r"--transpose: x knows no pitch; speech does, .*--preset speech"):
         check_pitch(voices.load().runtime.vocoder, "x", "--transpose")
-
-
-def test_streams_together_are_as_alone() -> None:
-    voice = tonal_voices.load()
-    alone = [voice.follow(latents(9, seed), seed=seed).read(1200) for seed in range(3)]
-    streams = [voice.follow(latents(9, seed), seed=seed) for seed in range(3)]
-    together = np.concatenate([pcm_together(streams, 500), pcm_together(streams, 700)], 1)
-    np.testing.assert_array_equal(together, np.rint(np.stack(alone) * 32768))

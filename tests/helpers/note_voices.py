@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-import synth
 from helpers import networks, voices
-from synth.generation import checkpoint
-from synth.generation.voice import Voice
+from helpers.saved_voices import SavedVoice
 from synth.vocoder.config import VocoderConfig, stride_of
 from synth.vocoder.note_tables import new_tables
 from synth.vocoder.voice import VoiceParts
@@ -43,25 +38,8 @@ def network(seed: int = 1) -> networks.Tensors:
     return voices.uneven(NETWORK, seed)
 
 
-@functools.cache
-def path(seed: int = 1) -> str:
-    """The file of the voice; removed when the tests end."""
-    place = Path(_folder().name) / f"notes-{seed}.safetensors"
-    checkpoint.save(place, NETWORK, network(seed), {"licence": "none"}, parts(seed))
-    return str(place)
-
-
-@functools.cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory()
-
-
-@functools.cache
-def load(engine: str = "auto", seed: int = 1) -> Voice:
-    """The same as a model. Streams of it share no state, so tests may share it."""
-    voice = synth.load(path(seed), engine)
-    assert isinstance(voice, Voice)
-    return voice
+SAVED = SavedVoice("notes", NETWORK, network, parts)
+path, load = SAVED.path, SAVED.load
 
 
 def chord(count: int, hertz: tuple[float, ...] = (220.0, 277.18, 329.63), rate: int = RATE) -> NDArray[np.int16]:
@@ -70,3 +48,7 @@ def chord(count: int, hertz: tuple[float, ...] = (220.0, 277.18, 329.63), rate: 
     wave = sum(np.cos(2 * np.pi * each * time + k) for k, each in enumerate(hertz)) * np.exp(-2 * time)
     noise = np.random.default_rng(0).normal(0, 30, count)
     return np.rint(wave * 6000 + noise).astype(np.int16)
+
+
+sound = chord
+"""A sound that has what the bed carries."""

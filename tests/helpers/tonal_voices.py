@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-import synth
 from helpers import networks, voices
-from synth.generation import checkpoint
-from synth.generation.voice import Voice
+from helpers.saved_voices import SavedVoice
 from synth.vocoder import bed_tables, label_means
 from synth.vocoder.config import VocoderConfig, stride_of
 from synth.vocoder.voice import VoiceParts
@@ -54,25 +49,8 @@ def network(seed: int = 1) -> networks.Tensors:
     return voices.uneven(NETWORK, seed)
 
 
-@functools.cache
-def path(seed: int = 1) -> str:
-    """The file of the voice; removed when the tests end."""
-    place = Path(_folder().name) / f"tonal-{seed}.safetensors"
-    checkpoint.save(place, NETWORK, network(seed), {"licence": "none"}, parts(seed))
-    return str(place)
-
-
-@functools.cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory()
-
-
-@functools.cache
-def load(engine: str = "auto", seed: int = 1) -> Voice:
-    """The same as a model. Streams of it share no state, so tests may share it."""
-    voice = synth.load(path(seed), engine)
-    assert isinstance(voice, Voice)
-    return voice
+SAVED = SavedVoice("tonal", NETWORK, network, parts)
+path, load = SAVED.path, SAVED.load
 
 
 def vowel(count: int, pitch: float = 140.0, glide: float = 0.2, rate: int = RATE, seed: int = 0) -> NDArray[np.int16]:
@@ -85,3 +63,7 @@ def vowel(count: int, pitch: float = 140.0, glide: float = 0.2, rate: int = RATE
         wave += np.cos(2 * np.pi * k * phase + 0.3 * k) / (1 + ((k * pitch - 700) / 400) ** 2)
     noise = np.random.default_rng(seed).normal(0, 60, count)
     return np.rint(wave / np.abs(wave).max() * 9000 + noise).astype(np.int16)
+
+
+sound = vowel
+"""A sound that has what the bed carries."""
