@@ -18,6 +18,8 @@ from synth.common.typing import MonoSamples
 
 ENCODINGS = {"flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS")}
 """libsndfile's format and subtype of each output format that is encoded."""
+MAX_VORBIS_RATE = 200_000
+"""Hz; libvorbis has no mode above, and libsndfile ends the process where it is asked for one."""
 _CHUNK = 1 << 14  # samples that go to an encoder at a time
 
 
@@ -70,6 +72,8 @@ class Encoder:
     def __init__(self, file: IO[bytes], format: str, rate: int, name: str, channels: int = 1) -> None:
         self._name, self._target = name, Target(file)
         kind, subtype = ENCODINGS[format]
+        if subtype == "VORBIS" and rate > MAX_VORBIS_RATE:
+            raise OutputError(f"{name}: {format} can't be written at {rate} Hz, at most at {MAX_VORBIS_RATE}")
         try:
             with _uninterrupted():
                 self._sound = soundfile.SoundFile(self._target, "w", rate, channels, subtype, format=kind)

@@ -224,3 +224,12 @@ def test_a_closed_pipe_is_a_broken_pipe_error() -> None:
     assert process.wait(20) == 7
     assert process.stderr is not None and process.stderr.read() == b""
     process.stderr.close()
+
+
+def test_vorbis_has_a_highest_rate(tmp_path: Path) -> None:
+    """Above it libsndfile would end the process."""
+    with pytest.raises(OutputError, match="200001 Hz, at most at 200000"), AudioWriter(tmp_path / "a.ogg", 200_001):
+        pass
+    assert not list(tmp_path.iterdir())
+    with AudioWriter(tmp_path / "a.ogg", 200_000) as out:
+        out.write(np.zeros(1000, np.int16))
