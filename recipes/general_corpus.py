@@ -2,7 +2,7 @@
 """Writes what `general` and the correctors are trained on into a folder.
 
     python recipes/general_corpus.py CORPORA FOLDER
-    synth train FOLDER -o run --preset general --split FOLDER/split.csv
+    synth train FOLDER -o run --task generate --preset general --split FOLDER/split.csv
 
 Sample for sample as they are, all at one nominal rate, since the codec gives the network a file's samples at whatever
 rate the file has. Of picovoice-multispeaker-16k, which has the most speakers, two more copies at other levels.

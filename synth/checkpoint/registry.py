@@ -12,6 +12,8 @@ from synth.checkpoint.format import CLASSIFIER, MAX_FILE_BYTES, MAX_HEADER_BYTES
 from synth.common.errors import CheckpointError, did_you_mean
 
 SUFFIX = ".safetensors"
+VOICE = "voice.safetensors"
+"""The checkpoint in the folder of a voice's training."""
 KINDS = ("voice", "generator", "classifier", "corrector")
 """A voice is steered and speaks what it is asked for; a generator goes by its samples alone; a corrector only helps to
 compress."""
@@ -40,6 +42,11 @@ def names() -> list[str]:
     return [path.stem for versions in _numbered().values() for _, path in sorted(versions)]
 
 
+def is_bundled(name: str) -> bool:
+    """Whether this is a name of a bundled checkpoint, with or without its number."""
+    return name in names() or name in _numbered() or name in RENAMED
+
+
 def find(name_or_path: str | os.PathLike[str]) -> Path:
     """The file of a bundled name (without a number: the newest) or of a path; CheckpointError when there is none."""
     text = os.fspath(name_or_path)
@@ -52,14 +59,27 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         return folder() / f"{text}{SUFFIX}"
     path = Path(text)
     if os.path.isdir(text):  # unlike Path's own, False for a name that no file can have
-        raise CheckpointError(
-            f"{text}: is a folder; a checkpoint is one {SUFFIX} file, synth export makes one of a run"
-        )
+        return _in_folder(path)
     if os.path.exists(text):
         return path
     near = did_you_mean(text, [*numbered, *names()])
     bundled = ", ".join(names()) or "none"
     raise CheckpointError(f"{text}: no such checkpoint; {near}bundled are {bundled}, or give a file")
+
+
+def _in_folder(folder: Path) -> Path:
+    """The checkpoint in the folder of a voice's training; CheckpointError where there is none."""
+    if (folder / VOICE).is_file():
+        return folder / VOICE
+    if (folder / "run.json").is_file():
+        raise CheckpointError(
+            f"{folder}: is the folder of a training run, with no {VOICE} yet; a voice has one when its first stage has"
+            " ended, of other runs synth export makes one"
+        )
+    raise CheckpointError(
+        f"{folder}: is a folder without {VOICE}; a checkpoint is one {SUFFIX} file, or the folder of a voice that synth"
+        " train trained"
+    )
 
 
 def file_of(name_or_path: str) -> str | None:

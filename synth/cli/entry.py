@@ -142,7 +142,7 @@ def _synth(name: str, argv: list[str]) -> int:
     quiet = options.quiet
     console = Console(lambda samples: progress(samples, quiet), lambda text: None if quiet else say(f"{name}: {text}"))
     report: Report | None = options.run(options, console)
-    return 0 if report is None else _print_report(name, report, options.json)
+    return 0 if report is None else _print_report(name, report, vars(options).get("json", False))
 
 
 def _print_report(name: str, report: Report, as_json: bool) -> int:

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from typing import Any
 
 from synth.cli import arguments as opt
 from synth.cli.console import Console
+from synth.cli.report import Report
 from synth.cli.shared_options import add_common, add_training_threads
 from synth.common import limits
 from synth.common.cpus import let_waiting_threads_sleep
 from synth.common.errors import UsageError
 from synth.common.extras import training_extra
-from synth.training.tasks import TASKS, preset_names, tasks_with
+from synth.training.tasks import DEFAULT_TASK, TASKS, flag, preset_names, tasks_with
 
 
 def add_options(parser: opt.Parser) -> None:
     """The options of `synth train`; names of tasks and presets come from the registry of tasks."""
     add = parser.add_argument
     add("corpora", nargs="*", metavar="CORPUS", help="folder or file of audio, of any rate and channel count")
-    add("-o", "--out", required=True, metavar="RUN", help="folder of the run: made, or gone on with by --resume")
+    add("-o", "--out", metavar="RUN", help="folder of the run: made, or gone on with; that of a voice is a checkpoint")
+    add("--list", action="store_true", help="show the presets with their purpose, rate, size and time, and end")
     add(
         "--task",
         choices=tuple(TASKS),
-        help="what to make: a plain network (generate, the default), a classifier, a voice (vocoder, then planner), "
-        "a corrector for synth compress",
+        help="what to make: a voice (the default), its stages (vocoder, then planner), a plain network (generate), a "
+        "classifier, a corrector for synth compress",
     )
-    add("--resume", action="store_true", help="go on with a run that was stopped")
+    add(
+        "--minutes",
+        type=opt.real(0, limits.MAX_MINUTES, above=True),
+        metavar="N",
+        help="the time for all of it, or for which a run that has ended goes on (default of a voice: 10)",
+    )
+    add("--resume", action="store_true", help="finish a run that was stopped")
     _add_corpus_options(parser)
     _add_task_options(parser)
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: auto)")
@@ -56,7 +65,12 @@ def _add_corpus_options(parser: opt.Parser) -> None:
         "(default: 5 %% for validation, 5 %% for test)",
     )
     add("--trim", action="store_true", help="cut silence off the ends of every file")
-    add("--steps", type=opt.integer(1, 10**9), metavar="N", help="steps to train in all (default: the preset's)")
+    add(
+        "--steps",
+        type=opt.integer(1, 10**9),
+        metavar="N",
+        help="steps to train in all, or to which a run that has ended goes on (default: the preset's)",
+    )
     add("-s", "--seed", type=opt.integer(0, limits.MAX_SEED), metavar="SEED", help="random seed (default: 0)")
 
 
@@ -64,7 +78,8 @@ def _add_task_options(parser: opt.Parser) -> None:
     """What only some of the tasks take."""
 
     def add(name: str, text: str, **options: Any) -> None:
-        parser.add_argument(f"--{name}", help=f"of --task {' or '.join(tasks_with(name))}: {text}", **options)
+        text = f"of --task {' or '.join(tasks_with(name))}: {text}"
+        parser.add_argument(flag(name), dest=name, help=text, **options)
 
     add(
         "density",
@@ -81,6 +96,11 @@ def _add_task_options(parser: opt.Parser) -> None:
     )
     add("features", "what the network reads (default: logmel)", choices=("logmel", "mfcc"))
     add("net", "kind of network (default: cnn)", choices=("gru", "cnn"))
+    add(
+        "base",
+        "the voice to begin from, or scratch (default of a voice: the bundled one that is nearest to the sounds)",
+        metavar="VOICE|scratch",
+    )
     add("vocoder", "checkpoint of the voice whose tokens are planned", metavar="VOICE")
     add(
         "divergence",
@@ -95,9 +115,31 @@ def _presets_of_tasks() -> str:
     return "; ".join(f"{name}: {', '.join(entry.presets)}" for name, entry in TASKS.items() if entry.presets)
 
 
-def run(options: Namespace, console: Console) -> None:
+def _presets() -> list[str]:
+    """A line for each preset of each task: purpose, rate, size of the checkpoint, time."""
+    rows = [["--task", "--preset", "rate", "checkpoint", "time", "for"]]
+    for name, entry in TASKS.items():
+        for preset, facts in entry.facts.items():
+            rate = f"{facts.rate} Hz" if facts.rate else "the voice's"
+            rows.append([name, preset, rate, f"{facts.megabytes:g} MB", f"{facts.minutes:g} min", facts.purpose])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _task(options: Namespace) -> str | None:
+    """The task that was asked for; None for that of the run that is there."""
+    is_there = options.out and os.path.exists(os.path.join(options.out, "run.json"))
+    return options.task or (None if is_there else DEFAULT_TASK)
+
+
+def run(options: Namespace, console: Console) -> Report | None:
     """`synth train`: trains a network on folders of audio."""
-    if not options.corpora and not options.resume:
+    if options.list:
+        return Report({}, _presets())
+    if options.out is None:
+        raise UsageError("-o/--out: name the folder of the run")
+    goes_on = options.resume or options.minutes is not None or options.steps is not None
+    if not options.corpora and not (goes_on and (options.resume or _task(options) is None)):
         raise UsageError("CORPUS: name at least one folder of audio")
     task_options = {
         name: getattr(options, name) for entry in TASKS.values() for name in entry.options if name != "corpora"
@@ -109,11 +151,13 @@ def run(options: Namespace, console: Console) -> None:
         request = training.TrainRequest(
             corpora=options.corpora,
             run=options.out,
-            task=options.task,
+            task=_task(options),
             options=task_options,
             resume=options.resume,
             device=options.device,
             threads=options.threads,
             quiet=options.quiet,
+            minutes=options.minutes,
         )
         training.train(request, say=console.say)
+    return None

@@ -12,6 +12,8 @@ MAX_WAV_SAMPLES = ((1 << 32) - 1 - 36) // 2
 """16-bit mono samples of a WAV file, whose sizes are of 32 bits."""
 MAX_COUNT = 100_000
 """Files that one command makes."""
+MAX_MINUTES = 7 * 24 * 60
+"""Of a training's budget: a week."""
 MAX_SEED = 2**32 - 1
 MAX_TOP_K = 256
 """The codes of a sample: of as many top-k can choose."""

@@ -20,6 +20,63 @@ from synth.data.splits import SPLITS, Item, Splitter
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class CorpusRequest:
+    """What a corpus's cache is made of.
+
+    `paths`: folders, which are searched to the bottom, and files; not those in the folders `exclude`. `labels`: a
+    file-name pattern such as "{digit}_{speaker}_{take}" or a CSV (see `label_rules`), of which `label_keys` are taken.
+    `split`: a rule such as "test:every=10+1" or a list (see `splits`), or None for one into `parts`. `trim` cuts
+    silence off both ends of each file; files below `min_seconds` are left out.
+    """
+
+    paths: Sequence[str | os.PathLike[str]]
+    rate: int
+    labels: str | None = None
+    trim: bool = False
+    split: str | None = None
+    min_seconds: float = 0.05
+    label_keys: Sequence[str] | None = None
+    exclude: Sequence[str | os.PathLike[str]] = ()
+    parts: Sequence[str] = SPLITS
+
+    def files(self, folder: str | os.PathLike[str]) -> list[AudioFile]:
+        """The sound files, but for those in the cache's `folder`; CorpusError when there are none."""
+        return find_audio_files(self.paths, {os.path.realpath(path) for path in (folder, *self.exclude)})
+
+    def is_current(self, folder: str | os.PathLike[str]) -> bool:
+        """Whether the cache in `folder` was built for this request of files that have not changed since."""
+        try:
+            return open_cache(folder).fingerprint == self._build(Path(folder), self.files(folder)).fingerprint
+        except CorpusError:
+            return False
+
+    def build(self, folder: str | os.PathLike[str], progress: Progress | None = None) -> Corpus:
+        """The corpus in `folder`, built there or reused; as `build` says."""
+        place, files = Path(folder), self.files(folder)
+        building = self._build(place, files)
+        try:
+            cached = open_cache(place)
+            if cached.fingerprint == building.fingerprint:
+                return cached
+        except CorpusError:
+            pass
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            building.write(files, progress)
+        except OSError as error:
+            raise CorpusError(f"{place}: can't write the cache ({error.strerror or error})") from None
+        except OutputError as error:
+            raise CorpusError(f"{place}: can't write the cache ({error})") from None
+        return open_cache(place)
+
+    def _build(self, folder: Path, files: Sequence[AudioFile]) -> _Build:
+        labeller, splitter = Labeller(self.labels, self.label_keys), Splitter(self.split, self.parts)
+        options = [VERSION, self.rate, self.trim, self.min_seconds, labeller.fingerprint, splitter.fingerprint]
+        own = fingerprint(files, options)
+        return _Build(folder, self.rate, self.trim, self.min_seconds, labeller, splitter, own)
+
+
 def build(
     paths: Sequence[str | os.PathLike[str]],
     cache_dir: str | os.PathLike[str],
@@ -34,31 +91,12 @@ def build(
 ) -> Corpus:
     """Index the audio files in `paths`, at `rate` Hz and mixed to mono, in `cache_dir`, or reuse what is there.
 
-    Folders are searched to the bottom, but not `cache_dir` and the folders in `exclude`. `labels`: a file-name pattern
-    such as "{digit}_{speaker}_{take}" or a CSV (see `label_rules`); `split`: a rule such as "test:every=10+1" or a list
-    (see `splits`). `trim` cuts silence off both ends of each file. Broken, silent and short files (below `min_seconds`)
-    are left out and named in `skipped`. `progress(done, total)` is called after each file. The cache is reused when
-    paths, sizes, times and options are the same. Memory does not grow with the corpus. Raises CorpusError when nothing
-    is left, or nothing for training.
+    The other options are those of `CorpusRequest`. Broken, silent and short files are left out and named in `skipped`.
+    `progress(done, total)` is called after each file. The cache is reused when paths, sizes, times and options are the
+    same. Memory does not grow with the corpus. Raises CorpusError when nothing is left, or nothing for training.
     """
-    files = find_audio_files(paths, {os.path.realpath(path) for path in (cache_dir, *exclude)})
-    labeller, splitter = Labeller(labels, label_keys), Splitter(split)
-    folder = Path(cache_dir)
-    own = fingerprint(files, [VERSION, rate, trim, min_seconds, labeller.fingerprint, splitter.fingerprint])
-    try:
-        cached = open_cache(folder)
-        if cached.fingerprint == own:
-            return cached
-    except CorpusError:
-        pass
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _Build(folder, rate, trim, min_seconds, labeller, splitter, own).write(files, progress)
-    except OSError as error:
-        raise CorpusError(f"{folder}: can't write the cache ({error.strerror or error})") from None
-    except OutputError as error:
-        raise CorpusError(f"{folder}: can't write the cache ({error})") from None
-    return open_cache(folder)
+    request = CorpusRequest(paths, rate, labels, trim, split, min_seconds, label_keys, exclude)
+    return request.build(cache_dir, progress)
 
 
 @dataclass(frozen=True)
@@ -118,7 +156,7 @@ class _Build:
             first = f"; the first: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
             raise CorpusError(f"none of {len(skipped)} files can be used{first}")
         labels = self._labels([file.item for file in indexed])
-        rows = _rows(indexed, self.splitter.assign([file.item for file in indexed]), labels)
+        rows = _rows(indexed, self.splitter.assign([file.item for file in indexed]), labels, self.splitter.parts)
         if not any(row[-1] == SPLITS[0] for row in rows):
             raise CorpusError("the split leaves no files for training")
         total = sum(file.length for file in indexed)
@@ -133,14 +171,17 @@ class _Build:
 
 
 def _rows(
-    indexed: Sequence[_Indexed], splits: Sequence[str], labels: Sequence[tuple[str, list[str]]]
+    indexed: Sequence[_Indexed],
+    splits: Sequence[str],
+    labels: Sequence[tuple[str, list[str]]],
+    parts: Sequence[str],
 ) -> list[list[Any]]:
     """The index's rows: name, first sample, samples, label ids, split.
 
-    Where a single file is for training and none for validation its last tenth is for that.
+    Where a single file is for training and none for validation its last tenth is for that, if that is of the `parts`.
     """
     rows: list[list[Any]] = []
-    single = splits.count(SPLITS[0]) == 1 and "validation" not in splits
+    single = splits.count(SPLITS[0]) == 1 and "validation" not in splits and "validation" in parts
     for file, split in zip(indexed, splits, strict=True):
         item, start, length = file.item, file.start, file.length
         ids = [1 + values.index(item.values[key]) if item.values.get(key) else 0 for key, values in labels]

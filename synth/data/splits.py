@@ -43,11 +43,12 @@ class Splitter:
     training. VALUES are values or ranges of whole numbers with "," between them ("test:take=0-4;validation:take=5,6");
     "every=N+K" fits the files K, K + N, K + 2N, ... by name, counted from 1 ("test:every=10+1").
     A list: a CSV or text file of lines "file,split"; files that are not in it are for training.
+    `parts`: the splits that there are where `split` is None.
     When a rule or a list says nothing of validation, 5 % of what it leaves for training are taken as above.
     """
 
-    def __init__(self, split: str | None = None) -> None:
-        self.explicit = split is not None
+    def __init__(self, split: str | None = None, parts: Sequence[str] = SPLITS) -> None:
+        self.explicit, self.parts = split is not None, tuple(parts)
         self._terms: dict[str, tuple[str, str, Condition]] = {}
         self._list: dict[str, str] | None = None
         self._names = FileNames(Path(), ())
@@ -57,7 +58,8 @@ class Splitter:
                 self._terms = {t.strip(): _term(split, composed(t.strip())) for t in split.split(";") if t.strip()}
             else:
                 content = self._read_list(Path(split))
-        self.fingerprint = hashlib.sha256(repr((self.explicit, content)).encode()).hexdigest()
+        settings = (self.explicit, content) if self.parts == SPLITS else (self.explicit, content, self.parts)
+        self.fingerprint = hashlib.sha256(repr(settings).encode()).hexdigest()
 
     def _read_list(self, path: Path) -> str:
         """Reads the list "file,split"; its text."""
@@ -97,7 +99,10 @@ class Splitter:
             if "validation" in {split for split, _, _ in self._terms.values()} | set((self._list or {}).values()):
                 return result
         else:
-            result = ["test" if _SHARE <= value < 2 * _SHARE else "train" for value in hashes]
+            if "validation" not in self.parts:
+                return ["train"] * len(items)
+            end = 2 * _SHARE if "test" in self.parts else _SHARE
+            result = ["test" if _SHARE <= value < end else "train" for value in hashes]
             if result.count("train") < 2:
                 result = ["train"] * len(items)
         rest = [number for number, split in enumerate(result) if split == "train"]

@@ -258,10 +258,18 @@ class VocoderNetwork(nn.Module):
 
     @torch.no_grad()
     def freeze(self) -> None:
-        """Encoder and codebooks as they will be in a checkpoint, and no longer learned."""
+        """Encoder and codebooks as they will be in a checkpoint, and no longer learned.
+
+        Codebooks that were frozen before are as they will be: their tokens go on meaning the same.
+        """
+        if not self.quantisers.frozen:
+            self.quantisers.books.copy_(torch.stack([ordered(book) for book in self.quantisers.books]))
+            self.quantisers.books.mul_(UNIT).round_().clamp_(-127, 127).div_(UNIT)
+        self.hold()
+
+    def hold(self) -> None:
+        """Encoder and codebooks are learned no longer."""
         self.quantisers.frozen = True
-        self.quantisers.books.copy_(torch.stack([ordered(book) for book in self.quantisers.books]))
-        self.quantisers.books.mul_(UNIT).round_().clamp_(-127, 127).div_(UNIT)
         for name, parameter in self.named_parameters():
             if name.startswith(("encoder", "spectrum", "spread")):
                 parameter.requires_grad_(False)
@@ -282,6 +290,21 @@ class VocoderNetwork(nn.Module):
         self.encoder_out_bias.copy_(own.bias)
         self.spectrum_out.copy_(own.decode)
         self.spectrum_out_bias.copy_(own.mean)
+
+    @torch.no_grad()
+    def begin_spectrum(self, features: Tensor) -> None:
+        """With a bed: latents stay what they are, and of these features the nearest linear function of them is read.
+
+        `features` (batch, 2 x tokens, inputs).
+        """
+        z = self.encode(features)[..., self.config.pitch_latents :].reshape(-1, self.config.learned).double()
+        rows = spectral_targets(features, self.config).reshape(len(z), -1).double()
+        around, mean = z - z.mean(0), rows.mean(0)
+        spread = around.t() @ around
+        spread.diagonal().add_(1e-4 * spread.diagonal().mean() + 1e-9)
+        read = torch.linalg.solve(spread, around.t() @ (rows - mean)).t()
+        self.spectrum_out.copy_(read)
+        self.spectrum_out_bias.copy_(mean - read @ z.mean(0))
 
     def spectrum(self, z: Tensor) -> Tensor:
         """`spectral_targets` (batch, 2 x tokens, targets) as read off latents (batch, tokens, latent)."""

@@ -11,6 +11,7 @@ from synth.common.errors import require
 class GeneratorTrainConfig:
     """How a run trains. `streams` of `span` samples a step, `windows` of `window` samples in each for the sample tier,
     the first `warmup` of them without loss; `steps` in all, one cosine from `rate` down; a validation every `every`.
+    `begin`: the step at which a run that had ended goes on.
     `fine_steps`: quantisation-aware steps of an export. `density`: share of the blocks that remain of the
     matrices that every sample multiplies (see `synth.nn.sparsity`).
     """
@@ -27,11 +28,13 @@ class GeneratorTrainConfig:
     seed: int = 0
     most_validation: int = 400_000
     density: float = 1.0
+    begin: int = 0
 
     def __post_init__(self) -> None:
         for name in ("steps", "streams", "windows", "every"):
             require(1 <= getattr(self, name) <= 10_000_000, f"{name} {getattr(self, name)}: must be 1 or more")
-        require(self.fine_steps >= 0, f"fine_steps {self.fine_steps}: must be 0 or more")
+        for name in ("fine_steps", "begin"):
+            require(getattr(self, name) >= 0, f"{name} {getattr(self, name)}: must be 0 or more")
         require(
             self.span % 16 == 0 and self.window % 16 == 0 and self.warmup % 16 == 0, "spans must be multiples of 16"
         )
@@ -60,10 +63,12 @@ class ClassifierTrainConfig:
     smoothing: float = 0.1
     dropout: float = 0.1
     most_validation: int = 2000
+    begin: int = 0
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "every", "most_validation"):
             require(1 <= getattr(self, name) <= 10_000_000, f"{name} {getattr(self, name)}: must be 1 or more")
+        require(self.begin >= 0, f"begin {self.begin}: must be 0 or more")
         require(0.1 <= self.longest <= 60, f"longest {self.longest}: must be 0.1 to 60")
         require(0 < self.rate < 1, f"rate {self.rate}: must be above 0, below 1")
         require(1 <= self.warp <= 2, f"warp {self.warp}: must be 1 to 2")

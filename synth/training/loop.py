@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import signal
 import time
@@ -15,6 +16,7 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from synth.common.errors import RunError
+from synth.training.budget import Budget, Pace
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import task_of
 
@@ -29,35 +31,49 @@ class Trainer:
         self, folder: RunFolder, run_options: dict[str, Any], accelerator: Accelerator, quiet: bool, say: Say
     ) -> None:
         self.folder, self.accelerator, self.quiet, self.say = folder, accelerator, quiet, say
+        self.run_options = run_options
         self.task = task_of(run_options).load()(folder, run_options, accelerator.device)
-        self.state, self.config = self.task.state, self.task.config
+        self.state = self.task.state
         self.best = math.inf
         self.recent: list[float] = []
+        self.used = 0.0
+        self.pace: Pace | None = None
         if (folder.path / "last.safetensors").exists():
             arrays, info = folder.load("last")
             try:
                 self.state.load(arrays, int(info["step"]))
                 self.best, self.recent = float(info["best"]), [float(loss) for loss in info["recent"]]
+                self.used = float(info.get("seconds", 0.0))
             except (KeyError, TypeError, ValueError, RuntimeError):
                 raise RunError(f"{folder.path / 'last.safetensors'}: not a state of this version") from None
         if accelerator.is_main_process:
             folder.trim_log(self.state.step)  # records of steps whose state was not saved any more
 
-    def go(self, until: int | None) -> None:
-        """Train to the end, or to step `until`, or to the first Ctrl-C (then KeyboardInterrupt)."""
-        last = min(self.config.steps, until or self.config.steps)
+    @property
+    def steps(self) -> int:
+        """Steps of the run in all, as they are planned now."""
+        return int(self.task.config.steps)
+
+    def go(self, until: int | None, budget: Budget | None = None) -> None:
+        """Train to the end, or to step `until`, or to the first Ctrl-C (then KeyboardInterrupt).
+
+        With a `budget` the end is when it is used up, and the steps are planned for it.
+        """
+        self.pace = Pace(budget) if budget else None
         saved = time.monotonic()
         hidden = True if self.quiet or not self.accelerator.is_main_process else None
         with (
             interruptible() as stopped,
-            tqdm(total=self.config.steps, initial=self.state.step, unit="step", disable=hidden) as bar,
+            tqdm(total=self.steps, initial=self.state.step, unit="step", disable=hidden) as bar,
         ):
-            while self.state.step < last:
+            while self.state.step < min(self.steps, until or self.steps):
                 loss = self._step()
+                bar.total = self.steps
                 bar.update()
                 bar.set_postfix_str(f"{loss:.3f} {self.task.unit}")
                 stop = self._any(stopped())
-                if self.state.step % self.config.every == 0 or self.state.step == self.config.steps:
+                last = min(self.steps, until or self.steps)
+                if self.state.step % self.task.config.every == 0 or self.state.step == self.steps:
                     self._validate(bar.write if hidden is None and not bar.disable else self.say)
                     saved = time.monotonic()
                 elif stop or self.state.step == last or time.monotonic() - saved > SAVE_SECONDS:
@@ -73,17 +89,36 @@ class Trainer:
         return bool(self.accelerator.reduce(torch.tensor(float(stop), device=self.accelerator.device), "sum") > 0)
 
     def _step(self) -> float:
+        began = time.monotonic()
         loss = self.task.train_step(self.accelerator)
         self.recent = [*self.recent[-99:], loss]
+        if self.pace and self._any(self.pace.add_step(time.monotonic() - began)):
+            self._plan(self.pace)
         return loss
+
+    def _plan(self, pace: Pace) -> None:
+        """So many steps as fit in what is left of the budget, the same in all processes; run.json says them."""
+        planned = torch.tensor(pace.plan(self.state.step), device=self.accelerator.device)
+        if self.accelerator.num_processes > 1:
+            planned = self.accelerator.gather(planned[None]).amin(0)
+        steps, every = (int(count) for count in planned)
+        if steps == self.steps and every == self.task.config.every:
+            return
+        self.task.config = dataclasses.replace(self.task.config, steps=steps, every=every)
+        self.run_options["train"] |= {"steps": steps, "every": every}
+        if self.accelerator.is_main_process:
+            self.folder.write_options(self.run_options)
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
-            info = {"step": self.state.step, "best": self.best, "recent": self.recent}
+            info: dict[str, Any] = {"step": self.state.step, "best": self.best, "recent": self.recent}
+            if self.pace:
+                info["seconds"] = round(self.pace.budget.spent, 3)
             self.folder.save("last", self.state.arrays(), info)
 
     def _validate(self, say: Say) -> None:
         """Measure, log, save, and show what the network can do."""
+        began = time.monotonic()
         if self.accelerator.is_main_process:
             step = self.state.step
             record: dict[str, Any] = {"step": step, "train": round(float(np.mean(self.recent)), 5)}
@@ -97,6 +132,8 @@ class Trainer:
             self._save()
             self._log_validation(record)
         self.accelerator.wait_for_everyone()
+        if self.pace:
+            self.pace.add_validation(time.monotonic() - began)
 
     def _log_validation(self, record: dict[str, Any]) -> None:
         from torch.utils.tensorboard import SummaryWriter

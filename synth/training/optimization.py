@@ -112,17 +112,19 @@ def steady_memory() -> None:
 
 
 class LearningSchedule(Protocol):
-    """What the learning rate depends on: `steps` in all, and the highest `rate`."""
+    """What the learning rate depends on: `steps` in all, where they began anew, and the highest `rate`."""
 
     @property
     def steps(self) -> int: ...
+    @property
+    def begin(self) -> int: ...
     @property
     def rate(self) -> float: ...
 
 
 def rate_at(config: LearningSchedule, step: int) -> float:
-    """Learning rate: 100 steps of warm-up, then half a cosine down to a hundredth."""
-    warm = min(1.0, (step + 1) / WARMUP_STEPS)
+    """Learning rate: half a cosine down to a hundredth, after 100 steps of warm-up from the beginning, or going on."""
+    warm = min(1.0, (max(0, step - config.begin) + 1) / WARMUP_STEPS)
     return config.rate * warm * (0.505 + 0.495 * math.cos(math.pi * step / config.steps))
 
 

@@ -98,6 +98,12 @@ class RunFolder:
         """Whether a run has been begun here."""
         return (self.path / "run.json").exists()
 
+    @property
+    def cache(self) -> Path:
+        """Where the corpus's cache is: in the folder, or beside it, for a stage of a run that has several."""
+        own, shared = self.path / "cache", self.path.parent / "cache"
+        return shared if not own.is_dir() and (shared / INDEX).is_file() else own
+
     def write_options(self, options: dict[str, Any]) -> None:
         """Keep the run's options (run.json)."""
         write_whole(self.path / "run.json", (json.dumps(options, indent=1) + "\n").encode())

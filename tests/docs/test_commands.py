@@ -35,8 +35,13 @@ SHORTER = (
     (r"^generate-audio .* --beats ", r"--beats \d+", "--beats 1"),
     (r"^generate-audio .* -n 8\b", r"-n 8\b", "-n 2"),
     (r"--play\b", r"--play\b", ""),  # there is no sound card
-    (r"^synth train (?!.*--task (?:classify|corrector))(?!.*--resume)", r"(--preset \w+|$)", " --preset tiny"),
-    (r"^synth train (?!.*--resume)", r"$", " --steps 2 --threads 1"),
+    (
+        r"^synth train (?!-)(?!.*--task (?:classify|corrector))(?!.*--(?:resume|from))",
+        r"(--preset \w+|$)",
+        " --preset tiny",
+    ),
+    (r"^synth train (?!.*--(?:resume|list|minutes))", r"$", " --steps 2 --threads 1"),
+    (r"^synth train .*--minutes", r"--minutes [\d.]+", "--threads 1 --minutes 0.1"),
     (r"^synth export (?!\S*ears)(?!.*--noise)", r"$", " --steps 0"),
     (r"^synth export .*--noise", r"$", " --steps 2"),
     (r"^synth evaluate ", r"( -n \d+| -d \S+|$)", ""),
@@ -51,6 +56,7 @@ STAND_INS = {
     "guitar.safetensors": "speech",
     "ears.safetensors": "digits-classifier",
     "my-corrector.safetensors": "corrector",
+    "mine/voice.safetensors": "speech",
 }
 """Checkpoints that the reader has trained, and what is there instead."""
 
@@ -102,6 +108,7 @@ def stand_ins(folder: Path, made: set[str]) -> None:
     """Puts the checkpoints there that the page's own commands do not make."""
     for name, bundled in STAND_INS.items():
         if name not in made:
+            (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(registry.find(bundled), folder / name)
     if "mine.safetensors" not in made:  # one that did not come with synth
         mine = checkpoint.load(STAND_INS["mine.safetensors"])
@@ -129,6 +136,8 @@ def run_all(page: Path, folder: Path, capsys: pytest.CaptureFixture[str], slow: 
     """Runs a page's commands one after the other; the slow ones only if `slow`."""
     commands = pages.commands(page)
     exported = {c.words[3] for c in commands if c.words[:2] == ("synth", "export")} if slow else set()
+    trained = [c.words for c in commands if c.words[:2] == ("synth", "train") and "-o" in c.words] if slow else []
+    exported |= {f"{words[words.index('-o') + 1]}/voice.safetensors" for words in trained}
     fill(folder)
     stand_ins(folder, exported)
     for command in commands:

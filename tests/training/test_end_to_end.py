@@ -62,7 +62,7 @@ def run(tones: Path) -> Path:
     """A run of the preset `tiny` by `synth train`, one process."""
     path = tones.parent / "run"
     options = ["--preset", "tiny", "--steps", STEPS, "--threads", 1, "-q"]
-    command("synth", "train", tones, "-o", path, "--labels", small.PATTERN, *options)
+    command("synth", "train", tones, "-o", path, "--task", "generate", "--labels", small.PATTERN, *options)
     return path
 
 
@@ -91,7 +91,7 @@ def test_two_processes_at_half_the_batch_follow_one(run: Path, tones: Path, tmp_
     two = tmp_path / "two"
     options = ["--preset", "tiny", "--steps", STEPS, "--device", "cpu", "--threads", 1, "-q"]
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "synth"]
-    start(*launch, "train", tones, "-o", two, "--labels", small.PATTERN, *options)
+    start(*launch, "train", tones, "-o", two, "--task", "generate", "--labels", small.PATTERN, *options)
     one_bits, two_bits = (small.state(path)[1]["recent"] for path in (run, two))
     assert len(two_bits) == STEPS  # the same number of steps on the same batches: equal samples
     assert two_bits[0] == pytest.approx(one_bits[0], rel=0.005)

@@ -25,6 +25,8 @@ def export(run: str | os.PathLike[str], out: str | os.PathLike[str], **options: 
     use_threads(request.threads)
     entry = task_of(RunFolder(run).options())
     check_accepted(entry, request)
+    if entry.stages:
+        return dict(entry.leader().export(request))
     return entry.load().export(request)
 
 

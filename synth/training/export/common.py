@@ -27,6 +27,7 @@ class ExportRequest:
     """What `synth export` is asked for.
 
     `run`: folder of a run. `out`: checkpoint to write. `steps` of quantization-aware fine-tuning (None: the preset's).
+    `envelope_steps`: of the fit of a voice's postfilter, None for as many as it takes.
     `noise`: deviation, in mu-law codes, of what is added to half of the streams while a generator is fine-tuned.
     `temperatures` (planner, network) and `guidance`: of a planner's voice. `card`: more facts for the model card.
     `threads`: of the CPU, as of `use_threads`. `force`: replace a file. `quiet`: no progress. `say`: called with each
@@ -36,6 +37,7 @@ class ExportRequest:
     run: str | os.PathLike[str]
     out: str | os.PathLike[str]
     steps: int | None = None
+    envelope_steps: int | None = None
     noise: float = 0.0
     temperatures: tuple[float, ...] | None = None
     guidance: float | None = None
@@ -63,7 +65,7 @@ class FinishedRun:
     def open(cls, path: str | os.PathLike[str]) -> FinishedRun:
         """The run in a folder; RunError, CorpusError when it can't be read."""
         folder = RunFolder(path)
-        options, corpus = folder.options(), open_cache(folder.path / "cache")
+        options, corpus = folder.options(), open_cache(folder.cache)
         arrays, info = folder.load_best()
         weights = {name: value for name, value in arrays.items() if name.startswith("weight.")}
         return cls(folder, options, corpus, weights, int(info["step"]))
@@ -87,7 +89,7 @@ class FinishedRun:
 
 def fine_tuning(config: GeneratorTrainConfig, steps: int, **changes: Any) -> GeneratorTrainConfig:
     """The schedule of `steps` of fine-tuning after a run of `config`, with other `changes` to it."""
-    return dataclasses.replace(config, steps=max(1, steps), rate=config.rate * FINE_RATE, **changes)
+    return dataclasses.replace(config, steps=max(1, steps), begin=0, rate=config.rate * FINE_RATE, **changes)
 
 
 def fine_tune(steps: int, step: Callable[[int, Accelerator], object], quiet: bool) -> None:

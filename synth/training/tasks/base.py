@@ -21,12 +21,14 @@ VERSION = 1
 
 
 class Schedule(Protocol):
-    """How long a run trains: `steps` in all, a validation every `every` steps."""
+    """How long a run trains: `steps` in all, a validation every `every` steps; `begin`: see `GeneratorTrainConfig`."""
 
     @property
     def steps(self) -> int: ...
     @property
     def every(self) -> int: ...
+    @property
+    def begin(self) -> int: ...
 
 
 class Task(Protocol):
@@ -42,8 +44,8 @@ class Task(Protocol):
 
     def __init__(self, folder: RunFolder, run_options: dict[str, Any], device: torch.device) -> None: ...
 
-    @property
-    def config(self) -> Schedule: ...
+    config: Any
+    """The schedule, a frozen dataclass with what `Schedule` has; another one where the loop plans anew."""
 
     @property
     def state(self) -> TrainState[Any]: ...

@@ -149,7 +149,7 @@ class ClassifierTask:
 
     def __init__(self, folder: RunFolder, run_options: dict[str, Any], device: torch.device) -> None:
         self.model, self.config = configs(run_options)
-        self.corpus = open_cache(folder.path / "cache")
+        self.corpus = open_cache(folder.cache)
         self.batches = ClassifierBatches(sounds_of(self.corpus, "train", self.model.targets), self.model, self.config)
         self.sounds = sounds_of(self.corpus, "validation", self.model.targets, self.config.most_validation)
         torch.manual_seed(self.config.seed)

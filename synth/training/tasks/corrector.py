@@ -94,7 +94,7 @@ class CorrectorTask:
 
     def __init__(self, folder: RunFolder, run_options: dict[str, Any], device: torch.device) -> None:
         self.model, self.config = configs(run_options)
-        corpus, level = open_cache(folder.path / "cache"), network_choice.effort_of(self.model.sample_units)
+        corpus, level = open_cache(folder.cache), network_choice.effort_of(self.model.sample_units)
         self.traces = corrector_traces.of(corpus, "train", level, quiet=False)
         held_out = corrector_traces.of(corpus, "validation", level, quiet=False)
         self.segments = validation_segments(held_out, self.config.most_validation)

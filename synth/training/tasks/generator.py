@@ -102,7 +102,7 @@ class GeneratorTask:
 
     def __init__(self, folder: RunFolder, run_options: dict[str, Any], device: torch.device) -> None:
         self.model, self.config, self.tensors = configs(run_options)
-        self.corpus = open_cache(folder.path / "cache")
+        self.corpus = open_cache(folder.cache)
         self.batches = batches_of(self.corpus, self.config, self.model.hop, self.config.seed)
         self.rows = validation_rows(self.corpus, "validation", self.config.most_validation)
         self.state = TrainState.two_tier(self.model, self.config.seed, device)

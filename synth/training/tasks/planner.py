@@ -14,7 +14,7 @@ from torch import Tensor
 
 from synth.audio.mulaw import SILENCE
 from synth.checkpoint import registry
-from synth.common.errors import CheckpointError, RunError, UsageError
+from synth.common.errors import RunError, UsageError
 from synth.common.labels import LabelSet
 from synth.common.new_file import write_whole
 from synth.common.typing import Bools, Int64, UInt8
@@ -25,6 +25,7 @@ from synth.generation import checkpoint
 from synth.generation.checkpoint import Checkpoint
 from synth.nn.quantization import quantize
 from synth.nn.two_tier import TREE_LIMIT, TwoTierNetwork
+from synth.training.base_voice import SCRATCH, fill, load_voice, open_base, planner_model, planner_weights
 from synth.training.batches import Row, StreamBatches, validation_rows
 from synth.training.config import GeneratorTrainConfig
 from synth.training.export import voice as measures
@@ -80,6 +81,11 @@ PRESETS: dict[str, Configs] = {
         GeneratorTrainConfig(steps=800, streams=48, span=9600, windows=1, every=100, fine_steps=60, rate=3e-3),
         PlannerTrainConfig(heard_wrong=0.0, partial=0.5, gap=(0.02, 0.2), gain_db=6.0),
     ),
+    "notes": (
+        ModelConfig(16000, window=16, frame_units=64, sample_units=192, head_units=64, period=16),
+        GeneratorTrainConfig(steps=800, streams=48, span=9600, windows=1, every=100, fine_steps=60, rate=3e-3),
+        PlannerTrainConfig(heard_wrong=0.0, partial=0.5, gap=(0.02, 0.2), gain_db=6.0),
+    ),
     "tiny": (
         ModelConfig(8000, window=16, frame_units=16, sample_units=64, head_units=32, period=2),
         GeneratorTrainConfig(
@@ -89,11 +95,13 @@ PRESETS: dict[str, Configs] = {
     ),
 }
 DEFAULT_PRESET = "digits"
+FITTED = ("notes",)
+"""Presets whose planners plan fewer tokens a frame for a voice that has fewer."""
 
 
 @dataclass(frozen=True)
 class PlannerOptions:
-    """What a user may say of the training of a planner; None where nothing was said. `vocoder`: a voice."""
+    """What a user may say of the training of a planner; None where nothing was said. `vocoder`, `base`: voices."""
 
     corpora: list[str] | None = None
     preset: str | None = None
@@ -103,6 +111,7 @@ class PlannerOptions:
     steps: int | None = None
     seed: int | None = None
     vocoder: str | None = None
+    base: str | None = None
 
 
 def configs(run_options: dict[str, Any]) -> Configs:
@@ -123,18 +132,12 @@ def preset_of(user_options: PlannerOptions) -> tuple[Configs, Checkpoint]:
         raise UsageError("--task planner: needs --vocoder, the voice whose tokens it is to plan")
     loaded = load_voice(user_options.vocoder)
     assert loaded.voice is not None
-    period = PRESETS[preset][0].period
-    if period > loaded.voice.config.quantisers:
-        raise UsageError(f"preset {preset}: plans {period} tokens a frame, the voice has fewer")
-    return PRESETS[preset], loaded
-
-
-def load_voice(path: Any) -> Checkpoint:
-    """The checkpoint of a voice; CheckpointError for one that is none."""
-    loaded = checkpoint.load(path)
-    if loaded.voice is None:
-        raise CheckpointError(f"{path}: is no voice; synth train --task vocoder and synth export make one")
-    return loaded
+    (model, config, more), quantisers = PRESETS[preset], loaded.voice.config.quantisers
+    if preset in FITTED:
+        model = dataclasses.replace(model, period=min(model.period, 1 << (quantisers.bit_length() - 1)))
+    if model.period > quantisers:
+        raise UsageError(f"preset {preset}: plans {model.period} tokens a frame, the voice has fewer")
+    return (model, config, more), loaded
 
 
 class PlannerTask:
@@ -151,7 +154,7 @@ class PlannerTask:
             write_whole(path, Path(registry.find(source)).read_bytes())
         voice = load_voice(path)
         self.vocoder = vocoder_of(voice)
-        self.corpus = open_cache(folder.path / "cache")
+        self.corpus = open_cache(folder.cache)
         if self.corpus.labels != voice.config.labels:
             raise RunError(f"{folder.path}: its labels are not those of {source}")
         self.batches = tokens_source(
@@ -159,6 +162,11 @@ class PlannerTask:
         )
         self.rows = validation_rows(self.corpus, "validation", self.config.most_validation)
         self.state = TrainState.two_tier(self.model, self.config.seed, device)
+        base = run_options["given"].get("base")
+        if base not in (None, SCRATCH):
+            begun = open_base(folder, base)
+            if planner_model(begun, self.model.labels) == self.model:
+                fill(self.state.network, planner_weights(begun))
 
     @staticmethod
     def sample_rate(user_options: PlannerOptions) -> int:
@@ -181,6 +189,10 @@ class PlannerTask:
         )
         labels = timing.timed(corpus.labels) if corpus.labels else corpus.labels
         model = dataclasses.replace(model, sample_rate=corpus.rate, labels=labels)
+        if user_options.base not in (None, SCRATCH):
+            own = planner_model(load_voice(user_options.base), labels)
+            assert voice.voice is not None
+            model = own if own is not None and own.period <= voice.voice.config.quantisers else model
         return {
             "model": model.to_json(),
             "train": dataclasses.asdict(config),

@@ -20,6 +20,7 @@ from synth.nn import sparsity
 from synth.nn.quantization import quantize, quantize_vocoder
 from synth.nn.two_tier import TREE_LIMIT
 from synth.nn.vocoder import VocoderNetwork, spectral_targets
+from synth.training.base_voice import RATE, base_of, check_rate, decoder_weights, fill, load_voice, open_base
 from synth.training.batches import StreamBatch, StreamBatches
 from synth.training.config import GeneratorTrainConfig
 from synth.training.export import voice as measures
@@ -77,6 +78,8 @@ PRESETS: dict[str, Configs] = {
     ),
 }
 DEFAULT_PRESET = "digits"
+MOST_DIGITS_RATE = 8000
+"""Up to it a voice with a tonal bed that begins from another one has the schedule of digits."""
 BEGINNING = 120  # batches that say what latents are, and where codebooks begin
 ENVELOPE_STEPS, FEWEST_ENVELOPE_STEPS = 2000, 20  # of the postfilter's fit; without fine-tuning
 
@@ -95,6 +98,7 @@ class VocoderOptions:
     seed: int | None = None
     density: float | None = None
     divergence: float | None = None
+    base: str | None = None
 
 
 def configs(run_options: dict[str, Any]) -> Configs:
@@ -114,6 +118,21 @@ def preset_of(name: str | None) -> Configs:
     return PRESETS[preset]
 
 
+def based_configs(user_options: VocoderOptions) -> Configs | None:
+    """Sizes of the voice that it begins from, with the schedule of a preset for such; None when it begins from none."""
+    base = base_of(user_options)
+    if base is None:
+        return None
+    loaded = load_voice(base)
+    assert loaded.voice is not None
+    check_rate(base, loaded, user_options.rate)
+    config = loaded.voice.config
+    spoken = "digits" if loaded.config.sample_rate <= MOST_DIGITS_RATE else "speech"
+    preset = PRESETS["notes" if config.notes else spoken if config.tones else "tiny"]
+    train = dataclasses.replace(preset[1], rate=RATE)
+    return loaded.config, train, config, dataclasses.replace(preset[3], narrow=0.0)
+
+
 class VocoderTask:
     """A network learns to predict samples from the past and from the encoder's latents; see `base.Task`."""
 
@@ -123,16 +142,22 @@ class VocoderTask:
 
     def __init__(self, folder: RunFolder, run_options: dict[str, Any], device: torch.device) -> None:
         self.model, self.config, self.vocoder, self.train = configs(run_options)
-        self.corpus = open_cache(folder.path / "cache")
+        self.corpus = open_cache(folder.cache)
         self.batches = batches_of(self.corpus, self.config, self.vocoder, self.train, self.config.seed, quiet=False)
         self.rows = rows_of(self.corpus, self.vocoder, self.config.most_validation, self.train.narrow)
         torch.manual_seed(self.config.seed)
-        self.state = TrainState.of(new_vocoder(self.model, self.vocoder, self.train).to(device))
+        network = new_vocoder(self.model, self.vocoder, self.train)
+        if base := base_of(VocoderOptions(**run_options["given"])):
+            fill(network, decoder_weights(open_base(folder, base), self.model))
+        self.is_held = holds(run_options)
+        if self.is_held:
+            network.hold()
+        self.state = TrainState.of(network.to(device))
 
     @staticmethod
     def sample_rate(user_options: VocoderOptions) -> int:
         """The rate that was given, or the preset's; UsageError for one that token frames do not fit."""
-        model, _, vocoder, _ = preset_of(user_options.preset)
+        model, _, vocoder, _ = based_configs(user_options) or preset_of(user_options.preset)
         rate = int(user_options.rate or model.sample_rate)
         stride_of(vocoder, dataclasses.replace(model, sample_rate=rate))
         return rate
@@ -140,7 +165,8 @@ class VocoderTask:
     @staticmethod
     def new_config(user_options: VocoderOptions, corpus: Corpus) -> dict[str, Any]:
         """Sizes and schedule of the preset with what was given, the corpus's labels."""
-        model, config, vocoder, more = preset_of(user_options.preset)
+        based = based_configs(user_options)
+        model, config, vocoder, more = based or preset_of(user_options.preset)
         hop = token_hop(corpus.rate)
         config = dataclasses.replace(
             config,
@@ -159,6 +185,7 @@ class VocoderTask:
             "train": dataclasses.asdict(config),
             "vocoder": vocoder.to_json(),
             "vocoder_train": dataclasses.asdict(more),
+            **({"held": True} if based else {}),
         }
 
     @staticmethod
@@ -186,8 +213,13 @@ class VocoderTask:
     def _begin(self) -> None:
         """What latents are, with a bed, and where codebooks begin, from the first batches."""
         network = self.state.network
+        if self.is_held and not self.vocoder.has_bed:
+            return
         count = BEGINNING if self.vocoder.has_bed else 1
         features = torch.cat([features_of_batch(network, self.batches.batch(number)) for number in range(count)])
+        if self.is_held:
+            network.begin_spectrum(features)
+            return
         if self.vocoder.has_bed:
             network.begin_components(features)
         with torch.no_grad():
@@ -220,6 +252,8 @@ class VocoderTask:
         postfilter = PostfilterConfig()
         batches = batches_of(run.corpus, config, vocoder, train, config.seed + 1)
         envelope_steps = ENVELOPE_STEPS if fine_steps else FEWEST_ENVELOPE_STEPS
+        if request.envelope_steps is not None:
+            envelope_steps = min(envelope_steps, request.envelope_steps)
         filtering = fit(network, train.free, postfilter, batches, envelope_steps, request.quiet)
         tensors = quantize(network.network, {})
         facts = run.card(request, fine_steps=fine_steps)
@@ -236,6 +270,26 @@ class VocoderTask:
 
 
 TASK = VocoderTask
+
+
+def settle(folder: RunFolder) -> None:
+    """Encoder and codebooks of a run become those of the checkpoint that was exported, and stay so from here on."""
+    options = folder.options()
+    if holds(options):
+        return
+    model, _, vocoder, train = configs(options)
+    best, last = folder.load_best()[0], folder.load("last")
+    network = new_vocoder(model, vocoder, train)
+    fill(network, {name.removeprefix("weight."): array for name, array in best.items() if name.startswith("weight.")})
+    network.freeze()
+    weights = {f"weight.{name}": value.detach().numpy() for name, value in network.named_parameters()}
+    folder.save("last", last[0] | weights, last[1])
+    folder.write_options(options | {"held": True})
+
+
+def holds(run_options: dict[str, Any]) -> bool:
+    """Whether encoder and codebooks of a run are those of a checkpoint, and are not learned."""
+    return bool(run_options.get("held"))
 
 
 def new_vocoder(model: ModelConfig, config: VocoderConfig, train: VocoderTrainConfig) -> VocoderNetwork:
@@ -321,6 +375,8 @@ def _fine_tuned(run: FinishedRun, steps: int, quiet: bool) -> VocoderNetwork:
     torch.manual_seed(config.seed)
     state = TrainState.of(new_vocoder(model, vocoder, train))
     state.load(run.weights, 0)
+    if holds(run.options):
+        state.network.hold()
     state.network.freeze()
     schedule = fine_tuning(config, steps, density=1.0)
     batches = batches_of(run.corpus, config, vocoder, train, config.seed + 1)

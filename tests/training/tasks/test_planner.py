@@ -187,7 +187,7 @@ def test_voices_that_do_not_fit(sounds_folder: Path, voice: Path, tmp_path: Path
         (tiny_checkpoint(), {}, CheckpointError, "is no voice; synth train --task vocoder and synth export make one"),
         (tmp_path / "missing", {}, CheckpointError, "no such checkpoint"),
         (voice, {"preset": "speech"}, UsageError, "preset speech: plans 16 tokens a frame, the voice has fewer"),
-        (voice, {"preset": "piano"}, UsageError, "preset piano: must be digits, speech, tiny, mini with --task"),
+        (voice, {"preset": "piano"}, UsageError, "preset piano: must be digits, speech, notes, tiny, mini with --task"),
         (voice, {"labels": None}, UsageError, "labels are digit .3., speaker .2., the corpus's none; they must be the"),
         (voice, {"labels": "{digit}_{who}_{take}"}, UsageError, "they must be the same"),
         (voice, {"rate": 8000}, UsageError, "--rate: --task planner does not take it"),

@@ -164,7 +164,7 @@ def test_exports_that_are_refused(whole: Path, tmp_path: Path) -> None:
         ({"rate": 11025}, "rate 11025: a vocoder's token frame"),
         ({"target": ["digit"]}, "--target: --task vocoder does not take it"),
         ({"vocoder": "x.safetensors"}, "--vocoder: --task vocoder does not take it"),
-        ({"task": "sing"}, "task sing: must be generate or classify or vocoder or planner"),
+        ({"task": "sing"}, "task sing: must be voice or generate or classify or vocoder or planner"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, Any], words: str, sounds_folder: Path, tmp_path: Path) -> None:

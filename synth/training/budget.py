@@ -1,0 +1,97 @@
+"""Time to steps: how many steps of training fit in what is left of a budget, as they turn out to last."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from synth.common.errors import UsageError
+from synth.common.limits import MAX_MINUTES
+
+FIRST_PLANS = (4, 12, 30)
+"""Steps after which the number of steps is planned; later every PLAN_SHARE of the budget."""
+PLAN_SHARE = 0.04
+RECENT = 40
+"""Steps whose mean duration counts."""
+VALIDATIONS, VALIDATION_SHARE = 8, 0.08
+"""Validations at most, and what they may take of the time."""
+FIRST_VALIDATION = 20.0
+"""How many steps a validation lasts, before there was one."""
+
+
+def check_minutes(minutes: float) -> float:
+    """The seconds of so many minutes; UsageError when they are no budget."""
+    if not (math.isfinite(minutes) and 0 < minutes):
+        raise UsageError(f"--minutes {minutes:g}: must be a finite number above 0")
+    if minutes > MAX_MINUTES:
+        raise UsageError(f"--minutes {minutes:g}: is more than a week ({MAX_MINUTES}); train it further afterwards")
+    return 60.0 * minutes
+
+
+@dataclass
+class Budget:
+    """Seconds that training may last: `used` of them before, the rest from `began` on, a monotonic clock's time."""
+
+    seconds: float
+    used: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def spent(self) -> float:
+        """Seconds that are gone."""
+        return self.used + time.monotonic() - self.began
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; below 0 when it took longer."""
+        return self.seconds - self.spent
+
+
+class Pace:
+    """How long steps and validations last, and what follows from it for the number of steps of a budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self._steps: deque[float] = deque(maxlen=RECENT)
+        self._count = 0
+        self._validation: float | None = None
+        self._planned_at = budget.spent
+
+    def add_step(self, seconds: float) -> bool:
+        """Notes how long a step took; whether it is time to plan again."""
+        self._count += 1
+        if self._count > 1:  # the first one is slower
+            self._steps.append(seconds)
+        due = self.budget.spent - self._planned_at > PLAN_SHARE * self.budget.seconds
+        over = self.budget.left < self._last_seconds()
+        return self._count > 1 and (self._count in FIRST_PLANS or due or over)
+
+    def add_validation(self, seconds: float) -> None:
+        """Notes how long a validation took, with all that is written after it."""
+        self._validation = max(seconds, self._validation or 0.0)
+
+    def plan(self, step: int) -> tuple[int, int]:
+        """Steps in all after `step` of them, and the steps between two validations."""
+        self._planned_at = self.budget.spent
+        last = self._last_seconds()
+        share = VALIDATION_SHARE * self.budget.seconds
+        validations = max(0, min(VALIDATIONS, math.floor(share / max(last, 1e-9))) - 1)
+        time_left = self.budget.left - last
+        passed = min(1.0, self.budget.spent / self.budget.seconds)
+        time_left -= last * round(validations * (1 - passed))
+        steps = step + max(0, math.floor(time_left / self._mean()))
+        return steps, max(1, math.ceil(steps / (validations + 1)))
+
+    @property
+    def step_seconds(self) -> float:
+        """Seconds that a step lasts."""
+        return self._mean()
+
+    def _mean(self) -> float:
+        return max(1e-6, sum(self._steps) / max(1, len(self._steps)))
+
+    def _last_seconds(self) -> float:
+        """Of the validation at the end."""
+        return FIRST_VALIDATION * self._mean() if self._validation is None else self._validation
