@@ -1,4 +1,4 @@
-"""`synth train --task voice`: a folder that is a checkpoint, going on, beginning from a voice, time, what is refused."""
+"""`synth train --task voice`: a folder that is a checkpoint, going on, beginning from a voice, time, refusals."""
 
 from __future__ import annotations
 
