@@ -151,6 +151,14 @@ class TwoTierNetwork(nn.Module):
         path = logits.gather(-1, self.nodes[codes])
         return F.softplus(-path * self.signs[codes]).sum(-1) * 1.4426950408889634
 
+    def drawn(self, logits: Tensor, chances: Tensor) -> Tensor:
+        """Codes (...) drawn along logits (..., 256); `chances` (8, ...) are even in [0, 1), one for each level."""
+        nodes = torch.ones(logits.shape[:-1], dtype=torch.long, device=logits.device)
+        for chance in chances:
+            path = logits.gather(-1, nodes[..., None])[..., 0]
+            nodes = 2 * nodes + (chance < torch.sigmoid(path)).long()
+        return nodes - 256
+
     def forward(
         self, codes: Tensor, inputs: Tensor, labels: Tensor, state: TwoTierState, conditioning: Tensor | None = None
     ) -> tuple[Tensor, TwoTierState]:

@@ -198,6 +198,17 @@ class VocoderNetwork(nn.Module):
         sums = torch.cat([torch.zeros_like(z)[None], torch.cat([pitch, sums], -1)])
         return torch.cat([steps.long() + PITCH_TOKEN, tokens], -1), sums
 
+    def summed(self, tokens: Tensor, count: int) -> Tensor:
+        """Latents (..., latent) that the first `count` of tokens (..., quantisers) add up to."""
+        books = self.quantisers.books
+        if not self.config.tones:
+            return torch.stack([books[k][tokens[..., k]] for k in range(count)]).sum(0)
+        pitch = (tokens[..., :1] - PITCH_TOKEN).clamp(-127, 127) / UNIT
+        pitch = F.pad(pitch, (0, self.config.pitch_latents - 1))
+        rest = [books[k - 1][tokens[..., k]] for k in range(1, count)]
+        summed = torch.stack(rest).sum(0) if rest else pitch.new_zeros(*tokens.shape[:-1], books.shape[-1])
+        return torch.cat([pitch, summed], -1)
+
     def learn_codebooks(self, z: Tensor, tokens: Tensor, sums: Tensor, draw: torch.Generator) -> None:
         """Moves the codebooks towards latents (n, latent) with tokens (n, quantisers), as `quantize` gave them."""
         if self.config.tones:

@@ -87,15 +87,18 @@ def _features(config: VocoderConfig, narrow: float) -> dict[str, float]:
     return {"mels": config.mels, "tones": config.tones, **{name: value for name, value in more.items() if value}}
 
 
-def open_locked(corpus: Corpus, config: VocoderConfig, quiet: bool = True, narrow: float = 0.0) -> LockedCorpus:
+def open_locked(corpus: Corpus, config: VocoderConfig, quiet: bool = True, narrow: float | None = 0.0) -> LockedCorpus:
     """The locked files of a corpus, from its cache, where they are made when they are not there yet.
 
-    `narrow`: share of the training files that come a second time, as they are at half the rate.
+    `narrow`: share of the training files that come a second time, as they are at half the rate; None: what the cache
+    has, else 0.
     """
     place = corpus.folder
     if not (place / INDEX).exists():
-        _make(corpus, config, quiet, narrow)
+        _make(corpus, config, quiet, narrow or 0.0)
     index = json.loads((place / INDEX).read_text("utf-8"))
+    if narrow is None:
+        narrow = float(index["features"].get("narrow", 0.0))
     if index["version"] != VERSION or index["features"] != _features(config, narrow):
         raise CorpusError(f"{place}: cache of another voice; delete it to build it again")
     files = tuple(LockedFile(n, int(s), int(k), tuple(ids), split) for n, s, k, ids, split in index["files"])

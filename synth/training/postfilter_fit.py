@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,12 +17,16 @@ from synth.nn.quantization import GATE, STATE, fixed, linear
 from synth.nn.two_tier import rounded
 from synth.nn.vocoder import VocoderNetwork, convolve, layer, spectral_targets
 from synth.training.batches import StreamBatches
-from synth.training.vocoder_loss import features_of_batch, quantizer_dropout
+from synth.training.vocoder_loss import features_of_batch
 from synth.vocoder.config import TAPS, PostfilterConfig, VocoderConfig
 from synth.vocoder.postfilter_tables import new_tables
 from synth.vocoder.vocoder import UNIT
 
-RATE, EXACT = 2e-3, 0.5  # the learning rate at first; the share of the steps after which weights are rounded
+RATE, EXACT = 2e-3, 0.6  # the learning rate at first; the share of the steps after which weights are rounded
+EXAMPLES = 80
+"""Batches that are encoded, each of which serves for many steps."""
+UNQUANTISED, WHOLE = 0.35, 2.0
+"""Share of the streams whose latents are not quantised, and how much more they count: the best copies are of them."""
 
 
 class EnvelopeModel(nn.Module):
@@ -75,33 +80,73 @@ class EnvelopeModel(nn.Module):
         return tensors
 
 
+@dataclass(frozen=True)
+class Example:
+    """Latents (streams, tokens, latent) of a batch, their tokens (streams, tokens, quantisers), what they stand for."""
+
+    latents: Tensor
+    tokens: Tensor
+    targets: Tensor
+
+
+def examples_of(vocoder: VocoderNetwork, batches: StreamBatches, count: int, quiet: bool) -> list[Example]:
+    """What the first `count` batches have to teach a postfilter."""
+    examples = []
+    with torch.no_grad():
+        for step in tqdm(range(count), desc="levels", unit="batch", disable=True if quiet else None):
+            features = features_of_batch(vocoder, batches.batch(step))
+            latents = vocoder.encode(features)
+            tokens = vocoder.quantize(latents)[0].to(torch.int16)
+            examples.append(Example(latents, tokens, spectral_targets(features, vocoder.config)))
+    return examples
+
+
 def fit(
     vocoder: VocoderNetwork,
-    unquantized_share: float,
     postfilter: PostfilterConfig,
     batches: StreamBatches,
     steps: int,
     quiet: bool,
 ) -> Tensors:
-    """The tensors of a postfilter for a frozen vocoder, learned from `steps` batches on the CPU.
+    """The tensors of a postfilter for a frozen vocoder, learned in `steps` from EXAMPLES batches on the CPU.
 
-    The mean absolute distance of normalised log-mel features is made small, at any number of tokens.
+    The mean absolute distance of normalised log-mel features is made small at any number of tokens; what is not
+    quantised at all counts WHOLE times as much.
     """
     model = EnvelopeModel(vocoder.config, postfilter)
     model.begin_linear(vocoder)
     optimizer = torch.optim.Adam(model.parameters(), RATE)
+    examples = examples_of(vocoder, batches, min(steps, EXAMPLES), quiet)
     for step in tqdm(range(steps), desc="postfilter", unit="step", disable=True if quiet else None):
         model.quantized = step >= EXACT * steps
         for group in optimizer.param_groups:
             group["lr"] = RATE * (0.51 + 0.49 * math.cos(math.pi * step / steps))
-        batch = batches.batch(step)
+        example = examples[step % len(examples)]
         with torch.no_grad():
-            features = features_of_batch(vocoder, batch)
-            z = vocoder.encode(features)
-            draw = np.random.default_rng([batches.seed, step])
-            latents = quantizer_dropout(z, vocoder.quantize(z)[1], unquantized_share, draw)
-        loss = (model(latents) - spectral_targets(features, vocoder.config)).abs().mean()
+            latents, counts = _with_some(vocoder, example, np.random.default_rng([batches.seed, step]))
+        weights = torch.where(counts > vocoder.config.quantisers, WHOLE, 1.0)
+        distances = (model(latents) - example.targets).abs().mean((1, 2))
+        loss = (distances * weights).sum() / weights.sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     return model.tensors() | new_tables(vocoder.config, vocoder.network.config.sample_rate)
+
+
+def _with_some(vocoder: VocoderNetwork, example: Example, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Latents of each stream by a number of quantisers, and that number (streams,); by none: one more than there are.
+
+    A third of the streams is not quantised, half of the others have at least a quarter of the quantisers and at most
+    half, as files of low rates do, the others at least a quarter.
+    """
+    streams, most = len(example.latents), vocoder.config.quantisers
+    least = max(1, most // 4)
+    few = draw.integers(least, max(least, most // 2), streams, endpoint=True)
+    any_number = draw.integers(least, most, streams, endpoint=True)
+    counts = np.where(draw.random(streams) < 0.5, few, any_number)
+    counts = np.where(draw.random(streams) < UNQUANTISED, most + 1, counts)
+    latents = example.latents.clone()
+    for stream, count in enumerate(counts):
+        if count <= most:
+            latents[stream] = vocoder.summed(example.tokens[stream].long(), int(count))
+    return latents, torch.from_numpy(counts)

@@ -1,4 +1,4 @@
-"""A corpus as a planner learns it: the tokens of each file, and where its sound begins and ends; in a run's cache.
+"""A labelled corpus as a planner learns it: the tokens of each file, where its sound begins and ends; in a run's cache.
 
 Each file is there several times, in near-silence of other lengths, at other speeds and levels and cut into token
 frames at two places, so that few recordings go further; files for validation and test only once and as they are.

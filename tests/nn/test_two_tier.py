@@ -161,3 +161,15 @@ def test_quantised_hidden_layer_is_on_the_engines_grid(network: TwoTierNetwork) 
     expected = np.minimum(np.maximum(q10, 0) >> 5, 127)
     np.testing.assert_array_equal(np.rint(hidden.numpy() * 32), expected)
     assert expected.max() == 127 == HIDDEN_LIMIT * 32 and expected.min() == 0
+
+
+def test_codes_are_drawn_as_often_as_their_bits_say(network: TwoTierNetwork) -> None:
+    draw = torch.Generator().manual_seed(5)
+    logits = torch.randn(256, generator=draw)
+    logits[1:8] *= 4
+    many = 20000
+    codes = network.drawn(logits.expand(many, 256), torch.rand(8, many, generator=draw))
+    shares = torch.bincount(codes, minlength=256) / many
+    expected = 0.5 ** network.bits(logits.expand(256, 256), torch.arange(256))
+    torch.testing.assert_close(expected.sum(), torch.tensor(1.0))
+    assert float((shares - expected).abs().max()) < 0.012 and float(expected.max()) > 0.05

@@ -65,7 +65,7 @@ def test_a_fit_comes_near_the_features_and_is_the_same_each_time() -> None:
     found = []
     for steps in (1, 80, 80):
         torch.manual_seed(0)
-        found.append(fit(vocoder, 1.0, POSTFILTER, cast(Any, Sounds()), steps, True))
+        found.append(fit(vocoder, POSTFILTER, cast(Any, Sounds()), steps, True))
     wanted = envelope.layout(VOCODER, POSTFILTER) | postfilter_tables.layout(VOCODER, RATE)
     assert {name: (t.dtype.name, t.shape) for name, t in found[1].items()} == wanted
     assert all(np.array_equal(found[1][name], found[2][name]) for name in wanted)

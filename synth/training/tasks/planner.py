@@ -32,6 +32,7 @@ from synth.training.export import voice as measures
 from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, fine_tuning
 from synth.training.export.voice import tokens_of
 from synth.training.optimization import TrainState, denormals_flushed, optimizer_step
+from synth.training.recording_tokens import RecordingTokens, open_recording_tokens
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import having_preset
 from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
@@ -52,12 +53,17 @@ class PlannerTrainConfig:
 
     `heard_wrong`: share of the tokens that are wrong in what the network reads. `partial`: share of the streams
     in which each frame has only its first tokens, as a codec at a lower rate has; the others are 128, without a loss.
+    `own`: share, at most, of the tokens that the network reads as it would have drawn them itself; each stream has a
+    share of its own (scheduled sampling, arXiv 1506.03099).
+    `search`: tokens of unlabelled recordings are searched for as the codec does it (a voice with a bed).
     `gap`: shortest and longest silence between files, in seconds, where there are no labels. `speed`, `gain_db`: of
     `StreamBatches`.
     """
 
     heard_wrong: float = 0.05
     partial: float = 0.0
+    own: float = 0.0
+    search: bool = False
     gap: tuple[float, float] = (0.02, 0.06)
     speed: float = 1.0
     gain_db: float = 0.0
@@ -65,7 +71,8 @@ class PlannerTrainConfig:
     def __post_init__(self) -> None:
         if not (1 <= self.speed <= 2 and 0 <= self.gain_db <= 60):
             raise UsageError("planner: speed must be 1 to 2, gain_db 0 to 60")
-        if not 0 <= self.heard_wrong <= 1 or not 0 <= self.partial <= 1 or not 0 < self.gap[0] <= self.gap[1] <= 60:
+        shares = self.heard_wrong, self.partial, self.own
+        if not all(0 <= share <= 1 for share in shares) or not 0 < self.gap[0] <= self.gap[1] <= 60:
             raise UsageError("planner: a share must be 0 to 1, gaps above 0 and in order")
 
 
@@ -79,7 +86,7 @@ PRESETS: dict[str, Configs] = {
     "speech": (
         ModelConfig(16000, window=16, frame_units=64, sample_units=192, head_units=64, period=16),
         GeneratorTrainConfig(steps=800, streams=48, span=9600, windows=1, every=100, fine_steps=60, rate=3e-3),
-        PlannerTrainConfig(heard_wrong=0.0, partial=0.5, gap=(0.02, 0.2), gain_db=6.0),
+        PlannerTrainConfig(heard_wrong=0.0, partial=0.5, search=True, gap=(0.02, 0.2), gain_db=6.0),
     ),
     "notes": (
         ModelConfig(16000, window=16, frame_units=64, sample_units=192, head_units=64, period=16),
@@ -275,10 +282,16 @@ def tokens_source(
     seed: int,
     quiet: bool = True,
 ) -> TokenSource:
-    """Batches of tokens; with labels the planner is told when sounds begin and end, else tokens are of streams."""
+    """Batches of tokens: with labels the planner is told when sounds begin and end, else tokens are of streams.
+
+    Those of a voice with a bed are in the run's cache, since to hear a corpus again for each batch would take long.
+    """
     if corpus.labels:
         tokens = open_tokens(corpus, vocoder, model.period, train.speed, train.gain_db, quiet)
         return TimedTokens(tokens, model.period, config.streams, config.span // vocoder.hop, seed)
+    if vocoder.config.has_bed:
+        recordings = open_recording_tokens(corpus, vocoder, model.period, train.gain_db, train.search, quiet)
+        return RecordingTokens(recordings, model.period, config.streams, config.span // vocoder.hop, seed)
     augmentation: dict[str, Any] = {"gain_db": train.gain_db, "gap": train.gap, "speed": train.speed}
     sizes = config.streams, config.span, 1, FRAME
     batches = StreamBatches(corpus, "train", *sizes, FRAME, seed, label_drop=LABEL_DROP, **augmentation)
@@ -297,6 +310,8 @@ def train_step(
     tokens, labels = batches.batch(state.step, rank, accelerator.num_processes)
     draw = np.random.Generator(np.random.Philox(key=[config.seed, state.step], counter=[0, 0, 4, rank]))
     tokens, inputs, counted = _corrupted(tokens, network.config.period, train, draw)
+    if train.own:
+        inputs = _with_own(network, inputs, labels, counted, train.own, draw)
     loss = bits_of(network, tokens, inputs, labels)
     mask = torch.from_numpy(counted).to(loss.device)
     mean = optimizer_step(state, config, (loss * mask).sum() / mask.sum(), accelerator)
@@ -316,17 +331,33 @@ def _corrupted(
     return tokens, np.where(wrong, draw.integers(0, 256, tokens.shape), tokens).astype(np.uint8), counted
 
 
+@torch.no_grad()
+def _with_own(
+    network: TwoTierNetwork, inputs: UInt8, labels: Int64, counted: Bools, most: float, draw: np.random.Generator
+) -> UInt8:
+    """`inputs` (streams, time) with tokens that the network draws after them in the place of a share of each stream."""
+    chances = torch.from_numpy(draw.random((8, *inputs.shape), np.float32))
+    own = network.drawn(logits_of(network, inputs, labels), chances.transpose(1, 2).to(network.frame_bias.device))
+    replaced = (draw.random(inputs.shape) < most * draw.random((len(inputs), 1))) & counted
+    return np.where(replaced, own.t().cpu().numpy(), inputs).astype(np.uint8)
+
+
 def bits_of(network: TwoTierNetwork, tokens: UInt8, inputs: UInt8, labels: Int64) -> Tensor:
     """Bits (streams, time) of tokens (streams, time) after `inputs`; `labels` (streams, frames, keys)."""
+    logits = logits_of(network, inputs, labels)
+    return network.bits(logits, torch.from_numpy(tokens).to(logits.device).long().t()).t()
+
+
+def logits_of(network: TwoTierNetwork, inputs: UInt8, labels: Int64) -> Tensor:
+    """Logits (time, streams, 256) of each token after `inputs` (streams, time); `labels` (streams, frames, keys)."""
     device = network.frame_bias.device
     earlier = torch.from_numpy(np.stack(token_inputs(inputs, network.config.period), 2)).to(device).long()
     codes = torch.from_numpy(inputs).to(device).long()
-    state = network.start(len(tokens))
+    state = network.start(len(inputs))
     condition, _ = network.frames(codes, torch.from_numpy(labels).to(device), state)
     previous = torch.cat([state.codes[:, -1:], codes[:, :-1]], 1)
     rows = torch.cat([previous[:, :, None], earlier], 2).transpose(0, 1)
-    logits, _ = network.samples(rows, condition, state.sample)
-    return network.bits(logits, torch.from_numpy(tokens).to(device).long().t()).t()
+    return network.samples(rows, condition, state.sample)[0]
 
 
 @torch.inference_mode()

@@ -81,7 +81,7 @@ DEFAULT_PRESET = "digits"
 MOST_DIGITS_RATE = 8000
 """Up to it a voice with a tonal bed that begins from another one has the schedule of digits."""
 BEGINNING = 120  # batches that say what latents are, and where codebooks begin
-ENVELOPE_STEPS, FEWEST_ENVELOPE_STEPS = 2000, 20  # of the postfilter's fit; without fine-tuning
+ENVELOPE_STEPS, FEWEST_ENVELOPE_STEPS = 1200, 20  # of the postfilter's fit; without fine-tuning
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ class VocoderTask:
         envelope_steps = ENVELOPE_STEPS if fine_steps else FEWEST_ENVELOPE_STEPS
         if request.envelope_steps is not None:
             envelope_steps = min(envelope_steps, request.envelope_steps)
-        filtering = fit(network, train.free, postfilter, batches, envelope_steps, request.quiet)
+        filtering = fit(network, postfilter, batches, envelope_steps, request.quiet)
         tensors = quantize(network.network, {})
         facts = run.card(request, fine_steps=fine_steps)
         voice = VoiceParts(vocoder, quantize_vocoder(network), postfilter=postfilter, postfilter_tensors=filtering)

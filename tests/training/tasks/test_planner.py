@@ -223,3 +223,25 @@ def test_options_of_another_kind_are_named(change: dict[str, Any], whole: Path, 
     RunFolder(tmp_path).write_options({**RunFolder(whole).options(), **change})
     with pytest.raises(RunError, match=r"^run\.json: "):
         go_on(tmp_path)
+
+
+def test_a_share_of_what_is_read_is_the_planners_own(whole: Path) -> None:
+    draw = np.random.default_rng(0)
+    torch.manual_seed(0)
+    network = TwoTierNetwork(replace(MINI[0], labels=LabelSet()))
+    tokens = draw.integers(0, 256, (8, 64)).astype(np.uint8)
+    counted = np.arange(64) % 2 < np.array([2, 2, 2, 2, 2, 2, 1, 1])[:, None]
+    labels = np.zeros((8, 4, 0), np.int64)
+    own = planner._with_own(network, tokens, labels, counted, 1.0, np.random.default_rng(1))
+    changed = own != tokens
+    assert 0.2 < changed[:6].mean() < 0.8 and not changed[~counted].any()
+    assert len(set(np.round(changed[:6].mean(1), 2))) > 3  # each stream has a share of its own
+    np.testing.assert_array_equal(
+        own, planner._with_own(network, tokens, labels, counted, 1.0, np.random.default_rng(1))
+    )
+
+
+@pytest.mark.parametrize("name", ["own", "heard_wrong", "partial"])
+def test_shares_are_shares(name: str) -> None:
+    with pytest.raises(UsageError, match="a share must be 0 to 1"):
+        PlannerTrainConfig(**{name: 1.5})
