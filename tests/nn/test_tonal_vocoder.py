@@ -93,7 +93,8 @@ def bands_left(rows: torch.Tensor) -> float:
 def test_components_keep_bands_best(rows: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = feature_weights(CONFIG, tonal_voices.RATE).reshape(2, -1)
     bands = weights[0, : CONFIG.mels]
-    assert torch.equal(weights[0], weights[1]) and bands[0] == bands.max() and (bands[1:] <= bands[:-1]).all() and bands[-1] < bands[0]
+    assert torch.equal(weights[0], weights[1]) and bands[0] == bands.max()
+    assert (bands[1:] <= bands[:-1]).all() and bands[-1] < bands[0]
     assert (weights[0, CONFIG.mels : -1] < bands.min()).all()
     weighed = bands_left(rows)
     monkeypatch.setattr("synth.nn.components.feature_weights", lambda config, _: torch.ones(2 * config.targets))
