@@ -17,7 +17,7 @@ RECENT = 40
 """Steps whose mean duration counts."""
 VALIDATIONS, VALIDATION_SHARE = 8, 0.08
 """Validations at most, and what they may take of the time."""
-FIRST_VALIDATION = 20.0
+FIRST_VALIDATION = 8.0
 """How many steps a validation lasts, before there was one."""
 
 

@@ -57,15 +57,22 @@ class TokenCorpus:
 
 
 def open_tokens(
-    corpus: Corpus, vocoder: Vocoder, period: int, speed: float, gain_db: float, quiet: bool = True
+    corpus: Corpus,
+    vocoder: Vocoder,
+    period: int,
+    speed: float,
+    gain_db: float,
+    quiet: bool = True,
+    total_seconds: float = TOTAL_SECONDS,
 ) -> TokenCorpus:
     """The tokens of a corpus, the first `period` of each frame, from its cache, where they are made at first.
 
-    `speed`, `gain_db`: copies are played at speeds from 1 / speed to speed, and up to so much louder or fainter.
+    `speed`, `gain_db`: copies are played at speeds from 1 / speed to speed, and up to so much louder or fainter; they
+    last about `total_seconds` together.
     """
     place = corpus.folder
     if not (place / INDEX).exists():
-        _make(corpus, vocoder, period, (speed, gain_db), quiet)
+        _make(corpus, vocoder, period, (speed, gain_db), quiet, total_seconds)
     index = json.loads((place / INDEX).read_text("utf-8"))
     if index["version"] != VERSION or index["period"] != period:
         raise CorpusError(f"{place}: cache of another planner; delete it to build it again")
@@ -111,11 +118,13 @@ def _variants(
         yield tokens, bounds_of(samples[offset * (vocoder.hop // 2) :], vocoder.hop)
 
 
-def _make(corpus: Corpus, vocoder: Vocoder, period: int, change: tuple[float, float], quiet: bool) -> None:
+def _make(
+    corpus: Corpus, vocoder: Vocoder, period: int, change: tuple[float, float], quiet: bool, total_seconds: float
+) -> None:
     speed, gain_db = change
     entries = [entry for entry in corpus.entries if entry.length]
     seconds = sum(entry.length for entry in entries) / corpus.rate + 0.2 * len(entries)
-    copies = max(1, min(COPIES, round(TOTAL_SECONDS / seconds)))
+    copies = max(1, min(COPIES, round(total_seconds / seconds)))
     rows, at = [], 0
     temporary = corpus.folder / f"{TOKENS}.{os.getpid()}.new"
     bar = tqdm(total=len(entries), desc="tokens", unit="file", disable=True if quiet else None)

@@ -15,6 +15,9 @@ from synth.training.config import GeneratorTrainConfig
 from synth.training.window_loss import batch_loss
 from synth.vocoder.vocoder import mel_of
 
+CHUNK = 1 << 12
+"""Samples of a validation that are computed at once, whole frames."""
+
 
 def mels(vocoder: VocoderNetwork, codes: UInt8) -> Tensor:
     """Log-mel features (streams, 2 x tokens, mels) of codes (streams, span), silence after their end."""
@@ -70,11 +73,18 @@ def conditioned_loss(
 def teacher_forced_bits(
     vocoder: VocoderNetwork, codes: UInt8, conditioning: Tensor, reflections: Tensor, phases: UInt8 | None = None
 ) -> Tensor:
-    """Bits (streams, time) of codes (streams, time), each predicted from the true codes before it."""
+    """Bits (streams, time) of codes (streams, time), each predicted from the true codes before it.
+
+    The network goes CHUNK samples at a time: memory stays bounded.
+    """
     network = vocoder.network
     device, hop = conditioning.device, network.config.hop
     inputs = torch.from_numpy(code_inputs(vocoder, codes, reflections, phases)).to(device).long()
     labels = torch.zeros(len(codes), codes.shape[1] // hop, len(network.config.labels), dtype=torch.long, device=device)
     codes_in = torch.from_numpy(codes).to(device).long()
-    bits, _ = network(codes_in, inputs, labels, network.start(len(codes)), conditioning)
-    return bits
+    state, parts = network.start(len(codes)), []
+    for at in range(0, codes.shape[1], CHUNK):
+        place, frames = slice(at, at + CHUNK), slice(at // hop, (at + CHUNK) // hop)
+        bits, state = network(codes_in[:, place], inputs[:, place], labels[:, frames], state, conditioning[frames])
+        parts.append(bits)
+    return torch.cat(parts, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ from synth.common.errors import CorpusError, RunError
 from synth.data import stretches
 from synth.data.build import CorpusRequest
 from synth.data.corpus import INDEX, Corpus, open_cache
-from synth.training import locked_corpus, token_corpus
+from synth.training import locked_corpus, recording_tokens, token_corpus
 from synth.training.loop import Say
 from synth.training.nearest_voice import RATE
 from synth.training.request import corpus_request, read_corpus
 from synth.training.run_folder import RunFolder
 
-ANALYSIS_SHARE = 0.1
-"""Of the time that there is for all, what the analysis of sounds may take."""
+ANALYSIS_SHARE, LABELLED_SHARE = 0.1, 0.06
+"""Of the time that there is for all, what the analysis of sounds may take; of labelled ones, which is done twice."""
 LEAST_SECONDS = 60.0
 """Of sound, that are taken however little time there is."""
 MOST_SKIPPED, MOST_VALUES = 10, 8
@@ -31,6 +32,8 @@ ANALYSED = (
     locked_corpus.FEATURES,
     token_corpus.INDEX,
     token_corpus.TOKENS,
+    recording_tokens.INDEX,
+    recording_tokens.TOKENS,
 )
 NEW = "cache.new"
 
@@ -40,37 +43,43 @@ def request_of(folder: RunFolder, options: Any, rate: int) -> CorpusRequest:
     return corpus_request(folder, options, rate, ("train",))
 
 
-def read(request: CorpusRequest, place: Path, seconds: float | None, quiet: bool) -> tuple[Corpus, float]:
-    """The corpus in the cache `place`, with something for validation, and how many seconds of sound there are.
+@dataclass(frozen=True)
+class Heard:
+    """The corpus that a voice learns; `files` and `seconds` of all the sound that there is."""
 
-    At most about `seconds` are for training.
-    """
+    corpus: Corpus
+    files: int
+    seconds: float
+
+
+def read(request: CorpusRequest, place: Path, seconds: float | None, quiet: bool) -> Heard:
+    """The corpus in the cache `place`, with something for validation; at most about `seconds` are for training."""
     corpus = stretches.whole(read_corpus(request, place, quiet))
-    all_seconds = sum(entry.length for entry in corpus.entries) / corpus.rate
+    files, all_seconds = len(corpus.entries), len(corpus.audio) / corpus.rate
     if not corpus.split("validation"):
         corpus = stretches.with_validation(corpus)
-    return stretches.shortened(corpus, seconds), all_seconds
+    return Heard(stretches.shortened(corpus, seconds), files, all_seconds)
 
 
-def seconds_to_hear(seconds: float | None, speed: float, rate: int) -> float | None:
+def seconds_to_hear(seconds: float | None, speed: float, rate: int, labelled: bool) -> float | None:
     """Seconds of sound that can be analysed in a share of `seconds`, at `speed` seconds a second at RATE; None: all."""
     if seconds is None:
         return None
-    return max(LEAST_SECONDS, ANALYSIS_SHARE * seconds * speed * RATE / rate)
+    return max(LEAST_SECONDS, (LABELLED_SHARE if labelled else ANALYSIS_SHARE) * seconds * speed * RATE / rate)
 
 
-def describe(corpus: Corpus, all_seconds: float, say: Say) -> None:
+def describe(heard: Heard, say: Say) -> None:
     """Says what is learned from: files, minutes, rate, what is left out and why, split, labels with counts."""
+    corpus, files = heard.corpus, heard.files
     for path, reason in corpus.skipped[:MOST_SKIPPED]:
         say(f"skipped {path}: {reason}")
     if len(corpus.skipped) > MOST_SKIPPED:
         say(f"skipped {len(corpus.skipped) - MOST_SKIPPED} more files, which {corpus.folder / INDEX} names")
-    files = len({entry.name for entry in corpus.entries})
-    say(f"corpus: {files} file{'s' * (files != 1)}, {_time(all_seconds)}, mixed to mono at {corpus.rate} Hz")
+    say(f"corpus: {files} file{'s' * (files != 1)}, {_time(heard.seconds)}, mixed to mono at {corpus.rate} Hz")
     parts = {split: corpus.size(split) / corpus.rate for split in ("train", "validation", "test")}
     used = ", ".join(f"{_time(seconds)} for {_PURPOSES[split]}" for split, seconds in parts.items() if seconds)
     say(f"split: {used}")
-    if sum(parts.values()) < 0.98 * all_seconds:
+    if sum(parts.values()) < 0.98 * heard.seconds:
         say(f"there is no time to hear all of it: {_time(parts['train'])} are taken, spread over the files")
     for place, (key, values) in enumerate(corpus.labels.items()):
         counts = Counter(ids[place] for ids in {entry.name: entry.label_ids for entry in corpus.entries}.values())
@@ -104,13 +113,13 @@ def read_again(folder: RunFolder, request: CorpusRequest, seconds: float | None,
         return
     if request.is_current(place):
         heard = before.size("train")
-        if read(request, place, seconds, quiet)[0].size("train") != heard:
+        if read(request, place, seconds, quiet).corpus.size("train") != heard:
             _forget_analysis(place)
         return
     known = {entry.name for entry in before.entries}
     changes = [_listed(sorted(names - known), "new"), _listed(sorted(known - names), "gone")]
     say(f"the corpus has changed ({', '.join(filter(None, changes)) or 'files were written'}): it is read again")
-    _replace(folder, before, lambda new: read(request, new, seconds, quiet)[0])
+    _replace(folder, before, lambda new: read(request, new, seconds, quiet).corpus)
 
 
 def _replace(folder: RunFolder, before: Corpus, make: Callable[[Path], Corpus]) -> None:

@@ -16,9 +16,7 @@ from accelerate import Accelerator
 from synth.checkpoint.registry import VOICE
 from synth.common.errors import RunError, UsageError
 from synth.data.corpus import Corpus, open_cache
-from synth.generation import checkpoint
-from synth.training import audition, voice_corpus
-from synth.training.base_voice import BASE, planner_model
+from synth.training import audition, voice_corpus, voice_export
 from synth.training.budget import Budget, check_minutes
 from synth.training.export.common import ExportRequest
 from synth.training.loop import Say, Trainer
@@ -31,20 +29,16 @@ from synth.training.tasks.planner import VOICE as PLANNED
 from synth.training.tasks.planner import PlannerTask
 from synth.training.tasks.vocoder import VocoderTask, settle
 from synth.training.train import check_budget, extend
+from synth.training.voice_export import DECODER, PLANNER, export
 from synth.training.voice_options import Beginning, VoiceOptions, beginning_of, decoder_options, planner_options
-from synth.vocoder import timing
+
+__all__ = ["export", "train"]
 
 DEFAULT_MINUTES = 10.0
-DECODER, PLANNER, DONE = "decoder", "planner", "done"
-"""Folders of the stages, and what run.json says of a run that has ended."""
+DONE = "done"
+"""What run.json says of a run that has ended, in the place of a stage."""
 DECODER_SHARE = 0.63
 """Of the time that is left when the sounds are read."""
-FINE_SHARE = 0.03
-"""Of all time, for fine-tuning in each export."""
-FINE_COST = 1.5
-"""Times a step that one of fine-tuning takes."""
-ENVELOPE_COST, LEAST_ENVELOPE, ENVELOPE_STEPS = 0.15, 20, 10
-"""Times a step that one of the postfilter's fit takes; steps of it at least, and to one of fine-tuning."""
 RESERVE_SHARE = 0.02
 """Of all time, for what is written at the end."""
 COPY_COST = 2.0
@@ -85,12 +79,12 @@ def _begin(folder: RunFolder, request: TrainRequest, say: Say) -> dict[str, Any]
     asked = VoiceOptions(**{name: given.get(name) for name in entry.options})
     files = voice_corpus.request_of(folder, asked, 0).files(folder.path)
     beginning = beginning_of(asked, [file.path for file in files], say)
-    heard = voice_corpus.seconds_to_hear(seconds, beginning.speed, beginning.rate)
+    most = voice_corpus.seconds_to_hear(seconds, beginning.speed, beginning.rate, asked.labels is not None)
     wanted = voice_corpus.request_of(folder, asked, beginning.rate)
-    corpus, all_seconds = voice_corpus.read(wanted, folder.path / "cache", heard, request.quiet)
-    voice_corpus.describe(corpus, all_seconds, say)
+    heard = voice_corpus.read(wanted, folder.path / "cache", most, request.quiet)
+    voice_corpus.describe(heard, say)
     decoder = decoder_options(given, beginning, asked.steps)
-    decoder_config = VocoderTask.new_config(decoder, corpus)
+    decoder_config = VocoderTask.new_config(decoder, heard.corpus)
     options = {
         "task": entry.name,
         "version": VERSION,
@@ -134,9 +128,9 @@ def _further(folder: RunFolder, request: TrainRequest, say: Say) -> dict[str, An
     _check(folder, request, options, "steps")
     seconds, beginning = _seconds(request), Beginning(**options["beginning"])
     asked = VoiceOptions(**options["given"])
-    heard = voice_corpus.seconds_to_hear(seconds, beginning.speed, beginning.rate)
+    most = voice_corpus.seconds_to_hear(seconds, beginning.speed, beginning.rate, asked.labels is not None)
     wanted = voice_corpus.request_of(folder, asked, beginning.rate)
-    voice_corpus.read_again(folder, wanted, heard, request.quiet, say)
+    voice_corpus.read_again(folder, wanted, most, request.quiet, say)
     if (folder.path / VOICE).exists():
         settle(RunFolder(folder.path / DECODER))
     options |= {"stage": DECODER, "round": options["round"] + 1, "budget": seconds}
@@ -203,9 +197,8 @@ class VoiceRun:
             return False
         self.say("the decoder is written as a checkpoint")
         own = stage.path / VOICE
-        request = self._export_request(stage, own, step)
-        VocoderTask.export(request)
-        self._join(own, held=bool(stage.options().get("held")))
+        VocoderTask.export(self._export_request(stage, own, step))
+        voice_export.join(self.folder, own)
         began = time.monotonic()
         path = audition.write_copy(self.place, corpus, self.folder.path)
         self.copy_seconds = time.monotonic() - began
@@ -213,38 +206,12 @@ class VoiceRun:
             self.say(f"{path}: a copy of what is held back, as the decoder makes it")
         return True
 
-    def _join(self, decoder: Path, held: bool) -> None:
-        """Writes the voice of a decoder, with the planner that there was already for the same tokens."""
-        loaded = checkpoint.load(decoder)
-        assert loaded.voice is not None
-        voice, earlier = loaded.voice, self._planned() if held else None
-        if earlier is not None and earlier.planner is not None:
-            voice = dataclasses.replace(
-                voice,
-                planner=earlier.planner,
-                planner_tensors=earlier.planner_tensors,
-                temperatures=earlier.temperatures,
-                guidance=earlier.guidance,
-                timing=earlier.timing,
-            )
-        checkpoint.save(self.place, loaded.config, loaded.tensors, loaded.info, voice)
-
-    def _planned(self) -> Any:
-        """The voice whose planner goes with a decoder that is not planned for yet: the earlier one, or the base."""
-        if self.place.exists():
-            return checkpoint.load(self.place).voice
-        path = self.folder.path / DECODER / BASE
-        if not path.exists():
-            return None
-        base, labels = checkpoint.load(path), open_cache(self.folder.path / "cache").labels
-        return base.voice if planner_model(base, timing.timed(labels) if labels else labels) else None
-
     def _planner(self, corpus: Corpus) -> bool:
         """The second stage, its export and what is written last; whether it has ended."""
         stage = RunFolder(self.folder.path / PLANNER)
         if not stage.started:
             self._begin_planner(stage, corpus)
-        reserve = (FINE_SHARE + RESERVE_SHARE) * (self.seconds or 0.0) + COPY_COST * self.copy_seconds
+        reserve = (voice_export.FINE_SHARE + RESERVE_SHARE) * (self.seconds or 0.0) + COPY_COST * self.copy_seconds
         step = self._train_stage(stage, 1.0, reserve)
         if step is None:
             return False
@@ -268,6 +235,8 @@ class VoiceRun:
             "round": self.options["round"],
         }
         config = PlannerTask.new_config(asked, corpus)
+        if self.seconds is not None:
+            config["planner_train"]["copied"] = round(corpus.size("train") / corpus.rate)
         stage.path.mkdir(exist_ok=True)
         stage.write_options({**own, **config})
 
@@ -316,17 +285,7 @@ class VoiceRun:
         return Budget(seconds)
 
     def _export_request(self, stage: RunFolder, out: Path, step_seconds: float) -> ExportRequest:
-        """An export of a stage with as many steps as the stage's preset has, or as there is time for."""
-        config = stage.options()["train"]
-        fine, envelope = int(config["fine_steps"]), None
-        if self.seconds is None:
-            fine = min(fine, int(config["steps"]) // 10)
-            envelope = max(LEAST_ENVELOPE, fine * ENVELOPE_STEPS)
-        else:
-            fine = min(fine, int(FINE_SHARE * self.seconds / (FINE_COST * step_seconds)))
-            envelope = max(LEAST_ENVELOPE, int(FINE_SHARE * self.seconds / (ENVELOPE_COST * step_seconds)))
-        quiet, say = self.request.quiet, self.say
-        return ExportRequest(stage.path, out, steps=fine, envelope_steps=envelope, force=True, quiet=quiet, say=say)
+        return voice_export.request_of(stage, out, self.seconds, step_seconds, self.request.quiet, self.say)
 
     def _say_end(self) -> None:
         path = self.folder.path
@@ -336,11 +295,3 @@ class VoiceRun:
             self.say(f"{name}: {', '.join(figures)}")
         self.say(f"{path} is a voice: generate-audio out.wav -c {path}, synth vocode IN.wav -o out.wav -c {path}")
         self.say(f"to train it further: synth train -o {path} --minutes {(self.seconds or 600) / 60:g}")
-
-
-def export(request: ExportRequest) -> dict[str, Any]:
-    """Writes the checkpoint of a voice's run anew: of its planner where it has one by now, else of its decoder."""
-    folder = RunFolder(request.run)
-    planned = (folder.path / PLANNER / "last.safetensors").exists()
-    task: Any = PlannerTask if planned else VocoderTask
-    return dict(task.export(dataclasses.replace(request, run=folder.path / (PLANNER if planned else DECODER))))

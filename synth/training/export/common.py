@@ -28,6 +28,7 @@ class ExportRequest:
 
     `run`: folder of a run. `out`: checkpoint to write. `steps` of quantization-aware fine-tuning (None: the preset's).
     `envelope_steps`: of the fit of a voice's postfilter, None for as many as it takes.
+    `measured_seconds`: of each split that is measured, None for all of it.
     `noise`: deviation, in mu-law codes, of what is added to half of the streams while a generator is fine-tuned.
     `temperatures` (planner, network) and `guidance`: of a planner's voice. `card`: more facts for the model card.
     `threads`: of the CPU, as of `use_threads`. `force`: replace a file. `quiet`: no progress. `say`: called with each
@@ -38,6 +39,7 @@ class ExportRequest:
     out: str | os.PathLike[str]
     steps: int | None = None
     envelope_steps: int | None = None
+    measured_seconds: float | None = None
     noise: float = 0.0
     temperatures: tuple[float, ...] | None = None
     guidance: float | None = None
@@ -81,9 +83,10 @@ class FinishedRun:
             "given": without_paths(self.options["given"]),
         }
 
-    def measured_rows(self) -> dict[str, list[Row]]:
-        """Codes and labels of the validation and test files, where there are any."""
-        rows = {split: validation_rows(self.corpus, split) for split in ("validation", "test")}
+    def measured_rows(self, seconds: float | None = None) -> dict[str, list[Row]]:
+        """Codes and labels of the validation and test files, where there are any; about so many `seconds` at most."""
+        most = None if seconds is None else round(seconds * self.corpus.rate)
+        rows = {split: validation_rows(self.corpus, split, most) for split in ("validation", "test")}
         return {split: files for split, files in rows.items() if files}
 
 

@@ -37,7 +37,7 @@ from synth.training.run_folder import RunFolder
 from synth.training.tasks import having_preset
 from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
 from synth.training.token_batches import LABEL_DROP, SoundTokens, TimedTokens, TokenSource
-from synth.training.token_corpus import lengths_of, open_tokens
+from synth.training.token_corpus import TOTAL_SECONDS, lengths_of, open_tokens
 from synth.vocoder import timing
 from synth.vocoder.vocoder import Vocoder
 
@@ -57,7 +57,7 @@ class PlannerTrainConfig:
     share of its own (scheduled sampling, arXiv 1506.03099).
     `search`: tokens of unlabelled recordings are searched for as the codec does it (a voice with a bed).
     `gap`: shortest and longest silence between files, in seconds, where there are no labels. `speed`, `gain_db`: of
-    `StreamBatches`.
+    `StreamBatches`. `copied`: seconds that the copies of labelled files last together, about.
     """
 
     heard_wrong: float = 0.05
@@ -67,6 +67,7 @@ class PlannerTrainConfig:
     gap: tuple[float, float] = (0.02, 0.06)
     speed: float = 1.0
     gain_db: float = 0.0
+    copied: float = TOTAL_SECONDS
 
     def __post_init__(self) -> None:
         if not (1 <= self.speed <= 2 and 0 <= self.gain_db <= 60):
@@ -251,7 +252,7 @@ class PlannerTask:
         planned = run.card(dataclasses.replace(request, card=None), fine_steps=fine_steps)
         facts: dict[str, Any] = {**loaded.info, **(request.card or {}), "planner": planned}
         checkpoint.save(request.out, loaded.config, loaded.tensors, facts, voice)
-        figures = measures.bits_per_token(request.out, run.measured_rows())
+        figures = measures.bits_per_token(request.out, run.measured_rows(request.measured_seconds))
         planned["bits_per_token"] = {split: round(bits, 4) for split, bits in figures.items()}
         for split, bits in planned["bits_per_token"].items():
             request.say(f"{split}: {bits} bits per token")
@@ -287,7 +288,7 @@ def tokens_source(
     Those of a voice with a bed are in the run's cache, since to hear a corpus again for each batch would take long.
     """
     if corpus.labels:
-        tokens = open_tokens(corpus, vocoder, model.period, train.speed, train.gain_db, quiet)
+        tokens = open_tokens(corpus, vocoder, model.period, train.speed, train.gain_db, quiet, train.copied)
         return TimedTokens(tokens, model.period, config.streams, config.span // vocoder.hop, seed)
     if vocoder.config.has_bed:
         recordings = open_recording_tokens(corpus, vocoder, model.period, train.gain_db, train.search, quiet)

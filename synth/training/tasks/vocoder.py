@@ -261,7 +261,7 @@ class VocoderTask:
         checkpoint.save(request.out, model, tensors, facts, voice)
         if model.labels:
             voice = dataclasses.replace(voice, means=measures.means_of_labels(request.out, run.corpus))
-        figures = measures.bits_per_sample(request.out, run.measured_rows())
+        figures = measures.bits_per_sample(request.out, run.measured_rows(request.measured_seconds))
         facts["bits_per_sample"] = {split: round(bits, 4) for split, bits in figures.items()}
         for split, bits in facts["bits_per_sample"].items():
             request.say(f"{split}: {bits} bits per sample, led by what it hears")
