@@ -201,6 +201,23 @@ def features(
     return _cepstra(logs.astype(np.float64), _dct(config.coefficients, config.mels)).astype(np.float32)
 
 
+def spectral_frames(wave: Float32, config: FeatureConfig, bins: int) -> tuple[Float32, Float64, Float64]:
+    """Log-mels (frames, mels) as of `features`, and of each frame (frames,) its spectral flatness and its power.
+
+    Flatness is the mean of the natural logarithms of powers plus 1e-6 of the `bins` lowest above 0 Hz, less the
+    logarithm of their mean: 0 for a flat spectrum. Power is the mean square, of full scale 1.
+    """
+    filters = _filters(config.sample_rate, config.fft, config.mels, 1.0)
+    logs, flatness, power_means = [], [], []
+    for spectra in _powers(wave, config, None):
+        logs.append(_mels(spectra, filters, config.mels).T.astype(np.float32))
+        lowest = spectra[1 : 1 + bins] + LOG_OFFSET
+        flatness.append(log(lowest).mean(0) - log(lowest.mean(0)))
+        both_sides = 2 * spectra.sum(0) - spectra[0] - spectra[-1]
+        power_means.append(both_sides / (config.fft * 0.375 * config.window))
+    return np.concatenate(logs), np.concatenate(flatness), np.concatenate(power_means)
+
+
 def to_float32(samples: MonoSamples) -> Float32:
     """16-bit samples (n,) as float32 (n,) of full scale 1."""
     return samples.astype(np.float32) / np.float32(32768)

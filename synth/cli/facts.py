@@ -14,6 +14,8 @@ from synth.engine.layout import block_density
 from synth.generation import checkpoint
 from synth.recognition import classifier
 
+MOST_SHOWN = 16
+"""Numbers of a list that lines for people show; --json has all."""
 Told = tuple[dict[str, Any], list[str], list[SynthError]]
 
 
@@ -139,6 +141,8 @@ def _main_bits(bits: Any) -> Any:
 def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list) and len(value) > MOST_SHOWN and not any(isinstance(item, str) for item in value):
+        return f"{len(value)} numbers"
     if isinstance(value, list):
         return ", ".join(_plain(item) for item in value)
     return str(value)

@@ -20,12 +20,14 @@ def run(name: str, argv: list[str]) -> int:
     from synth.generation.generate import GenerateRequest, generate
 
     request = GenerateRequest(**arguments, labels=labels)
-    report = generate(request, lambda samples: progress(samples, request.quiet))
+    tell = (lambda text: None) if request.quiet or as_json else say
+    report = generate(request, lambda samples: progress(samples, request.quiet), tell)
     if as_json:
         print_json(report, sys.stderr if request.out == "-" else sys.stdout)
     elif not request.quiet:
         for file in report["files"]:
-            say(f"{file['path']}: {report['seconds']:g} s at {report['sample_rate']} Hz, seed {file['seed']}")
+            near = f", {file['distance']:.2f} dB from the corpus" if "distance" in file else ""
+            say(f"{file['path']}: {report['seconds']:g} s at {report['sample_rate']} Hz, seed {file['seed']}{near}")
     if not request.quiet and not (as_json and request.out == "-"):
         say_faults(report["faults"], say)
     return 0
@@ -52,6 +54,36 @@ def generate_parser() -> opt.Parser:
         metavar="COUNT",
         help="files to write: OUT-1, OUT-2, ...; file i is what seed SEED+i-1 alone gives",
     )
+    _add_choice_and_shape(parser)
+    add_sampling(parser)
+    add("--prime", metavar="AUDIO", help="sound to go on from, - for stdin; it is not part of the output")
+    add_label(parser, "; several values take equal parts of the output")
+    add(
+        "--format",
+        choices=limits.OUTPUT_FORMATS,
+        help="format (default: what the suffix of OUT says; wav for -)",
+    )
+    add("--play", action="store_true", help="play what is made while it is made")
+    add("--plot", metavar="PNG", help="draw waveform and spectrogram")
+    add_engine(parser)
+    add("-f", "--force", action="store_true", help="replace files that exist")
+    add_common(parser)
+    add("--version", action="version", version=version("generate-audio"))
+    return parser
+
+
+def _add_choice_and_shape(parser: opt.Parser) -> None:
+    """The options of which sounds are written, and of what is done to a whole sound."""
+    best = parser.add_argument_group("a choice")
+    best.add_argument(
+        "--best",
+        type=opt.integer(1, limits.MAX_COUNT),
+        metavar="K",
+        help="of the COUNT sounds write the K that are nearest to the corpus, OUT-1 the nearest",
+    )
+    best.add_argument(
+        "--like", metavar="AUDIO|DIR", help="the sounds to be near to (default: what the checkpoint says of its corpus)"
+    )
     shape = parser.add_argument_group("the sound as a whole")
     shape.add_argument(
         "--channels",
@@ -73,18 +105,3 @@ def generate_parser() -> opt.Parser:
         metavar="HZ",
         help="resample to this rate (default: the checkpoint's)",
     )
-    add_sampling(parser)
-    add("--prime", metavar="AUDIO", help="sound to go on from, - for stdin; it is not part of the output")
-    add_label(parser, "; several values take equal parts of the output")
-    add(
-        "--format",
-        choices=limits.OUTPUT_FORMATS,
-        help="format (default: what the suffix of OUT says; wav for -)",
-    )
-    add("--play", action="store_true", help="play what is made while it is made")
-    add("--plot", metavar="PNG", help="draw waveform and spectrogram")
-    add_engine(parser)
-    add("-f", "--force", action="store_true", help="replace files that exist")
-    add_common(parser)
-    add("--version", action="version", version=version("generate-audio"))
-    return parser

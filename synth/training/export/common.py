@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from synth.common.typing import Tensors
 from synth.data.corpus import Corpus, open_cache
+from synth.data.sound_figures import CARD_KEY, figures_of_corpus
 from synth.training.batches import Row, validation_rows
 from synth.training.config import GeneratorTrainConfig
 from synth.training.run_folder import RunFolder, without_paths
@@ -82,6 +83,10 @@ class FinishedRun:
             **facts,
             "given": without_paths(self.options["given"]),
         }
+
+    def sound(self) -> dict[str, Any]:
+        """What the training files sound like, for the card: `generate-audio --best` compares with it."""
+        return {CARD_KEY: figures_of_corpus(self.corpus).to_json()}
 
     def measured_rows(self, seconds: float | None = None) -> dict[str, list[Row]]:
         """Codes and labels of the validation and test files, where there are any; about so many `seconds` at most."""

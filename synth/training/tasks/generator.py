@@ -195,7 +195,7 @@ class GeneratorTask:
         tensors = quantize(network, constants)
         player = engine.create(model, tensors)
         seen = run.step * config.streams * config.windows * (config.window - config.warmup)
-        facts = run.card(request, fine_steps=fine_steps, noise=request.noise, samples_seen=seen)
+        facts = run.card(request, **run.sound(), fine_steps=fine_steps, noise=request.noise, samples_seen=seen)
         if (density := block_density(tensors["sample.recurrent.weight"])) < 1:
             facts["density"] = round(density, 4)
         facts["bits_per_sample"] = _integer_figures(player, run.corpus)

@@ -250,7 +250,7 @@ class PlannerTask:
             timing=lengths_of(run.corpus, vocoder.hop) if run.corpus.labels else {},
         )
         planned = run.card(dataclasses.replace(request, card=None), fine_steps=fine_steps)
-        facts: dict[str, Any] = {**loaded.info, **(request.card or {}), "planner": planned}
+        facts: dict[str, Any] = {**loaded.info, **(request.card or {}), **run.sound(), "planner": planned}
         checkpoint.save(request.out, loaded.config, loaded.tensors, facts, voice)
         figures = measures.bits_per_token(request.out, run.measured_rows(request.measured_seconds))
         planned["bits_per_token"] = {split: round(bits, 4) for split, bits in figures.items()}

@@ -256,7 +256,7 @@ class VocoderTask:
             envelope_steps = min(envelope_steps, request.envelope_steps)
         filtering = fit(network, postfilter, batches, envelope_steps, request.quiet)
         tensors = quantize(network.network, {})
-        facts = run.card(request, fine_steps=fine_steps)
+        facts = run.card(request, **run.sound(), fine_steps=fine_steps)
         voice = VoiceParts(vocoder, quantize_vocoder(network), postfilter=postfilter, postfilter_tensors=filtering)
         checkpoint.save(request.out, model, tensors, facts, voice)
         if model.labels:

@@ -147,6 +147,7 @@ def test_an_export_is_the_voice_with_a_planner(exported: Path, voice: Path, whol
     info = after.info
     assert info["licence"] == "none" and info["note"] == "x" and info["planner"]["fine_steps"] == 2
     assert info["planner"]["given"]["vocoder"] == "v.safetensors"
+    assert info["corpus_sound"]["rate"] == after.config.sample_rate
     assert os.fspath(whole.parent.parent) not in str(info)
 
 

@@ -16,8 +16,10 @@ from helpers import runs
 
 import synth
 from synth.audio import mulaw
+from synth.audio.nearness import SoundFigures, distance
 from synth.common.errors import OutputError, RunError, UsageError
 from synth.data.corpus import open_cache
+from synth.data.sound_figures import figures_of_corpus
 from synth.engine.config import ModelConfig
 from synth.engine.layout import block_density
 from synth.generation import checkpoint
@@ -110,6 +112,8 @@ def test_an_export_is_a_voice_that_speaks(exported: Path, whole: Path) -> None:
     assert info["licence"] == "CC0" and info["steps"] in (3, 6) and info["fine_steps"] == 2
     assert info["given"]["preset"] == "mini" and "corpora" not in info["given"]
     assert os.fspath(whole.parent.parent) not in str(info)
+    corpus = open_cache(whole / "cache")
+    assert distance(SoundFigures.from_json(info["corpus_sound"], 8000), figures_of_corpus(corpus)) < 0.02
 
 
 def test_the_cards_bits_are_those_of_the_engine(exported: Path, whole: Path) -> None:
