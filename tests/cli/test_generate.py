@@ -131,16 +131,16 @@ def test_threads_change_nothing(threads: int) -> None:
 
 
 def test_a_failure_stops_the_other_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    from synth.generation import generate as generating
+    from synth.generation import made_files
 
-    real = generating.AudioWriter.write
+    real = made_files.AudioWriter.write
 
     def write(self: Any, block: NDArray[np.int16]) -> None:
         if self.name == "x-2.wav":
             raise OSError(28, "No space left on device", "x-2.wav")
         real(self, block)
 
-    monkeypatch.setattr(generating.AudioWriter, "write", write)
+    monkeypatch.setattr(made_files.AudioWriter, "write", write)
     assert call("x.wav", "-n", 6, "-s", 1, "--samples", 200000, "--threads", 2) == 1
     assert not [name for name in os.listdir() if not name.endswith(".wav")]
     assert "x-2.wav" not in os.listdir() and len(os.listdir()) < 5
