@@ -11,17 +11,15 @@ from synth.engine.config import ModelConfig
 from synth.nn.code_order import ordered
 from synth.nn.components import loudness_shares, principal_components
 from synth.nn.gru import to_eighth
+from synth.nn.residual_quantizer import ResidualVectorQuantizer, kept
 from synth.nn.two_tier import TwoTierNetwork, rounded
-from synth.vocoder.config import CODES, TAPS, VocoderConfig, stride_of
+from synth.vocoder.config import TAPS, VocoderConfig, stride_of
 from synth.vocoder.mel import normalize_mel
 from synth.vocoder.tonal import PITCH_MIDDLE, TONE_CENTRE, TONE_SPREAD, UNVOICED, pitch_latents
 from synth.vocoder.vocoder import BOUND, UNIT
 
-DECAY = 0.99  # of the codebooks' moving averages
 PITCH_TOKEN = 128  # of a pitch latent of 0
-CLUSTER_ROUNDS = 20
-UNUSED = 0.02  # in clustering: a code with less than this share of an even one's use begins anew
-REVIVE = 0.1  # a code with less than this share of an even one's use begins anew
+CLUSTER_ROUNDS, JOINT_ROUNDS = 20, 4
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -33,90 +31,6 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def layer(rows: int, columns: int) -> nn.Parameter:
     return nn.Parameter(torch.randn(rows, columns) * columns**-0.5)
-
-
-def kept(*shape: int) -> nn.Parameter:
-    """Zeros without gradient, kept with a network's weights so that a run goes on exactly."""
-    return nn.Parameter(torch.zeros(*shape), requires_grad=False)
-
-
-class ResidualVectorQuantizer(nn.Module):
-    """Residual vector quantisation (SoundStream, arXiv 2107.03312) with codebooks that are moving averages.
-
-    `books` (quantisers, codes, latent), `counts` (quantisers, codes), `sums` as books.
-    """
-
-    def __init__(self, count: int, latent: int) -> None:
-        super().__init__()
-        self.frozen = False
-        self.books = kept(count, CODES, latent)
-        self.sums = kept(count, CODES, latent)
-        self.counts = kept(count, CODES)
-
-    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (..., quantisers) long and partial sums (quantisers + 1, ..., latent) of vectors (..., latent)."""
-        left, total, tokens, sums = z.detach(), torch.zeros_like(z), [], [torch.zeros_like(z)]
-        for book in self.books:
-            token = self._nearest(left, book)
-            chosen = F.embedding(token, book)
-            left, total = left - chosen, total + chosen
-            tokens.append(token)
-            sums.append(total)
-        return torch.stack(tokens, -1), torch.stack(sums)
-
-    @torch.no_grad()
-    def initialize(self, z: Tensor, draw: torch.Generator) -> None:
-        """Every codebook begins as a cloud like what the ones before it leave of vectors (n, latent)."""
-        if self.frozen:
-            return
-        left, even = z, len(z) / CODES
-        for book, sums, counts in zip(self.books, self.sums, self.counts, strict=True):
-            cloud = torch.randn(book.shape, generator=draw).to(z.device)
-            book.copy_(left.mean(0) + left.std(0) * cloud)
-            sums.copy_(book * even)
-            counts.fill_(even)
-            left = left - F.embedding(self._nearest(left, book), book)
-
-    @torch.no_grad()
-    def cluster(self, z: Tensor, shares: Tensor, rounds: int, draw: torch.Generator) -> None:
-        """Every codebook becomes `rounds` of k-means of what the ones before it leave of vectors (n, latent).
-
-        `shares` (n,): how much each vector counts. Codes that are hardly used begin anew.
-        """
-        left, even = z, shares.sum() / CODES
-        for book, sums, counts in zip(self.books, self.sums, self.counts, strict=True):
-            book.copy_(left[torch.multinomial(shares, CODES, replacement=True, generator=draw)])
-            for _ in range(rounds):
-                tokens = self._nearest(left, book)
-                counts.zero_().index_add_(0, tokens, shares)
-                sums.zero_().index_add_(0, tokens, left * shares[:, None])
-                fresh = left[torch.multinomial(shares, CODES, replacement=True, generator=draw)]
-                used = counts[:, None] > UNUSED * even
-                book.copy_(torch.where(used, sums / counts.clamp_min(1e-9)[:, None], fresh))
-            sums.copy_(book * even)
-            counts.fill_(float(even))
-            left = left - F.embedding(self._nearest(left, book), book)
-
-    @staticmethod
-    def _nearest(left: Tensor, book: Tensor) -> Tensor:
-        return ((book * book).sum(1) - 2 * (left @ book.t())).argmin(-1)
-
-    @torch.no_grad()
-    def update(self, z: Tensor, tokens: Tensor, sums: Tensor, draw: torch.Generator) -> None:
-        """Moves the codebooks towards the vectors (n, latent) that chose them; seldom used codes begin anew."""
-        if self.frozen:
-            return
-        for q, book in enumerate(self.books):
-            left = z - sums[q]
-            chosen = F.one_hot(tokens[:, q], CODES).to(z.dtype)
-            self.counts[q].mul_(DECAY).add_(chosen.sum(0), alpha=1 - DECAY)
-            self.sums[q].mul_(DECAY).add_(chosen.t() @ left, alpha=1 - DECAY)
-            even = self.counts[q].sum() / CODES
-            dead = self.counts[q] < REVIVE * even
-            fresh = left[torch.randint(len(left), (CODES,), generator=draw)]
-            self.sums[q].copy_(torch.where(dead[:, None], fresh * even, self.sums[q]))
-            self.counts[q].copy_(torch.where(dead, even, self.counts[q]))
-            book.copy_(self.sums[q] / self.counts[q].clamp_min(1e-8)[:, None])
 
 
 class VocoderNetwork(nn.Module):
@@ -226,7 +140,9 @@ class VocoderNetwork(nn.Module):
             shares = z.new_ones(len(z))
             if features is not None:
                 shares = loudness_shares(spectral_targets(features, self.config).reshape(len(z), -1), self.config)
-            self.quantisers.cluster(z[:, self.config.pitch_latents :], shares, CLUSTER_ROUNDS, draw)
+            own = z[:, self.config.pitch_latents :]
+            self.quantisers.cluster(own, shares, CLUSTER_ROUNDS, draw)
+            self.quantisers.learn_together(own, shares, JOINT_ROUNDS)
         else:
             self.quantisers.initialize(z, draw)
 

@@ -11,7 +11,8 @@ from helpers import tonal_voices
 
 from synth.nn.components import feature_weights, loudness_shares, principal_components
 from synth.nn.quantization import quantize, quantize_vocoder
-from synth.nn.vocoder import ResidualVectorQuantizer, VocoderNetwork, spectral_targets
+from synth.nn.residual_quantizer import ResidualVectorQuantizer, beam_search
+from synth.nn.vocoder import VocoderNetwork, spectral_targets
 from synth.vocoder.tensors import check_vocoder
 from synth.vocoder.tonal import SoundAnalysis
 from synth.vocoder.vocoder import Vocoder
@@ -117,3 +118,32 @@ def test_a_cluster_is_where_shares_are() -> None:
     quantizer.cluster(z, shares, 10, torch.Generator().manual_seed(0))
     near = (quantizer.books[0] < 5).sum()
     assert near > 3 * 256 / 4
+
+
+def test_codebooks_that_learn_together_come_nearer_with_the_first_ones_too() -> None:
+    torch.manual_seed(2)
+    z = torch.randn(3000, 6) @ torch.randn(6, 6)
+    shares = torch.ones(len(z))
+    quantizer = ResidualVectorQuantizer(4, 6)
+    quantizer.cluster(z, shares, 5, torch.Generator().manual_seed(0))
+
+    def left(count: int) -> float:
+        tokens = beam_search(z, quantizer.books[:count])
+        return float((z - sum(quantizer.books[k][tokens[:, k]] for k in range(count))).square().mean())
+
+    before = [left(count) for count in (1, 2, 4)]
+    quantizer.learn_together(z, shares, 4)
+    after = [left(count) for count in (1, 2, 4)]
+    assert after[0] <= before[0] * 1.001 and after[1] < 0.98 * before[1] and after[2] < 0.98 * before[2]
+
+
+def test_beams_find_the_tokens_that_a_whole_search_finds() -> None:
+    torch.manual_seed(3)
+    books, z = torch.randn(2, 256, 2), torch.randn(40, 2)
+    sums = books[0][:, None] + books[1]
+    best = (z[:, None, None] - sums).square().sum(3).flatten(1).min(1)[0]
+    tokens = beam_search(z, books)
+    ours = (z - books[0][tokens[:, 0]] - books[1][tokens[:, 1]]).square().sum(1)
+    nearest = torch.cdist(z, books[0]).argmin(1)
+    greedy = (z - books[0][nearest])[:, None].sub(books[1]).square().sum(2).min(1)[0]
+    assert (ours >= best - 1e-5).all() and float(ours.mean()) < 0.5 * float(greedy.mean())

@@ -19,7 +19,8 @@ from synth.engine import lattice
 from synth.generation import checkpoint
 from synth.generation.voice import Voice
 from synth.nn.quantization import quantize, quantize_vocoder
-from synth.nn.vocoder import ResidualVectorQuantizer, VocoderNetwork, prediction_loss, predictor_weights
+from synth.nn.residual_quantizer import ResidualVectorQuantizer
+from synth.nn.vocoder import VocoderNetwork, prediction_loss, predictor_weights
 from synth.training.locked_corpus import LockedRow
 from synth.training.vocoder_loss import code_inputs, teacher_forced_bits
 from synth.training.vocoder_validation import plain_row, validate

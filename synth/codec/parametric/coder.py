@@ -78,7 +78,7 @@ def _with_one_more(
     low, high, best = 0, len(WEIGHTS), None
     while low < high:  # the least weight of bits with which they fit
         middle = (low + high) // 2
-        chosen, bits = choice.choose(max(1, distance * WEIGHTS[middle] >> 8), format.SEGMENT)
+        chosen, bits = choice.choose(max(1, distance * WEIGHTS[middle] >> 10), format.SEGMENT)
         if bits + spare <= budget:
             best, high = chosen, middle
         else:

@@ -18,8 +18,8 @@ from synth.vocoder.vocoder import UNIT, Vocoder
 
 BEAMS = 4
 """Beams that are kept within a frame."""
-WEIGHTS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 18)
-"""What a bit may weigh, in 1/256 of the mean distance of a frame; the more, the fewer bits."""
+WEIGHTS = (*range(4, 20), 20, 22, 24, 26, 28, 30, 32, 34, 37, 40, 43, 47, 52, 60, 72)
+"""What a bit may weigh, in 1/1024 of the mean distance of a frame; the more, the fewer bits."""
 
 
 @dataclass(frozen=True)
