@@ -19,6 +19,10 @@ LOUD, LOUDNESS, FAINTEST = 0.9, 0.15, 0.1
 """Frames count as exp(LOUDNESS x nats below the level that a share of LOUD has), 1 at most and FAINTEST at least."""
 
 
+CHUNK = 1 << 12
+"""Frames that are taken in double at once."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """Deviations of latents: `first` that of the first component, others in proportion to their own to the `power`."""
@@ -66,10 +70,14 @@ def principal_components(targets: Tensor, config: VocoderConfig, rate: int) -> C
     """The `config.learned` components that vary most of targets (frames, 2 x targets)."""
     weights = feature_weights(config, rate).double().to(targets.device)
     shares = loudness_shares(targets, config).double()
-    rows = targets.double() * weights
-    middle, mean = (rows * shares[:, None]).sum(0) / shares.sum(), rows.mean(0)
-    around = (rows - middle) * shares[:, None].sqrt()
-    variances, axes = torch.linalg.eigh(around.t() @ around / shares.sum())
+    parts = list(zip(targets.split(CHUNK), shares.split(CHUNK), strict=True))
+    middle = sum(((part.double() * own[:, None]).sum(0) for part, own in parts), 0 * weights) * weights / shares.sum()
+    mean = sum((part.double().sum(0) for part, _ in parts), 0 * weights) * weights / len(targets)
+    spread = weights.new_zeros(len(weights), len(weights))
+    for part, own in parts:
+        around = (part.double() * weights - middle) * own[:, None].sqrt()
+        spread += around.t() @ around
+    variances, axes = torch.linalg.eigh(spread / shares.sum())
     deviations = variances.flip(0)[: config.learned].clamp_min(1e-6).sqrt()
     axes = axes.flip(1)[:, : config.learned]
     kind = WEIGHED if config.tones else EVEN
@@ -77,3 +85,16 @@ def principal_components(targets: Tensor, config: VocoderConfig, rate: int) -> C
     encode = (weights[:, None] * axes * scale).t()
     bias, decode = -(mean @ axes) * scale, axes / scale / weights[:, None]
     return Components(encode.float(), bias.float(), decode.float(), (mean / weights).float())
+
+
+def linear_read(latents: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The matrix (targets, latents) and bias (targets,) that read targets (frames, targets) off latents best."""
+    middle, mean = latents.mean(0).double(), targets.mean(0).double()
+    spread, both = middle.new_zeros(len(middle), len(middle)), middle.new_zeros(len(middle), len(mean))
+    for part, rows in zip(latents.split(CHUNK), targets.split(CHUNK), strict=True):
+        around = part.double() - middle
+        spread += around.t() @ around
+        both += around.t() @ (rows.double() - mean)
+    spread.diagonal().add_(1e-4 * spread.diagonal().mean() + 1e-9)
+    read = torch.linalg.solve(spread, both).t()
+    return read.float(), (mean - read @ middle).float()

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from synth.engine.config import ModelConfig
 from synth.nn.code_order import ordered
-from synth.nn.components import loudness_shares, principal_components
+from synth.nn.components import linear_read, loudness_shares, principal_components
 from synth.nn.gru import to_eighth
 from synth.nn.residual_quantizer import ResidualVectorQuantizer, kept
 from synth.nn.two_tier import TwoTierNetwork, rounded
@@ -224,14 +224,10 @@ class VocoderNetwork(nn.Module):
 
         `features` (batch, 2 x tokens, inputs).
         """
-        z = self.encode(features)[..., self.config.pitch_latents :].reshape(-1, self.config.learned).double()
-        rows = spectral_targets(features, self.config).reshape(len(z), -1).double()
-        around, mean = z - z.mean(0), rows.mean(0)
-        spread = around.t() @ around
-        spread.diagonal().add_(1e-4 * spread.diagonal().mean() + 1e-9)
-        read = torch.linalg.solve(spread, around.t() @ (rows - mean)).t()
+        z = self.encode(features)[..., self.config.pitch_latents :].reshape(-1, self.config.learned)
+        read, bias = linear_read(z, spectral_targets(features, self.config).reshape(len(z), -1))
         self.spectrum_out.copy_(read)
-        self.spectrum_out_bias.copy_(mean - read @ z.mean(0))
+        self.spectrum_out_bias.copy_(bias)
 
     def spectrum(self, z: Tensor) -> Tensor:
         """`spectral_targets` (batch, 2 x tokens, targets) as read off latents (batch, tokens, latent)."""

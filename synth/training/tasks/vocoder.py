@@ -80,7 +80,8 @@ PRESETS: dict[str, Configs] = {
 DEFAULT_PRESET = "digits"
 MOST_DIGITS_RATE = 8000
 """Up to it a voice with a tonal bed that begins from another one has the schedule of digits."""
-BEGINNING = 120  # batches that say what latents are, and where codebooks begin
+BEGINNING, REPEATED = 120, 4
+"""Batches that say what latents are, and where codebooks begin, at most; so many times the corpus at most."""
 ENVELOPE_STEPS, FEWEST_ENVELOPE_STEPS = 1200, 20  # of the postfilter's fit; without fine-tuning
 
 
@@ -215,7 +216,7 @@ class VocoderTask:
         network = self.state.network
         if self.is_held and not self.vocoder.has_bed:
             return
-        count = BEGINNING if self.vocoder.has_bed else 1
+        count = self._beginning() if self.vocoder.has_bed else 1
         features = torch.cat([features_of_batch(network, self.batches.batch(number)) for number in range(count)])
         if self.is_held:
             network.begin_spectrum(features)
@@ -225,6 +226,11 @@ class VocoderTask:
         with torch.no_grad():
             z = network.encode(features).reshape(-1, self.vocoder.latent)
         network.begin_codebooks(z, torch.Generator().manual_seed(self.config.seed), features)
+
+    def _beginning(self) -> int:
+        """Batches with a few times what there is to hear, BEGINNING at most."""
+        samples = REPEATED * self.corpus.size("train")
+        return max(1, min(BEGINNING, -(-samples // (self.config.streams * self.config.span))))
 
     def validate(self) -> dict[str, float]:
         """Bits per sample of the validation files along all tokens, and along latents that are not quantized."""
