@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from argparse import Namespace
 from typing import Any
 
@@ -134,6 +135,7 @@ def _task(options: Namespace) -> str | None:
 
 def run(options: Namespace, console: Console) -> Report | None:
     """`synth train`: trains a network on folders of audio."""
+    began = time.monotonic()
     if options.list:
         return Report({}, _presets())
     if options.out is None:
@@ -158,6 +160,7 @@ def run(options: Namespace, console: Console) -> Report | None:
             threads=options.threads,
             quiet=options.quiet,
             minutes=options.minutes,
+            began=began,
         )
         training.train(request, say=console.say)
     return None

@@ -50,10 +50,13 @@ class Budget:
 
 
 class Pace:
-    """How long steps and validations last, and what follows from it for the number of steps of a budget."""
+    """How long steps and validations last, and what follows from it for the number of steps of a budget.
 
-    def __init__(self, budget: Budget) -> None:
-        self.budget = budget
+    `tail`: what comes after the last step and is in the budget too, in steps: as slow as the machine is.
+    """
+
+    def __init__(self, budget: Budget, tail: float = 0.0) -> None:
+        self.budget, self.tail = budget, tail
         self._steps: deque[float] = deque(maxlen=RECENT)
         self._count = 0
         self._validation: float | None = None
@@ -75,12 +78,11 @@ class Pace:
     def plan(self, step: int) -> tuple[int, int]:
         """Steps in all after `step` of them, and the steps between two validations."""
         self._planned_at = self.budget.spent
-        last = self._last_seconds()
+        validation = self._validation_seconds()
         share = VALIDATION_SHARE * self.budget.seconds
-        validations = max(0, min(VALIDATIONS, math.floor(share / max(last, 1e-9))) - 1)
-        time_left = self.budget.left - last
+        validations = max(0, min(VALIDATIONS, math.floor(share / max(validation, 1e-9))) - 1)
         passed = min(1.0, self.budget.spent / self.budget.seconds)
-        time_left -= last * round(validations * (1 - passed))
+        time_left = self.budget.left - self._last_seconds() - validation * round(validations * (1 - passed))
         steps = step + max(0, math.floor(time_left / self._mean()))
         return steps, max(1, math.ceil(steps / (validations + 1)))
 
@@ -93,5 +95,8 @@ class Pace:
         return max(1e-6, sum(self._steps) / max(1, len(self._steps)))
 
     def _last_seconds(self) -> float:
-        """Of the validation at the end."""
+        """Of the validation at the end, and what comes after it."""
+        return self._validation_seconds() + self.tail * self._mean()
+
+    def _validation_seconds(self) -> float:
         return FIRST_VALIDATION * self._mean() if self._validation is None else self._validation

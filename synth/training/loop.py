@@ -54,12 +54,12 @@ class Trainer:
         """Steps of the run in all, as they are planned now."""
         return int(self.task.config.steps)
 
-    def go(self, until: int | None, budget: Budget | None = None) -> None:
+    def go(self, until: int | None, budget: Budget | None = None, tail: float = 0.0) -> None:
         """Train to the end, or to step `until`, or to the first Ctrl-C (then KeyboardInterrupt).
 
-        With a `budget` the end is when it is used up, and the steps are planned for it.
+        With a `budget` the end is when it is used up, but for as long as `tail` steps, and the steps are planned for it.
         """
-        self.pace = Pace(budget) if budget else None
+        self.pace = Pace(budget, tail) if budget else None
         saved = time.monotonic()
         hidden = True if self.quiet or not self.accelerator.is_main_process else None
         with (

@@ -34,7 +34,8 @@ class TrainRequest:
     name in `synth.training.tasks.TASKS`; None is the run's own, or "generate". `options`: what the user gave of the
     options that belong to the task (its `accepted_options` say which), by name; None is not given. `device`: "auto",
     "cpu" or "cuda". `threads`: of the CPU. `until`: stops after this step, as Ctrl-C would. `quiet`: no progress.
-    `minutes`: the time that it may take, or with a run that is there already the time for which it goes on.
+    `minutes`: the time that it may take, or with a run that is there already the time for which it goes on; it counts
+    from `began` on, a time of the monotonic clock, or from now on.
     """
 
     corpora: Sequence[str | os.PathLike[str]]
@@ -47,6 +48,7 @@ class TrainRequest:
     until: int | None = None
     quiet: bool = False
     minutes: float | None = None
+    began: float | None = None
 
     def user_options(self) -> dict[str, Any]:
         """The task's options as run.json is to have them: absolute paths, and None for all that says nothing."""
@@ -63,7 +65,11 @@ class TrainRequest:
             return None
         if self.options.get("steps") is not None:
             raise UsageError("--steps: is how long to train, as --minutes is; give one of them")
-        return Budget(check_minutes(self.minutes))
+        return self.clock(check_minutes(self.minutes))
+
+    def clock(self, seconds: float) -> Budget:
+        """A budget of so many seconds that began when the request did."""
+        return Budget(seconds) if self.began is None else Budget(seconds, began=self.began)
 
     def accelerator(self) -> Accelerator:
         """The processes and devices of the run; UsageError when there is no GPU where one was asked for."""

@@ -37,17 +37,17 @@ __all__ = ["export", "train"]
 DEFAULT_MINUTES = 10.0
 DONE = "done"
 """What run.json says of a run that has ended, in the place of a stage."""
-DECODER_SHARE = 0.63
-"""Of the time that is left when the sounds are read."""
-RESERVE_SHARE = 0.02
-"""Of all time, for what is written at the end."""
+DECODER_SHARE = 0.68
+"""Of the time that is left when the sounds are read, its export included."""
+DECODER_TAIL, PLANNER_TAIL = 10.0, 6.0
+"""What exports and auditions take without what they fit, in steps of a stage."""
 COPY_COST = 2.0
 """Times what a copy took that the generated sound may take."""
 
 
 def train(request: TrainRequest, *, say: Say = lambda text: None) -> None:
     """Train a voice as the request asks, or go on with one; see `synth.training.train.train`."""
-    clock = Budget(0.0)
+    clock = request.clock(0.0)
     accelerator = request.accelerator()
     if accelerator.num_processes > 1:
         raise UsageError("--task voice: trains in one process; several train --task vocoder, then --task planner")
@@ -192,7 +192,7 @@ class VoiceRun:
     def _decoder(self, corpus: Corpus) -> bool:
         """The first stage and its export; whether it has ended."""
         stage = RunFolder(self.folder.path / DECODER)
-        step = self._train_stage(stage, DECODER_SHARE, 0.0)
+        step = self._train_stage(stage, DECODER_SHARE, DECODER_TAIL, self._fitted(2))
         if step is None:
             return False
         self.say("the decoder is written as a checkpoint")
@@ -211,8 +211,8 @@ class VoiceRun:
         stage = RunFolder(self.folder.path / PLANNER)
         if not stage.started:
             self._begin_planner(stage, corpus)
-        reserve = (voice_export.FINE_SHARE + RESERVE_SHARE) * (self.seconds or 0.0) + COPY_COST * self.copy_seconds
-        step = self._train_stage(stage, 1.0, reserve)
+        reserve = self._fitted(1) + COPY_COST * self.copy_seconds
+        step = self._train_stage(stage, 1.0, PLANNER_TAIL, reserve)
         if step is None:
             return False
         self.say("the voice is written as a checkpoint")
@@ -240,10 +240,15 @@ class VoiceRun:
         stage.path.mkdir(exist_ok=True)
         stage.write_options({**own, **config})
 
-    def _train_stage(self, stage: RunFolder, share: float, reserve: float) -> float | None:
-        """Trains a stage for a share of the time that is left but for `reserve` seconds; seconds that a step lasts.
+    def _fitted(self, times: int) -> float:
+        """Seconds that are fitted in an export, `times` what each fit may take."""
+        return times * voice_export.FINE_SHARE * (self.seconds or 0.0)
 
-        None where it was stopped by `until`.
+    def _train_stage(self, stage: RunFolder, share: float, tail: float, reserve: float) -> float | None:
+        """Trains a stage for a share of the time that is left; seconds that a step lasts.
+
+        Of it `reserve` seconds and as long as `tail` steps are for what comes after. None where it was stopped by
+        `until`.
         """
         with stage:
             resumed = self._go_on(stage)
@@ -251,7 +256,7 @@ class VoiceRun:
                 trainer = Trainer(stage, stage.options(), self.accelerator, self.request.quiet, self.say)
                 budget = self._stage_budget(trainer, resumed, share, reserve)
                 before, began = trainer.state.step, time.monotonic()
-                trainer.go(self.request.until, budget)
+                trainer.go(self.request.until, budget, tail)
             if trainer.state.step < trainer.steps:
                 return None
             if trainer.pace is not None:
@@ -279,7 +284,7 @@ class VoiceRun:
         if resumed and "used" in self.options:
             self.clock = Budget(self.seconds, self.options["used"] + trainer.used)
             return Budget(self.options["stage_seconds"], trainer.used)
-        seconds = max(1.0, share * (self.clock.left - reserve))
+        seconds = max(1.0, share * self.clock.left - reserve)
         self.options |= {"used": round(self.clock.spent, 3), "stage_seconds": round(seconds, 3)}
         self.folder.write_options(self.options)
         return Budget(seconds)
