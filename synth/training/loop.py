@@ -57,7 +57,7 @@ class Trainer:
     def go(self, until: int | None, budget: Budget | None = None, tail: float = 0.0) -> None:
         """Train to the end, or to step `until`, or to the first Ctrl-C (then KeyboardInterrupt).
 
-        With a `budget` the end is when it is used up, but for as long as `tail` steps, and the steps are planned for it.
+        With a `budget` the steps are planned so that it is used up but for as long as `tail` steps last.
         """
         self.pace = Pace(budget, tail) if budget else None
         saved = time.monotonic()
