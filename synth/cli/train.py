@@ -122,9 +122,15 @@ def _presets() -> list[str]:
     for name, entry in TASKS.items():
         for preset, facts in entry.facts.items():
             rate = f"{facts.rate} Hz" if facts.rate else "the voice's"
-            rows.append([name, preset, rate, f"{facts.megabytes:g} MB", f"{facts.minutes:g} min", facts.purpose])
+            rows.append([name, preset, rate, f"{facts.megabytes:g} MB", _duration(facts.minutes), facts.purpose])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _duration(minutes: float) -> str:
+    if minutes < 120:
+        return f"{minutes:g} min"
+    return f"{minutes / 60:.1f} h" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days"
 
 
 def _task(options: Namespace) -> str | None:

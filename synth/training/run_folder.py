@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -19,6 +20,9 @@ from synth.common.errors import RunError
 from synth.common.new_file import write_whole
 from synth.common.typing import Tensors
 from synth.data.corpus import AUDIO, INDEX
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""Of a disk that takes nothing more."""
 
 
 class RunFolder:
@@ -92,6 +96,18 @@ class RunFolder:
             if self._lock and "run.json" not in self._before:
                 (self.path / "run.json").unlink(missing_ok=True)
             raise
+
+    @contextmanager
+    def full_disks_named(self) -> Iterator[None]:
+        """Within it a disk that is full, or no longer takes anything, is a RunError that names the folder."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise RunError(
+                f"{self.path}: {error.strerror}; the last saved state is whole: make room, then --resume goes on"
+            ) from None
 
     @property
     def started(self) -> bool:

@@ -40,7 +40,7 @@ def _train_one(request: TrainRequest, entry: TaskEntry, say: Say) -> None:
     """Train for a task without stages."""
     budget, user_options = request.budget(), {"task": request.task, **request.user_options()}
     accelerator = request.accelerator()
-    with RunFolder(request.run, lock=accelerator.is_main_process) as folder:
+    with RunFolder(request.run, lock=accelerator.is_main_process) as folder, folder.full_disks_named():
         if accelerator.is_main_process:
             if not folder.started:
                 if not request.corpora:

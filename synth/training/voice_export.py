@@ -9,12 +9,12 @@ from typing import Any
 from synth.checkpoint.registry import VOICE
 from synth.data.corpus import open_cache
 from synth.generation import checkpoint
-from synth.training.base_voice import BASE, planner_model
+from synth.training.base_voice import BASE, fill, planner_model
 from synth.training.export.common import ExportRequest
 from synth.training.loop import Say
 from synth.training.run_folder import RunFolder
 from synth.training.tasks.planner import PlannerTask
-from synth.training.tasks.vocoder import VocoderTask, holds
+from synth.training.tasks.vocoder import VocoderTask, configs, holds, new_vocoder
 from synth.vocoder import timing
 from synth.vocoder.voice import VoiceParts
 
@@ -28,6 +28,21 @@ LEAST_ENVELOPE, ENVELOPE_STEPS = 20, 10
 """Steps of that fit at least, and to one of fine-tuning."""
 MEASURED_SECONDS = 20.0
 """Of the sound that is held back, which a checkpoint is measured on."""
+
+
+def settle(folder: RunFolder) -> None:
+    """Encoder and codebooks of a run become those of the checkpoint that was exported, and stay so from here on."""
+    options = folder.options()
+    if holds(options):
+        return
+    model, _, vocoder, train = configs(options)
+    best, last = folder.load_best()[0], folder.load("last")
+    network = new_vocoder(model, vocoder, train)
+    fill(network, {name.removeprefix("weight."): array for name, array in best.items() if name.startswith("weight.")})
+    network.freeze()
+    weights = {f"weight.{name}": value.detach().numpy() for name, value in network.named_parameters()}
+    folder.save("last", last[0] | weights, last[1])
+    folder.write_options(options | {"held": True})
 
 
 def request_of(

@@ -27,7 +27,7 @@ from synth.training.tasks import TASKS
 from synth.training.tasks.base import VERSION
 from synth.training.tasks.planner import VOICE as PLANNED
 from synth.training.tasks.planner import PlannerTask
-from synth.training.tasks.vocoder import VocoderTask, settle
+from synth.training.tasks.vocoder import VocoderTask
 from synth.training.train import check_budget, extend
 from synth.training.voice_export import DECODER, PLANNER, export
 from synth.training.voice_options import Beginning, VoiceOptions, beginning_of, decoder_options, planner_options
@@ -51,7 +51,7 @@ def train(request: TrainRequest, *, say: Say = lambda text: None) -> None:
     accelerator = request.accelerator()
     if accelerator.num_processes > 1:
         raise UsageError("--task voice: trains in one process; several train --task vocoder, then --task planner")
-    with RunFolder(request.run) as folder:
+    with RunFolder(request.run) as folder, folder.full_disks_named():
         if not folder.started:
             options = _begin(folder, request, say)
         elif request.resume:
@@ -132,7 +132,7 @@ def _further(folder: RunFolder, request: TrainRequest, say: Say) -> dict[str, An
     wanted = voice_corpus.request_of(folder, asked, beginning.rate)
     voice_corpus.read_again(folder, wanted, most, request.quiet, say)
     if (folder.path / VOICE).exists():
-        settle(RunFolder(folder.path / DECODER))
+        voice_export.settle(RunFolder(folder.path / DECODER))
     options |= {"stage": DECODER, "round": options["round"] + 1, "budget": seconds}
     options["given"] |= {"steps": steps}
     options.pop("used", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import signal
@@ -125,6 +126,24 @@ def child(*arguments: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", CHILD, "train", "--task", "generate", *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+
+
+def test_a_full_disk_is_named_and_the_state_stays(
+    sounds_folder: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    begin(sounds_folder, run, until=3)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "log", full)
+        with pytest.raises(RunError, match=f"^{run}: No space left on device; the last saved state .* --resume"):
+            go_on(run)
+    assert small.state(run)[1]["step"] == 3
+    go_on(run)
+    small.same(whole, run)
 
 
 def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class PresetFacts:
     """What a preset is for; its sample rate in Hz; the size of its checkpoint in MB; minutes of its schedule.
 
-    The minutes are those of two cores of a cloud machine; `rate` 0 is that of the voice.
+    The minutes are about those of two cores of a cloud machine, of a voice the default budget; `rate` 0 is that of the
+    voice.
     """
 
     purpose: str
@@ -86,10 +87,10 @@ TASKS = {
             "voice",
             "voice_run",
             {
-                "speech": PresetFacts("speech and singing, one voice or many", 16000, 1.2, 10),
-                "notes": PresetFacts("instruments, music, noises", 16000, 1.2, 10),
-                "digits": PresetFacts("short labelled words", 8000, 0.8, 10),
-                "tiny": PresetFacts("a try", 8000, 0.3, 10),
+                "speech": PresetFacts("speech and singing, one voice or many", 16000, 4.3, 10),
+                "notes": PresetFacts("instruments, music, noises", 16000, 3.6, 10),
+                "digits": PresetFacts("short labelled words", 8000, 2.7, 10),
+                "tiny": PresetFacts("a try", 8000, 1.1, 10),
             },
             ("corpora", "preset", "rate", "labels", "split", *_SCHEDULE, "base"),
             refusals={"noise": "has its own"},
@@ -99,10 +100,10 @@ TASKS = {
             "generate",
             "generator",
             {
-                "digits": PresetFacts("short labelled words, made fast", 8000, 0.5, 50),
-                "piano": PresetFacts("one instrument, as a texture", 16000, 0.7, 60),
-                "general": PresetFacts("sounds of all kinds, to score and to compress", 16000, 0.7, 80),
-                "tiny": PresetFacts("a try", 8000, 0.3, 5),
+                "digits": PresetFacts("short labelled words, made fast", 8000, 1.7, 50),
+                "piano": PresetFacts("one instrument, as a texture", 16000, 1.0, 60),
+                "general": PresetFacts("sounds of all kinds, to score and to compress", 16000, 0.9, 80),
+                "tiny": PresetFacts("a try", 8000, 0.4, 5),
             },
             ("corpora", "preset", "rate", "labels", "split", *_SCHEDULE, "density"),
             ("steps", "noise"),
@@ -119,10 +120,10 @@ TASKS = {
             "vocoder",
             "vocoder",
             {
-                "digits": PresetFacts("the decoder of a voice of short words", 8000, 0.6, 40),
-                "speech": PresetFacts("the decoder of a voice of speech", 16000, 0.9, 400),
-                "notes": PresetFacts("the decoder of a voice of instruments", 16000, 0.9, 90),
-                "tiny": PresetFacts("a try of a decoder", 8000, 0.2, 5),
+                "digits": PresetFacts("the decoder of a voice of short words", 8000, 1.6, 15),
+                "speech": PresetFacts("the decoder of a voice of speech", 16000, 3.2, 150),
+                "notes": PresetFacts("the decoder of a voice of instruments", 16000, 2.5, 35),
+                "tiny": PresetFacts("a try of a decoder", 8000, 0.7, 4),
             },
             ("corpora", "preset", "rate", "labels", "split", *_SCHEDULE, "density", "divergence", "base"),
             refusals={"noise": "has its own"},
@@ -131,10 +132,10 @@ TASKS = {
             "planner",
             "planner",
             {
-                "digits": PresetFacts("says when and how a voice of short words speaks", 0, 0.3, 40),
-                "speech": PresetFacts("says what a voice of speech babbles", 0, 0.3, 40),
-                "notes": PresetFacts("says what a voice of instruments plays", 0, 0.3, 40),
-                "tiny": PresetFacts("a try of a planner", 0, 0.1, 2),
+                "digits": PresetFacts("says when and how a voice of short words speaks", 0, 1.1, 30),
+                "speech": PresetFacts("says what a voice of speech babbles", 0, 1.1, 10),
+                "notes": PresetFacts("says what a voice of instruments plays", 0, 1.1, 10),
+                "tiny": PresetFacts("a try of a planner", 0, 0.4, 2),
             },
             ("corpora", "preset", "labels", "split", *_SCHEDULE, "vocoder", "base"),
             ("steps", "temperatures", "guidance"),
@@ -144,8 +145,8 @@ TASKS = {
             "corrector",
             "corrector",
             {
-                "small": PresetFacts("helps synth compress", 16000, 0.3, 400),
-                "large": PresetFacts("helps synth compress more, more slowly", 16000, 1.0, 600),
+                "small": PresetFacts("helps synth compress", 16000, 1.5, 2880),
+                "large": PresetFacts("helps synth compress more, more slowly", 16000, 4.1, 7200),
             },
             ("corpora", "preset", "rate", "split", *_SCHEDULE),
             refusals={"noise": "has no use for it"},

@@ -32,12 +32,16 @@ from synth.training.export import voice as measures
 from synth.training.export.common import ExportRequest, FinishedRun, fine_tune, fine_tuning
 from synth.training.export.voice import tokens_of
 from synth.training.optimization import TrainState, denormals_flushed, optimizer_step
+from synth.training.planner_presets import DEFAULT_PRESET as DEFAULT_PRESET
+from synth.training.planner_presets import PRESETS as PRESETS
+from synth.training.planner_presets import Configs
+from synth.training.planner_presets import PlannerTrainConfig as PlannerTrainConfig
 from synth.training.recording_tokens import RecordingTokens, open_recording_tokens
 from synth.training.run_folder import RunFolder
 from synth.training.tasks import having_preset
 from synth.training.tasks.base import check_version, log_bits, reading_run_options, resolved
 from synth.training.token_batches import LABEL_DROP, SoundTokens, TimedTokens, TokenSource
-from synth.training.token_corpus import TOTAL_SECONDS, lengths_of, open_tokens
+from synth.training.token_corpus import lengths_of, open_tokens
 from synth.vocoder import timing
 from synth.vocoder.vocoder import Vocoder
 
@@ -47,62 +51,6 @@ FRAME = 16
 """Tokens that a frame of the network's slow tier lasts."""
 
 
-@dataclass(frozen=True)
-class PlannerTrainConfig:
-    """How a planner trains beside what `GeneratorTrainConfig` says.
-
-    `heard_wrong`: share of the tokens that are wrong in what the network reads. `partial`: share of the streams
-    in which each frame has only its first tokens, as a codec at a lower rate has; the others are 128, without a loss.
-    `own`: share, at most, of the tokens that the network reads as it would have drawn them itself; each stream has a
-    share of its own (scheduled sampling, arXiv 1506.03099).
-    `search`: tokens of unlabelled recordings are searched for as the codec does it (a voice with a bed).
-    `gap`: shortest and longest silence between files, in seconds, where there are no labels. `speed`, `gain_db`: of
-    `StreamBatches`. `copied`: seconds that the copies of labelled files last together, about.
-    """
-
-    heard_wrong: float = 0.05
-    partial: float = 0.0
-    own: float = 0.0
-    search: bool = False
-    gap: tuple[float, float] = (0.02, 0.06)
-    speed: float = 1.0
-    gain_db: float = 0.0
-    copied: float = TOTAL_SECONDS
-
-    def __post_init__(self) -> None:
-        if not (1 <= self.speed <= 2 and 0 <= self.gain_db <= 60):
-            raise UsageError("planner: speed must be 1 to 2, gain_db 0 to 60")
-        shares = self.heard_wrong, self.partial, self.own
-        if not all(0 <= share <= 1 for share in shares) or not 0 < self.gap[0] <= self.gap[1] <= 60:
-            raise UsageError("planner: a share must be 0 to 1, gaps above 0 and in order")
-
-
-Configs = tuple[ModelConfig, GeneratorTrainConfig, PlannerTrainConfig]
-PRESETS: dict[str, Configs] = {
-    "digits": (
-        ModelConfig(8000, window=16, frame_units=160, sample_units=160, head_units=64, period=4),
-        GeneratorTrainConfig(steps=2300, streams=32, span=10240, windows=1, every=300, fine_steps=60, rate=3e-3),
-        PlannerTrainConfig(heard_wrong=0.25, speed=1.08, gain_db=2.0),
-    ),
-    "speech": (
-        ModelConfig(16000, window=16, frame_units=64, sample_units=192, head_units=64, period=16),
-        GeneratorTrainConfig(steps=800, streams=48, span=9600, windows=1, every=100, fine_steps=60, rate=3e-3),
-        PlannerTrainConfig(heard_wrong=0.0, partial=0.5, search=True, gap=(0.02, 0.2), gain_db=6.0),
-    ),
-    "notes": (
-        ModelConfig(16000, window=16, frame_units=64, sample_units=192, head_units=64, period=16),
-        GeneratorTrainConfig(steps=800, streams=48, span=9600, windows=1, every=100, fine_steps=60, rate=3e-3),
-        PlannerTrainConfig(heard_wrong=0.0, partial=0.5, gap=(0.02, 0.2), gain_db=6.0),
-    ),
-    "tiny": (
-        ModelConfig(8000, window=16, frame_units=16, sample_units=64, head_units=32, period=2),
-        GeneratorTrainConfig(
-            steps=300, streams=16, span=6400, windows=1, every=100, fine_steps=30, most_validation=100_000
-        ),
-        PlannerTrainConfig(),
-    ),
-}
-DEFAULT_PRESET = "digits"
 FITTED = ("notes",)
 """Presets whose planners plan fewer tokens a frame for a voice that has fewer."""
 

@@ -38,46 +38,13 @@ from synth.training.vocoder_loss import (
     features_of_batch,
     quantizer_dropout,
 )
+from synth.training.vocoder_presets import DEFAULT_PRESET as DEFAULT_PRESET
+from synth.training.vocoder_presets import PRESETS as PRESETS
+from synth.training.vocoder_presets import Configs
 from synth.training.vocoder_validation import rows_of, validate
 from synth.vocoder.config import PostfilterConfig, VocoderConfig, stride_of, token_hop
 from synth.vocoder.voice import VoiceParts
 
-Configs = tuple[ModelConfig, GeneratorTrainConfig, VocoderConfig, VocoderTrainConfig]
-PRESETS: dict[str, Configs] = {
-    "digits": (
-        ModelConfig(8000, frame_units=128, sample_units=128, head_units=64),
-        GeneratorTrainConfig(
-            span=6400, streams=16, windows=3, window=320, warmup=64, steps=1800, every=300, fine_steps=150, density=0.5
-        ),
-        VocoderConfig(mels=40, latent=66, quantisers=8, tones=40),
-        VocoderTrainConfig(free=0.5),
-    ),
-    "speech": (
-        ModelConfig(16000, frame_units=192, sample_units=192, head_units=64),
-        GeneratorTrainConfig(
-            span=6400, streams=24, windows=3, window=384, warmup=64, steps=9000, every=500, fine_steps=300
-        ),
-        VocoderConfig(mels=64, latent=162, quantisers=16, encoder_units=192, units=160, tones=64),
-        VocoderTrainConfig(gain_db=6.0, free=0.5, narrow=0.25),
-    ),
-    "notes": (
-        ModelConfig(16000, frame_units=160, sample_units=160, head_units=64),
-        GeneratorTrainConfig(
-            span=6400, streams=24, windows=3, window=384, warmup=64, steps=2000, every=250, fine_steps=200
-        ),
-        VocoderConfig(mels=64, latent=128, quantisers=16, encoder_units=160, units=160, notes=108),
-        VocoderTrainConfig(gain_db=6.0, free=0.5),
-    ),
-    "tiny": (
-        ModelConfig(8000, frame_units=64, sample_units=64, head_units=32),
-        GeneratorTrainConfig(
-            span=3200, streams=16, windows=4, steps=600, every=200, fine_steps=60, most_validation=100_000
-        ),
-        VocoderConfig(mels=40, quantisers=4, latent=16, encoder_units=64, units=64),
-        VocoderTrainConfig(),
-    ),
-}
-DEFAULT_PRESET = "digits"
 MOST_DIGITS_RATE = 8000
 """Up to it a voice with a tonal bed that begins from another one has the schedule of digits."""
 BEGINNING, REPEATED = 120, 4
@@ -276,21 +243,6 @@ class VocoderTask:
 
 
 TASK = VocoderTask
-
-
-def settle(folder: RunFolder) -> None:
-    """Encoder and codebooks of a run become those of the checkpoint that was exported, and stay so from here on."""
-    options = folder.options()
-    if holds(options):
-        return
-    model, _, vocoder, train = configs(options)
-    best, last = folder.load_best()[0], folder.load("last")
-    network = new_vocoder(model, vocoder, train)
-    fill(network, {name.removeprefix("weight."): array for name, array in best.items() if name.startswith("weight.")})
-    network.freeze()
-    weights = {f"weight.{name}": value.detach().numpy() for name, value in network.named_parameters()}
-    folder.save("last", last[0] | weights, last[1])
-    folder.write_options(options | {"held": True})
 
 
 def holds(run_options: dict[str, Any]) -> bool:
