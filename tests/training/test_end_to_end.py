@@ -74,7 +74,7 @@ def test_a_folder_of_tones_becomes_a_checkpoint_that_sounds(run: Path, tones: Pa
     assert time.monotonic() - began < 120
     before, after = checkpoint.load(out).info["float_and_integer"]["validation"]
     assert after < before * 1.01  # fine-tuning went on from the best weights
-    command("generate-audio", tmp_path / "b.wav", "-c", out, "-n", 3, "--best", 1, "-d", 0.5, "-s", 3)
+    command("generate-audio", tmp_path / "nearest.wav", "-c", out, "-n", 3, "--best", 1, "-d", 0.5, "-s", 3)
     labels = ["--label", "digit=1", "--label", "speaker=ann"]
     done = command("generate-audio", tmp_path / "a.wav", "-c", out, "-d", 1, "-s", 3, "--json", *labels)
     assert json.loads(done.stdout)["labels"] == {"digit": "1", "speaker": "ann"}
