@@ -11,9 +11,9 @@ from torch import Tensor
 from synth.vocoder.config import VocoderConfig
 from synth.vocoder.mel import CENTRE, SPREAD
 
-LOW, LOW_HZ, HIGH, HIGH_HZ = 1.2, 1000.0, 0.7, 8000.0
-"""What log-mel bands up to LOW_HZ weigh and one at HIGH_HZ; between them evenly on the mel scale."""
-TONE, VOICING = 0.2, 1.2
+LOW, HIGH, HIGH_HZ = 1.2, 0.5, 8000.0
+"""What the lowest log-mel band weighs and one at HIGH_HZ; between them evenly on the mel scale."""
+TONE, VOICING = 0.35, 1.5
 """What levels of tones and voicing weigh: the levels of the bands, to which the sound is brought, matter more."""
 LOUD, LOUDNESS, FAINTEST = 0.9, 0.15, 0.1
 """Frames count as exp(LOUDNESS x nats below the level that a share of LOUD has), 1 at most and FAINTEST at least."""
@@ -39,9 +39,8 @@ def feature_weights(config: VocoderConfig, rate: int) -> Tensor:
     """What each of the targets of two feature frames weighs (2 x targets,): with a note bed 1."""
     if not config.tones:
         return torch.ones(2 * config.targets)
-    low, high = math.log1p(LOW_HZ / 700.0), math.log1p(HIGH_HZ / 700.0)
-    bands = torch.linspace(0.0, math.log1p(rate / 2 / 700.0), config.mels)
-    places = ((bands - low) / (high - low)).clamp(0.0, 1.0)
+    top = torch.log1p(torch.tensor(rate / 2 / 700.0)) / math.log1p(HIGH_HZ / 700.0)
+    places = (torch.linspace(0.0, 1.0, config.mels) * top).clamp(max=1.0)
     own = torch.cat([LOW + (HIGH - LOW) * places, torch.full((config.tones,), TONE), torch.tensor([VOICING])])
     return own.repeat(2)
 

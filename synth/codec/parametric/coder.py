@@ -68,9 +68,9 @@ def _encode_nearest(
 def _with_one_more(
     model: Voice, samples: MonoSamples, latents: Float32, data: bytes, tokens: UInt8, budget: float
 ) -> tuple[bytes, UInt8]:
-    """A file of one token a frame more than `tokens`, chosen by their bits too, where it fits; else what there was.
+    """A file of one token a frame more than `tokens`, chosen by their bits too, where it fits and comes nearer.
 
-    `data`: the file of `tokens`.
+    Else what there was: `data`, the file of `tokens`.
     """
     runtime = model.runtime
     choice = TokenChoice(runtime.planner, runtime.vocoder, latents, tokens.shape[1] + 1)
@@ -83,7 +83,7 @@ def _with_one_more(
             best, high = chosen, middle
         else:
             low = middle + 1
-    if best is None:
+    if best is None or choice.mean_distance(best) >= distance:
         return data, tokens
     more = _pack(model, samples, best)
     return (more, best) if 8 * len(more) <= budget else (data, tokens)
