@@ -274,7 +274,7 @@ def test_the_command_keeps_to_its_time_and_goes_on(tmp_path: Path) -> None:
         return time.monotonic() - began
 
     first = command("train", place, "-o", run, "--minutes", 0.5, "--preset", "tiny", "--threads", 1)
-    assert 15 < first < 60  # ten percent, and what starting Python and a busy machine take
+    assert 15 < first < 120  # with what starting Python takes, on a machine that others may have too
     steps = small.state(run / "decoder")[1]["step"]
     command("train", "-o", run, "--minutes", 0.5, "--threads", 1)
     assert small.state(run / "decoder")[1]["step"] > steps
