@@ -16,7 +16,7 @@ from typing import Any
 import pages
 import splits
 
-VOICE, PLAIN = "digits-4", "digits-plain-1"
+VOICE, PLAIN = "digits-5", "digits-plain-1"
 ROWS: tuple[tuple[str, str], ...] = (
     (VOICE, "-d 0.6"),
     (VOICE, "-d 0.6 -t 0.9"),
@@ -30,6 +30,7 @@ ROWS: tuple[tuple[str, str], ...] = (
     (PLAIN, "-d 2"),
 )
 FORMER = {
+    "digits-4 -d 0.6": ("94.2 %", "99.2 %", "20.4", "2.96", "0.346", "yes", "0.041", "0.04", "0.56", "19 %"),
     "digits-3 -d 0.6": ("92.7 %", "97.8 %", "19.1", "3.25", "0.346", "yes", "0.040", "0.04", "0.56", "20 %"),
     "digits-1 -d 0.6": ("15.2 %", "31.5 %", "100.4", "5.35", "0.204", "yes", "0.042", "0.15", "0.42", "39 %"),
 }

@@ -19,7 +19,7 @@ import synth
 from synth.audio.sound_check import SILENT, SoundCheck
 from synth.common.typing import Float64, Int16
 
-PLAIN, VOICES = ("digits-plain-1", "general-1", "piano-1"), ("digits-4", "speech-4")
+PLAIN, VOICES = ("digits-plain-1", "general-1", "piano-1"), ("digits-5", "speech-4")
 KNOBS: list[dict[str, Any]] = [
     {},
     *({"temperature": value} for value in (0.9, 0.8, 0.7, 0.5, 0.0)),

@@ -44,8 +44,8 @@ Configs = tuple[ModelConfig, GeneratorTrainConfig, PlannerTrainConfig]
 PRESETS: dict[str, Configs] = {
     "digits": (
         ModelConfig(8000, window=16, frame_units=160, sample_units=160, head_units=64, period=4),
-        GeneratorTrainConfig(steps=2300, streams=32, span=10240, windows=1, every=300, fine_steps=60, rate=3e-3),
-        PlannerTrainConfig(heard_wrong=0.25, speed=1.08, gain_db=2.0),
+        GeneratorTrainConfig(steps=6000, streams=32, span=10240, windows=1, every=500, fine_steps=60, rate=3e-3),
+        PlannerTrainConfig(heard_wrong=0.1, own=0.7, speed=1.1, gain_db=3.0),
     ),
     "speech": (
         ModelConfig(16000, window=16, frame_units=64, sample_units=192, head_units=64, period=16),

@@ -19,7 +19,7 @@ def test_every_plain_name_has_a_kind_and_stands_for_the_newest() -> None:
     assert kinds["digits"] == kinds["speech"] == "voice"
     assert kinds["digits-plain"] == kinds["piano"] == "generator"
     assert kinds["digits-classifier"] == "classifier" and kinds["corrector"] == "corrector"
-    assert registry.stands_for("digits-4") == "digits" and registry.stands_for("digits-plain-1") == "digits-plain"
+    assert registry.stands_for("digits-5") == "digits" and registry.stands_for("digits-plain-1") == "digits-plain"
     for name, kind in kinds.items():
         if kind in ("voice", "generator", "corrector"):
             loaded = checkpoint.load(name)
@@ -32,7 +32,7 @@ def test_a_former_name_is_understood() -> None:
 
 
 def test_what_is_named_after_a_checkpoint_is_proposed_first() -> None:
-    assert registry.instead("digits", "generator") == registry.instead("digits-4", "generator") == "digits-plain"
+    assert registry.instead("digits", "generator") == registry.instead("digits-5", "generator") == "digits-plain"
     assert registry.instead("/a/digits.safetensors", "generator") == "digits-plain"
     assert registry.instead("speech", "classifier") == "digits-classifier"
     assert set(registry.instead("mine", "voice").split(" or ")) == {"digits", "speech"}
@@ -41,8 +41,8 @@ def test_what_is_named_after_a_checkpoint_is_proposed_first() -> None:
 @pytest.mark.parametrize(
     ("command", "hint"),
     [
-        ("score x.wav -c digits", "digits-4: is a voice.*digits-plain"),
-        ("classify x.wav -c digits", "digits-4: is a voice.*digits-plain"),
+        ("score x.wav -c digits", "digits-5: is a voice.*digits-plain"),
+        ("classify x.wav -c digits", "digits-5: is a voice.*digits-plain"),
         ("compress x.wav -c digits", "digits: is a voice.*digits-plain"),
         ("vocode x.wav -o y.wav -c digits-plain", "digits-plain: is no voice.*speech"),
         ("morph x.wav -o y.wav -c digits-plain", "digits-plain: is no voice.*speech"),
@@ -74,9 +74,9 @@ def test_score_is_of_the_plain_network_unless_asked(
 def test_info_tells_kinds_and_what_plain_names_stand_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert entry.main(["info", "--json"]) == 0
     listed = {one["name"]: one for one in json.loads(capsys.readouterr().out)["checkpoints"]}
-    assert (listed["digits-4"]["kind"], listed["digits-4"]["stands_for"]) == ("voice", "digits")
+    assert (listed["digits-5"]["kind"], listed["digits-5"]["stands_for"]) == ("voice", "digits")
     assert (listed["digits-plain-1"]["kind"], listed["digits-plain-1"]["stands_for"]) == ("generator", "digits-plain")
     assert listed["digits-classifier-1"]["kind"] == "classifier" and listed["corrector-2"]["kind"] == "corrector"
     assert entry.main(["info"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert any(line.split()[:3] == ["digits", "digits-4", "voice"] for line in lines)
+    assert any(line.split()[:3] == ["digits", "digits-5", "voice"] for line in lines)

@@ -72,7 +72,7 @@ def test_info_tells_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
         (["compress", "a.wav", "-c", voices.path()], 1, "is a voice"),
         (["decompress", "old.syn", "-o", "b.flac", "-c", voices.path()], 2, "its suffix must be .wav"),
         (["decompress", "old.syn", "-o", "b.wav"], 1, "which is not here; give it with -c"),
-        (["decompress", "old.syn", "-o", "b.wav", "-c", "digits-4"], 1, "which is not here; digits-4 is another ("),
+        (["decompress", "old.syn", "-o", "b.wav", "-c", "digits-5"], 1, "which is not here; digits-5 is another ("),
         (["verify", "cut.syn", "-c", voices.path()], 1, "cut.syn"),
         (["decompress", "cut.syn", "-o", "b.wav", "-c", voices.path()], 1, "cut.syn"),
     ],

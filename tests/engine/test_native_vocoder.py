@@ -118,7 +118,7 @@ def test_the_postfilter_of_any_tables_is_as_specified(name: str, rate: int, fram
 
 
 def test_both_bundled_voices_with_a_postfilter_are_tested() -> None:
-    assert {"digits-4", "speech-4"} <= set(BUNDLED)
+    assert {"digits-5", "speech-4"} <= set(BUNDLED)
 
 
 @pytest.mark.parametrize("block", [1, 50, 160, 1111])

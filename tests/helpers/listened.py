@@ -19,16 +19,16 @@ from synth.vocoder import note_tables
 from synth.vocoder.config import VocoderConfig
 from synth.vocoder.note_locking import NoteLocker
 
-CHECKPOINTS = {"speech-4": 16000, "digits-4": 8000}
+CHECKPOINTS = {"speech-4": 16000, "digits-5": 8000}
 SECONDS = 3
 NOTES = VocoderConfig(mels=64, latent=128, notes=96)
 EXPECTED = {
     "speech-4 features": "ba9f0903c0a586ee898a989aa5a996ed",
     "speech-4 vectors": "717dbf1a145c11d814fea916e9ddcaca",
     "speech-4 tokens": "fec4044a630db6e5ca856a16ff77297d",
-    "digits-4 features": "e828920c7d2fe635e1ee5282d91fb9b3",
-    "digits-4 vectors": "d50dace536b75d0b0ed77bc226c31043",
-    "digits-4 tokens": "940927ba25e55e2e157ce103fcccdebc",
+    "digits-5 features": "14151209203ea75014926eb63de1fced",
+    "digits-5 vectors": "e72079b1bca46d19a44708565055e2b0",
+    "digits-5 tokens": "1401417c1b7f47192cacb800406d3538",
     "16000 notes": "60963993a36d7f5d289b04bc10c8324b",
     "16000 note bed": "0b7933714e9d67d6335c74cd021591d9",
     "44100 notes": "c5c5a4ba0429362b8e821f488920c454",
