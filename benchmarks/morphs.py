@@ -22,7 +22,7 @@ import pages
 import splits
 from synth.common.cpus import available_cpus
 
-VOICE, CLASSIFIER = "digits-4", "digits-classifier-1"
+VOICE, CLASSIFIER = "digits-5", "digits-classifier-1"
 PICTURE = pages.SAMPLES / "morph.png"
 
 
