@@ -114,8 +114,8 @@ def why(report: Report) -> list[str]:
     ratio = max(pair["generated"] / pair["real"] for pair in report["labels"]["speaker"]["median_rms"].values())
     gain = report["bits_per_sample"] - report["bits_per_sample_labels"]
     return [
-        f"Why `{PLAIN}` falls short, from the report of its first row; `digits-3` and the voices after it were made for these"
-        " reasons:",
+        f"Why `{PLAIN}` falls short, from the report of its first row; `digits-3` and the voices after it were made for"
+        " these reasons:",
         "",
         f"* Confusions: what is heard hardly depends on what is asked for: {most_often(report, 'digit')} of all files.",
         "  The spectrograms show noise or steady tones without the course of a word, which come nearest to the digits",
