@@ -297,7 +297,7 @@ class Voice(AudioModel):
         --------
         >>> import numpy as np, synth
         >>> synth.load("digits").features(np.zeros(800), rate=8000).shape
-        (10, 40)
+        (10, 82)
         """
         samples = reader.from_array(wave, rate, self.sample_rate)
         return self.runtime.vocoder.features(samples)
