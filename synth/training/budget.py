@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from synth.common.errors import UsageError
 from synth.common.limits import MAX_MINUTES
@@ -19,6 +20,29 @@ VALIDATIONS, VALIDATION_SHARE = 8, 0.08
 """Validations at most, and what they may take of the time."""
 FIRST_VALIDATION = 8.0
 """How many steps a validation lasts, before there was one."""
+
+
+FEW_STREAMS, SHORT_MINUTES = 8, 20.0
+"""Streams of a batch where there is little time, and how many minutes that is; twice as many in four times as many.
+
+Four minutes of guitar: 27 steps of 24 streams reach 6.90 bits per sample, 119 of 8 streams 4.40.
+"""
+
+
+def streams_for(streams: int, seconds: float | None) -> int:
+    """Streams of a batch in a budget, of the preset's `streams` at most: many small steps before few large ones."""
+    if seconds is None:
+        return streams
+    most = FEW_STREAMS
+    while 60.0 * SHORT_MINUTES * (most / FEW_STREAMS) ** 2 < seconds:
+        most *= 2
+    return min(streams, most)
+
+
+def with_streams(config: dict[str, Any], seconds: float | None) -> dict[str, Any]:
+    """A task's options for run.json with as many streams as fit a budget."""
+    train = config["train"]
+    return {**config, "train": {**train, "streams": streams_for(train["streams"], seconds)}}
 
 
 def check_minutes(minutes: float) -> float:

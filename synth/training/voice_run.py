@@ -17,7 +17,7 @@ from synth.checkpoint.registry import VOICE
 from synth.common.errors import RunError, UsageError
 from synth.data.corpus import Corpus, open_cache
 from synth.training import audition, voice_corpus, voice_export
-from synth.training.budget import Budget, check_minutes
+from synth.training.budget import Budget, check_minutes, with_streams
 from synth.training.export.common import ExportRequest
 from synth.training.loop import Say, Trainer
 from synth.training.optimization import denormals_flushed
@@ -234,7 +234,7 @@ class VoiceRun:
             "given": dataclasses.asdict(asked),
             "round": self.options["round"],
         }
-        config = PlannerTask.new_config(asked, corpus)
+        config = with_streams(PlannerTask.new_config(asked, corpus), self.seconds)
         if self.seconds is not None:
             config["planner_train"]["copied"] = round(corpus.size("train") / corpus.rate)
         stage.path.mkdir(exist_ok=True)

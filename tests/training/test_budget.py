@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from helpers import runs
 
 from synth.common.errors import RunError, UsageError
-from synth.training.budget import Budget, Pace, check_minutes
+from synth.training.budget import Budget, Pace, check_minutes, streams_for, with_streams
 from synth.training.config import GeneratorTrainConfig
 from synth.training.optimization import rate_at
 from synth.training.run_folder import RunFolder
@@ -88,3 +88,15 @@ def test_the_learning_rate_goes_on_where_a_longer_schedule_is() -> None:
     longer = GeneratorTrainConfig(steps=2000, begin=1000)
     assert rate_at(longer, 1000) == pytest.approx(0.01 * 0.505 * longer.rate)
     assert rate_at(longer, 1200) == rate_at(GeneratorTrainConfig(steps=2000), 1200)
+
+
+@pytest.mark.parametrize(
+    ("streams", "minutes", "expected"),
+    [(24, None, 24), (24, 0.3, 8), (24, 20, 8), (24, 21, 16), (24, 80, 16), (24, 81, 24), (4, 10, 4)],
+)
+def test_little_time_takes_small_batches(streams: int, minutes: float | None, expected: int) -> None:
+    seconds = None if minutes is None else 60.0 * minutes
+    assert streams_for(streams, seconds) == expected
+    config = {"model": 1, "train": {"streams": streams, "steps": 5}}
+    assert with_streams(config, seconds) == {"model": 1, "train": {"streams": expected, "steps": 5}}
+    assert config["train"] == {"streams": streams, "steps": 5}
