@@ -66,9 +66,9 @@ class SoundFigures:
             row = data.get(name)
             if (len(row) if isinstance(row, list) else None) != count or not _all_numbers(row):
                 raise ValueError(f"{name}: must be {'a number' if count is None else f'{count} numbers'}")
-        curves = {name: np.array(data[name], np.float64) for name in CURVES}
-        scalars = {name: float(data[name]) for name in SCALARS}
-        return cls(rate=rate, bandwidth=rate / 2, **scalars, **curves)  # type: ignore[arg-type]
+        level, flatness, silent, seconds = (float(data[name]) for name in SCALARS)
+        mean, deviation, change = (np.array(data[name], np.float64) for name in CURVES)
+        return cls(rate, rate / 2, seconds, silent, level, flatness, mean, deviation, change)
 
 
 def _all_numbers(row: Any) -> bool:

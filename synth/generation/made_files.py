@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -85,9 +86,9 @@ class Destination(AbstractContextManager["Destination", None]):
         else:
             self.put(block)
 
+    @abstractmethod
     def put(self, block: Int16) -> None:
         """The next samples of the finished sound."""
-        raise NotImplementedError
 
     def finish(self) -> None:
         """All is drawn: what is done with all samples is done now."""
